@@ -1,0 +1,18 @@
+//! Events, values and relations as plain memory, and the bytes behind them.
+//!
+//! A batch is filled by one thread, sealed by handing it over, and from then on only read, by any thread, until it
+//! is recycled. Nothing here decodes, waits or takes a lock but the pool.
+
+mod arrays;
+mod chunk;
+mod event;
+mod pool;
+mod relation;
+mod value;
+
+pub use arrays::Arrays;
+pub use chunk::Chunk;
+pub use event::{Event, EventKind, flags};
+pub use pool::{Batch, Home, Pool};
+pub use relation::{Column, Relation};
+pub use value::{Value, ValueKind};

@@ -1,0 +1,104 @@
+//! Batches that were freed, kept to be filled again. It must never hold more than its bound.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::{Arrays, Chunk, Event};
+use crate::error::Result;
+
+/// Events, their values and the bytes behind both: owned by one, read by any thread, recycled when given back.
+#[derive(Debug)]
+pub struct Batch {
+    /// The bytes that events and values point into.
+    pub chunk: Chunk,
+    /// The events and values.
+    pub arrays: Arrays,
+    /// The place of the batch in its stream, from 0: acknowledging by freeing goes in this order.
+    pub number: u64,
+    /// How many of the first events were read one by one before the batch was handed over.
+    pub walked: usize,
+    /// Where the batch goes when it is given back; nowhere while the engine has it.
+    pub home: Option<Arc<dyn Home>>,
+}
+
+/// Takes batches back from whoever read them, on any thread.
+pub trait Home: std::fmt::Debug + Send + Sync {
+    /// The batch is no longer read.
+    fn give_back(&self, batch: Box<Batch>);
+}
+
+impl Batch {
+    /// The events that were not walked over.
+    pub fn events(&self) -> &[Event] {
+        self.arrays.events().get(self.walked..).unwrap_or_default()
+    }
+
+    /// Ends the batch's life with its reader.
+    pub fn release(mut self: Box<Self>) {
+        if let Some(home) = self.home.take() {
+            home.give_back(self);
+        }
+    }
+
+    /// All the memory that the content takes: bytes, events and values.
+    pub fn weight(&self) -> usize {
+        self.chunk.filled().len() + size_of_val(self.arrays.events()) + size_of_val(self.arrays.values())
+    }
+}
+
+/// A bounded store of empty batches.
+#[derive(Debug)]
+#[allow(clippy::vec_box, reason = "C holds the batch by its address: it is boxed for life")]
+pub struct Pool {
+    free: Mutex<Vec<Box<Batch>>>,
+    most: usize,
+}
+
+/// The usual number of values in a batch's array; a row with more gets an array of its own.
+const VALUES: usize = 16 * 1024;
+
+impl Pool {
+    /// A pool that keeps at most `most` batches.
+    pub fn new(most: usize) -> Self {
+        Self { free: Mutex::new(Vec::with_capacity(most)), most }
+    }
+
+    /// An empty batch with a chunk of at least `bytes` and room for `events`.
+    pub fn take(&self, bytes: usize, events: usize) -> Result<Box<Batch>> {
+        let kept = {
+            let mut free = self.lock();
+            let place = free.iter().rposition(|batch| batch.chunk.capacity() >= bytes);
+            place.map(|at| free.swap_remove(at))
+        };
+        let mut batch = match kept {
+            Some(batch) => batch,
+            None => Box::new(Batch {
+                chunk: Chunk::new(bytes)?,
+                arrays: Arrays::new(events, VALUES),
+                number: 0,
+                walked: 0,
+                home: None,
+            }),
+        };
+        batch.arrays.clear(events);
+        batch.chunk.reset();
+        batch.walked = 0;
+        Ok(batch)
+    }
+
+    /// Takes a batch back. One of unusual size, or one too many, is freed.
+    pub fn give(&self, mut batch: Box<Batch>, usual_bytes: usize) {
+        batch.arrays.clear(0);
+        batch.chunk.reset();
+        let usual = batch.chunk.capacity() == usual_bytes;
+        let mut free = self.lock();
+        if usual && free.len() < self.most {
+            free.push(batch);
+        }
+    }
+
+    #[allow(clippy::vec_box, reason = "as above")]
+    fn lock(&self) -> MutexGuard<'_, Vec<Box<Batch>>> {
+        // A panic while the lock was held cannot leave the list half changed.
+        self.free.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
