@@ -20,3 +20,5 @@
 pub mod batch;
 pub mod error;
 pub mod lsn;
+pub mod pgoutput;
+pub mod types;

@@ -1,0 +1,412 @@
+//! One message at a time into events: which kind it is, what must hold where it comes, what it becomes.
+//! It must never leave a trace of a message that it refused: all is read and checked before anything changes.
+
+use super::fault::{Fault, Read};
+use super::names::{Origins, Types};
+use super::reader::Reader;
+use super::relations::{Definition, Relations};
+use super::transaction::{Begin, Numbering, Origin, Transaction};
+use super::tuple;
+use crate::batch::{Arrays, Event, EventKind, Relation, Value, ValueKind, flags};
+use crate::error::Result;
+
+/// `Value::kind` of the entries of a TRUNCATE event's `extra`: `data` is a `*const Relation`. Never seen outside the
+/// library.
+pub const TRUNCATED_RELATION: u8 = 255;
+
+/// Decodes the messages of one stream, whose relations, types and origins it remembers.
+#[derive(Debug, Default)]
+pub struct Decoder {
+    transaction: Transaction,
+    relations: Relations,
+    types: Types,
+    origins: Origins,
+}
+
+/// What became of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// The batch has not the room. Nothing was consumed or changed: seal the batch and come again with the same
+    /// message. An empty batch is never too full.
+    Full,
+    /// The message was consumed.
+    Done(Effect),
+}
+
+/// What a message means for the position of the stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Nothing.
+    None,
+    /// A transaction began; nothing of it is delivered before its first change.
+    Began {
+        /// Position of its commit record.
+        final_lsn: u64,
+    },
+    /// A commit, or a message outside transactions: outstanding until it is acknowledged.
+    Outstanding {
+        /// The position that acknowledges it.
+        ack_lsn: u64,
+    },
+    /// A transaction without changes ended: there is nothing to deliver or to wait for.
+    Empty {
+        /// Its end.
+        end_lsn: u64,
+    },
+    /// A Stream Abort of a transaction that was never streamed (P1): to be counted, else without meaning.
+    Ignored,
+}
+
+impl Decoder {
+    /// A decoder that knows nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A new connection: what belongs to the old one is thrown away (P32). Definitions are remembered, so that one
+    /// sent again is the same generation, but none is used before the new connection has sent it.
+    pub fn reconnected(&mut self) {
+        self.transaction = Transaction::None;
+        self.relations.reconnected();
+    }
+
+    /// Decodes one message. `lsn` is where XLogData says it starts, 0 for some kinds (OutputPluginPrepareWrite with
+    /// `last_write` false).
+    ///
+    /// Events and values point into `message`, which must live and stay as it is for as long as `out` is read. After
+    /// an error `out` and the decoder are as they were.
+    #[inline]
+    pub fn decode(&mut self, lsn: u64, message: &[u8], out: &mut Arrays) -> Result<Step> {
+        let mark = out.value_count();
+        self.dispatch(lsn, message, out).map_err(|fault| {
+            out.truncate_values(mark);
+            fault.explain(lsn, message)
+        })
+    }
+
+    /// The position of the commit record of the transaction that is open, if one is.
+    pub fn in_transaction(&self) -> Option<u64> {
+        self.transaction.current().map(|begin| begin.final_lsn)
+    }
+
+    #[inline]
+    fn dispatch(&mut self, lsn: u64, message: &[u8], out: &mut Arrays) -> Read<Step> {
+        let Some((kind, body)) = message.split_first() else { return Err(EMPTY) };
+        let body = Reader::new(body);
+        match kind {
+            b'I' => self.insert(lsn, body, out),
+            b'U' => self.update(lsn, body, out),
+            b'D' => self.delete(lsn, body, out),
+            b'B' => self.begin(lsn, body),
+            b'C' => self.commit(body, out),
+            b'R' => self.relation(lsn, body, out),
+            b'Y' => self.type_name(lsn, body, out),
+            b'O' => self.origin(lsn, body, out),
+            b'T' => self.truncate(lsn, body, out),
+            b'M' => self.message(body, out),
+            b'A' => stream_abort(body),
+            _ => Err(Fault::UnknownKind),
+        }
+    }
+
+    #[inline]
+    fn insert(&mut self, lsn: u64, mut body: Reader<'_>, out: &mut Arrays) -> Read<Step> {
+        let oid = body.u32()?;
+        if body.u8()? != b'N' {
+            return Err(NO_NEW_ROW);
+        }
+        self.transaction.must_be_open()?;
+        let relation = self.relations.find(oid)?;
+        let columns = relation.columns().len();
+        let (events, values) = self.transaction.held();
+        if !out.reserve(events + 1, values + columns) {
+            return Ok(Step::Full);
+        }
+        let new = out.value_count();
+        tuple::read(body, columns, out)?.end()?;
+
+        let event = self.transaction.event(EventKind::WAL_EVENT_INSERT, lsn, Numbering::Counted, out);
+        let relation = relation.keep(out);
+        out.push_event(Event { relation, new_values: out.values_from(new), n_new: columns as u32, ..event });
+        Ok(DONE)
+    }
+
+    #[inline]
+    fn update(&mut self, lsn: u64, mut body: Reader<'_>, out: &mut Arrays) -> Read<Step> {
+        let oid = body.u32()?;
+        let mut part = body.u8()?;
+        self.transaction.must_be_open()?;
+        let relation = self.relations.find(oid)?;
+        let columns = relation.columns().len();
+        let (events, values) = self.transaction.held();
+        if !out.reserve(events + 1, values + 2 * columns) {
+            return Ok(Step::Full);
+        }
+        let old = out.value_count();
+        let mut old_row = 0;
+        if part != b'N' {
+            (body, old_row) = read_old(part, body, relation.columns(), out)?;
+            part = body.u8()?;
+        }
+        if part != b'N' {
+            return Err(NO_NEW_ROW);
+        }
+        let new = out.value_count();
+        tuple::read(body, columns, out)?.end()?;
+
+        let mut event = self.transaction.event(EventKind::WAL_EVENT_UPDATE, lsn, Numbering::Counted, out);
+        if old_row != 0 {
+            event.old_values = out.values_from(old);
+            event.n_old = columns as u32;
+        }
+        let relation = relation.keep(out);
+        out.push_event(Event {
+            flags: old_row,
+            relation,
+            new_values: out.values_from(new),
+            n_new: columns as u32,
+            ..event
+        });
+        Ok(DONE)
+    }
+
+    fn delete(&mut self, lsn: u64, mut body: Reader<'_>, out: &mut Arrays) -> Read<Step> {
+        let oid = body.u32()?;
+        let part = body.u8()?;
+        self.transaction.must_be_open()?;
+        let relation = self.relations.find(oid)?;
+        let columns = relation.columns().len();
+        let (events, values) = self.transaction.held();
+        if !out.reserve(events + 1, values + columns) {
+            return Ok(Step::Full);
+        }
+        let old = out.value_count();
+        let (rest, old_row) = read_old(part, body, relation.columns(), out)?;
+        rest.end()?;
+
+        let event = self.transaction.event(EventKind::WAL_EVENT_DELETE, lsn, Numbering::Counted, out);
+        let relation = relation.keep(out);
+        out.push_event(Event {
+            flags: old_row,
+            relation,
+            old_values: out.values_from(old),
+            n_old: columns as u32,
+            ..event
+        });
+        Ok(DONE)
+    }
+
+    fn begin(&mut self, lsn: u64, mut body: Reader<'_>) -> Read<Step> {
+        let begin = Begin { lsn, final_lsn: body.u64()?, commit_time: body.i64()?, xid: body.u32()? };
+        body.end()?;
+        if self.transaction.current().is_some() {
+            return Err(NESTED);
+        }
+        self.transaction = Transaction::Held(begin, None);
+        Ok(Step::Done(Effect::Began { final_lsn: begin.final_lsn }))
+    }
+
+    fn commit(&mut self, mut body: Reader<'_>, out: &mut Arrays) -> Read<Step> {
+        // logicalrep_read_commit refuses flags; apply_handle_commit refuses another transaction's commit.
+        if body.u8()? != 0 {
+            return Err(COMMIT_FLAGS);
+        }
+        let commit_lsn = body.u64()?;
+        let end_lsn = body.u64()?;
+        let commit_time = body.i64()?;
+        body.end()?;
+        self.transaction.must_be_open()?;
+        if self.in_transaction() != Some(commit_lsn) {
+            return Err(OTHER_COMMIT);
+        }
+        if let Transaction::Held(..) = self.transaction {
+            self.transaction = Transaction::None;
+            return Ok(Step::Done(Effect::Empty { end_lsn }));
+        }
+        if !out.reserve(1, 0) {
+            return Ok(Step::Full);
+        }
+        let event =
+            self.transaction.event(EventKind::WAL_EVENT_COMMIT, commit_lsn, Numbering::Uncounted, out);
+        out.push_event(Event { ack_lsn: end_lsn, commit_time, ..event });
+        self.transaction = Transaction::None;
+        Ok(Step::Done(Effect::Outstanding { ack_lsn: end_lsn }))
+    }
+
+    fn relation(&mut self, lsn: u64, body: Reader<'_>, out: &mut Arrays) -> Read<Step> {
+        let definition = Definition::read(body)?;
+        if self.relations.knows(&definition) {
+            self.relations.define(&definition)?;
+            return Ok(DONE);
+        }
+        let (events, values) = self.transaction.held();
+        if !out.reserve(events + 1, values) {
+            return Ok(Step::Full);
+        }
+        let relation = self.relations.define(&definition)?.keep(out);
+        let event = self.transaction.event(EventKind::WAL_EVENT_RELATION, lsn, Numbering::Uncounted, out);
+        out.push_event(Event { relation, ..event });
+        Ok(DONE)
+    }
+
+    /// The name is that of the base type where the OID is a domain's (logicalrep_write_typ).
+    fn type_name(&mut self, lsn: u64, mut body: Reader<'_>, out: &mut Arrays) -> Read<Step> {
+        let oid = body.u32()?;
+        let namespace = body.namespace()?;
+        let name = body.text()?;
+        body.end()?;
+        if self.types.knows(oid, namespace, name) {
+            return Ok(DONE);
+        }
+        let (events, values) = self.transaction.held();
+        if !out.reserve(events + 1, values + 2) {
+            return Ok(Step::Full);
+        }
+        self.types.define(oid, namespace, name);
+        let event = self.transaction.event(EventKind::WAL_EVENT_TYPE, lsn, Numbering::Uncounted, out);
+        push_with_texts(Event { number: u64::from(oid), ..event }, [namespace, name], out);
+        Ok(DONE)
+    }
+
+    fn origin(&mut self, lsn: u64, mut body: Reader<'_>, out: &mut Arrays) -> Read<Step> {
+        let commit_lsn = body.u64()?;
+        let name = body.text()?;
+        body.end()?;
+        self.transaction.must_be_open()?;
+        let (events, values) = self.transaction.held();
+        let holds = matches!(self.transaction, Transaction::Held(_, None));
+        if !holds && !out.reserve(events + 1, values + 1) {
+            return Ok(Step::Full);
+        }
+        let origin = Origin { lsn, commit_lsn, name: self.origins.intern(name) };
+        match &mut self.transaction {
+            Transaction::Held(_, held @ None) => *held = Some(origin),
+            other => {
+                let event = other.event(EventKind::WAL_EVENT_ORIGIN, lsn, Numbering::Uncounted, out);
+                origin.deliver(event, out);
+            }
+        }
+        Ok(DONE)
+    }
+
+    fn truncate(&mut self, lsn: u64, mut body: Reader<'_>, out: &mut Arrays) -> Read<Step> {
+        let count = body.u32()?;
+        let options = body.u8()?;
+        let (oids, rest) = body.rest().as_chunks::<4>();
+        if oids.len() != count as usize || !rest.is_empty() {
+            return Err(TRUNCATE_COUNT);
+        }
+        self.transaction.must_be_open()?;
+        for oid in oids {
+            self.relations.find(u32::from_be_bytes(*oid))?;
+        }
+        let (events, values) = self.transaction.held();
+        if !out.reserve(events + 1, values + oids.len()) {
+            return Ok(Step::Full);
+        }
+        let mark = out.value_count();
+        for oid in oids {
+            let relation = self.relations.find(u32::from_be_bytes(*oid))?.keep(out);
+            out.push_value(relation_value(relation));
+        }
+        let event = self.transaction.event(EventKind::WAL_EVENT_TRUNCATE, lsn, Numbering::Counted, out);
+        out.push_event(Event {
+            flags: truncate_flags(options),
+            extra: out.values_from(mark),
+            n_extra: count,
+            ..event
+        });
+        Ok(DONE)
+    }
+
+    /// A message outside transactions has its own position for an identity. It is safe once the flush position is
+    /// behind its start: logicalmsg_decode skips it when SnapBuildXactNeedsSkip finds its record's start below
+    /// start_decoding_at. So the next byte acknowledges it, and its start would not.
+    fn message(&mut self, mut body: Reader<'_>, out: &mut Arrays) -> Read<Step> {
+        let transactional = body.u8()? & MESSAGE_TRANSACTIONAL != 0;
+        let lsn = body.u64()?;
+        let prefix = body.text()?;
+        let length = body.u32()?;
+        let content = body.rest();
+        if content.len() != length as usize {
+            return Err(MESSAGE_LENGTH);
+        }
+        let (events, values) = if transactional {
+            self.transaction.must_be_open()?;
+            self.transaction.held()
+        } else {
+            (0, 0)
+        };
+        if !out.reserve(events + 1, values + 2) {
+            return Ok(Step::Full);
+        }
+        if transactional {
+            let event = self.transaction.event(EventKind::WAL_EVENT_MESSAGE, lsn, Numbering::Counted, out);
+            push_with_texts(Event { flags: flags::TRANSACTIONAL, ..event }, [prefix, content], out);
+            return Ok(DONE);
+        }
+        let ack_lsn = lsn.saturating_add(1);
+        let event = Event { lsn, commit_lsn: lsn, ack_lsn, ..Event::new(EventKind::WAL_EVENT_MESSAGE) };
+        push_with_texts(event, [prefix, content], out);
+        Ok(Step::Done(Effect::Outstanding { ack_lsn }))
+    }
+}
+
+/// Reads the old row of an UPDATE or DELETE and says with a flag which it is.
+#[inline]
+fn read_old<'a>(
+    part: u8,
+    body: Reader<'a>,
+    columns: &[crate::batch::Column],
+    out: &mut Arrays,
+) -> Read<(Reader<'a>, u32)> {
+    match part {
+        b'O' => Ok((tuple::read(body, columns.len(), out)?, flags::OLD_FULL)),
+        b'K' => Ok((tuple::read_key(body, columns, out)?, flags::OLD_KEY)),
+        _ => Err(NO_OLD_ROW),
+    }
+}
+
+/// PostgreSQL 18 sends Stream Abort at any version for a subtransaction that it had spilled (P1). Nothing is streamed
+/// in version 1, so no xid is known. `streaming=parallel` adds a position and a time.
+fn stream_abort(body: Reader<'_>) -> Read<Step> {
+    match body.rest().len() {
+        8 | 24 => Ok(Step::Done(Effect::Ignored)),
+        _ => Err(ABORT_LENGTH),
+    }
+}
+
+/// Appends two texts and the event that they belong to.
+fn push_with_texts(event: Event, texts: [&[u8]; 2], out: &mut Arrays) {
+    let mark = out.value_count();
+    for text in texts {
+        out.push_value(Value::view(ValueKind::WAL_VALUE_TEXT, text));
+    }
+    out.push_event(Event { extra: out.values_from(mark), n_extra: 2, ..event });
+}
+
+fn relation_value(relation: *const Relation) -> Value {
+    Value { data: relation.cast(), len: 0, kind: TRUNCATED_RELATION, reserved: [0; 3] }
+}
+
+fn truncate_flags(options: u8) -> u32 {
+    let flag = |option, flag| if options & option != 0 { flag } else { 0 };
+    flag(TRUNCATE_CASCADE, flags::CASCADE) | flag(TRUNCATE_RESTART_SEQS, flags::RESTART_IDENTITY)
+}
+
+const DONE: Step = Step::Done(Effect::None);
+
+/// TRUNCATE_CASCADE, TRUNCATE_RESTART_SEQS and MESSAGE_TRANSACTIONAL of logicalproto.h and proto.c.
+const TRUNCATE_CASCADE: u8 = 1;
+const TRUNCATE_RESTART_SEQS: u8 = 2;
+const MESSAGE_TRANSACTIONAL: u8 = 1;
+
+const EMPTY: Fault = Fault::Malformed("it has no bytes");
+const NO_NEW_ROW: Fault = Fault::Malformed("the new row is missing");
+const NO_OLD_ROW: Fault = Fault::Malformed("the old row is missing");
+const NESTED: Fault = Fault::Malformed("a transaction begins inside another");
+const COMMIT_FLAGS: Fault = Fault::Malformed("a commit with unknown flags");
+const OTHER_COMMIT: Fault = Fault::Malformed("the commit is not that of the transaction that is open");
+const TRUNCATE_COUNT: Fault = Fault::Malformed("the number of relations is not as it says");
+const MESSAGE_LENGTH: Fault = Fault::Malformed("the content is not as long as it says");
+const ABORT_LENGTH: Fault = Fault::Malformed("a Stream Abort of an unknown length");

@@ -1,0 +1,9 @@
+//! Tests of the decoder: what it makes of each message, what it refuses, and that refusing leaves no trace.
+
+mod faults;
+mod kinds;
+mod messages;
+mod random;
+mod relations;
+mod rig;
+mod transactions;

@@ -1,0 +1,119 @@
+//! Relations and types: what is the same generation, what is the next one, what is forgotten.
+
+use std::sync::Arc;
+
+use super::messages::*;
+use super::rig::Rig;
+use crate::batch::{Arrays, EventKind as E};
+use crate::error::Status;
+
+fn described(rig: &Rig) -> Vec<(u32, u32)> {
+    let relations = rig.seen().into_iter().filter(|event| event.kind == E::WAL_EVENT_RELATION as u32);
+    relations.filter_map(|event| event.relation).collect()
+}
+
+#[test]
+fn p11_every_part_of_a_definition_counts() {
+    let columns = |change: fn(&mut Vec<Def<'static>>)| {
+        let mut columns = COLUMNS.to_vec();
+        change(&mut columns);
+        columns
+    };
+    let changed = [
+        relation_of(OID, "private", "users", b'd', COLUMNS),
+        relation_of(OID, "public", "people", b'd', COLUMNS),
+        relation_of(OID, "public", "users", b'f', COLUMNS),
+        relation_of(OID, "public", "users", b'd', &columns(|c| c[1].0 = "label")),
+        relation_of(OID, "public", "users", b'd', &columns(|c| c[1].1 = 1)),
+        relation_of(OID, "public", "users", b'd', &columns(|c| c[1].2 = 25)),
+        relation_of(OID, "public", "users", b'd', &columns(|c| c[1].3 = 25)),
+        relation_of(OID, "public", "users", b'd', &columns(|c| c.truncate(2))),
+        relation_of(OID, "public", "users", b'd', &columns(|c| c.push(("more", 0, 25, -1)))),
+        relation_of(OID, "public", "users", b'd', &columns(|c| c.swap(1, 2))),
+    ];
+    for changed in changed {
+        let mut rig = Rig::new();
+        rig.feed_all(&[relation(), relation(), changed.clone(), changed, relation(), relation()]);
+        assert_eq!(described(&rig), [(OID, 1), (OID, 2), (OID, 3)]);
+    }
+}
+
+#[test]
+fn a_reconnect_sends_the_same_definition_silently_and_another_as_the_next() {
+    let mut rig = Rig::new();
+    rig.feed_all(&[begin(), relation(), insert(ROW), commit()]);
+    rig.decoder.reconnected();
+    rig.feed_all(&[begin()]);
+    // Nothing is used before this connection has sent it: DDL may have come in between.
+    for message in [insert(ROW), truncate(0, &[OID]), change(b'D', OID, &[tuple(b'K', KEY)])] {
+        assert_eq!(rig.refuse(1, &message).status(), Status::WAL_E_UNKNOWN_RELATION);
+    }
+    rig.feed_all(&[relation(), insert(ROW), commit()]);
+    assert_eq!(rig.seen()[5].relation, Some((OID, 1)));
+    rig.decoder.reconnected();
+    let other = relation_of(OID, "public", "users", b'd', &COLUMNS[..1]);
+    rig.feed_all(&[begin(), other, change(b'I', OID, &[tuple(b'N', &ROW[..1])]), commit()]);
+    assert_eq!(described(&rig), [(OID, 1), (OID, 2)]);
+}
+
+#[test]
+fn a_change_keeps_the_definition_it_was_made_under() {
+    let mut rig = Rig::new();
+    rig.feed_all(&[begin(), relation(), insert(ROW)]);
+    let narrow = relation_of(OID, "public", "users", b'd', &COLUMNS[..1]);
+    rig.feed_all(&[narrow, change(b'I', OID, &[tuple(b'N', &ROW[..1])])]);
+    rig.refuse_all(&[insert(ROW)], Status::WAL_E_DECODE);
+    let generations: Vec<_> = rig.seen().iter().filter_map(|event| event.relation).collect();
+    assert_eq!(generations, [(OID, 1), (OID, 1), (OID, 2), (OID, 2)]);
+}
+
+#[test]
+fn a_batch_keeps_each_relation_once_and_only_its_own() {
+    let mut rig = Rig::new();
+    rig.feed_all(&[begin(), relation(), insert(ROW), insert(ROW)]);
+    assert_eq!(rig.arrays.relations().len(), 1);
+    let held = Arc::clone(&rig.arrays.relations()[0]);
+    rig.arrays = Arrays::new(10, 10);
+    assert_eq!(Arc::strong_count(&held), 2);
+    rig.feed_all(&[message(true, 1, "p", b"c")]);
+    assert!(rig.arrays.relations().is_empty());
+    rig.feed_all(&[insert(ROW), insert(ROW)]);
+    assert!(Arc::ptr_eq(&rig.arrays.relations()[0], &held));
+    assert_eq!(rig.arrays.relations().len(), 1);
+}
+
+#[test]
+fn many_relations_in_turn() {
+    let mut rig = Rig::new();
+    rig.feed_all(&[begin()]);
+    for oid in 1..300_u32 {
+        rig.feed_all(&[relation_of(oid << 16, "public", "t", b'd', COLUMNS)]);
+    }
+    for oid in (1..300_u32).rev() {
+        rig.feed_all(&[change(b'I', oid << 16, &[tuple(b'N', ROW)])]);
+        assert_eq!(rig.last().relation, Some((oid << 16, 1)));
+    }
+    assert_eq!(rig.refuse(1, &insert(ROW)).status(), Status::WAL_E_UNKNOWN_RELATION);
+}
+
+#[test]
+fn an_empty_namespace_is_pg_catalog() {
+    let mut rig = Rig::new();
+    rig.feed_all(&[relation_of(9, "", "t", b'n', &[]), relation_of(9, "pg_catalog", "t", b'n', &[])]);
+    assert_eq!(described(&rig), [(9, 1)]);
+    assert_eq!(&*rig.arrays.relations()[0].namespace, b"pg_catalog");
+    rig.feed_all(&[type_name(20_000, "", "int4")]);
+    assert_eq!(rig.last().extra[0], super::rig::Val::text("pg_catalog"));
+}
+
+#[test]
+fn a_type_comes_once_for_each_definition() {
+    let mut rig = Rig::new();
+    let (mood, other, renamed) =
+        (type_name(1, "public", "mood"), type_name(2, "public", "mood"), type_name(1, "public", "spirit"));
+    rig.feed_all(&[mood.clone(), mood.clone(), other.clone(), renamed.clone(), renamed.clone(), mood]);
+    rig.decoder.reconnected();
+    rig.feed_all(&[other]);
+    let oids: Vec<u64> = rig.seen().iter().map(|event| event.number).collect();
+    assert_eq!(oids, [1, 2, 1, 1]);
+}
