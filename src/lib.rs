@@ -18,7 +18,11 @@
 //! | `error`, `lsn` | what everything speaks of |
 
 pub mod batch;
+pub mod conninfo;
 pub mod error;
 pub mod lsn;
 pub mod pgoutput;
+pub mod session;
+pub mod sys;
 pub mod types;
+pub mod wire;

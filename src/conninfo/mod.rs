@@ -1,0 +1,276 @@
+//! Connection strings: what libpq takes, read into typed values.
+//!
+//! It must never put a value into an error or a log line: an unquoted space or an unescaped '@' turns a piece of the
+//! password into any other field. Errors name the parameter; nothing that was given is silently ignored.
+
+mod endpoint;
+mod keyword;
+mod nearest;
+mod parameter;
+mod settings;
+mod uri;
+
+use std::fmt;
+use std::time::Duration;
+
+pub use endpoint::Endpoint;
+use settings::Settings;
+
+use crate::error::{Error, Result, Status};
+use crate::sys;
+use parameter::Key;
+
+/// A connection string, read and completed with defaults.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Conninfo {
+    endpoint: Endpoint,
+    port: u16,
+    user: String,
+    password: Option<String>,
+    dbname: String,
+    application_name: Option<String>,
+    fallback_application_name: Option<String>,
+    options: String,
+    client_encoding: Option<String>,
+    connect_timeout: Option<Duration>,
+    keepalives: Keepalives,
+    tcp_user_timeout: Option<Duration>,
+    ssl_mode: SslMode,
+}
+
+/// Probing of an idle TCP connection, so that a vanished server is noticed (P15).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keepalives {
+    /// The kernel does not probe.
+    Off,
+    /// The kernel probes; what is `None` is left to the system.
+    On {
+        /// How long the connection is idle before the first probe.
+        idle: Option<Duration>,
+        /// How long between probes.
+        interval: Option<Duration>,
+        /// How many probes may stay unanswered.
+        count: Option<u32>,
+    },
+}
+
+/// What the user asks of TLS. The modes that require it join when it is built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SslMode {
+    /// No TLS.
+    Disable,
+    /// TLS only if the server refuses a plain connection.
+    Allow,
+    /// TLS if the server offers it.
+    Prefer,
+}
+
+/// Probes start after half a minute, so that a vanished server is noticed within one (P15); the systems' own two
+/// hours are of no use to a stream.
+const IDLE: u32 = 30;
+const INTERVAL: u32 = 10;
+const COUNT: u32 = 3;
+
+/// How long sent bytes may stay unacknowledged: as long as probing takes. While something is unacknowledged the
+/// kernel does not probe, and its own limit is a quarter of an hour (P15). This is the client's socket; the
+/// server's own tcp_user_timeout is another matter and does harm.
+const USER_TIMEOUT: Duration = Duration::from_secs(60);
+
+const PORT: u16 = 5432;
+
+impl Conninfo {
+    /// Reads `key = value` pairs or a `postgresql://` URI. Defaults come from the operating system's user and the
+    /// usual socket directory; the environment is not read.
+    pub fn parse(text: &str) -> Result<Self> {
+        if text.contains('\0') {
+            return Err(bad("the connection string contains a NUL character").with_hint("Remove it."));
+        }
+        let mut settings = Settings::default();
+        match uri::after_scheme(text) {
+            Some(rest) => uri::parse(rest, &mut settings)?,
+            None => keyword::parse(text, &mut settings)?,
+        }
+        Self::from_settings(&settings)
+    }
+
+    /// Completes what was given. Other sources (environment, service file) fill `settings` before this.
+    fn from_settings(settings: &Settings) -> Result<Self> {
+        let port =
+            settings.number(Key::Port, 1, 65_535)?.and_then(|port| u16::try_from(port).ok()).unwrap_or(PORT);
+        let user = match settings.text(Key::User) {
+            Some(user) => user.to_owned(),
+            None => os_user()?,
+        };
+        let seconds = |key| Ok(settings.number(key, i32::MIN, i32::MAX)?.and_then(positive_seconds));
+        Ok(Self {
+            endpoint: Endpoint::from_settings(settings, port)?,
+            port,
+            password: settings.text(Key::Password).map(str::to_owned),
+            dbname: settings.text(Key::Dbname).unwrap_or(&user).to_owned(),
+            user,
+            application_name: settings.text(Key::ApplicationName).map(str::to_owned),
+            fallback_application_name: settings.text(Key::FallbackApplicationName).map(str::to_owned),
+            options: settings.text(Key::Options).unwrap_or_default().to_owned(),
+            // "auto" asks libpq for the locale's encoding; a library has none of its own.
+            client_encoding: settings.text(Key::ClientEncoding).filter(|it| *it != "auto").map(str::to_owned),
+            connect_timeout: seconds(Key::ConnectTimeout)?,
+            keepalives: keepalives(settings)?,
+            tcp_user_timeout: user_timeout(settings)?,
+            ssl_mode: ssl_mode(settings),
+        })
+    }
+
+    /// What was read, as `key=value` pairs with the password hidden: for logs and for showing what is set.
+    pub fn redacted(&self) -> String {
+        let port = self.port.to_string();
+        let (host, hostaddr) = match &self.endpoint {
+            Endpoint::Host(name) => (Some(name.clone()), None),
+            Endpoint::Address { address, name } => (name.clone(), Some(address.to_string())),
+            Endpoint::Socket(path) => (path.parent().map(|it| it.display().to_string()), None),
+        };
+        let pairs = [
+            ("host", host.as_deref()),
+            ("hostaddr", hostaddr.as_deref()),
+            ("port", Some(port.as_str())),
+            ("user", Some(self.user())),
+            ("password", self.password.as_ref().map(|_| "***")),
+            ("dbname", Some(self.dbname())),
+            ("application_name", self.application_name()),
+            ("options", Some(self.options()).filter(|it| !it.is_empty())),
+        ];
+        let given = pairs.into_iter().filter_map(|(key, value)| value.map(|value| keyword::pair(key, value)));
+        given.collect::<Vec<_>>().join(" ")
+    }
+
+    /// Where the server is.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// The TCP port; part of the file name of a Unix socket.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The role.
+    pub fn user(&self) -> &str {
+        &self.user
+    }
+
+    /// The password, for authentication only.
+    pub fn password(&self) -> Option<&str> {
+        self.password.as_deref()
+    }
+
+    /// The database.
+    pub fn dbname(&self) -> &str {
+        &self.dbname
+    }
+
+    /// The name that pg_stat_activity and pg_stat_replication show.
+    pub fn application_name(&self) -> Option<&str> {
+        self.application_name.as_deref()
+    }
+
+    /// The same, where `application_name` is not given.
+    pub fn fallback_application_name(&self) -> Option<&str> {
+        self.fallback_application_name.as_deref()
+    }
+
+    /// Command-line options for the server, as `-c name=value`.
+    pub fn options(&self) -> &str {
+        &self.options
+    }
+
+    /// The encoding that the user insists on.
+    pub fn client_encoding(&self) -> Option<&str> {
+        self.client_encoding.as_deref()
+    }
+
+    /// How long connecting to one address may take; `None` is no limit of its own.
+    pub fn connect_timeout(&self) -> Option<Duration> {
+        self.connect_timeout
+    }
+
+    /// Probing of the TCP connection.
+    pub fn keepalives(&self) -> Keepalives {
+        self.keepalives
+    }
+
+    /// How long sent bytes may stay unacknowledged; `None` leaves it to the system.
+    pub fn tcp_user_timeout(&self) -> Option<Duration> {
+        self.tcp_user_timeout
+    }
+
+    /// What the user asks of TLS.
+    pub fn ssl_mode(&self) -> SslMode {
+        self.ssl_mode
+    }
+}
+
+impl fmt::Debug for Conninfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Conninfo")
+            .field("endpoint", &self.endpoint)
+            .field("port", &self.port)
+            .field("user", &self.user)
+            .field("password", &self.password.as_ref().map(|_| "(hidden)"))
+            .field("dbname", &self.dbname)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The error of a connection string. `message` names parameters, never what they were set to.
+#[cold]
+fn bad(message: impl Into<String>) -> Error {
+    Error::new(Status::WAL_E_CONNINFO, message)
+}
+
+fn os_user() -> Result<String> {
+    sys::user_name().map_err(|error| {
+        Error::os(
+            Status::WAL_E_CONNINFO,
+            "no user is given and the operating system's user has no name",
+            &error,
+        )
+        .with_hint("Add user=... to the conninfo.")
+    })
+}
+
+fn positive_seconds(seconds: i32) -> Option<Duration> {
+    u64::try_from(seconds).ok().filter(|it| *it > 0).map(Duration::from_secs)
+}
+
+fn keepalives(settings: &Settings) -> Result<Keepalives> {
+    let setting = |key, default: u32| {
+        let given = settings.number(key, i32::MIN, i32::MAX)?;
+        // 0 and below leave it to the system, as with libpq.
+        Ok(given.map_or(Some(default), |it| u32::try_from(it).ok().filter(|it| *it > 0)))
+    };
+    let idle = setting(Key::KeepalivesIdle, IDLE)?.map(|it| Duration::from_secs(it.into()));
+    let interval = setting(Key::KeepalivesInterval, INTERVAL)?.map(|it| Duration::from_secs(it.into()));
+    let count = setting(Key::KeepalivesCount, COUNT)?;
+    match settings.number(Key::Keepalives, i32::MIN, i32::MAX)? {
+        Some(0) => Ok(Keepalives::Off),
+        _ => Ok(Keepalives::On { idle, interval, count }),
+    }
+}
+
+fn user_timeout(settings: &Settings) -> Result<Option<Duration>> {
+    let given = settings.number(Key::TcpUserTimeout, i32::MIN, i32::MAX)?;
+    Ok(given.map_or(Some(USER_TIMEOUT), |ms| {
+        u64::try_from(ms).ok().filter(|ms| *ms > 0).map(Duration::from_millis)
+    }))
+}
+
+fn ssl_mode(settings: &Settings) -> SslMode {
+    // The table has let nothing else through.
+    match settings.text(Key::Sslmode) {
+        Some("disable") => SslMode::Disable,
+        Some("allow") => SslMode::Allow,
+        _ => SslMode::Prefer,
+    }
+}
+
+#[cfg(test)]
+mod tests;

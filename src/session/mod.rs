@@ -1,0 +1,160 @@
+//! A connection to a server: queries before COPY, bytes after. Nothing above knows what carries it.
+//!
+//! It must never decide what replication messages mean, and never wait anywhere but in its futures.
+
+mod helper;
+pub mod native;
+
+use std::future::Future;
+use std::os::fd::RawFd;
+
+pub use native::{NativeSession, Replication, StartupSettings};
+
+use crate::error::Result;
+use crate::wire::ServerMessage;
+
+/// What `fill` came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fill {
+    /// So many bytes were put at the start of the buffer; at least 1.
+    Bytes(usize),
+    /// Nothing is there now.
+    WouldBlock,
+    /// The server closed the connection; nothing more will come.
+    Eof,
+}
+
+/// What `send` came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sent {
+    /// The socket took everything.
+    All,
+    /// So many bytes are queued; `flush` or `poll_io` writes them.
+    Queued(usize),
+}
+
+/// What `poll_io` came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Readiness {
+    /// `fill` can make progress: data, end of file or an error to be fetched. May be wrong as long as `fill` has not
+    /// said `WouldBlock`.
+    Readable,
+    /// What was queued is written.
+    Flushed,
+}
+
+impl Readiness {
+    /// Whether it is time to `fill`.
+    pub fn is_readable(self) -> bool {
+        self == Self::Readable
+    }
+}
+
+/// The answer of a query.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rows {
+    /// The names of the columns.
+    pub columns: Vec<String>,
+    /// The values as text; `None` is NULL.
+    pub rows: Vec<Vec<Option<String>>>,
+}
+
+impl Rows {
+    /// A value by row number and column name; `None` if there is no such row or column, or it is NULL.
+    pub fn get(&self, row: usize, column: &str) -> Option<&str> {
+        let index = self.columns.iter().position(|name| name == column)?;
+        self.rows.get(row)?.get(index)?.as_deref()
+    }
+}
+
+/// A connection that went through start-up and authentication.
+pub trait Session: Send {
+    /// Sends a simple query and collects the rows of its last statement. Only outside COPY. Not cancel-safe: after
+    /// dropping the future half-way the session answers only errors.
+    fn query(&mut self, sql: &str) -> impl Future<Output = Result<Rows>> + Send;
+
+    /// Sends START_REPLICATION and waits for CopyBothResponse. An error of the server leaves the session usable.
+    /// Not cancel-safe, as `query`.
+    fn start_copy(&mut self, sql: &str) -> impl Future<Output = Result<()>> + Send;
+
+    /// Waits until `fill` can make progress. May be wrong as long as `fill` has not said `WouldBlock`. Cancel-safe.
+    fn readable(&mut self) -> impl Future<Output = Result<()>> + Send;
+
+    /// Moves bytes into `buf` without waiting: backend messages exactly as on the wire, cut anywhere. Asks the
+    /// kernel each time, whatever `readable` knows. An empty `buf` gives `WouldBlock`.
+    ///
+    /// After `send` failed, what the server said last can still be read here.
+    fn fill(&mut self, buf: &mut [u8]) -> Result<Fill>;
+
+    /// Takes `bytes`, whole messages, and writes what the socket takes; the rest is queued, so that no message is
+    /// ever torn. On an error everything queued is gone.
+    fn send(&mut self, bytes: &[u8]) -> Result<Sent>;
+
+    /// Writes queued bytes until nothing is queued. Cancel-safe.
+    fn flush(&mut self) -> impl Future<Output = Result<()>> + Send;
+
+    /// Waits for what may come first: `Readable` (if `want_read`), or everything queued being written (if anything
+    /// is). With neither it waits for ever. One borrow, so it fits beside a timer in `select!`. Cancel-safe.
+    fn poll_io(&mut self, want_read: bool) -> impl Future<Output = Result<Readiness>> + Send;
+
+    /// Whether bytes are queued.
+    fn has_unsent(&self) -> bool;
+
+    /// The socket, for its options and for a forked child's close(2). It stays the property of the session.
+    fn fd(&self) -> RawFd;
+
+    /// The last value of a setting that the server reports by itself, such as `server_version`. Not updated in COPY.
+    fn parameter(&self, name: &str) -> Option<&str>;
+
+    /// The server's version as a number: 180004 for 18.4; 0 where it is not known.
+    fn server_version(&self) -> u32;
+
+    /// The notices since the last call, at most `MAX_NOTICES`; those during COPY come through `fill`.
+    fn take_notices(&mut self) -> Vec<ServerMessage>;
+
+    /// Says good-bye as far as that goes without waiting, and closes.
+    fn close(self);
+}
+
+/// How many notices are kept; during start-up, more are an error.
+pub const MAX_NOTICES: usize = 1_000;
+
+/// `server_version` as a number, as libpq's `PQserverVersion` has it: 150018 for "15.18 (Debian 15.18-1)".
+fn version_number(text: &str) -> u32 {
+    let numbers = text.split(|c: char| !c.is_ascii_digit() && c != '.').next().unwrap_or_default();
+    let mut parts =
+        numbers.split('.').map(|part| part.parse::<u32>().ok().filter(|n| *n < 1_000).unwrap_or(0));
+    let major = parts.next().unwrap_or(0);
+    let (minor, patch) = (parts.next().unwrap_or(0), parts.next().unwrap_or(0));
+    if major >= 10 { major * 10_000 + minor } else { major * 10_000 + minor * 100 + patch }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_numbers() {
+        for (text, number) in [
+            ("18.4", 180_004),
+            ("15.18 (Debian 15.18-0+deb12u1)", 150_018),
+            ("19devel", 190_000),
+            ("18beta1", 180_000),
+            ("9.6.3", 90_603),
+            ("", 0),
+            ("x", 0),
+            ("99999999999.1", 100),
+        ] {
+            assert_eq!(version_number(text), number, "{text}");
+        }
+    }
+
+    #[test]
+    fn rows_are_asked_by_name() {
+        let rows = Rows { columns: vec!["a".into(), "b".into()], rows: vec![vec![Some("1".into()), None]] };
+        assert_eq!(
+            (rows.get(0, "a"), rows.get(0, "b"), rows.get(0, "c"), rows.get(1, "a")),
+            (Some("1"), None, None, None)
+        );
+    }
+}

@@ -1,0 +1,138 @@
+//! A session over a TCP or Unix socket that speaks the protocol itself.
+//!
+//! It must never block its thread, never raise SIGPIPE and never let a server make it hold more than a bounded amount
+//! of memory.
+
+mod connect;
+mod dial;
+mod query;
+mod startup;
+mod transport;
+
+use std::os::fd::RawFd;
+
+use super::{Fill, Readiness, Rows, Sent, Session, version_number};
+use crate::error::{Error, Result, Status};
+use crate::wire::{ServerMessage, frontend};
+use startup::Greeting;
+pub use startup::{Replication, StartupSettings};
+use transport::Transport;
+
+/// A connection to a server.
+pub struct NativeSession {
+    transport: Transport,
+    greeting: Greeting,
+    phase: Phase,
+}
+
+/// What may be done next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// The server waits for a query.
+    Idle,
+    /// A query is on its way; a dropped future leaves it so, and the answers could not be told apart any more.
+    Busy,
+    /// The bytes belong to `fill`.
+    Copy,
+}
+
+impl NativeSession {
+    /// The process id of the server's backend, as pg_stat_activity shows it.
+    pub fn backend_pid(&self) -> u32 {
+        self.greeting.backend_pid
+    }
+
+    fn begin(&mut self) -> Result<()> {
+        match std::mem::replace(&mut self.phase, Phase::Busy) {
+            Phase::Idle => Ok(()),
+            other => {
+                self.phase = other;
+                let why = match other {
+                    Phase::Copy => "the connection is in COPY",
+                    Phase::Idle | Phase::Busy => "an earlier query was abandoned half-way",
+                };
+                Err(Error::new(Status::WAL_E_STATE, format!("no query can be sent: {why}"))
+                    .with_hint("Open another connection."))
+            }
+        }
+    }
+}
+
+impl Session for NativeSession {
+    async fn query(&mut self, sql: &str) -> Result<Rows> {
+        self.begin()?;
+        query::run(&mut self.transport, &mut self.greeting, sql, query::Expect::Rows)
+            .await
+            .into_result(&mut self.phase)
+    }
+
+    async fn start_copy(&mut self, sql: &str) -> Result<()> {
+        self.begin()?;
+        let end = query::run(&mut self.transport, &mut self.greeting, sql, query::Expect::CopyBoth).await;
+        end.into_result(&mut self.phase).map(drop)
+    }
+
+    async fn readable(&mut self) -> Result<()> {
+        self.transport.readable().await
+    }
+
+    fn fill(&mut self, buf: &mut [u8]) -> Result<Fill> {
+        self.transport.fill(buf)
+    }
+
+    fn send(&mut self, bytes: &[u8]) -> Result<Sent> {
+        self.transport.send(bytes)
+    }
+
+    async fn flush(&mut self) -> Result<()> {
+        self.transport.flush().await
+    }
+
+    async fn poll_io(&mut self, want_read: bool) -> Result<Readiness> {
+        self.transport.poll_io(want_read).await
+    }
+
+    fn has_unsent(&self) -> bool {
+        self.transport.has_unsent()
+    }
+
+    fn fd(&self) -> RawFd {
+        self.transport.fd()
+    }
+
+    fn parameter(&self, name: &str) -> Option<&str> {
+        self.greeting.parameters.get(name)
+    }
+
+    fn server_version(&self) -> u32 {
+        self.parameter("server_version").map_or(0, version_number)
+    }
+
+    fn take_notices(&mut self) -> Vec<ServerMessage> {
+        std::mem::take(&mut self.greeting.notices)
+    }
+
+    fn close(mut self) {
+        let mut bye = Vec::new();
+        if self.phase == Phase::Copy {
+            frontend::copy_done(&mut bye);
+        }
+        frontend::terminate(&mut bye);
+        // Best effort: a server that does not read will see the end of the connection.
+        let _ = self.transport.send(&bye);
+        self.transport.shut_down();
+    }
+}
+
+impl std::fmt::Debug for NativeSession {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NativeSession")
+            .field("fd", &self.transport.fd())
+            .field("backend_pid", &self.greeting.backend_pid)
+            .field("phase", &self.phase)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

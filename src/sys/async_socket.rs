@@ -1,0 +1,89 @@
+//! A socket that tokio's reactor watches, read and written by plain system calls.
+//!
+//! Readiness is edge-triggered: it must be cleared only by an EAGAIN of a call that began after it was seen, else a
+//! wake-up is lost. And it is no condition for a call: the kernel is asked even while readiness is clear.
+
+use std::io::{self, ErrorKind};
+use std::os::fd::{AsRawFd, RawFd};
+
+use socket2::Socket;
+use tokio::io::unix::AsyncFd;
+use tokio::io::{Interest, Ready};
+
+use super::socket::{recv, send};
+
+/// A non-blocking socket, registered with the runtime in whose context it was made.
+pub struct AsyncSocket(AsyncFd<Socket>);
+
+#[derive(Clone, Copy)]
+enum Asked {
+    Not,
+    Already,
+}
+
+impl AsyncSocket {
+    /// Registers a socket on which connect(2) was called; before that epoll would report it as hung up.
+    pub fn register(socket: Socket) -> io::Result<Self> {
+        let both = Interest::READABLE | Interest::WRITABLE;
+        // SAFETY: a Socket owns one open descriptor, names the same one every time, and closes it only as it is
+        // dropped. This type never gives out `&mut Socket`, so it cannot be exchanged for another.
+        let registered = unsafe { AsyncFd::register_with_interest(socket, both) };
+        Ok(Self(registered?))
+    }
+
+    /// Waits until the socket is believed to be ready in one of the ways of `interest`; tells which. Cancel-safe.
+    pub async fn ready(&self, interest: Interest) -> io::Result<Ready> {
+        // The guard goes without clearing: it knows of no EAGAIN.
+        self.0.ready(interest).await.map(|guard| guard.ready())
+    }
+
+    /// Reads what is there; 0 is end of file, `WouldBlock` that nothing is there yet.
+    pub fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
+        let fd = self.fd();
+        self.ask(Interest::READABLE, || recv(fd, buf))
+    }
+
+    /// Writes what the socket takes; `WouldBlock` says that it takes nothing now.
+    pub fn send(&self, bytes: &[u8]) -> io::Result<usize> {
+        let fd = self.fd();
+        self.ask(Interest::WRITABLE, || send(fd, bytes))
+    }
+
+    /// How a connect(2) that went on in the background ended; `WouldBlock` while it goes on.
+    pub fn connected(&self) -> io::Result<()> {
+        let socket = self.socket();
+        self.ask(Interest::WRITABLE, || {
+            if let Some(error) = socket.take_error()? {
+                return Err(error);
+            }
+            match socket.peer_addr() {
+                Err(error) if error.kind() == ErrorKind::NotConnected => Err(ErrorKind::WouldBlock.into()),
+                other => other.map(drop),
+            }
+        })
+    }
+
+    /// The socket, for its options.
+    pub fn socket(&self) -> &Socket {
+        self.0.get_ref()
+    }
+
+    /// The descriptor. It stays the property of this object.
+    pub fn fd(&self) -> RawFd {
+        self.0.as_raw_fd()
+    }
+
+    /// `try_io` makes the call and clears readiness if it gives EAGAIN. While readiness is clear it makes none, so
+    /// the call is made here: there is nothing to clear then, and a later event sets readiness again.
+    fn ask<T>(&self, interest: Interest, mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+        let mut asked = Asked::Not;
+        let result = self.0.try_io(interest, |_| {
+            asked = Asked::Already;
+            call()
+        });
+        match asked {
+            Asked::Already => result,
+            Asked::Not => call(),
+        }
+    }
+}

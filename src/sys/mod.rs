@@ -1,0 +1,22 @@
+//! The few system calls that std and tokio do not offer, each wrapped so that it is safe to call.
+//!
+//! This is the only folder below `capi` that holds `unsafe`. It must never print, raise a signal in the host,
+//! or change anything of the process that the host could notice.
+
+mod async_socket;
+mod clock;
+mod eventfd;
+mod fork;
+mod poll;
+mod signal;
+mod socket;
+mod user;
+
+pub use async_socket::AsyncSocket;
+pub use clock::{monotonic_micros, pg_micros};
+pub use eventfd::EventFd;
+pub use fork::{ForkGuard, PerProcess};
+pub use poll::{PollFd, Polled, poll};
+pub use signal::{SignalMask, block_all_signals};
+pub use socket::{close, recv, send};
+pub use user::user_name;

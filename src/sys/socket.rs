@@ -1,0 +1,71 @@
+//! recv(2), send(2) and close(2) on a bare descriptor.
+//!
+//! They must never wait and never raise SIGPIPE, whatever flags the descriptor has.
+
+use std::io;
+use std::os::fd::RawFd;
+
+/// Reads what is there; 0 is end of file, `WouldBlock` that nothing is there yet.
+pub fn recv(fd: RawFd, buf: &mut [u8]) -> io::Result<usize> {
+    // SAFETY: `buf` is writable for its length; a descriptor that is not a socket gives an error.
+    retry(|| unsafe { libc::recv(fd, buf.as_mut_ptr().cast(), buf.len(), libc::MSG_DONTWAIT) })
+}
+
+/// Writes what the socket takes; `WouldBlock` says that it takes nothing now.
+pub fn send(fd: RawFd, bytes: &[u8]) -> io::Result<usize> {
+    let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+    // SAFETY: `bytes` is readable for its length; a descriptor that is not a socket gives an error.
+    retry(|| unsafe { libc::send(fd, bytes.as_ptr().cast(), bytes.len(), flags) })
+}
+
+/// Closes a descriptor that no object owns any more: what a forked child does with those of its parent's handles.
+pub fn close(fd: RawFd) {
+    // SAFETY: takes an integer. Linux frees the descriptor even when it reports EINTR, so it is not repeated.
+    unsafe { libc::close(fd) };
+}
+
+fn retry(mut call: impl FnMut() -> isize) -> io::Result<usize> {
+    loop {
+        if let Ok(count) = usize::try_from(call()) {
+            return Ok(count);
+        }
+        let error = io::Error::last_os_error();
+        if error.kind() != io::ErrorKind::Interrupted {
+            return Err(error);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::fd::{AsRawFd, IntoRawFd};
+    use std::os::unix::net::UnixStream;
+
+    #[test]
+    fn nothing_waits_and_nothing_raises_sigpipe() {
+        let (left, right) = UnixStream::pair().unwrap(); // blocking descriptors
+        let mut buf = [0; 8];
+        assert_eq!(recv(left.as_raw_fd(), &mut buf).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        assert_eq!(send(right.as_raw_fd(), b"abc").unwrap(), 3);
+        assert_eq!(recv(left.as_raw_fd(), &mut buf).unwrap(), 3);
+        let big = vec![0; 1 << 20];
+        let full = loop {
+            if let Err(error) = send(right.as_raw_fd(), &big) {
+                break error;
+            }
+        };
+        assert_eq!(full.kind(), io::ErrorKind::WouldBlock);
+        close(right.into_raw_fd());
+        let before = crate::sys::block_all_signals().unwrap();
+        assert_eq!(send(left.as_raw_fd(), b"x").unwrap_err().raw_os_error(), Some(libc::EPIPE));
+        // SAFETY: both calls only fill and read `pending`. A blocked SIGPIPE would stay pending.
+        let raised = unsafe {
+            let mut pending: libc::sigset_t = std::mem::zeroed();
+            libc::sigpending(&raw mut pending);
+            libc::sigismember(&raw const pending, libc::SIGPIPE)
+        };
+        assert_eq!(raised, 0);
+        before.restore();
+    }
+}

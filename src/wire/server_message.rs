@@ -1,0 +1,219 @@
+//! ErrorResponse and NoticeResponse: what the server says in words.
+//!
+//! Decisions rest on the severity, the SQLSTATE and the routine; never on the message, which is translated.
+
+use std::fmt;
+
+use super::reader::Reader;
+use crate::error::Result;
+
+/// How bad it is, from the field that is never translated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// The server as a whole goes down.
+    Panic,
+    /// The connection ends.
+    Fatal,
+    /// The command failed.
+    Error,
+    /// Something the user should know.
+    Warning,
+    /// Something the user may like to know.
+    Notice,
+    /// Chatter, for those who asked for it.
+    Debug,
+    /// What a command was asked to tell.
+    Info,
+    /// Meant for the server's log.
+    Log,
+    /// A word that no server says today.
+    Unknown,
+}
+
+/// The fields of one ErrorResponse or NoticeResponse. A field that was not sent is "".
+#[derive(Clone, PartialEq, Eq)]
+pub struct ServerMessage {
+    /// How bad it is.
+    pub severity: Severity,
+    /// The SQLSTATE; XX000 where the server sent none.
+    pub sqlstate: [u8; 5],
+    /// One sentence.
+    pub message: String,
+    /// More about it.
+    pub detail: String,
+    /// What to do about it.
+    pub hint: String,
+    /// Where the server was as it happened.
+    pub context: String,
+    /// The schema it is about.
+    pub schema: String,
+    /// The table it is about.
+    pub table: String,
+    /// The column it is about.
+    pub column: String,
+    /// The constraint it is about.
+    pub constraint: String,
+    /// The server's source file.
+    pub file: String,
+    /// The line in that file.
+    pub line: String,
+    /// The C function that raised it: not translated, and steady over releases.
+    pub routine: String,
+}
+
+impl ServerMessage {
+    /// Reads the body of an 'E' or 'N' message. Fields that are not known are passed over, as the protocol asks.
+    pub fn parse(body: &[u8]) -> Result<Self> {
+        let mut reader = Reader::new("ErrorResponse or NoticeResponse", body);
+        let mut it = Self::empty();
+        loop {
+            let field = match reader.u8()? {
+                0 => break,
+                b'V' => {
+                    it.severity = Severity::of(reader.cstr()?);
+                    continue;
+                }
+                // Translated, so of use only where a server older than 9.6 sends no 'V'.
+                b'S' => {
+                    let word = Severity::of(reader.cstr()?);
+                    if it.severity == Severity::Unknown {
+                        it.severity = word;
+                    }
+                    continue;
+                }
+                b'C' => {
+                    it.sqlstate = sqlstate(reader.cstr()?);
+                    continue;
+                }
+                b'M' => &mut it.message,
+                b'D' => &mut it.detail,
+                b'H' => &mut it.hint,
+                b'W' => &mut it.context,
+                b's' => &mut it.schema,
+                b't' => &mut it.table,
+                b'c' => &mut it.column,
+                b'n' => &mut it.constraint,
+                b'F' => &mut it.file,
+                b'L' => &mut it.line,
+                b'R' => &mut it.routine,
+                _ => {
+                    reader.cstr()?;
+                    continue;
+                }
+            };
+            *field = reader.text()?;
+        }
+        reader.finish()?;
+        Ok(it)
+    }
+
+    /// The SQLSTATE as text.
+    pub fn sqlstate_text(&self) -> &str {
+        std::str::from_utf8(&self.sqlstate).unwrap_or("XX000")
+    }
+
+    /// Whether the connection is over after this.
+    pub fn ends_connection(&self) -> bool {
+        matches!(self.severity, Severity::Fatal | Severity::Panic)
+    }
+
+    fn empty() -> Self {
+        Self {
+            severity: Severity::Unknown,
+            sqlstate: *b"XX000",
+            message: String::new(),
+            detail: String::new(),
+            hint: String::new(),
+            context: String::new(),
+            schema: String::new(),
+            table: String::new(),
+            column: String::new(),
+            constraint: String::new(),
+            file: String::new(),
+            line: String::new(),
+            routine: String::new(),
+        }
+    }
+}
+
+impl fmt::Debug for ServerMessage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} {}: {}", self.severity, self.sqlstate_text(), self.message)?;
+        for (label, text) in [("detail", &self.detail), ("hint", &self.hint), ("routine", &self.routine)] {
+            if !text.is_empty() {
+                write!(f, " [{label}: {text}]")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Severity {
+    fn of(word: &[u8]) -> Self {
+        match word {
+            b"PANIC" => Self::Panic,
+            b"FATAL" => Self::Fatal,
+            b"ERROR" => Self::Error,
+            b"WARNING" => Self::Warning,
+            b"NOTICE" => Self::Notice,
+            b"INFO" => Self::Info,
+            b"LOG" => Self::Log,
+            _ if word.starts_with(b"DEBUG") => Self::Debug,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// Five letters or digits; anything else is no SQLSTATE.
+fn sqlstate(text: &[u8]) -> [u8; 5] {
+    match <[u8; 5]>::try_from(text) {
+        Ok(code) if code.iter().all(u8::is_ascii_alphanumeric) => code,
+        _ => *b"XX000",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BODY: &[u8] =
+        b"SFEHLER\0VERROR\0C42704\0Mno such thing\0Dreally\0Htry\0Wctx\0P12\0Ffile.c\0L7\0RLoad\0xnew\0\0";
+
+    #[test]
+    fn fields_are_read_and_the_translated_severity_is_not() {
+        let it = ServerMessage::parse(BODY).unwrap();
+        assert_eq!((it.severity, it.sqlstate_text()), (Severity::Error, "42704"));
+        let texts = [&it.message, &it.detail, &it.hint, &it.context, &it.file, &it.line, &it.routine];
+        assert_eq!(texts, ["no such thing", "really", "try", "ctx", "file.c", "7", "Load"]);
+        assert!(!it.ends_connection());
+        assert!(format!("{it:?}").contains("42704"));
+    }
+
+    #[test]
+    fn odd_fields_are_survived() {
+        let it = ServerMessage::parse(b"SFATAL\0Cshort\0M\xff\xfe\0\0").unwrap();
+        assert_eq!((it.severity, &it.sqlstate), (Severity::Fatal, b"short"));
+        assert_eq!(it.message, "\u{fffd}\u{fffd}");
+        for code in ["", "1234", "123456", "12 45", "1234\u{e9}"] {
+            let body = [b"C".as_slice(), code.as_bytes(), b"\0\0"].concat();
+            assert_eq!(&ServerMessage::parse(&body).unwrap().sqlstate, b"XX000", "{code}");
+        }
+        assert_eq!(ServerMessage::parse(b"VDEBUG3\0\0").unwrap().severity, Severity::Debug);
+        assert_eq!(ServerMessage::parse(b"\0").unwrap().severity, Severity::Unknown);
+    }
+
+    #[test]
+    fn every_truncation_is_an_error() {
+        for cut in 0..BODY.len() {
+            assert!(ServerMessage::parse(&BODY[..cut]).is_err(), "{cut}");
+        }
+        assert!(ServerMessage::parse(b"\0x").is_err());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_are_survived(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..64)) {
+            let _ = ServerMessage::parse(&bytes);
+        }
+    }
+}
