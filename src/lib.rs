@@ -18,11 +18,15 @@
 //! | `error`, `lsn` | what everything speaks of |
 
 pub mod batch;
+pub mod capi;
 pub mod conninfo;
+pub mod engine;
 pub mod error;
 pub mod lsn;
+pub mod options;
 pub mod pgoutput;
 pub mod session;
+pub mod stream;
 pub mod sys;
 pub mod types;
 pub mod wire;

@@ -1,0 +1,66 @@
+//! The C ABI: the only `extern "C"` functions, and nothing else. It must never hold logic that a Rust user would miss.
+//!
+//! The contract stands in prose at the head of the header (`cbindgen.toml`). Every exported function is declared in
+//! plain sight, since cbindgen does not look into macros, and has its body inside [`boundary`]'s macro.
+
+#![allow(clippy::missing_safety_doc, reason = "the header's contract says what callers owe, once")]
+
+mod batch;
+mod boundary;
+mod error;
+mod event;
+mod lsn;
+mod options;
+mod relation;
+mod stats;
+mod stream;
+#[cfg(feature = "test-hooks")]
+mod testing;
+mod value;
+mod version;
+
+pub use batch::*;
+pub use error::*;
+pub use event::*;
+pub use lsn::*;
+pub use options::*;
+pub use relation::*;
+pub use stats::*;
+pub use stream::*;
+#[cfg(feature = "test-hooks")]
+pub use testing::*;
+pub use value::*;
+pub use version::*;
+
+use crate::error::Status;
+
+/// What a call came to: a `wal_status_code`. 0 is done, above 0 a normal outcome without data, below 0 an error.
+/// Treat an unknown positive status as "call again" and an unknown negative one as an error.
+#[allow(non_camel_case_types)]
+pub type wal_status = i32;
+
+/// Bytes that somebody else owns: not terminated by NUL. `data` is never NULL where there is something, even when
+/// `len` is 0.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+#[allow(non_camel_case_types)]
+pub struct wal_bytes {
+    /// The first byte, or NULL where there is nothing.
+    pub data: *const u8,
+    /// How many bytes.
+    pub len: usize,
+}
+
+impl wal_bytes {
+    const NOTHING: Self = Self { data: std::ptr::null(), len: 0 };
+
+    fn of(bytes: &[u8]) -> Self {
+        Self { data: bytes.as_ptr(), len: bytes.len() }
+    }
+}
+
+impl From<Status> for i32 {
+    fn from(status: Status) -> Self {
+        status as Self
+    }
+}

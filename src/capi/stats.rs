@@ -1,0 +1,134 @@
+//! Counters as C sees them: a struct that may grow at its end.
+
+use super::boundary::{boundary, not_null};
+use super::stream::{shared_use, wal_stream};
+use super::{wal_error, wal_status};
+use crate::engine::{Shared, Snapshot};
+use crate::error::Status;
+
+/// The counters of a stream since it was made. New ones come at the end.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+#[allow(non_camel_case_types)]
+pub struct wal_stats {
+    /// Events made ready for the program.
+    pub events: u64,
+    /// Batches made ready for the program.
+    pub batches: u64,
+    /// Transactions received that have at least one event.
+    pub transactions: u64,
+    /// Transactions without a change, which are not delivered.
+    pub empty_transactions: u64,
+    /// Bytes received while streaming.
+    pub bytes_received: u64,
+    /// Reads from the connection that gave data.
+    pub reads: u64,
+    /// Times the engine woke for this stream.
+    pub wakeups: u64,
+    /// Status updates sent.
+    pub status_updates: u64,
+    /// Keepalives received.
+    pub keepalives: u64,
+    /// Stream Aborts of transactions that were never announced.
+    pub ignored_aborts: u64,
+    /// Messages of an unknown kind that were passed over.
+    pub unknown_frames: u64,
+    /// Notices and warnings from the server.
+    pub notices: u64,
+    /// Notices that changes were skipped: see option on_gap.
+    pub gaps: u64,
+    /// The end of what was received.
+    pub received_lsn: u64,
+    /// The highest position that was given to the program and may be acknowledged.
+    pub delivered_lsn: u64,
+    /// The acknowledged position.
+    pub acked_lsn: u64,
+    /// The flush position last reported to the server.
+    pub reported_lsn: u64,
+    /// The server's position in its last message.
+    pub server_wal_end: u64,
+    /// Memory of the batches that wait for the program, in bytes.
+    pub queue_bytes: u64,
+    /// Batches in the program's hands.
+    pub batches_live: u64,
+    /// Memory of the batches in the program's hands, in bytes.
+    pub live_bytes: u64,
+    /// The server's clock in its last message, microseconds since 2000-01-01 00:00:00 UTC.
+    pub last_message_time: i64,
+    /// The server's version, as in server_version_num; 0 before connecting.
+    pub server_version: u32,
+    /// Process id of the walsender; 0 before connecting.
+    pub backend_pid: u32,
+}
+
+/// The counters at this moment. Each is right; together they may straddle an update.
+///
+/// @param[out] out the counters; as many bytes as `size` says are written, those that this library does not know
+/// as 0
+/// @param[in] size sizeof(wal_stats) of the header the program was compiled with
+/// @param[out] err may be NULL; owned by the caller
+/// @return WAL_OK, WAL_E_INVALID_ARGUMENT, WAL_E_FORKED
+/// @par Thread safety
+/// any thread, any time
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wal_stream_stats(
+    stream: *const wal_stream,
+    out: *mut wal_stats,
+    size: usize,
+    err: *mut *mut wal_error,
+) -> wal_status {
+    boundary!(fallible(err; ; {
+        not_null(out.cast_const(), "out")?;
+        // SAFETY: the contract: `out` holds `size` bytes.
+        unsafe { copy_sized(&wal_stats::default(), out, size) };
+        // SAFETY: the contract: a live handle.
+        unsafe { shared_use(stream, |shared| {
+            copy_sized(&of(shared), out, size);
+            Ok(Status::WAL_OK)
+        }) }
+    }))
+}
+
+/// Writes a struct into a caller's that may be older and shorter, or newer and longer: the rest is zeroed.
+///
+/// # Safety
+/// `out` may be written to for `size` bytes.
+pub(super) unsafe fn copy_sized<T: Copy>(from: &T, out: *mut T, size: usize) {
+    let known = size.min(size_of::<T>());
+    // SAFETY: the caller's promise, and `known` is within both.
+    unsafe {
+        out.cast::<u8>().copy_from_nonoverlapping(std::ptr::from_ref(from).cast(), known);
+        out.cast::<u8>().add(known).write_bytes(0, size - known);
+    }
+}
+
+fn of(shared: &Shared) -> wal_stats {
+    let at: Snapshot = shared.counts.snapshot();
+    wal_stats {
+        events: at.events,
+        batches: at.batches,
+        transactions: at.transactions,
+        empty_transactions: at.empty_transactions,
+        bytes_received: at.bytes_received,
+        reads: at.reads,
+        wakeups: at.wakeups,
+        status_updates: at.status_updates,
+        keepalives: at.keepalives,
+        ignored_aborts: at.ignored_aborts,
+        unknown_frames: at.unknown_frames,
+        notices: at.notices,
+        gaps: at.gaps,
+        received_lsn: at.received_lsn,
+        delivered_lsn: shared.acks.delivered(),
+        acked_lsn: shared.acks.acked(),
+        reported_lsn: at.reported_lsn,
+        server_wal_end: at.server_wal_end,
+        queue_bytes: shared.queue_weight() as u64,
+        batches_live: at.batches_live,
+        live_bytes: at.live_bytes,
+        last_message_time: at.last_message_time,
+        server_version: at.server_version as u32,
+        backend_pid: at.backend_pid as u32,
+    }
+}

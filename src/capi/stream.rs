@@ -1,0 +1,414 @@
+//! The stream handle: who may be inside it, in which process, and what it answers after a panic.
+
+use std::cell::UnsafeCell;
+use std::mem::ManuallyDrop;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::boundary::{boundary, reference};
+use super::{wal_error, wal_options, wal_status};
+use crate::batch::{Batch, Event};
+use crate::engine::{Logger, Next, Shared, Stream, guard, process};
+use crate::error::{Error, Result, Status};
+use crate::sys::ForkGuard;
+
+/// A stream of changes.
+#[allow(non_camel_case_types)]
+#[derive(Debug)]
+pub struct wal_stream {
+    process: ForkGuard,
+    shared: Arc<Shared>,
+    /// Whether a thread is inside with exclusive access.
+    busy: AtomicBool,
+    /// How many threads are inside at all: freeing waits for them.
+    inside: AtomicU32,
+    /// What every call answers after a panic.
+    panicked: AtomicBool,
+    panic: Mutex<Option<Error>>,
+    stream: UnsafeCell<ManuallyDrop<Stream>>,
+}
+
+/// Makes a stream that is not connected yet, so that another thread or a signal handler can interrupt connecting.
+///
+/// @param[in] options copied
+/// @param[out] out the stream, owned by the caller: wal_stream_free
+/// @param[out] err may be NULL; owned by the caller
+/// @return WAL_OK, WAL_E_BAD_OPTION (one that is required is not set), WAL_E_CONNINFO, WAL_E_NOT_BUILT,
+/// WAL_E_SYSTEM
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wal_stream_new(
+    options: *const wal_options,
+    out: *mut *mut wal_stream,
+    err: *mut *mut wal_error,
+) -> wal_status {
+    boundary!(fallible(err; out = std::ptr::null_mut(); {
+        // SAFETY: the contract: live options.
+        let made = make(unsafe { reference(options, "options") }?)?;
+        // SAFETY: checked not to be NULL.
+        unsafe { out.write(made) };
+        Ok(Status::WAL_OK)
+    }))
+}
+
+/// Connects, checks that server, slot and publications are as they must be, and starts the stream. After an error or
+/// an interrupt the stream can be connected again.
+///
+/// @param[in] timeout_ms -1 waits as long as it takes
+/// @param[out] err may be NULL; owned by the caller
+/// @return WAL_OK; WAL_INTERRUPTED; WAL_E_CONNECT_TIMEOUT; what went wrong: each reason has its status, and a hint
+/// that names the fix
+/// @par Thread safety
+/// one thread at a time, any thread; a second one gets WAL_E_BUSY
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wal_stream_connect(
+    stream: *mut wal_stream,
+    timeout_ms: i32,
+    err: *mut *mut wal_error,
+) -> wal_status {
+    boundary!(fallible(err; ; {
+        // SAFETY: the contract: a live handle.
+        unsafe { exclusive_use(stream, |stream| Ok(outcome(&stream.connect(duration(timeout_ms))?))) }
+    }))
+}
+
+/// wal_stream_new and wal_stream_connect without a timeout, for those who need no way to cancel it.
+///
+/// @param[in] options copied
+/// @param[out] out the stream, owned by the caller: wal_stream_free; NULL on an error
+/// @param[out] err may be NULL; owned by the caller
+/// @return as wal_stream_new and wal_stream_connect
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wal_stream_open(
+    options: *const wal_options,
+    out: *mut *mut wal_stream,
+    err: *mut *mut wal_error,
+) -> wal_status {
+    boundary!(fallible(err; out = std::ptr::null_mut(); {
+        // SAFETY: the contract: live options.
+        let made = make(unsafe { reference(options, "options") }?)?;
+        // SAFETY: made just now.
+        match unsafe { exclusive_use(made, |stream| Ok(outcome(&stream.connect(None)?))) } {
+            Ok(Status::WAL_OK) => {
+                // SAFETY: checked not to be NULL.
+                unsafe { out.write(made) };
+                Ok(Status::WAL_OK)
+            }
+            other => {
+                // SAFETY: made just now and given to nobody.
+                unsafe { discard(made) };
+                other
+            }
+        }
+    }))
+}
+
+/// The next event, in the order of the commits.
+///
+/// @param[in] timeout_ms -1 waits for ever, 0 does not wait
+/// @param[out] out the event, borrowed until the next call on this stream that takes a non-const wal_stream *
+/// @param[out] err may be NULL; owned by the caller
+/// @return WAL_OK; WAL_TIMEOUT; WAL_INTERRUPTED; WAL_END; an error that ended the stream, after everything that came
+/// before it was given, and again at each further call; WAL_E_BUSY; WAL_E_FORKED
+/// @par Thread safety
+/// one thread at a time, any thread; a second one gets WAL_E_BUSY
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wal_stream_next(
+    stream: *mut wal_stream,
+    timeout_ms: i32,
+    out: *mut *const Event,
+    err: *mut *mut wal_error,
+) -> wal_status {
+    boundary!(fallible(err; out = std::ptr::null(); {
+        // SAFETY: the contract: a live handle.
+        unsafe { exclusive_use(stream, |stream| {
+            let next = stream.next_event(duration(timeout_ms))?;
+            if let Next::Ready(event) = next {
+                out.write(event);
+            }
+            Ok(outcome(&next))
+        }) }
+    }))
+}
+
+/// All that is ready, as one batch: read it without any further call, on any thread. First of all it gives what is
+/// left of the batch that wal_stream_next walks through.
+///
+/// @param[in] timeout_ms -1 waits for ever, 0 does not wait
+/// @param[out] out the batch, owned by the caller: wal_batch_free
+/// @param[out] err may be NULL; owned by the caller
+/// @return as wal_stream_next
+/// @par Thread safety
+/// one thread at a time, any thread; a second one gets WAL_E_BUSY
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wal_stream_next_batch(
+    stream: *mut wal_stream,
+    timeout_ms: i32,
+    out: *mut *mut Batch,
+    err: *mut *mut wal_error,
+) -> wal_status {
+    boundary!(fallible(err; out = std::ptr::null_mut(); {
+        // SAFETY: the contract: a live handle.
+        unsafe { exclusive_use(stream, |stream| {
+            let next = stream.next_batch(duration(timeout_ms))?;
+            let status = outcome(&next);
+            if let Next::Ready(batch) = next {
+                out.write(Box::into_raw(batch));
+            }
+            Ok(status)
+        }) }
+    }))
+}
+
+/// Says that everything up to a position is safe: the server may forget it, and will not send it again. Cumulative,
+/// never goes back, and is bounded by what was delivered. The engine reports it to the server within
+/// status_interval; wal_stream_flush does at once.
+///
+/// @param[in] lsn the ack_lsn of an event, or any position below the last one
+/// @param[out] err may be NULL; owned by the caller
+/// @return WAL_OK; WAL_E_ACK_BEYOND: it was not delivered yet, nothing changed; WAL_E_FORKED
+/// @par Thread safety
+/// any thread, any time; never ends the life of a borrowed event
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wal_stream_ack(
+    stream: *const wal_stream,
+    lsn: u64,
+    err: *mut *mut wal_error,
+) -> wal_status {
+    boundary!(fallible(err; ; {
+        // SAFETY: the contract: a live handle.
+        unsafe { shared_use(stream, |shared| {
+            shared.ack(lsn)?;
+            Ok(Status::WAL_OK)
+        }) }
+    }))
+}
+
+/// Reports the acknowledged position to the server now, and waits until the report was written to the connection.
+///
+/// @param[in] timeout_ms -1 waits for ever
+/// @param[out] err may be NULL; owned by the caller
+/// @return WAL_OK; WAL_TIMEOUT; WAL_E_STATE: not connected; the error that ended the stream
+/// @par Thread safety
+/// any thread, any time; never ends the life of a borrowed event
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wal_stream_flush(
+    stream: *const wal_stream,
+    timeout_ms: i32,
+    err: *mut *mut wal_error,
+) -> wal_status {
+    boundary!(fallible(err; ; {
+        // SAFETY: the contract: a live handle.
+        unsafe { shared_use(stream, |shared| {
+            let done = shared.flush(duration(timeout_ms))?;
+            Ok(if done { Status::WAL_OK } else { Status::WAL_TIMEOUT })
+        }) }
+    }))
+}
+
+/// A descriptor for poll, epoll or a library on top of them: readable while an event is ready, an interrupt is
+/// pending or the stream has ended. Level-triggered and non-blocking; the same for the life of the stream. When it is
+/// readable, call wal_stream_next or wal_stream_next_batch with timeout 0 until that answers WAL_TIMEOUT. Never read
+/// it, write it or close it.
+///
+/// @return the descriptor, which stays the stream's; -1 for NULL and in a forked child
+/// @par Thread safety
+/// any thread, any time
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wal_stream_fd(stream: *const wal_stream) -> i32 {
+    boundary!(neutral(-1; {
+        // SAFETY: the contract: NULL or a live handle.
+        match unsafe { stream.as_ref() } {
+            Some(stream) if !stream.process.is_forked_child() => stream.shared.ready_fd(),
+            _ => -1,
+        }
+    }))
+}
+
+/// Makes the call that waits, or else the next one that would give something, return WAL_INTERRUPTED once.
+///
+/// @param stream may be NULL
+/// @par Thread safety
+/// any thread, any time, and signal handlers: it is async-signal-safe and keeps errno
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wal_stream_interrupt(stream: *const wal_stream) {
+    // Not inside the boundary's guard, whose thread-local storage a signal handler may not touch: nothing here can
+    // panic.
+    // SAFETY: the contract: NULL or a live handle.
+    if let Some(stream) = unsafe { stream.as_ref() }
+        && !stream.process.is_forked_child()
+    {
+        stream.shared.interrupt();
+    }
+}
+
+/// Takes back an interrupt that no call has consumed.
+///
+/// @param stream may be NULL
+/// @par Thread safety
+/// any thread, any time
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wal_stream_interrupt_clear(stream: *const wal_stream) {
+    boundary!(neutral((); {
+        // SAFETY: the contract: NULL or a live handle.
+        if let Some(stream) = unsafe { stream.as_ref() }
+            && !stream.process.is_forked_child()
+        {
+            stream.shared.interrupt_clear();
+        }
+    }));
+}
+
+/// Ends a stream: reports what was acknowledged last (as well as that goes within close_timeout; wal_stream_flush is
+/// for who must know), says good-bye to the server and frees everything but what is owned apart: batches, clones,
+/// relations and errors live on. A thread that waits inside a call is woken, gets WAL_END, and is waited for. What
+/// was not acknowledged comes again when the slot is next streamed from.
+///
+/// In a forked child it only closes the child's copies of the descriptors; the parent goes on.
+///
+/// @param stream may be NULL
+/// @par Thread safety
+/// once, from any thread; every call after it is the caller's error
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wal_stream_free(stream: *mut wal_stream) {
+    boundary!(neutral((); {
+        if !stream.is_null() {
+            // SAFETY: the contract: a live handle, freed once.
+            unsafe { discard(stream) };
+        }
+    }));
+}
+
+fn make(options: &wal_options) -> Result<*mut wal_stream> {
+    let process = process()?;
+    let stream = Stream::new(&options.options, options.logger.clone())?;
+    Ok(Box::into_raw(Box::new(wal_stream {
+        process,
+        shared: Arc::clone(stream.shared()),
+        busy: AtomicBool::new(false),
+        inside: AtomicU32::new(0),
+        panicked: AtomicBool::new(false),
+        panic: Mutex::new(None),
+        stream: UnsafeCell::new(ManuallyDrop::new(stream)),
+    })))
+}
+
+/// Runs what needs the stream alone.
+///
+/// # Safety
+/// `stream` is NULL or a live handle.
+pub(super) unsafe fn exclusive_use(
+    stream: *mut wal_stream,
+    work: impl FnOnce(&mut Stream) -> Result<Status>,
+) -> Result<Status> {
+    // SAFETY: the caller's promise.
+    let stream = unsafe { enter(stream) }?;
+    if stream.0.busy.swap(true, Ordering::Acquire) {
+        return Err(Error::new(Status::WAL_E_BUSY, "another call is inside this stream"));
+    }
+    // SAFETY: `busy` admits one thread at a time, and nobody else touches the cell but freeing, which waits.
+    let inner = unsafe { &mut *stream.0.stream.get() };
+    let outcome = guard(|| work(inner));
+    stream.0.busy.store(false, Ordering::Release);
+    stream.0.settle(outcome)
+}
+
+/// Runs what any number of threads may do at once.
+///
+/// # Safety
+/// `stream` is NULL or a live handle.
+pub(super) unsafe fn shared_use(
+    stream: *const wal_stream,
+    work: impl FnOnce(&Shared) -> Result<Status>,
+) -> Result<Status> {
+    // SAFETY: the caller's promise.
+    let stream = unsafe { enter(stream) }?;
+    let outcome = guard(|| work(&stream.0.shared));
+    stream.0.settle(outcome)
+}
+
+/// A thread inside a handle.
+struct Inside<'a>(&'a wal_stream);
+
+impl Drop for Inside<'_> {
+    fn drop(&mut self) {
+        self.0.inside.fetch_sub(1, Ordering::Release);
+    }
+}
+
+unsafe fn enter<'a>(stream: *const wal_stream) -> Result<Inside<'a>> {
+    // SAFETY: the caller's promise.
+    let stream = unsafe { reference(stream, "stream") }?;
+    if stream.process.is_forked_child() {
+        return Err(Error::new(Status::WAL_E_FORKED, "the stream belongs to the process that this one was forked from")
+            .with_hint("Open a stream of its own in the child; wal_stream_free closes the child's copies of the descriptors."));
+    }
+    if Logger::is_inside_callback() {
+        return Err(Error::new(Status::WAL_E_BUSY, "a log callback called back into a stream"));
+    }
+    stream.inside.fetch_add(1, Ordering::Acquire);
+    let inside = Inside(stream);
+    if stream.panicked.load(Ordering::Acquire) {
+        let kept = stream.panic.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        return Err(kept.unwrap_or_else(|| Error::new(Status::WAL_E_PANIC, "an earlier call panicked")));
+    }
+    Ok(inside)
+}
+
+impl wal_stream {
+    /// Remembers a panic.
+    fn settle(&self, outcome: Result<Result<Status>>) -> Result<Status> {
+        outcome.unwrap_or_else(|error| {
+            *self.panic.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.clone());
+            self.panicked.store(true, Ordering::Release);
+            Err(error)
+        })
+    }
+}
+
+/// Ends a handle.
+///
+/// # Safety
+/// A live handle, discarded once.
+unsafe fn discard(stream: *mut wal_stream) {
+    // SAFETY: the caller's promise.
+    let handle = unsafe { &*stream };
+    if handle.process.is_forked_child() {
+        // SAFETY: nobody else is in this process's copy; the box is leaked on purpose, since another thread of the
+        // parent may have been inside it as the fork happened.
+        unsafe { ManuallyDrop::take(&mut *handle.stream.get()) }.abandon();
+        return;
+    }
+    handle.shared.begin_close();
+    while handle.inside.load(Ordering::Acquire) > 0 {
+        std::thread::sleep(Duration::from_micros(100));
+    }
+    // SAFETY: nobody is inside, and the contract says that nobody comes any more.
+    let mut handle = unsafe { Box::from_raw(stream) };
+    // SAFETY: taken once: the handle ends here.
+    unsafe { ManuallyDrop::take(handle.stream.get_mut()) }.close();
+}
+
+fn duration(timeout_ms: i32) -> Option<Duration> {
+    u64::try_from(timeout_ms).ok().map(Duration::from_millis)
+}
+
+fn outcome<T>(next: &Next<T>) -> Status {
+    match next {
+        Next::Ready(_) => Status::WAL_OK,
+        Next::TimedOut => Status::WAL_TIMEOUT,
+        Next::Interrupted => Status::WAL_INTERRUPTED,
+        Next::Ended => Status::WAL_END,
+    }
+}

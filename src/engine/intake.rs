@@ -1,0 +1,193 @@
+//! Bytes into batches: where the next read goes, which frames are whole, when a batch is handed over.
+//!
+//! A chunk is written only behind what events point at, and a batch is sealed by pushing it: the incomplete tail
+//! moves to the next chunk first, so that the engine never writes where a reader may look.
+
+use std::sync::Arc;
+
+use super::shared::Shared;
+use super::stats::Counts;
+use crate::batch::{Batch, Event, EventKind};
+use crate::error::Result;
+use crate::stream::{Receiver, Taken};
+use crate::wire::{Frame, split};
+
+/// A read shorter than this is not worth taking a batch back for.
+const WORTH: usize = 4096;
+
+/// The batch being filled.
+#[derive(Debug)]
+pub struct Intake {
+    shared: Arc<Shared>,
+    working: Option<Box<Batch>>,
+    /// How much of the working chunk is decoded.
+    decoded: usize,
+    /// How long the frame is that begins there, as far as is known.
+    need: usize,
+    number: u64,
+    /// How many events of a batch that was taken back are counted already.
+    counted: usize,
+}
+
+/// What came up while decoding.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Noted {
+    /// The server waits for a status update.
+    pub reply_due: bool,
+    /// What the log should hold.
+    pub remarks: Vec<String>,
+}
+
+impl Intake {
+    /// Nothing received yet.
+    pub fn new(shared: Arc<Shared>) -> Self {
+        Self { shared, working: None, decoded: 0, need: 0, number: 0, counted: 0 }
+    }
+
+    /// Where the next bytes go. Never empty.
+    pub fn room(&mut self) -> Result<&mut [u8]> {
+        let batch = match self.working.take() {
+            Some(batch) => batch,
+            None => self.fresh(0)?,
+        };
+        Ok(self.working.insert(batch).chunk.tail_mut())
+    }
+
+    /// How much memory the batch takes that nobody was given yet.
+    pub fn pending(&self) -> usize {
+        self.working.as_ref().map_or(0, |batch| batch.weight())
+    }
+
+    /// `n` bytes came into the room. Decodes what is whole.
+    pub fn received(&mut self, n: usize, receiver: &mut Receiver, noted: &mut Noted) -> Result<()> {
+        if let Some(batch) = &mut self.working {
+            batch.chunk.advance(n);
+        }
+        while !self.decode(receiver, noted)? {
+            self.seal()?;
+        }
+        let Some(batch) = &mut self.working else { return Ok(()) };
+        // A frame that cannot end in this chunk moves to one of its size at once, before much of it is there.
+        let begun = batch.chunk.filled().len() - self.decoded;
+        let fits = self.need.max(begun + 1) <= batch.chunk.capacity() - self.decoded;
+        if fits { Ok(()) } else { self.seal() }
+    }
+
+    /// Begins a turn of reading: fills the newest waiting batch up where that saves a chunk.
+    pub fn begin(&mut self) {
+        let begun = self.working.as_ref().map_or(0, |batch| batch.chunk.filled().len() - self.decoded);
+        if self.working.as_ref().is_some_and(|batch| !batch.arrays.events().is_empty()) {
+            return;
+        }
+        let Some(mut back) = self.shared.take_back(self.need.max(begun) + WORTH) else { return };
+        self.counted = back.arrays.events().len();
+        let decoded = back.chunk.filled().len();
+        if let Some(batch) = self.working.take() {
+            back.chunk.append(batch.chunk.filled().get(self.decoded..).unwrap_or_default());
+            self.shared.discard(batch);
+        }
+        self.decoded = decoded;
+        self.working = Some(back);
+    }
+
+    /// Ends a turn: what is decoded goes to the consumer, and an idle stream holds no memory.
+    pub fn end(&mut self) -> Result<()> {
+        match &self.working {
+            None => Ok(()),
+            Some(batch) if !batch.arrays.events().is_empty() => self.seal(),
+            Some(batch) if batch.chunk.filled().len() == self.decoded => {
+                self.drop_working();
+                Ok(())
+            }
+            Some(_) => Ok(()),
+        }
+    }
+
+    /// Hands over one event that the engine itself has to tell.
+    pub fn tell(&mut self, event: Event) -> Result<()> {
+        let mut batch = self.shared.take_batch(0)?;
+        batch.arrays.push_event(event);
+        self.push(batch);
+        Ok(())
+    }
+
+    /// A progress event (see `Positions::progress`).
+    pub fn tell_progress(&mut self, lsn: u64) -> Result<()> {
+        let mut event = Event::new(EventKind::WAL_EVENT_PROGRESS);
+        event.lsn = lsn;
+        event.ack_lsn = lsn;
+        self.tell(event)
+    }
+
+    /// Decodes frame by frame. False: the batch is full.
+    fn decode(&mut self, receiver: &mut Receiver, noted: &mut Noted) -> Result<bool> {
+        let Some(batch) = &mut self.working else { return Ok(true) };
+        let Batch { chunk, arrays, .. } = batch.as_mut();
+        let mut rest = chunk.filled().get(self.decoded..).unwrap_or_default();
+        loop {
+            match split(rest)? {
+                Frame::Incomplete { need } => {
+                    self.need = need.unwrap_or(0);
+                    return Ok(true);
+                }
+                Frame::Complete { tag, body, total } => {
+                    match receiver.frame(tag, body, arrays)? {
+                        Taken::Done => {}
+                        Taken::Full => return Ok(false),
+                        Taken::ReplyDue => noted.reply_due = true,
+                        Taken::Remark => noted.remarks.extend(receiver.take_remark()),
+                    }
+                    self.decoded += total;
+                    rest = rest.get(total..).unwrap_or_default();
+                }
+            }
+        }
+    }
+
+    /// Hands the batch over and goes on in another chunk with what is not decoded yet.
+    fn seal(&mut self) -> Result<()> {
+        let Some(mut batch) = self.working.take() else { return Ok(()) };
+        let rest = batch.chunk.filled().get(self.decoded..).unwrap_or_default();
+        let moved = rest.len();
+        if moved > 0 {
+            let need = self.need.max(moved + 1);
+            let mut next = self.fresh(need)?;
+            next.chunk.append(rest);
+            self.working = Some(next);
+        }
+        batch.chunk.retreat(moved);
+        self.decoded = 0;
+        if batch.arrays.events().is_empty() {
+            self.shared.discard(batch);
+        } else {
+            self.push(batch);
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, mut batch: Box<Batch>) {
+        if batch.home.is_none() {
+            batch.home = Some(Arc::clone(&self.shared) as _);
+            batch.number = self.number;
+            self.number += 1;
+            Counts::add(&self.shared.counts.batches, 1);
+        }
+        let new = batch.arrays.events().len() - self.counted;
+        self.counted = 0;
+        Counts::add(&self.shared.counts.events, new as u64);
+        self.shared.push(batch);
+    }
+
+    fn fresh(&mut self, bytes: usize) -> Result<Box<Batch>> {
+        self.decoded = 0;
+        self.shared.take_batch(bytes)
+    }
+
+    fn drop_working(&mut self) {
+        if let Some(batch) = self.working.take() {
+            self.shared.discard(batch);
+        }
+        self.decoded = 0;
+        self.need = 0;
+    }
+}

@@ -1,0 +1,263 @@
+//! The engine: threads that do all the I/O, and the streams that consumers read from.
+//!
+//! A consumer never waits with a lock held, and the engine never waits for a consumer.
+
+mod acks;
+mod connect;
+mod intake;
+mod log;
+mod panics;
+mod shared;
+mod stats;
+mod task;
+mod thread;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+pub use log::{Level, Logger, Sink};
+pub use panics::guard;
+pub use shared::Shared;
+pub use stats::Snapshot;
+pub use thread::set_threads;
+
+use crate::batch::{Batch, Event};
+use crate::error::{Error, Result, Status};
+use crate::options::Options;
+use crate::sys::{self, ForkGuard, PollFd};
+use shared::{Found, Phase};
+use thread::Engine;
+
+/// A stream of changes, read by one consumer at a time.
+#[derive(Debug)]
+pub struct Stream {
+    shared: Arc<Shared>,
+    engine: Option<Arc<Engine>>,
+    /// The batch that `next_event` walks through; its `walked` tells how far.
+    current: Option<Box<Batch>>,
+    /// The `ack_lsn` of the event given last, while acknowledging is automatic.
+    given: u64,
+}
+
+/// What waiting came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next<T> {
+    /// What was waited for.
+    Ready(T),
+    /// The time passed.
+    TimedOut,
+    /// Somebody interrupted.
+    Interrupted,
+    /// Nothing more will come.
+    Ended,
+}
+
+impl Stream {
+    /// A stream that is not connected yet.
+    pub fn new(options: &Options, logger: Logger) -> Result<Self> {
+        let shared = Arc::new(Shared::new(options.config()?, logger)?);
+        Ok(Self { shared, engine: None, current: None, given: 0 })
+    }
+
+    /// Connects, checks the server and starts streaming. `None` waits as long as it takes. After an error, or when
+    /// interrupted, the stream can be connected again.
+    pub fn connect(&mut self, timeout: Option<Duration>) -> Result<Next<()>> {
+        let attempt = self.shared.begin_attempt()?;
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let started = self.start(attempt, deadline);
+        let outcome = started.and_then(|()| self.await_connected(deadline));
+        if !matches!(outcome, Ok(Next::Ready(()))) && matches!(self.shared.end_attempt(), Phase::Streaming) {
+            // It was ready at the very moment that the waiting ended.
+            return Ok(Next::Ready(()));
+        }
+        outcome
+    }
+
+    /// The next event, good until the next call on this stream.
+    #[inline]
+    pub fn next_event(&mut self, timeout: Option<Duration>) -> Result<Next<&Event>> {
+        if self.given != 0 {
+            self.done_with_given();
+        }
+        if self.shared.is_interrupted() || self.current.as_ref().is_none_or(|batch| batch.events().is_empty())
+        {
+            match self.advance(timeout)? {
+                Next::Ready(()) => {}
+                Next::TimedOut => return Ok(Next::TimedOut),
+                Next::Interrupted => return Ok(Next::Interrupted),
+                Next::Ended => return Ok(Next::Ended),
+            }
+        }
+        let Some(batch) = &mut self.current else { return Ok(Next::Ended) };
+        let at = batch.walked;
+        batch.walked += 1;
+        match batch.arrays.events().get(at) {
+            Some(event) => {
+                if event.ack_lsn != 0 {
+                    self.shared.acks.deliver(event.ack_lsn);
+                    self.given = if self.shared.acks.is_automatic() { event.ack_lsn } else { 0 };
+                }
+                Ok(Next::Ready(event))
+            }
+            None => Ok(Next::Ended),
+        }
+    }
+
+    /// All that is ready, as one batch; first of all what is left of the one that `next_event` walks through.
+    pub fn next_batch(&mut self, timeout: Option<Duration>) -> Result<Next<Box<Batch>>> {
+        self.done_with_given();
+        if self.shared.is_interrupted() || self.current.as_ref().is_none_or(|batch| batch.events().is_empty())
+        {
+            match self.advance(timeout)? {
+                Next::Ready(()) => {}
+                Next::TimedOut => return Ok(Next::TimedOut),
+                Next::Interrupted => return Ok(Next::Interrupted),
+                Next::Ended => return Ok(Next::Ended),
+            }
+        }
+        match self.current.take() {
+            Some(batch) => {
+                self.shared.acks.deliver(batch.arrays.last_ack());
+                Ok(Next::Ready(batch))
+            }
+            None => Ok(Next::Ended),
+        }
+    }
+
+    /// What both sides share: acknowledging, interrupting and counting need no exclusive access.
+    pub fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// Reports the last acknowledgement, ends the session and stops the engine if this was its last stream.
+    pub fn close(mut self) {
+        // What the consumer did not come back for after the last event is not acknowledged.
+        if let Some(mut batch) = self.current.take() {
+            batch.home = None;
+            self.shared.discard(batch);
+        }
+        let grace = Duration::from_millis(500);
+        if !self.shared.close(self.shared.config.close_timeout + grace) {
+            self.shared.logger.log(
+                Level::WAL_LOG_WARN,
+                "stream",
+                || "closing took too long and was given up",
+            );
+        }
+        self.shared.empty();
+        self.engine.take();
+    }
+
+    /// In a forked child: closes the child's copies of the descriptors and touches nothing else, since the engine's
+    /// thread is not here and its epoll set is the parent's.
+    pub fn abandon(self) {
+        sys::close(self.shared.ready_fd());
+        let socket = self.shared.socket.load(std::sync::atomic::Ordering::Acquire);
+        if socket >= 0 {
+            sys::close(socket);
+        }
+        std::mem::forget(self);
+    }
+
+    fn start(&mut self, attempt: u64, deadline: Option<Instant>) -> Result<()> {
+        let engine = match &self.engine {
+            Some(engine) => Arc::clone(engine),
+            None => thread::acquire()?,
+        };
+        engine.spawn(task::run(Arc::clone(&self.shared), attempt, deadline));
+        self.engine = Some(engine);
+        Ok(())
+    }
+
+    fn await_connected(&self, deadline: Option<Instant>) -> Result<Next<()>> {
+        loop {
+            self.shared.clear_ready();
+            match self.shared.phase() {
+                Phase::Connecting => {}
+                Phase::Ended(error) => return Err(error),
+                Phase::New | Phase::Closing | Phase::Closed => return Ok(Next::Ended),
+                Phase::Streaming => {
+                    self.shared.signal();
+                    return Ok(Next::Ready(()));
+                }
+            }
+            if self.shared.is_interrupted() {
+                self.shared.interrupt_clear();
+                return Ok(Next::Interrupted);
+            }
+            if !self.wait(deadline)? {
+                return Err(Error::new(
+                    Status::WAL_E_CONNECT_TIMEOUT,
+                    "connecting took longer than the timeout",
+                ));
+            }
+        }
+    }
+
+    fn done_with_given(&mut self) {
+        if self.given != 0
+            && let Some(batch) = &self.current
+            && self.shared.acks.done(batch.number, self.given, false)
+        {
+            self.shared.acked();
+        }
+        self.given = 0;
+    }
+
+    /// Replaces the walked batch by the next.
+    fn advance(&mut self, timeout: Option<Duration>) -> Result<Next<()>> {
+        if self.shared.is_interrupted() {
+            self.shared.interrupt_clear();
+            return Ok(Next::Interrupted);
+        }
+        if let Some(done) = self.current.take() {
+            done.release();
+        }
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let mut found = self.shared.find();
+        loop {
+            if matches!(found, Found::Nothing) {
+                self.shared.clear_ready();
+                found = self.shared.find();
+                if !matches!(found, Found::Nothing) {
+                    // What came in between did not make the descriptor readable.
+                    self.shared.signal();
+                }
+            }
+            match found {
+                Found::Batch(batch) => {
+                    self.current = Some(batch);
+                    return Ok(Next::Ready(()));
+                }
+                Found::Interrupted => return Ok(Next::Interrupted),
+                Found::Ended(error) => return Err(error),
+                Found::Closed => return Ok(Next::Ended),
+                Found::Nothing if timeout == Some(Duration::ZERO) => return Ok(Next::TimedOut),
+                Found::Nothing => {}
+            }
+            if !self.wait(deadline)? {
+                return Ok(Next::TimedOut);
+            }
+            found = self.shared.find();
+        }
+    }
+
+    /// Waits in poll(2), which a signal handler may end, until the descriptor is readable. False: the time passed.
+    fn wait(&self, deadline: Option<Instant>) -> Result<bool> {
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        if left.is_some_and(|left| left.is_zero()) {
+            return Ok(false);
+        }
+        let millis =
+            left.map_or(-1, |left| i32::try_from(left.as_micros().div_ceil(1000)).unwrap_or(i32::MAX));
+        match sys::poll(&mut [PollFd::readable(self.shared.ready_fd())], millis) {
+            Ok(_) => Ok(true),
+            Err(error) => Err(Error::os(Status::WAL_E_SYSTEM, "poll", &error)),
+        }
+    }
+}
+
+/// The guard of the calling process, for handles.
+pub fn process() -> Result<ForkGuard> {
+    ForkGuard::enter().map_err(|error| Error::os(Status::WAL_E_SYSTEM, "cannot map a page", &error))
+}

@@ -1,0 +1,442 @@
+//! What the engine and the consumer of one stream share: the queue, its descriptor, the acknowledgements.
+//!
+//! A lock is held for the time of a push or a pop, never across I/O, decoding or a callback.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+
+use super::acks::Acks;
+use super::log::Logger;
+use super::stats::Counts;
+use crate::batch::{Batch, Home, Pool};
+use crate::error::{Error, Result, Status};
+use crate::options::Config;
+use crate::sys::{EventFd, PerProcess};
+
+/// Freed batches of all streams of the process, kept for the next.
+static POOL: PerProcess<Pool> = PerProcess::new(|| Pool::new(16));
+
+/// One stream, seen from both sides.
+#[derive(Debug)]
+pub struct Shared {
+    /// The options.
+    pub config: Config,
+    /// Where messages go.
+    pub logger: Logger,
+    /// The counters.
+    pub counts: Counts,
+    /// What was delivered and acknowledged.
+    pub acks: Acks,
+    /// Wakes the stream's task.
+    pub engine: Notify,
+    /// The connection's descriptor, -1 without one: a forked child closes its copy by hand.
+    pub socket: AtomicI32,
+    pool: &'static Pool,
+    queue: Mutex<Queue>,
+    changed: Condvar,
+    ready: EventFd,
+    signaled: AtomicBool,
+    interrupted: AtomicBool,
+    ack_awaited: AtomicBool,
+}
+
+#[derive(Debug)]
+struct Queue {
+    batches: VecDeque<Box<Batch>>,
+    weight: usize,
+    reading: Reading,
+    phase: Phase,
+    /// Which attempt to connect the phase belongs to: what an older one still says is not heard.
+    attempt: u64,
+    flush_asked: u64,
+    flush_done: u64,
+}
+
+/// Whether the engine reads on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reading {
+    On,
+    /// The queue is full; the consumer wakes the engine when half of it is gone.
+    Paused,
+}
+
+/// Where in its life a stream is.
+#[derive(Clone, Debug)]
+pub enum Phase {
+    /// Not connected.
+    New,
+    /// A task is connecting.
+    Connecting,
+    /// Changes come.
+    Streaming,
+    /// The program frees the stream: the task says good-bye.
+    Closing,
+    /// Nothing more will come but what is in the queue; with the reason.
+    Ended(Error),
+    /// The task is gone after a good-bye.
+    Closed,
+}
+
+/// What a consumer finds.
+#[derive(Debug)]
+pub enum Found {
+    /// The oldest batch.
+    Batch(Box<Batch>),
+    /// Nothing, and nothing has ended.
+    Nothing,
+    /// Somebody interrupted.
+    Interrupted,
+    /// The queue is empty and the stream has ended.
+    Ended(Error),
+    /// The stream is being freed.
+    Closed,
+}
+
+impl Shared {
+    /// A stream that is not connected.
+    pub fn new(config: Config, logger: Logger) -> Result<Self> {
+        let system =
+            |error: std::io::Error| Error::os(Status::WAL_E_SYSTEM, "cannot make an eventfd", &error);
+        Ok(Self {
+            acks: Acks::new(config.ack),
+            config,
+            logger,
+            counts: Counts::default(),
+            engine: Notify::new(),
+            socket: AtomicI32::new(-1),
+            pool: POOL.get().map_err(system)?,
+            queue: Mutex::new(Queue {
+                batches: VecDeque::with_capacity(64),
+                weight: 0,
+                reading: Reading::On,
+                phase: Phase::New,
+                attempt: 0,
+                flush_asked: 0,
+                flush_done: 0,
+            }),
+            changed: Condvar::new(),
+            ready: EventFd::new().map_err(system)?,
+            signaled: AtomicBool::new(false),
+            interrupted: AtomicBool::new(false),
+            ack_awaited: AtomicBool::new(false),
+        })
+    }
+
+    // ---- the engine's side ----
+
+    /// An empty batch with room for a message of `bytes`.
+    pub fn take_batch(&self, bytes: usize) -> Result<Box<Batch>> {
+        self.pool.take(bytes.max(self.config.batch_bytes), self.config.batch_events)
+    }
+
+    /// Puts back a batch that nobody was given.
+    pub fn discard(&self, batch: Box<Batch>) {
+        self.pool.give(batch, self.config.batch_bytes);
+    }
+
+    /// Gives a batch to the consumer.
+    pub fn push(&self, batch: Box<Batch>) {
+        {
+            let mut queue = self.lock();
+            queue.weight += batch.weight();
+            queue.batches.push_back(batch);
+        }
+        self.signal();
+    }
+
+    /// Takes the newest batch back to fill it up, if it has room and the consumer has another to go on with:
+    /// without this, a consumer that is behind would wait in front of many small batches in large chunks.
+    pub fn take_back(&self, room: usize) -> Option<Box<Batch>> {
+        let mut queue = self.lock();
+        if queue.batches.len() < 2 {
+            return None;
+        }
+        let fits = queue.batches.back_mut().is_some_and(|batch| {
+            batch.chunk.tail_mut().len() >= room && batch.arrays.event_room() >= self.config.batch_events / 4
+        });
+        let batch = if fits { queue.batches.pop_back() } else { None };
+        if let Some(batch) = &batch {
+            queue.weight -= batch.weight();
+        }
+        batch
+    }
+
+    /// Whether the queue takes more, `pending` bytes of which are decoded already. If not, the consumer wakes the
+    /// engine once it does.
+    pub fn has_room(&self, pending: usize) -> bool {
+        let mut queue = self.lock();
+        let room = queue.weight + pending < self.config.queue_bytes;
+        queue.reading = if room { Reading::On } else { Reading::Paused };
+        room
+    }
+
+    /// Moves an attempt to its next phase. False: the attempt was given up, nobody waits for it.
+    pub fn enter(&self, attempt: u64, phase: Phase) -> bool {
+        {
+            let mut queue = self.lock();
+            let over =
+                matches!(queue.phase, Phase::Closing) && !matches!(phase, Phase::Closed | Phase::Ended(_));
+            if queue.attempt != attempt || over {
+                return false;
+            }
+            queue.phase = phase;
+        }
+        self.changed.notify_all();
+        self.signal();
+        true
+    }
+
+    /// Whether somebody still waits for this attempt to connect.
+    pub fn is_attempt(&self, attempt: u64) -> bool {
+        self.lock().attempt == attempt
+    }
+
+    /// Whether the program frees the stream.
+    pub fn is_closing(&self) -> bool {
+        matches!(self.lock().phase, Phase::Closing)
+    }
+
+    /// The number of the newest request to flush, if it is not done.
+    pub fn flush_wanted(&self) -> Option<u64> {
+        let queue = self.lock();
+        (queue.flush_asked > queue.flush_done).then_some(queue.flush_asked)
+    }
+
+    /// Requests up to this number are done.
+    pub fn flushed(&self, number: u64) {
+        self.lock().flush_done = number;
+        self.changed.notify_all();
+    }
+
+    /// Whether the next acknowledgement shall wake the engine at once.
+    pub fn await_ack(&self, awaited: bool) {
+        self.ack_awaited.store(awaited, Ordering::SeqCst);
+    }
+
+    // ---- the consumer's side ----
+
+    /// The oldest batch, if there is one. An interrupt comes first and is consumed.
+    pub fn find(&self) -> Found {
+        if self.interrupted.load(Ordering::Relaxed) && self.interrupted.swap(false, Ordering::SeqCst) {
+            return Found::Interrupted;
+        }
+        let (found, wake) = {
+            let mut queue = self.lock();
+            match queue.batches.pop_front() {
+                Some(batch) => {
+                    queue.weight -= batch.weight();
+                    let wake =
+                        queue.reading == Reading::Paused && queue.weight <= self.config.queue_bytes / 2;
+                    if wake {
+                        queue.reading = Reading::On;
+                    }
+                    (Found::Batch(batch), wake)
+                }
+                None => (Found::of(&queue.phase), false),
+            }
+        };
+        if wake {
+            self.engine.notify_one();
+        }
+        if let Found::Batch(batch) = &found {
+            Counts::add(&self.counts.batches_live, 1);
+            Counts::add(&self.counts.live_bytes, batch.weight() as u64);
+            self.acks.hand_over(batch.number);
+        }
+        found
+    }
+
+    /// Clears the descriptor. Whoever clears must look again after: what came in between did not signal.
+    pub fn clear_ready(&self) {
+        self.ready.clear();
+        self.signaled.store(false, Ordering::SeqCst);
+    }
+
+    /// Makes the descriptor readable, with one system call at most and none while it is.
+    pub fn signal(&self) {
+        if !self.signaled.swap(true, Ordering::SeqCst) {
+            self.ready.signal();
+        }
+    }
+
+    /// The descriptor that is readable while a call would not wait.
+    pub fn ready_fd(&self) -> i32 {
+        self.ready.fd()
+    }
+
+    /// Makes the next call that waits, or the one that does, return at once. Async-signal-safe.
+    pub fn interrupt(&self) {
+        self.interrupted.store(true, Ordering::SeqCst);
+        self.ready.signal();
+    }
+
+    /// Takes an interrupt back that nobody consumed.
+    pub fn interrupt_clear(&self) {
+        self.interrupted.store(false, Ordering::SeqCst);
+    }
+
+    /// Whether an interrupt waits to be consumed.
+    #[inline]
+    pub fn is_interrupted(&self) -> bool {
+        self.interrupted.load(Ordering::Relaxed)
+    }
+
+    /// Acknowledges.
+    pub fn ack(&self, lsn: u64) -> Result<()> {
+        if self.acks.ack(lsn)? {
+            self.acked();
+        }
+        Ok(())
+    }
+
+    /// The acknowledged position moved.
+    pub fn acked(&self) {
+        if self.ack_awaited.swap(false, Ordering::SeqCst) {
+            self.engine.notify_one();
+        }
+    }
+
+    /// Waits until the present acknowledgement was written to the connection. False: the time passed.
+    pub fn flush(&self, timeout: Option<Duration>) -> Result<bool> {
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let mut queue = self.lock();
+        queue.flush_asked += 1;
+        let number = queue.flush_asked;
+        self.engine.notify_one();
+        loop {
+            if queue.flush_done >= number {
+                return Ok(true);
+            }
+            match &queue.phase {
+                Phase::Streaming | Phase::Closing => {}
+                Phase::Ended(error) => return Err(error.clone()),
+                Phase::New | Phase::Connecting | Phase::Closed => return Err(not_connected()),
+            }
+            queue = match deadline {
+                None => self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner),
+                Some(deadline) => {
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        return Ok(false);
+                    }
+                    self.changed.wait_timeout(queue, left).unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+        }
+    }
+
+    /// Begins an attempt to connect and gives its number.
+    pub fn begin_attempt(&self) -> Result<u64> {
+        let mut queue = self.lock();
+        match queue.phase {
+            Phase::New => {
+                queue.phase = Phase::Connecting;
+                queue.attempt += 1;
+                Ok(queue.attempt)
+            }
+            _ => Err(Error::new(Status::WAL_E_STATE, "the stream was connected before")
+                .with_hint("Make a new stream from the same options.")),
+        }
+    }
+
+    /// Ends an attempt that failed or was given up, unless it succeeded in the meantime.
+    pub fn end_attempt(&self) -> Phase {
+        let mut queue = self.lock();
+        let phase = queue.phase.clone();
+        if matches!(phase, Phase::Connecting | Phase::Ended(_)) {
+            queue.phase = Phase::New;
+            queue.attempt += 1;
+            self.engine.notify_one();
+        }
+        phase
+    }
+
+    /// The phase now.
+    pub fn phase(&self) -> Phase {
+        self.lock().phase.clone()
+    }
+
+    /// Asks the task to say good-bye, and wakes whoever waits.
+    pub fn begin_close(&self) {
+        {
+            let mut queue = self.lock();
+            match queue.phase {
+                Phase::Closing | Phase::Closed => {}
+                Phase::Streaming => queue.phase = Phase::Closing,
+                Phase::New | Phase::Connecting | Phase::Ended(_) => {
+                    // A task that is connecting is told by its attempt's number.
+                    queue.phase = Phase::Closed;
+                    queue.attempt += 1;
+                }
+            }
+        }
+        self.changed.notify_all();
+        self.signal();
+        self.engine.notify_one();
+    }
+
+    /// Waits for the good-bye, at most `timeout`. False: it was not said in time.
+    pub fn close(&self, timeout: Duration) -> bool {
+        self.begin_close();
+        let deadline = Instant::now() + timeout;
+        let mut queue = self.lock();
+        while matches!(queue.phase, Phase::Closing) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            queue = self.changed.wait_timeout(queue, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        true
+    }
+
+    /// Puts all waiting batches back.
+    pub fn empty(&self) {
+        let batches = std::mem::take(&mut self.lock().batches);
+        for mut batch in batches {
+            batch.home = None;
+            self.discard(batch);
+        }
+    }
+
+    /// Memory of the batches that wait.
+    pub fn queue_weight(&self) -> usize {
+        self.lock().weight
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        // Nothing that runs under the lock can panic halfway through a change.
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Home for Shared {
+    fn give_back(&self, batch: Box<Batch>) {
+        // The pool's batches hold no stream: `home` was taken out by `release`.
+        self.counts.batches_live.fetch_sub(1, Ordering::Relaxed);
+        self.counts.live_bytes.fetch_sub(batch.weight() as u64, Ordering::Relaxed);
+        if self.acks.done(batch.number, batch.arrays.last_ack(), true) {
+            self.acked();
+        }
+        self.discard(batch);
+    }
+}
+
+impl Found {
+    fn of(phase: &Phase) -> Self {
+        match phase {
+            Phase::New => Self::Ended(not_connected()),
+            Phase::Connecting | Phase::Streaming => Self::Nothing,
+            Phase::Ended(error) => Self::Ended(error.clone()),
+            Phase::Closing | Phase::Closed => Self::Closed,
+        }
+    }
+}
+
+fn not_connected() -> Error {
+    Error::new(Status::WAL_E_STATE, "the stream is not connected").with_hint("Call wal_stream_connect first.")
+}

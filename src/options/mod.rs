@@ -1,0 +1,121 @@
+//! The options of a stream. One table knows their names, types, defaults, ranges and sentences; whatever is said of
+//! an option anywhere is made from it. Nothing is ever silently ignored.
+
+mod config;
+mod parse;
+mod table;
+
+pub use config::{AckMode, Config, GapPolicy, SlotCreate};
+pub use parse::Kind;
+pub use table::{Id, Spec, TABLE};
+
+use std::fmt;
+
+use crate::error::{Error, Result, Status};
+
+/// What a user set, checked when it was set.
+#[derive(Clone, Default)]
+pub struct Options {
+    values: Vec<(Id, String)>,
+}
+
+impl Options {
+    /// No option set: every one has its default.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets an option, or takes it back to its default.
+    pub fn set(&mut self, key: &str, value: Option<&str>) -> Result<()> {
+        let spec = table::find(key)?;
+        self.values.retain(|(id, _)| *id != spec.id);
+        if let Some(value) = value {
+            spec.kind.check(value).map_err(|why| bad_value(spec, value, &why))?;
+            self.values.push((spec.id, value.to_owned()));
+        }
+        Ok(())
+    }
+
+    /// What an option is set to, or its default. A connection string comes without its password.
+    pub fn get(&self, key: &str) -> Result<String> {
+        let spec = table::find(key)?;
+        let text = self.text(spec.id);
+        Ok(if spec.id == Id::Conninfo { parse::without_secrets(text) } else { text.to_owned() })
+    }
+
+    /// The options as the engine wants them. What one option alone cannot know is checked here.
+    pub fn config(&self) -> Result<Config> {
+        Config::new(self)
+    }
+
+    pub(crate) fn text(&self, id: Id) -> &str {
+        let set = self.values.iter().find(|(of, _)| *of == id).map(|(_, text)| text.as_str());
+        set.unwrap_or_else(|| table::spec(id).default)
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.values.iter().map(|(id, _)| id)).finish()
+    }
+}
+
+fn bad_value(spec: &Spec, value: &str, why: &str) -> Error {
+    // A connection string holds a password, so that its value is never repeated.
+    let shown = if spec.id == Id::Conninfo { "…" } else { value };
+    Error::new(
+        Status::WAL_E_BAD_OPTION,
+        format!("option {}: \"{shown}\" is not {}: {why}", spec.name, spec.kind.form()),
+    )
+    .with_hint(format!(
+        "{} Default: {}.",
+        spec.sentence,
+        if spec.default.is_empty() { "none" } else { spec.default }
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_option_names_the_nearest() {
+        let error = Options::new().set("publicatoin", Some("x")).unwrap_err();
+        assert_eq!(error.status(), Status::WAL_E_UNKNOWN_OPTION);
+        assert!(error.hint().contains("\"publication\""), "{error:?}");
+    }
+
+    #[test]
+    fn every_default_is_a_value_that_its_option_takes() {
+        for spec in TABLE {
+            if !spec.default.is_empty() {
+                assert_eq!(spec.kind.check(spec.default), Ok(()), "{}", spec.name);
+            }
+            assert!(spec.sentence.ends_with('.') && spec.sentence.len() > 20, "{}", spec.name);
+        }
+    }
+
+    #[test]
+    fn no_password_is_shown() {
+        let mut options = Options::new();
+        for conninfo in [
+            "host=h password=s3cret user=u",
+            "postgresql://u:s3cret@h/db",
+            "host=h password = 's3 s3cret'",
+            "postgres://h/db?password=s3cret&user=x",
+        ] {
+            options.set("conninfo", Some(conninfo)).unwrap();
+            let shown = options.get("conninfo").unwrap();
+            assert!(!shown.contains("s3cret"), "{shown}");
+        }
+    }
+
+    #[test]
+    fn taking_back_gives_the_default() {
+        let mut options = Options::new();
+        options.set("queue_bytes", Some("64kB")).unwrap();
+        assert_eq!(options.get("queue_bytes").unwrap(), "64kB");
+        options.set("queue_bytes", None).unwrap();
+        assert_eq!(options.get("queue_bytes").unwrap(), "4MB");
+    }
+}

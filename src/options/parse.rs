@@ -1,0 +1,260 @@
+//! The forms that option values take. Each knows how to check a text and how to say what it accepts.
+
+use std::time::Duration;
+
+use crate::lsn::Lsn;
+
+/// What an option takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Any text.
+    Text,
+    /// A slot's name.
+    SlotName,
+    /// SQL identifiers separated by commas.
+    Names,
+    /// One of these words.
+    Choice(&'static [&'static str]),
+    /// on or off.
+    Switch,
+    /// A position in the WAL.
+    Lsn,
+    /// A number of bytes or things; kB, MB and GB (powers of 1024) are understood.
+    Size {
+        /// The smallest accepted.
+        least: u64,
+        /// The largest accepted.
+        most: u64,
+    },
+    /// A time in milliseconds; ms, s, min and h are understood.
+    Duration {
+        /// The shortest accepted, in milliseconds.
+        least: u64,
+        /// The longest accepted, in milliseconds.
+        most: u64,
+    },
+}
+
+impl Kind {
+    /// One word for the documentation's table.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Text | Self::SlotName => "text",
+            Self::Names => "names",
+            Self::Choice(_) => "choice",
+            Self::Switch => "switch",
+            Self::Lsn => "LSN",
+            Self::Size { .. } => "size",
+            Self::Duration { .. } => "duration",
+        }
+    }
+
+    /// What is accepted.
+    pub fn range(self) -> String {
+        match self {
+            Self::Text => String::new(),
+            Self::SlotName => "a-z, 0-9, _".into(),
+            Self::Names => "a, \"B c\"".into(),
+            Self::Choice(words) => words.join(" | "),
+            Self::Switch => "on | off".into(),
+            Self::Lsn => "XXXXXXXX/XXXXXXXX".into(),
+            Self::Size { least, most } => format!("{} to {}", show_size(least), show_size(most)),
+            Self::Duration { least, most } => format!("{} to {}", show_millis(least), show_millis(most)),
+        }
+    }
+
+    /// What a value must be, for an error's sentence.
+    pub(super) fn form(self) -> &'static str {
+        match self {
+            Self::Text => "a text",
+            Self::SlotName => "the name of a replication slot",
+            Self::Names => "a list of names",
+            Self::Choice(_) => "one of its words",
+            Self::Switch => "on or off",
+            Self::Lsn => "an LSN",
+            Self::Size { .. } => "a size",
+            Self::Duration { .. } => "a duration",
+        }
+    }
+
+    pub(super) fn check(self, text: &str) -> Result<(), String> {
+        let within = |number: Option<u64>, least: u64, most: u64| match number {
+            Some(n) if (least..=most).contains(&n) => Ok(()),
+            _ => Err(format!("give {}", self.range())),
+        };
+        match self {
+            Self::Text => {
+                if text.contains('\0') {
+                    Err("it holds a NUL".into())
+                } else {
+                    Ok(())
+                }
+            }
+            Self::SlotName => slot_name(text),
+            Self::Names => names(text).map(drop),
+            Self::Choice(words) => {
+                if words.contains(&text) {
+                    Ok(())
+                } else {
+                    Err(format!("give {}", self.range()))
+                }
+            }
+            Self::Switch => switch(text).map(drop).ok_or_else(|| "give on or off".into()),
+            Self::Lsn => text.parse::<Lsn>().map(drop).map_err(|error| error.hint().to_owned()),
+            Self::Size { least, most } => within(size(text), least, most),
+            Self::Duration { least, most } => within(millis(text), least, most),
+        }
+    }
+}
+
+/// PostgreSQL's own rule (ReplicationSlotValidateName), so that a mistyped name is found before any server is asked.
+fn slot_name(text: &str) -> Result<(), String> {
+    let fits = text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+    match text.len() {
+        1..=63 if fits => Ok(()),
+        _ => Err("1 to 63 lower-case letters, digits and underscores".into()),
+    }
+}
+
+/// `on` or `off`, with the words that PostgreSQL takes for them.
+pub(super) fn switch(text: &str) -> Option<bool> {
+    match text {
+        "on" | "true" | "yes" | "1" => Some(true),
+        "off" | "false" | "no" | "0" => Some(false),
+        _ => None,
+    }
+}
+
+/// A number, with an optional unit of PostgreSQL's (powers of 1024).
+pub(super) fn size(text: &str) -> Option<u64> {
+    number_with_unit(
+        text,
+        &[
+            ("", 1),
+            ("B", 1),
+            ("kB", 1 << 10),
+            ("KiB", 1 << 10),
+            ("MB", 1 << 20),
+            ("MiB", 1 << 20),
+            ("GB", 1 << 30),
+            ("GiB", 1 << 30),
+        ],
+    )
+}
+
+/// Milliseconds, with an optional unit.
+pub(super) fn millis(text: &str) -> Option<u64> {
+    number_with_unit(text, &[("", 1), ("ms", 1), ("s", 1000), ("min", 60_000), ("h", 3_600_000)])
+}
+
+/// `millis` as a `Duration`.
+pub(super) fn duration(text: &str) -> Option<Duration> {
+    millis(text).map(Duration::from_millis)
+}
+
+fn number_with_unit(text: &str, units: &[(&str, u64)]) -> Option<u64> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at_checked(digits)?;
+    let factor = units.iter().find(|(name, _)| *name == unit.trim_start()).map(|(_, factor)| *factor)?;
+    number.parse::<u64>().ok()?.checked_mul(factor)
+}
+
+fn show_size(bytes: u64) -> String {
+    let unit = [("GB", 30), ("MB", 20), ("kB", 10)]
+        .into_iter()
+        .find(|(_, bits)| bytes > 0 && bytes.is_multiple_of(1 << bits));
+    unit.map_or_else(|| bytes.to_string(), |(name, bits)| format!("{}{name}", bytes >> bits))
+}
+
+fn show_millis(millis: u64) -> String {
+    let unit = [("h", 3_600_000), ("min", 60_000), ("s", 1000)]
+        .into_iter()
+        .find(|(_, of)| millis > 0 && millis.is_multiple_of(*of));
+    unit.map_or_else(|| format!("{millis}ms"), |(name, of)| format!("{}{name}", millis / of))
+}
+
+/// Splits a list of SQL identifiers: plain ones are folded to lower case, quoted ones kept, `""` is a quote.
+pub(super) fn names(text: &str) -> Result<Vec<String>, String> {
+    let mut rest = text.trim_start();
+    let mut found = Vec::new();
+    loop {
+        let (name, after) = identifier(rest)?;
+        if name.is_empty() {
+            return Err("a name is empty".into());
+        }
+        if name.contains('\0') || name.len() > 63 {
+            return Err("a name is at most 63 bytes long".into());
+        }
+        found.push(name);
+        rest = after.trim_start();
+        match rest.strip_prefix(',') {
+            Some(next) => rest = next.trim_start(),
+            None if rest.is_empty() => return Ok(found),
+            None => {
+                return Err(
+                    "names are separated by commas, and quoted where they hold special characters".into()
+                );
+            }
+        }
+    }
+}
+
+fn identifier(text: &str) -> Result<(String, &str), String> {
+    let Some(mut rest) = text.strip_prefix('"') else {
+        let end = text.find(|c: char| c == ',' || c == '"' || c.is_whitespace()).unwrap_or(text.len());
+        let (name, rest) = text.split_at_checked(end).unwrap_or((text, ""));
+        return Ok((name.to_ascii_lowercase(), rest));
+    };
+    let mut name = String::new();
+    loop {
+        let (part, after) = rest.split_once('"').ok_or("a double quote is not closed")?;
+        name.push_str(part);
+        match after.strip_prefix('"') {
+            Some(next) => {
+                name.push('"');
+                rest = next;
+            }
+            None => return Ok((name, after)),
+        }
+    }
+}
+
+/// A connection string with every password replaced. Works on the text, since it may not be parseable.
+pub(super) fn without_secrets(conninfo: &str) -> String {
+    match crate::conninfo::Conninfo::parse(conninfo) {
+        Ok(parsed) => parsed.redacted(),
+        Err(_) if conninfo.is_empty() => String::new(),
+        Err(_) => "(a connection string that cannot be parsed)".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_split_as_sql_does() {
+        for (text, expected) in [
+            ("a", vec!["a"]),
+            ("A,b , c", vec!["a", "b", "c"]),
+            (r#""A b","c""d","e,f""#, vec!["A b", "c\"d", "e,f"]),
+            ("\"\u{e4}\"", vec!["\u{e4}"]),
+        ] {
+            assert_eq!(names(text).unwrap(), expected, "{text}");
+        }
+        for bad in ["", ",", "a,", ",a", "a b", r#""a"#, r#""""#, r#"a"b""#, "\"\0\""] {
+            assert!(names(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn sizes_and_times_have_units() {
+        assert_eq!(size("4MB"), Some(4 << 20));
+        assert_eq!(size("12"), Some(12));
+        assert_eq!(millis("10s"), Some(10_000));
+        assert_eq!(millis("2 min"), Some(120_000));
+        for bad in ["", "x", "-1", "1.5s", "1 parsec", "99999999999999999999", "99999999999GB"] {
+            assert_eq!((size(bad), millis(bad)), (None, None), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! What replication asks of a client beyond decoding: preflight, START_REPLICATION, LSN bookkeeping, feedback.
+//!
+//! Plain functions over bytes and positions: nothing here opens a socket or reads a clock.
+
+mod positions;
+mod preflight;
+mod receiver;
+
+pub use positions::{Positions, Report};
+pub use preflight::{Finding, Preflight, Server, Slot};
+pub use receiver::{Counters, Receiver, Taken};

@@ -1,0 +1,140 @@
+//! Which positions may be reported to the server, and when (pitfalls P2, P3, P4, P9).
+//!
+//! It must never let a flush position leave that covers something the consumer has not acknowledged.
+
+/// The LSN bookkeeping of one connection. The acknowledged position comes in from the consumer, everything else
+/// from the server.
+#[derive(Debug, Default)]
+pub struct Positions {
+    received: u64,
+    idle: u64,
+    outstanding: u64,
+    open_final: Option<u64>,
+    reported: u64,
+}
+
+/// What a standby status update says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// The end of what was received.
+    pub write: u64,
+    /// The end of what is safe: the server may forget everything before it.
+    pub flush: u64,
+}
+
+impl Positions {
+    /// A message came whose position is `end`.
+    #[inline]
+    pub fn received(&mut self, end: u64) {
+        self.received = self.received.max(end);
+    }
+
+    /// The server is at `end` and has sent everything before it: a keepalive, or a transaction without changes.
+    pub fn passed(&mut self, end: u64) {
+        self.received(end);
+        self.idle = self.idle.max(end);
+    }
+
+    /// Something came that pins its position until `ack_lsn` is acknowledged.
+    #[inline]
+    pub fn pin(&mut self, ack_lsn: u64) {
+        self.received(ack_lsn);
+        self.outstanding = self.outstanding.max(ack_lsn);
+    }
+
+    /// A transaction whose commit record is at `final_lsn` is being received, or none is.
+    #[inline]
+    pub fn transaction(&mut self, final_lsn: Option<u64>) {
+        self.open_final = final_lsn;
+    }
+
+    /// Whether a transaction is being received.
+    #[inline]
+    pub fn in_transaction(&self) -> bool {
+        self.open_final.is_some()
+    }
+
+    /// Whether everything received is acknowledged.
+    pub fn is_settled(&self, acked: u64) -> bool {
+        acked >= self.outstanding
+    }
+
+    /// What may be reported while the consumer has acknowledged `acked`.
+    ///
+    /// Only while nothing is outstanding does the server's own position count as safe (P2). Inside a transaction it
+    /// lies before the commit record anyway (XLogSendLogical sets sentPtr after the record); the bound makes that
+    /// independent of the server.
+    pub fn report(&self, acked: u64) -> Report {
+        let mut flush = acked;
+        if self.is_settled(acked) {
+            flush = flush.max(self.idle.min(self.open_final.unwrap_or(u64::MAX)));
+        }
+        // The server takes the highest it ever heard; saying less would only confuse pg_stat_replication.
+        let flush = flush.max(self.reported);
+        Report { write: self.received.max(flush), flush }
+    }
+
+    /// A report was sent.
+    pub fn sent(&mut self, report: Report) {
+        self.reported = self.reported.max(report.flush);
+    }
+
+    /// The highest flush position ever sent.
+    pub fn reported(&self) -> u64 {
+        self.reported
+    }
+
+    /// The end of what was received.
+    pub fn end_of_received(&self) -> u64 {
+        self.received
+    }
+
+    /// The position that a consumer learns of through a progress event: reported, and beyond what it acknowledged
+    /// itself.
+    pub fn progress(&self, acked: u64) -> Option<u64> {
+        (self.is_settled(acked) && self.reported > acked).then_some(self.reported)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn p2_the_servers_position_counts_only_while_nothing_is_outstanding() {
+        let mut it = Positions::default();
+        it.passed(100);
+        assert_eq!(it.report(0), Report { write: 100, flush: 100 });
+        it.pin(150);
+        it.passed(200);
+        assert_eq!(it.report(0), Report { write: 200, flush: 0 });
+        assert_eq!(it.report(149), Report { write: 200, flush: 149 });
+        assert_eq!(it.report(150), Report { write: 200, flush: 200 });
+    }
+
+    #[test]
+    fn p4_flush_never_goes_back_and_never_beyond_the_commit_being_received() {
+        let mut it = Positions::default();
+        it.transaction(Some(120));
+        it.passed(130);
+        let report = it.report(0);
+        assert_eq!(report.flush, 120);
+        it.sent(report);
+        it.pin(140);
+        assert_eq!(it.report(0).flush, 120);
+        assert_eq!(it.reported(), 120);
+    }
+
+    #[test]
+    fn progress_is_told_only_beyond_what_was_acknowledged() {
+        let mut it = Positions::default();
+        it.pin(100);
+        it.sent(it.report(100));
+        assert_eq!(it.progress(100), None);
+        it.passed(180);
+        it.sent(it.report(100));
+        assert_eq!(it.progress(100), Some(180));
+        it.pin(190);
+        assert_eq!(it.progress(100), None);
+    }
+}

@@ -1,0 +1,361 @@
+//! What is asked of the server before streaming, and what the answers mean. Each thing that is not as it must be
+//! gets an error that names the fix.
+
+use crate::error::{Error, Result, Status};
+use crate::lsn::Lsn;
+use crate::options::{Config, SlotCreate};
+
+/// The oldest version that sends what this library reads.
+const OLDEST: u32 = 140_000;
+
+/// A row of a query's result, text or NULL.
+pub type Row = [Option<String>];
+
+/// The questions of one stream.
+#[derive(Debug)]
+pub struct Preflight<'a> {
+    config: &'a Config,
+    version: u32,
+}
+
+/// What the server said of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Server {
+    /// `wal_sender_timeout` in milliseconds, 0 where it is off.
+    pub wal_sender_timeout: u64,
+    /// The database that the connection is in.
+    pub database: String,
+    /// The walsender's process id.
+    pub backend_pid: u32,
+    /// Whether `tcp_user_timeout` is set on the server's side, which kills a client that stops reading.
+    pub tcp_user_timeout: u64,
+}
+
+/// What was found of the slot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// It is there and fits.
+    Ready(Slot),
+    /// It must be created with this command.
+    Create(String),
+}
+
+/// The slot as the server describes it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Slot {
+    /// Where the slot stands: streaming goes on from here.
+    pub confirmed_flush: Lsn,
+}
+
+impl<'a> Preflight<'a> {
+    /// Questions to a server of `version` (as `server_version_num`). Too old a server is an error.
+    pub fn new(config: &'a Config, version: u32) -> Result<Self> {
+        if version < OLDEST {
+            return Err(Error::new(
+                Status::WAL_E_SERVER_VERSION,
+                format!("the server is PostgreSQL {}, which is older than 14", version / 10_000),
+            )
+            .with_hint("PostgreSQL 14 is the oldest version whose changes this library reads."));
+        }
+        Ok(Self { config, version })
+    }
+
+    /// Asks the server about itself.
+    pub fn server_query(&self) -> String {
+        "SELECT current_setting('wal_level'), pg_catalog.current_database(), pg_catalog.pg_backend_pid(), \
+         (SELECT setting FROM pg_catalog.pg_settings WHERE name = 'wal_sender_timeout'), \
+         (SELECT setting FROM pg_catalog.pg_settings WHERE name = 'tcp_user_timeout')"
+            .to_owned()
+    }
+
+    /// Understands the answer to `server_query`.
+    pub fn server(&self, rows: &[Vec<Option<String>>]) -> Result<Server> {
+        let row = rows.first().ok_or_else(|| unexpected("the settings"))?;
+        let wal_level = cell(row, 0);
+        // From 19 on, logical decoding is possible at wal_level replica.
+        if wal_level != "logical" && self.version < 190_000 {
+            return Err(Error::new(
+                Status::WAL_E_WAL_LEVEL,
+                format!("wal_level is \"{wal_level}\", and logical decoding needs \"logical\""),
+            )
+            .with_hint("ALTER SYSTEM SET wal_level = 'logical'; and restart the server."));
+        }
+        let number = |at| cell(row, at).parse().unwrap_or(0);
+        Ok(Server {
+            database: cell(row, 1).to_owned(),
+            backend_pid: cell(row, 2).parse().unwrap_or(0),
+            wal_sender_timeout: number(3),
+            tcp_user_timeout: number(4),
+        })
+    }
+
+    /// Asks which of the publications exist.
+    pub fn publication_query(&self) -> String {
+        let names: Vec<String> = self.config.publications.iter().map(|name| quote_literal(name)).collect();
+        format!("SELECT pubname FROM pg_catalog.pg_publication WHERE pubname IN ({})", names.join(", "))
+    }
+
+    /// Understands the answer to `publication_query`.
+    pub fn publications(&self, rows: &[Vec<Option<String>>], server: &Server) -> Result<()> {
+        let missing = self
+            .config
+            .publications
+            .iter()
+            .find(|name| !rows.iter().any(|row| cell(row, 0) == name.as_str()));
+        missing.map_or(Ok(()), |name| {
+            Err(Error::new(
+                Status::WAL_E_PUBLICATION_MISSING,
+                format!("publication \"{name}\" does not exist in database \"{}\"", server.database),
+            )
+            .with_hint(format!(
+                "CREATE PUBLICATION {} FOR TABLE …; before the slot is created.",
+                quote_identifier(name)
+            )))
+        })
+    }
+
+    /// Asks for the slot's row.
+    pub fn slot_query(&self) -> String {
+        let reason = if self.version >= 170_000 { "invalidation_reason" } else { "NULL" };
+        format!(
+            "SELECT plugin, slot_type, database, temporary, active_pid, confirmed_flush_lsn, wal_status, {reason} \
+             FROM pg_catalog.pg_replication_slots WHERE slot_name = {}",
+            quote_literal(&self.config.slot)
+        )
+    }
+
+    /// Understands the answer to `slot_query`.
+    pub fn slot(&self, rows: &[Vec<Option<String>>], server: &Server) -> Result<Finding> {
+        match (rows.first(), self.config.slot_create) {
+            (Some(row), SlotCreate::Temporary) => Err(self.mismatch(
+                format!("exists already{}", if cell(row, 3) == "t" { "" } else { " and is not temporary" }),
+                "Choose another name for the temporary slot, or set slot_create to \"never\" to stream from this one.",
+            )),
+            (Some(row), _) => self.existing(row, server).map(Finding::Ready),
+            (None, SlotCreate::Never) => Err(Error::new(
+                Status::WAL_E_SLOT_MISSING,
+                format!("replication slot \"{}\" does not exist", self.config.slot),
+            )
+            .with_hint(format!(
+                "SELECT pg_create_logical_replication_slot('{}', 'pgoutput'); in database \"{}\", or set slot_create to \"if_missing\".",
+                self.config.slot, server.database
+            ))),
+            (None, SlotCreate::IfMissing) => Ok(Finding::Create(self.create_command(""))),
+            (None, SlotCreate::Temporary) => Ok(Finding::Create(self.create_command(" TEMPORARY"))),
+        }
+    }
+
+    /// The command that starts the stream (PostgreSQL documentation, "Streaming Replication Protocol").
+    pub fn start_command(&self) -> String {
+        let names: Vec<String> = self.config.publications.iter().map(|name| quote_identifier(name)).collect();
+        let mut options =
+            format!("proto_version '1', publication_names {}", quote_command_literal(&names.join(",")));
+        if self.config.binary {
+            options.push_str(", binary 'true'");
+        }
+        if self.config.messages {
+            options.push_str(", messages 'true'");
+        }
+        let slot = quote_identifier(&self.config.slot);
+        format!("START_REPLICATION SLOT {slot} LOGICAL {} ({options})", self.config.start_lsn)
+    }
+
+    /// Puts the fix into an error that creating the slot or starting the stream met.
+    pub fn explain(&self, error: Error) -> Error {
+        match error.sqlstate() {
+            "42704" => publication_error(&error),
+            "53400" => {
+                let hint =
+                    "Raise max_replication_slots, or drop a slot that nothing uses (pg_replication_slots).";
+                error.with_hint(hint)
+            }
+            "55006" => {
+                let hint = "Another connection streams from this slot: stop it, or wait until the server notices that it is gone.";
+                error.with_hint(hint)
+            }
+            _ => error,
+        }
+    }
+
+    fn existing(&self, row: &Row, server: &Server) -> Result<Slot> {
+        let recreate = "Use another slot name, or drop this one with pg_drop_replication_slot() and create it for pgoutput.";
+        if cell(row, 1) != "logical" {
+            return Err(self.mismatch(format!("is a {} slot, not a logical one", cell(row, 1)), recreate));
+        }
+        if cell(row, 0) != "pgoutput" {
+            return Err(self.mismatch(
+                format!("was made for the output plugin {}, not pgoutput", cell(row, 0)),
+                recreate,
+            ));
+        }
+        if cell(row, 2) != server.database {
+            let what = format!(
+                "belongs to database \"{}\", and this connection is to \"{}\"",
+                cell(row, 2),
+                server.database
+            );
+            return Err(self.mismatch(what, "Connect to the slot's database: set dbname in conninfo."));
+        }
+        if cell(row, 6) == "lost" || !cell(row, 7).is_empty() {
+            let reason = if cell(row, 7).is_empty() { "wal_removed" } else { cell(row, 7) };
+            return Err(Error::new(
+                Status::WAL_E_SLOT_INVALIDATED,
+                format!("replication slot \"{}\" was invalidated: {reason}", self.config.slot),
+            )
+            .with_hint(
+                "What it held back is gone: drop the slot, create it anew and copy the tables again.",
+            ));
+        }
+        if !cell(row, 4).is_empty() {
+            return Err(Error::new(
+                Status::WAL_E_SLOT_ACTIVE,
+                format!("replication slot \"{}\" is in use by the server process {}", self.config.slot, cell(row, 4)),
+            )
+            .with_hint("Stop the other consumer, or wait: after a lost connection the server may need wal_sender_timeout to notice."));
+        }
+        Ok(Slot { confirmed_flush: cell(row, 5).parse().unwrap_or_default() })
+    }
+
+    fn mismatch(&self, what: String, hint: &str) -> Error {
+        Error::new(Status::WAL_E_SLOT_MISMATCH, format!("replication slot \"{}\" {what}", self.config.slot))
+            .with_hint(hint)
+    }
+
+    fn create_command(&self, temporary: &str) -> String {
+        // 15 took the options into a list; 14 knows the bare keyword only.
+        let snapshot = if self.version >= 150_000 { "(SNAPSHOT 'nothing')" } else { "NOEXPORT_SNAPSHOT" };
+        format!(
+            "CREATE_REPLICATION_SLOT {}{temporary} LOGICAL pgoutput {snapshot}",
+            quote_identifier(&self.config.slot)
+        )
+    }
+}
+
+/// Explains SQLSTATE 42704 of a walsender: the publication was not there at the position being decoded (P17).
+pub(super) fn publication_error(error: &Error) -> Error {
+    Error::new(Status::WAL_E_PUBLICATION_MISSING, error.message())
+        .with_sqlstate(*b"42704")
+        .with_detail("The server decodes with the catalog as it was at the position being decoded, and the publication did not exist then.")
+        .with_hint("Create the publication before the slot. Here: drop the slot and create it anew, or advance it with pg_replication_slot_advance() past the CREATE PUBLICATION; changes before that are lost.")
+}
+
+fn cell(row: &Row, at: usize) -> &str {
+    row.get(at).and_then(Option::as_deref).unwrap_or("")
+}
+
+fn unexpected(what: &str) -> Error {
+    Error::new(Status::WAL_E_PROTOCOL, format!("the server answered the question for {what} without a row"))
+}
+
+/// An SQL string constant, right whatever standard_conforming_strings says.
+fn quote_literal(text: &str) -> String {
+    let escape = if text.contains('\\') { " E" } else { "" };
+    format!("{escape}'{}'", text.replace('\'', "''").replace('\\', "\\\\"))
+}
+
+/// A string constant of the replication grammar (repl_scanner.l), which knows no backslashes.
+fn quote_command_literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+fn quote_identifier(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::options::Options;
+
+    fn config(pairs: &[(&str, &str)]) -> Config {
+        let mut options = Options::new();
+        for (key, value) in
+            [("conninfo", "host=h user=u dbname=d"), ("slot", "s"), ("publication", "p")].iter().chain(pairs)
+        {
+            options.set(key, Some(value)).unwrap();
+        }
+        options.config().unwrap()
+    }
+
+    fn row(cells: &[&str]) -> Vec<Vec<Option<String>>> {
+        vec![cells.iter().map(|text| (!text.is_empty()).then(|| (*text).to_owned())).collect()]
+    }
+
+    #[test]
+    fn names_are_quoted_twice_over() {
+        let config = config(&[("publication", r#"plain,"O'Brien ""x""",back"#)]);
+        let command = Preflight::new(&config, 180_004).unwrap().start_command();
+        assert_eq!(
+            command,
+            r#"START_REPLICATION SLOT "s" LOGICAL 0/0 (proto_version '1', publication_names '"plain","O''Brien ""x""","back"')"#
+        );
+    }
+
+    #[test]
+    fn a_slot_that_does_not_fit_says_why() {
+        let config = config(&[]);
+        let preflight = Preflight::new(&config, 180_004).unwrap();
+        let server = Server { database: "d".into(), ..Server::default() };
+        for (cells, status) in [
+            (["pgoutput", "logical", "d", "f", "", "0/10", "reserved", ""], None),
+            (["", "physical", "", "f", "", "", "reserved", ""], Some(Status::WAL_E_SLOT_MISMATCH)),
+            (
+                ["test_decoding", "logical", "d", "f", "", "0/10", "reserved", ""],
+                Some(Status::WAL_E_SLOT_MISMATCH),
+            ),
+            (
+                ["pgoutput", "logical", "other", "f", "", "0/10", "reserved", ""],
+                Some(Status::WAL_E_SLOT_MISMATCH),
+            ),
+            (["pgoutput", "logical", "d", "f", "", "0/10", "lost", ""], Some(Status::WAL_E_SLOT_INVALIDATED)),
+            (
+                ["pgoutput", "logical", "d", "f", "", "0/10", "reserved", "idle_timeout"],
+                Some(Status::WAL_E_SLOT_INVALIDATED),
+            ),
+            (
+                ["pgoutput", "logical", "d", "f", "123", "0/10", "reserved", ""],
+                Some(Status::WAL_E_SLOT_ACTIVE),
+            ),
+        ] {
+            let found = preflight.slot(&row(&cells), &server);
+            assert_eq!(found.as_ref().err().map(Error::status), status, "{cells:?}");
+            if let Err(error) = found {
+                assert!(!error.hint().is_empty());
+            }
+        }
+    }
+
+    #[test]
+    fn a_missing_slot_is_created_only_when_asked() {
+        let server = Server::default();
+        for (version, create, expected) in [
+            (140_000, "if_missing", Some("CREATE_REPLICATION_SLOT \"s\" LOGICAL pgoutput NOEXPORT_SNAPSHOT")),
+            (
+                180_000,
+                "if_missing",
+                Some("CREATE_REPLICATION_SLOT \"s\" LOGICAL pgoutput (SNAPSHOT 'nothing')"),
+            ),
+            (
+                180_000,
+                "temporary",
+                Some("CREATE_REPLICATION_SLOT \"s\" TEMPORARY LOGICAL pgoutput (SNAPSHOT 'nothing')"),
+            ),
+            (180_000, "never", None),
+        ] {
+            let config = config(&[("slot_create", create)]);
+            let found = Preflight::new(&config, version).unwrap().slot(&[], &server);
+            match expected {
+                Some(command) => assert_eq!(found.unwrap(), Finding::Create(command.into())),
+                None => assert_eq!(found.unwrap_err().status(), Status::WAL_E_SLOT_MISSING),
+            }
+        }
+    }
+
+    #[test]
+    fn an_old_server_is_refused_with_the_version_that_can() {
+        let config = config(&[]);
+        let error = Preflight::new(&config, 130_012).unwrap_err();
+        assert_eq!(error.status(), Status::WAL_E_SERVER_VERSION);
+        assert!(error.hint().contains("14"));
+    }
+}

@@ -1,0 +1,191 @@
+//! What comes from the server while streaming: XLogData, keepalives, notices, the end.
+//!
+//! It feeds the decoder and the positions, and must never pass over a message that could hold a change.
+
+use super::Positions;
+use super::preflight::publication_error;
+use crate::batch::Arrays;
+use crate::error::{Error, Result, Status};
+use crate::lsn::Lsn;
+use crate::options::GapPolicy;
+use crate::pgoutput::{Decoder, Effect, Step};
+use crate::wire::{ReplicationMessage, Reply, ServerMessage, into_error};
+
+/// What became of a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// Done.
+    Done,
+    /// The server waits for a status update.
+    ReplyDue,
+    /// Something was skipped or said that the log should hold: `Receiver::take_remark` has it.
+    Remark,
+    /// The batch has no room: seal it and offer the same frame again. Nothing was changed.
+    Full,
+}
+
+/// What was counted since the stream began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Transactions that ended with at least one event.
+    pub transactions: u64,
+    /// Transactions without a change, which are not delivered.
+    pub empty_transactions: u64,
+    /// Keepalives.
+    pub keepalives: u64,
+    /// Stream Aborts of transactions that were never announced (P1).
+    pub ignored_aborts: u64,
+    /// Messages of the COPY stream whose kind this library does not know (P33).
+    pub unknown_frames: u64,
+    /// Notices and warnings.
+    pub notices: u64,
+    /// Notices that changes were skipped (P17).
+    pub gaps: u64,
+    /// The server's clock in the last message, microseconds since 2000-01-01 UTC.
+    pub last_message_time: i64,
+    /// The server's position in the last message.
+    pub server_wal_end: u64,
+}
+
+/// The receiving half of one stream.
+#[derive(Debug)]
+pub struct Receiver {
+    /// Which positions may be reported.
+    pub positions: Positions,
+    /// What was counted.
+    pub counters: Counters,
+    decoder: Decoder,
+    on_gap: GapPolicy,
+    remark: Option<String>,
+}
+
+impl Receiver {
+    /// A receiver that has seen nothing.
+    pub fn new(on_gap: GapPolicy) -> Self {
+        Self {
+            positions: Positions::default(),
+            counters: Counters::default(),
+            decoder: Decoder::new(),
+            on_gap,
+            remark: None,
+        }
+    }
+
+    /// What the last `Taken::Remark` was about.
+    pub fn take_remark(&mut self) -> Option<String> {
+        self.remark.take()
+    }
+
+    /// Takes one backend message.
+    #[inline]
+    pub fn frame(&mut self, tag: u8, body: &[u8], out: &mut Arrays) -> Result<Taken> {
+        match tag {
+            b'd' => self.copy_data(body, out),
+            _ => self.aside(tag, body),
+        }
+    }
+
+    #[inline]
+    fn copy_data(&mut self, body: &[u8], out: &mut Arrays) -> Result<Taken> {
+        match ReplicationMessage::parse(body)? {
+            ReplicationMessage::XLogData { start, end, clock, body } => {
+                match self.decoder.decode(start.0, body, out)? {
+                    Step::Full => return Ok(Taken::Full),
+                    Step::Done(effect) => self.apply(effect),
+                }
+                self.positions.received(end.0);
+                self.counters.last_message_time = clock;
+                self.counters.server_wal_end = self.counters.server_wal_end.max(end.0);
+                Ok(Taken::Done)
+            }
+            ReplicationMessage::Keepalive { end, clock, reply } => {
+                self.counters.keepalives += 1;
+                self.counters.last_message_time = clock;
+                self.counters.server_wal_end = self.counters.server_wal_end.max(end.0);
+                self.positions.passed(end.0);
+                Ok(if reply == Reply::AtOnce { Taken::ReplyDue } else { Taken::Done })
+            }
+            ReplicationMessage::Unknown { tag, .. } => Ok(self.unknown("replication message", tag)),
+        }
+    }
+
+    #[inline]
+    fn apply(&mut self, effect: Effect) {
+        match effect {
+            Effect::None => {}
+            Effect::Began { final_lsn } => self.positions.transaction(Some(final_lsn)),
+            Effect::Outstanding { ack_lsn } => {
+                self.positions.pin(ack_lsn);
+                self.end_of_transaction();
+            }
+            Effect::Empty { end_lsn } => {
+                self.counters.empty_transactions += 1;
+                self.positions.transaction(None);
+                self.positions.passed(end_lsn);
+            }
+            Effect::Ignored => self.counters.ignored_aborts += 1,
+        }
+    }
+
+    fn end_of_transaction(&mut self) {
+        let still_open = self.decoder.in_transaction();
+        if self.positions.in_transaction() && still_open.is_none() {
+            self.counters.transactions += 1;
+        }
+        self.positions.transaction(still_open);
+    }
+
+    #[cold]
+    fn aside(&mut self, tag: u8, body: &[u8]) -> Result<Taken> {
+        match tag {
+            b'N' => self.notice(&ServerMessage::parse(body)?),
+            b'E' => Err(stream_error(ServerMessage::parse(body)?)),
+            // CopyDone, and the two CommandComplete with ReadyForQuery after it: the walsender stops by itself only
+            // when the server shuts down.
+            b'c' | b'C' | b'Z' => {
+                Err(Error::new(Status::WAL_E_SERVER_SHUTDOWN, "the server ended the stream")
+                    .with_hint("It is shutting down or was told to stop: connect again once it is back."))
+            }
+            b'S' | b'A' => Ok(Taken::Done),
+            _ => Ok(self.unknown("message", tag)),
+        }
+    }
+
+    fn unknown(&mut self, what: &str, tag: u8) -> Taken {
+        self.counters.unknown_frames += 1;
+        self.remark =
+            Some(format!("ignored a {what} of the unknown kind '{}'", char::from(tag).escape_default()));
+        Taken::Remark
+    }
+
+    fn notice(&mut self, notice: &ServerMessage) -> Result<Taken> {
+        self.counters.notices += 1;
+        let place = Lsn(self.positions.end_of_received());
+        // PostgreSQL 18 goes on without a publication that did not exist yet (P17). The text is translated and the
+        // SQLSTATE a general one, so that the C function that said it decides.
+        let is_gap = notice.sqlstate == *b"55000" && notice.routine == "LoadPublications";
+        if is_gap {
+            self.counters.gaps += 1;
+        }
+        if is_gap && self.on_gap == GapPolicy::Error {
+            return Err(Error::new(Status::WAL_E_GAP, format!("changes were skipped near {place}: {}", notice.message))
+                .with_sqlstate(notice.sqlstate)
+                .with_detail("The server decodes with the catalog as it was at that position, where the publication did not exist, and went on without its changes.")
+                .with_hint("Create the publication before the slot. To go on without these changes set on_gap to \"warn\"; to have them all, recreate the slot and copy the tables again."));
+        }
+        self.remark = Some(format!("the server says near {place}: {}", notice.message));
+        Ok(Taken::Remark)
+    }
+}
+
+/// An ErrorResponse in the stream, with what it means here.
+fn stream_error(message: ServerMessage) -> Error {
+    let error = into_error(message, "streaming");
+    match error.sqlstate() {
+        "42704" => publication_error(&error),
+        "XX000" if error.hint().is_empty() => error.with_hint(
+            "The server failed inside while decoding (a row near 1 GB, or a fault of this minor version): look for a newer minor version; the slot does not get past this position by itself.",
+        ),
+        _ => error,
+    }
+}
