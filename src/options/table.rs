@@ -122,7 +122,7 @@ pub static TABLE: &[Spec] = &[
     Spec {
         id: Id::BatchEvents,
         name: "batch_events",
-        kind: Kind::Size { least: 16, most: KIB * KIB },
+        kind: Kind::Count { least: 16, most: KIB * KIB },
         default: "4096",
         sentence: "The most events of one batch.",
     },
