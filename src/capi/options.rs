@@ -150,6 +150,8 @@ pub unsafe extern "C" fn wal_options_describe(
     let err: *mut *mut wal_error = std::ptr::null_mut();
     boundary!(fallible(err; ; {
         super::boundary::not_null(out.cast_const(), "out")?;
+        // SAFETY: the contract: `out` holds `size` bytes.
+        unsafe { out.cast::<u8>().write_bytes(0, size) };
         let Some(texts) = descriptions().get(index) else { return Ok(Status::WAL_END) };
         let [name, type_name, default_value, range, sentence] = texts.each_ref().map(|text| text.as_ptr());
         let info = wal_option_info { name, type_name, default_value, range, sentence };
