@@ -13,6 +13,7 @@ pub use table::{Id, Spec, TABLE};
 
 use std::fmt;
 
+use crate::conninfo::Conninfo;
 use crate::error::{Error, Result, Status};
 
 /// What a user set, checked when it was set.
@@ -33,6 +34,9 @@ impl Options {
         self.values.retain(|(id, _)| *id != spec.id);
         if let Some(value) = value {
             spec.kind.check(value).map_err(|why| bad_value(spec, value, &why))?;
+            if spec.id == Id::Conninfo && !value.is_empty() {
+                Conninfo::parse(value)?;
+            }
             self.values.push((spec.id, value.to_owned()));
         }
         Ok(())
