@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::fault::{Fault, Read};
-use crate::batch::{Arrays, Event, EventKind, Value, ValueKind};
+use crate::batch::{Arrays, Event, EventKind, Value, ValueKind, flags};
 
 /// The state between two messages.
 #[derive(Debug, Default)]
@@ -16,6 +16,26 @@ pub(super) enum Transaction {
     Held(Begin, Option<Origin>),
     /// BEGIN is delivered; the number is that of the next change.
     Open(Begin, u64),
+    /// Inside a block of a streamed transaction.
+    Block(Block),
+}
+
+/// A block of a streamed transaction.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Block {
+    /// The transaction's id.
+    pub(super) xid: u32,
+    /// That of the subtransaction which the message at hand belongs to; 0 where the message does not say.
+    pub(super) subxid: u32,
+}
+
+/// How a transaction ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// With Commit.
+    Commit,
+    /// With Prepare.
+    Prepare,
 }
 
 /// What Begin says of its transaction.
@@ -23,10 +43,12 @@ pub(super) enum Transaction {
 pub(super) struct Begin {
     /// Position of the message.
     pub(super) lsn: u64,
-    /// Position of the commit record.
+    /// Position of the record of the commit, or of the PREPARE TRANSACTION.
     pub(super) final_lsn: u64,
-    /// When it committed.
+    /// When it committed or was prepared.
     pub(super) commit_time: i64,
+    /// Which of both.
+    pub(super) ending: Ending,
     /// Its id.
     pub(super) xid: u32,
 }
@@ -55,9 +77,19 @@ impl Transaction {
     /// The transaction that is open, if any.
     pub(super) fn current(&self) -> Option<&Begin> {
         match self {
-            Self::None => None,
+            Self::None | Self::Block(_) => None,
             Self::Held(begin, _) | Self::Open(begin, _) => Some(begin),
         }
+    }
+
+    /// Begins and ends of transactions may come only between them.
+    pub(super) fn must_be_none(&self) -> Read<()> {
+        if matches!(self, Self::None) { Ok(()) } else { Err(NESTED) }
+    }
+
+    /// The subtransaction of the message at hand, inside a streamed block.
+    pub(super) fn subxid(&self) -> u32 {
+        if let Self::Block(block) = self { block.subxid } else { 0 }
     }
 
     /// A change may come only inside a transaction.
@@ -66,11 +98,20 @@ impl Transaction {
         if matches!(self, Self::None) { Err(OUTSIDE) } else { Ok(()) }
     }
 
+    /// The end of a transaction must be that of the one that is open (apply_handle_commit, apply_handle_prepare).
+    pub(super) fn must_end(&self, ending: Ending, final_lsn: u64) -> Read<()> {
+        self.must_be_open()?;
+        match self.current() {
+            Some(begin) if begin.ending == ending && begin.final_lsn == final_lsn => Ok(()),
+            _ => Err(OTHER_END),
+        }
+    }
+
     /// How many events and values go out before the next event does.
     #[inline]
     pub(super) fn held(&self) -> (usize, usize) {
         match self {
-            Self::None | Self::Open(..) => (0, 0),
+            Self::None | Self::Open(..) | Self::Block(_) => (0, 0),
             Self::Held(_, None) => (1, 0),
             Self::Held(_, Some(_)) => (2, 1),
         }
@@ -89,10 +130,22 @@ impl Transaction {
         if let Self::Held(..) = self {
             self.release(out);
         }
-        let Self::Open(begin, next) = self else { return Event { lsn, ..Event::new(kind) } };
+        let Self::Open(begin, next) = self else { return self.event_of_none(kind, lsn) };
         let sequence = *next;
         *next += u64::from(numbering == Numbering::Counted);
         begin.event(kind, lsn, sequence)
+    }
+
+    /// An event that has no number.
+    #[inline(never)]
+    fn event_of_none(&self, kind: EventKind, lsn: u64) -> Event {
+        let event = Event { lsn, ..Event::new(kind) };
+        match self {
+            Self::Block(Block { xid, subxid }) => {
+                Event { flags: flags::STREAMED, xid: *xid, subxid: *subxid, ..event }
+            }
+            Self::None | Self::Held(..) | Self::Open(..) => event,
+        }
     }
 
     /// Delivers what is held.
@@ -111,8 +164,9 @@ impl Transaction {
 }
 
 impl Begin {
+    /// An event of the transaction.
     #[inline(always)]
-    fn event(&self, kind: EventKind, lsn: u64, sequence: u64) -> Event {
+    pub(super) fn event(&self, kind: EventKind, lsn: u64, sequence: u64) -> Event {
         Event {
             lsn,
             commit_lsn: self.final_lsn,
@@ -137,3 +191,5 @@ impl Origin {
 }
 
 const OUTSIDE: Fault = Fault::Malformed("it comes outside a transaction");
+const OTHER_END: Fault = Fault::Malformed("it does not end the transaction that is open");
+const NESTED: Fault = Fault::Malformed("it comes inside a transaction or a streamed block");

@@ -118,6 +118,10 @@ impl Receiver {
                 self.positions.pin(ack_lsn);
                 self.end_of_transaction();
             }
+            Effect::StreamEnded { ack_lsn } => {
+                self.positions.pin(ack_lsn);
+                self.counters.transactions += 1;
+            }
             Effect::Empty { end_lsn } => {
                 self.counters.empty_transactions += 1;
                 self.positions.transaction(None);
