@@ -5,7 +5,7 @@ mod config;
 mod parse;
 mod table;
 
-pub use config::{AckMode, Config, GapPolicy, SlotCreate};
+pub use config::{AckMode, Config, GapPolicy, OriginFilter, SlotCreate, Streaming};
 pub use parse::Kind;
 pub use table::{Id, Spec, TABLE};
 

@@ -109,7 +109,7 @@ fn p6_definitions_are_the_transactions_own_until_it_commits() {
     assert_eq!(last_relation(&rig), Some((OID, 2)));
     rig.feed_all(&[stream_stop(), begin(), insert(ROW)]);
     assert_eq!(last_relation(&rig), Some((OID, 1)), "outside nothing has changed");
-    rig.refuse_all(&[row_of_two.clone()], Status::WAL_E_DECODE);
+    rig.refuse_all(std::slice::from_ref(&row_of_two), Status::WAL_E_DECODE);
     rig.feed_all(&[commit(), stream_commit(TOP), begin(), row_of_two]);
     assert_eq!(last_relation(&rig), Some((OID, 2)), "committed, it is everybody's");
     rig.refuse_all(&[insert(ROW)], Status::WAL_E_DECODE);
