@@ -123,7 +123,8 @@
  * With option `two_phase`, and always from a slot that was made with it, a transaction that ends with PREPARE TRANSACTION
  * comes when it is prepared, between ::WAL_EVENT_BEGIN_PREPARE and ::WAL_EVENT_PREPARE (or in blocks that end with
  * ::WAL_EVENT_STREAM_PREPARE), and is NOT COMMITTED before ::WAL_EVENT_COMMIT_PREPARED of the same gid. It may come twice
- * (same gid, same wal_event_prepare_end_lsn()), and its end may come without it if it was acknowledged before.
+ * (same gid, same wal_event_prepare_end_lsn()), and its end may come without it: if it was
+ * acknowledged before, or changed nothing.
  *
  * @section abi Compatibility
  *
@@ -482,7 +483,8 @@ enum wal_event_kind
      */
     WAL_EVENT_PREPARE = 16,
     /**
-     * A prepared transaction committed: `wal_event_gid`. Where its PREPARE was acknowledged before, this comes alone.
+     * A prepared transaction committed: `wal_event_gid`. It comes alone where the PREPARE was acknowledged
+     * before, and where the transaction changed nothing.
      * `ack_lsn` is set.
      */
     WAL_EVENT_COMMIT_PREPARED = 17,
@@ -496,7 +498,7 @@ enum wal_event_kind
     WAL_EVENT_STREAM_PREPARE = 19,
     /**
      * Nothing is outstanding and the slot moved on to `ack_lsn`, which is already reported. At most one per
-     * status interval.
+     * status interval, anywhere between other events.
      */
     WAL_EVENT_PROGRESS = 64,
 };

@@ -45,7 +45,8 @@ pub enum EventKind {
     /// COMMIT_PREPARED with the same `wal_event_gid`. May come again after a restart: the same gid and
     /// `wal_event_prepare_end_lsn` are the same transaction. `ack_lsn` is set.
     WAL_EVENT_PREPARE = 16,
-    /// A prepared transaction committed: `wal_event_gid`. Where its PREPARE was acknowledged before, this comes alone.
+    /// A prepared transaction committed: `wal_event_gid`. It comes alone where the PREPARE was acknowledged
+    /// before, and where the transaction changed nothing.
     /// `ack_lsn` is set.
     WAL_EVENT_COMMIT_PREPARED = 17,
     /// A prepared transaction was rolled back: `wal_event_gid`, `wal_event_prepare_end_lsn`. `ack_lsn` is set.
@@ -53,7 +54,7 @@ pub enum EventKind {
     /// The streamed transaction `xid` is prepared: as PREPARE, for what is left of its blocks.
     WAL_EVENT_STREAM_PREPARE = 19,
     /// Nothing is outstanding and the slot moved on to `ack_lsn`, which is already reported. At most one per
-    /// status interval.
+    /// status interval, anywhere between other events.
     WAL_EVENT_PROGRESS = 64,
 }
 

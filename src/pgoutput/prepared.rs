@@ -48,20 +48,33 @@ impl Decoder {
         if !out.reserve(1, 1) {
             return Ok(Step::Full);
         }
+        self.tell_begin_prepare(&prepared, lsn, out);
+        Ok(Step::Done(Effect::Began { final_lsn: prepared.prepare_lsn }))
+    }
+
+    fn tell_begin_prepare(&mut self, prepared: &Prepared<'_>, lsn: u64, out: &mut Arrays) {
         let begin = prepared.begin(lsn);
         let event = begin.event(EventKind::WAL_EVENT_BEGIN_PREPARE, lsn, 0);
         push_with_gid(Event { number: prepared.end_lsn, ..event }, prepared.gid, out);
         self.transaction = Transaction::Open(begin, 0);
-        Ok(Step::Done(Effect::Began { final_lsn: prepared.prepare_lsn }))
     }
 
-    /// The transaction is complete.
+    /// The transaction is complete. One that was rolled back before the server came to decode it is prepared without
+    /// having begun (ReorderBufferPrepare after a concurrent abort; seen on 18.4): it is told as an empty one.
     pub(super) fn prepare(&mut self, mut body: Reader<'_>, out: &mut Arrays) -> Read<Step> {
         body.no_flags()?;
-        let Prepared { prepare_lsn, end_lsn: ack_lsn, gid, .. } = Prepared::read(body)?;
-        self.transaction.must_end(Ending::Prepare, prepare_lsn)?;
-        if !out.reserve(1, 1) {
+        let prepared = Prepared::read(body)?;
+        let (prepare_lsn, ack_lsn, gid) = (prepared.prepare_lsn, prepared.end_lsn, prepared.gid);
+        let has_begun = !matches!(self.transaction, Transaction::None);
+        if has_begun {
+            self.transaction.must_end(Ending::Prepare, prepare_lsn)?;
+        }
+        let events = 1 + usize::from(!has_begun);
+        if !out.reserve(events, events) {
             return Ok(Step::Full);
+        }
+        if !has_begun {
+            self.tell_begin_prepare(&prepared, prepare_lsn, out);
         }
         let event =
             self.transaction.event(EventKind::WAL_EVENT_PREPARE, prepare_lsn, Numbering::Uncounted, out);

@@ -67,11 +67,12 @@ impl<'a> Preflight<'a> {
     /// What an old server lacks would be refused by it too, but in words that name no version.
     fn features(&self) -> Result<()> {
         let config = self.config;
+        // The newest first, so that the version that is named can do all of it.
         let since = [
             ("streaming=parallel", config.streaming == Streaming::Parallel, 16),
             ("origin=none", config.origin == OriginFilter::None, 16),
-            ("two_phase=on", config.two_phase, 15),
             ("proto_version=4", config.proto_version >= 4, 16),
+            ("two_phase=on", config.two_phase, 15),
             ("proto_version=3", config.proto_version == 3, 15),
         ];
         let lacking = since.into_iter().find(|(_, wanted, since)| *wanted && self.version < since * 10_000);

@@ -83,5 +83,15 @@ fn each_beginning_has_its_own_end() {
     flags[1] = 1;
     rig.refuse_all(&[other, flags], Status::WAL_E_DECODE);
     rig.feed_all(&[prepare()]);
-    rig.refuse_all(&[prepare(), stream_prepare(TOP)], Status::WAL_E_DECODE);
+    rig.refuse_all(&[stream_prepare(TOP)], Status::WAL_E_DECODE);
+}
+
+#[test]
+fn p27_prepared_without_having_begun_is_an_empty_one() {
+    let (mut begun, mut not) = (Rig::new(), Rig::new());
+    begun.feed(PREPARED, &begin_prepare()).unwrap();
+    begun.feed(0, &prepare()).unwrap();
+    assert_eq!(not.feed(0, &prepare()).unwrap(), Effect::Outstanding { ack_lsn: PREPARED_END });
+    assert_eq!(not.seen(), begun.seen());
+    assert_eq!(not.decoder.in_transaction(), None);
 }
