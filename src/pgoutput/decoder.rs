@@ -108,10 +108,7 @@ impl Decoder {
     #[inline]
     fn dispatch(&mut self, lsn: u64, message: &[u8], out: &mut Arrays) -> Read<Step> {
         let Some((kind, body)) = message.split_first() else { return Err(EMPTY) };
-        let mut body = Reader::new(body);
-        if let Transaction::Block(block) = &mut self.transaction {
-            block.subxid = if has_subxid(*kind) { body.u32()? } else { 0 };
-        }
+        let body = Reader::new(body);
         match kind {
             b'I' => self.insert(lsn, body, out),
             b'U' => self.update(lsn, body, out),
@@ -146,7 +143,8 @@ impl Decoder {
     }
 
     #[inline]
-    fn insert(&mut self, lsn: u64, mut body: Reader<'_>, out: &mut Arrays) -> Read<Step> {
+    fn insert(&mut self, lsn: u64, body: Reader<'_>, out: &mut Arrays) -> Read<Step> {
+        let mut body = self.transaction.prefix(body)?;
         let oid = body.u32()?;
         if body.u8()? != b'N' {
             return Err(NO_NEW_ROW);
@@ -168,7 +166,8 @@ impl Decoder {
     }
 
     #[inline]
-    fn update(&mut self, lsn: u64, mut body: Reader<'_>, out: &mut Arrays) -> Read<Step> {
+    fn update(&mut self, lsn: u64, body: Reader<'_>, out: &mut Arrays) -> Read<Step> {
+        let mut body = self.transaction.prefix(body)?;
         let oid = body.u32()?;
         let mut part = body.u8()?;
         self.transaction.must_be_open()?;
@@ -206,7 +205,8 @@ impl Decoder {
         Ok(DONE)
     }
 
-    fn delete(&mut self, lsn: u64, mut body: Reader<'_>, out: &mut Arrays) -> Read<Step> {
+    fn delete(&mut self, lsn: u64, body: Reader<'_>, out: &mut Arrays) -> Read<Step> {
+        let mut body = self.transaction.prefix(body)?;
         let oid = body.u32()?;
         let part = body.u8()?;
         self.transaction.must_be_open()?;
@@ -234,7 +234,7 @@ impl Decoder {
 
     fn begin(&mut self, lsn: u64, mut body: Reader<'_>) -> Read<Step> {
         let (final_lsn, commit_time, xid) = (body.u64()?, body.i64()?, body.u32()?);
-        let begin = Begin { lsn, final_lsn, commit_time, xid, ending: Ending::Commit };
+        let begin = Begin::new(lsn, final_lsn, commit_time, xid, Ending::Commit);
         body.end()?;
         self.transaction.must_be_none()?;
         self.transaction = Transaction::Held(begin, None);
@@ -263,7 +263,7 @@ impl Decoder {
     }
 
     fn relation(&mut self, lsn: u64, body: Reader<'_>, out: &mut Arrays) -> Read<Step> {
-        let definition = Definition::read(body)?;
+        let definition = Definition::read(self.transaction.prefix(body)?)?;
         let subxid = self.transaction.subxid();
         if self.relations.knows(&definition) {
             self.relations.define(&definition, subxid)?;
@@ -280,13 +280,14 @@ impl Decoder {
     }
 
     /// The name is that of the base type where the OID is a domain's (logicalrep_write_typ).
-    fn type_name(&mut self, lsn: u64, mut body: Reader<'_>, out: &mut Arrays) -> Read<Step> {
+    fn type_name(&mut self, lsn: u64, body: Reader<'_>, out: &mut Arrays) -> Read<Step> {
+        let mut body = self.transaction.prefix(body)?;
         let oid = body.u32()?;
         let namespace = body.namespace()?;
         let name = body.text()?;
         body.end()?;
         // As relations: what a streamed transaction describes is its own.
-        let is_streamed = matches!(self.transaction, Transaction::Block(_));
+        let is_streamed = matches!(self.transaction, Transaction::Block(..));
         if !is_streamed && self.types.knows(oid, namespace, name) {
             return Ok(DONE);
         }
@@ -307,6 +308,7 @@ impl Decoder {
         let name = body.text()?;
         body.end()?;
         self.transaction.must_be_open()?;
+        // In a streamed block it comes before any subtransaction.
         let (events, values) = self.transaction.held();
         let holds = matches!(self.transaction, Transaction::Held(_, None));
         if !holds && !out.reserve(events + 1, values + 1) {
@@ -323,7 +325,8 @@ impl Decoder {
         Ok(DONE)
     }
 
-    fn truncate(&mut self, lsn: u64, mut body: Reader<'_>, out: &mut Arrays) -> Read<Step> {
+    fn truncate(&mut self, lsn: u64, body: Reader<'_>, out: &mut Arrays) -> Read<Step> {
+        let mut body = self.transaction.prefix(body)?;
         let count = body.u32()?;
         let options = body.u8()?;
         let (oids, rest) = body.rest().as_chunks::<4>();
@@ -356,7 +359,8 @@ impl Decoder {
     /// A message outside transactions has its own position for an identity. It is safe once the flush position is
     /// behind its start: logicalmsg_decode skips it when SnapBuildXactNeedsSkip finds its record's start below
     /// start_decoding_at. So the next byte acknowledges it, and its start would not.
-    fn message(&mut self, mut body: Reader<'_>, out: &mut Arrays) -> Read<Step> {
+    fn message(&mut self, body: Reader<'_>, out: &mut Arrays) -> Read<Step> {
+        let mut body = self.transaction.prefix(body)?;
         let transactional = body.u8()? & MESSAGE_TRANSACTIONAL != 0;
         let lsn = body.u64()?;
         let prefix = body.text()?;
@@ -400,12 +404,6 @@ fn read_old<'a>(
         b'K' => Ok((tuple::read_key(body, columns, out)?, flags::OLD_KEY)),
         _ => Err(NO_OLD_ROW),
     }
-}
-
-/// The kinds that bear a transaction's id behind the kind inside streamed blocks: a subtransaction's, but the whole
-/// transaction's for messages.
-fn has_subxid(kind: u8) -> bool {
-    matches!(kind, b'I' | b'U' | b'D' | b'T' | b'M' | b'R' | b'Y')
 }
 
 /// Appends two texts and the event that they belong to.

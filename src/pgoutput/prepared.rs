@@ -30,13 +30,7 @@ impl<'a> Prepared<'a> {
     }
 
     fn begin(&self, lsn: u64) -> Begin {
-        Begin {
-            lsn,
-            final_lsn: self.prepare_lsn,
-            commit_time: self.time,
-            xid: self.xid,
-            ending: Ending::Prepare,
-        }
+        Begin::new(lsn, self.prepare_lsn, self.time, self.xid, Ending::Prepare)
     }
 }
 
