@@ -902,6 +902,7 @@ WAL_API const struct wal_event *wal_batch_events(const struct wal_batch *batch, 
 /**
  * The highest ack_lsn of a batch: what to acknowledge once all of it is safe. 0 if the batch ends no transaction.
  *
+ * @return the position, or 0
  * @param batch may be NULL
  * @par Thread safety
  * any thread, several at once
@@ -970,6 +971,7 @@ WAL_NOEXCEPT;
 /**
  * The status that the call returned, WAL_OK for NULL.
  *
+ * @return the status
  * @param error may be NULL
  * @since 0.1
  */
@@ -1026,6 +1028,7 @@ WAL_NOEXCEPT;
 /**
  * `errno` of the system call that failed, or 0.
  *
+ * @return the number, or 0
  * @param error may be NULL
  * @since 0.1
  */
@@ -1035,6 +1038,7 @@ WAL_API int32_t wal_error_os_errno(const struct wal_error *error) WAL_NOEXCEPT;
  * 1 if the same may succeed later without anyone changing anything: the server restarts, the slot is still held by
  * a connection that is gone, the network is down. Else 0.
  *
+ * @return 1 or 0
  * @param error may be NULL
  * @since 0.1
  */
@@ -1046,6 +1050,7 @@ WAL_NOEXCEPT;
  * 1 if the stream cannot go on after this: free it, and open another if the error is retriable. 0 for a mistake in
  * a call, which leaves the stream as it was.
  *
+ * @return 1 or 0
  * @param error may be NULL
  * @since 0.1
  */
@@ -1064,6 +1069,7 @@ WAL_API void wal_error_free(struct wal_error *error) WAL_NOEXCEPT;
 /**
  * The name of a status, as in "WAL_E_AUTH"; "WAL_E_UNKNOWN" for a number without one.
  *
+ * @param[in] status any number
  * @return a static text
  * @since 0.1
  */
@@ -1072,6 +1078,7 @@ WAL_API const char *wal_status_name(wal_status status) WAL_NOEXCEPT;
 /**
  * One sentence about a status, for those who have only the number.
  *
+ * @param[in] status any number
  * @return a static text
  * @since 0.1
  */
@@ -1144,6 +1151,7 @@ WAL_NOEXCEPT;
 /**
  * The prefix of a MESSAGE event; nothing for other kinds.
  *
+ * @return the text, borrowed from the event
  * @param event may be NULL
  * @since 0.1
  */
@@ -1152,6 +1160,7 @@ WAL_API struct wal_bytes wal_event_message_prefix(const struct wal_event *event)
 /**
  * The content of a MESSAGE event; nothing for other kinds.
  *
+ * @return the bytes, borrowed from the event
  * @param event may be NULL
  * @since 0.1
  */
@@ -1160,6 +1169,7 @@ WAL_API struct wal_bytes wal_event_message_content(const struct wal_event *event
 /**
  * The name of the replication origin of an ORIGIN event; nothing for other kinds.
  *
+ * @return the text, borrowed from the event
  * @param event may be NULL
  * @since 0.1
  */
@@ -1168,6 +1178,7 @@ WAL_API struct wal_bytes wal_event_origin_name(const struct wal_event *event) WA
 /**
  * The commit's position on the origin of an ORIGIN event; 0 for other kinds.
  *
+ * @return the position, or 0
  * @param event may be NULL
  * @since 0.1
  */
@@ -1176,6 +1187,7 @@ WAL_API uint64_t wal_event_origin_lsn(const struct wal_event *event) WAL_NOEXCEP
 /**
  * The OID of a TYPE event; 0 for other kinds.
  *
+ * @return the OID, or 0
  * @param event may be NULL
  * @since 0.1
  */
@@ -1184,6 +1196,7 @@ WAL_API uint32_t wal_event_type_oid(const struct wal_event *event) WAL_NOEXCEPT;
 /**
  * The schema of a TYPE event; nothing for other kinds.
  *
+ * @return the text, borrowed from the event
  * @param event may be NULL
  * @since 0.1
  */
@@ -1192,6 +1205,7 @@ WAL_API struct wal_bytes wal_event_type_namespace(const struct wal_event *event)
 /**
  * The name of a TYPE event; nothing for other kinds.
  *
+ * @return the text, borrowed from the event
  * @param event may be NULL
  * @since 0.1
  */
@@ -1200,6 +1214,7 @@ WAL_API struct wal_bytes wal_event_type_name(const struct wal_event *event) WAL_
 /**
  * How many tables a TRUNCATE event is about; 0 for other kinds.
  *
+ * @return the number, or 0
  * @param event may be NULL
  * @since 0.1
  */
@@ -1221,6 +1236,7 @@ WAL_NOEXCEPT;
 /**
  * Copies an event with its values and their bytes, compactly, into memory of its own: it outlives batch and stream.
  *
+ * @param[in] event to copy
  * @param[out] out the copy, owned by the caller: wal_event_free
  * @param[out] err may be NULL; owned by the caller
  * @return WAL_OK, WAL_E_INVALID_ARGUMENT
@@ -1261,6 +1277,7 @@ WAL_API wal_status wal_lsn_parse(const char *lsn, uint64_t *out, struct wal_erro
  * Writes an LSN as PostgreSQL does, as in "0/16B3748", by snprintf's rules: what does not fit is cut, a NUL ends it,
  * and the length that it has in full is returned. 18 bytes are always enough.
  *
+ * @param[in] lsn the position
  * @param[out] buffer where to; may be NULL if size is 0
  * @param[in] size of the buffer
  * @return how long the text is without its NUL
@@ -1298,6 +1315,7 @@ WAL_API void wal_options_free(struct wal_options *options) WAL_NOEXCEPT;
  * Sets an option. Nothing is ever ignored: an unknown name and a value that the option does not take are errors,
  * whose hint names the nearest option or the accepted form.
  *
+ * @param[in,out] options to change
  * @param[in] key the option's name
  * @param[in] value the value, or NULL for the default
  * @param[out] err may be NULL; owned by the caller
@@ -1314,6 +1332,7 @@ WAL_NOEXCEPT;
 /**
  * What an option is set to, or its default. A connection string is shown without its password.
  *
+ * @param[in] options to look in
  * @param[in] key the option's name
  * @param[out] out the value, borrowed until the next wal_options_set or wal_options_free
  * @param[out] err may be NULL; owned by the caller
@@ -1343,6 +1362,7 @@ WAL_API wal_status wal_options_describe(size_t index, struct wal_option_info *ou
 /**
  * Sends log messages to a callback; without one the library is silent.
  *
+ * @param[in,out] options to change
  * @param[in] most_detail the last wal_log_level to send: 1 errors, 2 warnings, 3 information, 4 debugging
  * @param[in] callback receives the messages; NULL for none
  * @param[in] userdata given to each call; must live as long as every stream made of these options
@@ -1377,6 +1397,7 @@ WAL_NOEXCEPT;
 /**
  * The table's OID; 0 for NULL.
  *
+ * @return the OID, or 0
  * @param relation may be NULL
  * @since 0.1
  */
@@ -1386,6 +1407,7 @@ WAL_API uint32_t wal_relation_oid(const struct wal_relation *relation) WAL_NOEXC
  * Which definition of the table this is, counted from 1 within the stream. OID and generation are a key for what a
  * program remembers of a table: the same definition sent again, as after a reconnect, keeps its generation.
  *
+ * @return the generation, or 0
  * @param relation may be NULL, which gives 0
  * @since 0.1
  */
@@ -1415,6 +1437,7 @@ WAL_API struct wal_bytes wal_relation_name(const struct wal_relation *relation) 
  * What identifies an old row: 'd' the primary key, 'n' nothing, 'f' the full row, 'i' an index (PostgreSQL
  * documentation, pg_class.relreplident); 0 for NULL.
  *
+ * @return the letter, or 0
  * @param relation may be NULL
  * @since 0.1
  */
@@ -1423,6 +1446,7 @@ WAL_API char wal_relation_replica_identity(const struct wal_relation *relation) 
 /**
  * How many columns are published: as many values has a row.
  *
+ * @return the number, or 0
  * @param relation may be NULL, which gives 0
  * @since 0.1
  */
@@ -1454,6 +1478,7 @@ WAL_NOEXCEPT;
 /**
  * OID of a column's type; 0 if there is no such column.
  *
+ * @return the OID, or 0
  * @param relation may be NULL
  * @param[in] column from 0
  * @since 0.1
@@ -1463,6 +1488,7 @@ WAL_API uint32_t wal_relation_column_type(const struct wal_relation *relation, u
 /**
  * A column's type modifier, such as the length of a varchar plus 4; -1 where there is none.
  *
+ * @return the modifier, or -1
  * @param relation may be NULL
  * @param[in] column from 0
  * @since 0.1
@@ -1472,6 +1498,7 @@ WAL_API int32_t wal_relation_column_typmod(const struct wal_relation *relation, 
 /**
  * 1 if a column is part of the replica identity, else 0.
  *
+ * @return 1 or 0
  * @param relation may be NULL
  * @param[in] column from 0
  * @since 0.1
@@ -1481,6 +1508,7 @@ WAL_API int32_t wal_relation_column_is_key(const struct wal_relation *relation, 
 /**
  * Keeps a relation beyond the life of its batch.
  *
+ * @param[in] relation to keep
  * @param[out] out the same relation, owned by the caller: wal_relation_free
  * @param[out] err may be NULL; owned by the caller
  * @return WAL_OK, WAL_E_INVALID_ARGUMENT
@@ -1505,6 +1533,7 @@ WAL_API void wal_relation_free(struct wal_relation *relation) WAL_NOEXCEPT;
 /**
  * The counters at this moment. Each is right; together they may straddle an update.
  *
+ * @param[in] stream to ask
  * @param[out] out the counters; as many bytes as `size` says are written, those that this library does not know
  * as 0
  * @param[in] size sizeof(wal_stats) of the header the program was compiled with
@@ -1541,6 +1570,7 @@ WAL_NOEXCEPT;
  * Connects, checks that server, slot and publications are as they must be, and starts the stream. After an error or
  * an interrupt the stream can be connected again.
  *
+ * @param[in,out] stream to connect
  * @param[in] timeout_ms -1 waits as long as it takes
  * @param[out] err may be NULL; owned by the caller
  * @return WAL_OK; WAL_INTERRUPTED; WAL_E_CONNECT_TIMEOUT; what went wrong: each reason has its status, and a hint
@@ -1573,6 +1603,7 @@ WAL_NOEXCEPT;
 /**
  * The next event, in the order of the commits.
  *
+ * @param[in,out] stream to read from
  * @param[in] timeout_ms -1 waits for ever, 0 does not wait
  * @param[out] out the event, borrowed until the next call on this stream that takes a non-const wal_stream *
  * @param[out] err may be NULL; owned by the caller
@@ -1593,6 +1624,7 @@ WAL_NOEXCEPT;
  * All that is ready, as one batch: read it without any further call, on any thread. First of all it gives what is
  * left of the batch that wal_stream_next walks through.
  *
+ * @param[in,out] stream to read from
  * @param[in] timeout_ms -1 waits for ever, 0 does not wait
  * @param[out] out the batch, owned by the caller: wal_batch_free
  * @param[out] err may be NULL; owned by the caller
@@ -1613,6 +1645,7 @@ WAL_NOEXCEPT;
  * never goes back, and is bounded by what was delivered. The engine reports it to the server within
  * status_interval; wal_stream_flush does at once.
  *
+ * @param[in] stream that the position is of
  * @param[in] lsn the ack_lsn of an event, or any position below the last one
  * @param[out] err may be NULL; owned by the caller
  * @return WAL_OK; WAL_E_ACK_BEYOND: it was not delivered yet, nothing changed; WAL_E_FORKED
@@ -1629,6 +1662,7 @@ WAL_NOEXCEPT;
 /**
  * Reports the acknowledged position to the server now, and waits until the report was written to the connection.
  *
+ * @param[in] stream to report for
  * @param[in] timeout_ms -1 waits for ever
  * @param[out] err may be NULL; owned by the caller
  * @return WAL_OK; WAL_TIMEOUT; WAL_E_STATE: not connected; the error that ended the stream
@@ -1648,6 +1682,7 @@ WAL_NOEXCEPT;
  * readable, call wal_stream_next or wal_stream_next_batch with timeout 0 until that answers WAL_TIMEOUT. Never read
  * it, write it or close it.
  *
+ * @param[in] stream may be NULL
  * @return the descriptor, which stays the stream's; -1 for NULL and in a forked child
  * @par Thread safety
  * any thread, any time
@@ -2018,6 +2053,7 @@ WAL_NOEXCEPT;
  * The version of the library that runs: major * 1000000 + minor * 1000 + patch, as WAL_VERSION_NUMBER is of the
  * header.
  *
+ * @return the number
  * @par Thread safety
  * any thread
  * @since 0.1

@@ -27,6 +27,7 @@ pub unsafe extern "C" fn wal_batch_events(batch: *const Batch, count: *mut usize
 
 /// The highest ack_lsn of a batch: what to acknowledge once all of it is safe. 0 if the batch ends no transaction.
 ///
+/// @return the position, or 0
 /// @param batch may be NULL
 /// @par Thread safety
 /// any thread, several at once

@@ -48,6 +48,7 @@ unsafe fn field<T>(error: *const wal_error, neutral: T, get: impl FnOnce(&wal_er
 
 /// The status that the call returned, WAL_OK for NULL.
 ///
+/// @return the status
 /// @param error may be NULL
 /// @since 0.1
 #[unsafe(no_mangle)]
@@ -114,6 +115,7 @@ pub unsafe extern "C" fn wal_error_sqlstate(error: *const wal_error) -> *const c
 
 /// `errno` of the system call that failed, or 0.
 ///
+/// @return the number, or 0
 /// @param error may be NULL
 /// @since 0.1
 #[unsafe(no_mangle)]
@@ -125,6 +127,7 @@ pub unsafe extern "C" fn wal_error_os_errno(error: *const wal_error) -> i32 {
 /// 1 if the same may succeed later without anyone changing anything: the server restarts, the slot is still held by
 /// a connection that is gone, the network is down. Else 0.
 ///
+/// @return 1 or 0
 /// @param error may be NULL
 /// @since 0.1
 #[unsafe(no_mangle)]
@@ -136,6 +139,7 @@ pub unsafe extern "C" fn wal_error_is_retriable(error: *const wal_error) -> i32 
 /// 1 if the stream cannot go on after this: free it, and open another if the error is retriable. 0 for a mistake in
 /// a call, which leaves the stream as it was.
 ///
+/// @return 1 or 0
 /// @param error may be NULL
 /// @since 0.1
 #[unsafe(no_mangle)]
@@ -160,6 +164,7 @@ pub unsafe extern "C" fn wal_error_free(error: *mut wal_error) {
 
 /// The name of a status, as in "WAL_E_AUTH"; "WAL_E_UNKNOWN" for a number without one.
 ///
+/// @param[in] status any number
 /// @return a static text
 /// @since 0.1
 #[unsafe(no_mangle)]
@@ -169,6 +174,7 @@ pub extern "C" fn wal_status_name(status: wal_status) -> *const c_char {
 
 /// One sentence about a status, for those who have only the number.
 ///
+/// @param[in] status any number
 /// @return a static text
 /// @since 0.1
 #[unsafe(no_mangle)]

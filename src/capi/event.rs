@@ -72,6 +72,7 @@ pub unsafe extern "C" fn wal_event_old_by_name(event: *const Event, column: *con
 
 /// The prefix of a MESSAGE event; nothing for other kinds.
 ///
+/// @return the text, borrowed from the event
 /// @param event may be NULL
 /// @since 0.1
 #[unsafe(no_mangle)]
@@ -82,6 +83,7 @@ pub unsafe extern "C" fn wal_event_message_prefix(event: *const Event) -> wal_by
 
 /// The content of a MESSAGE event; nothing for other kinds.
 ///
+/// @return the bytes, borrowed from the event
 /// @param event may be NULL
 /// @since 0.1
 #[unsafe(no_mangle)]
@@ -92,6 +94,7 @@ pub unsafe extern "C" fn wal_event_message_content(event: *const Event) -> wal_b
 
 /// The name of the replication origin of an ORIGIN event; nothing for other kinds.
 ///
+/// @return the text, borrowed from the event
 /// @param event may be NULL
 /// @since 0.1
 #[unsafe(no_mangle)]
@@ -102,6 +105,7 @@ pub unsafe extern "C" fn wal_event_origin_name(event: *const Event) -> wal_bytes
 
 /// The commit's position on the origin of an ORIGIN event; 0 for other kinds.
 ///
+/// @return the position, or 0
 /// @param event may be NULL
 /// @since 0.1
 #[unsafe(no_mangle)]
@@ -112,6 +116,7 @@ pub unsafe extern "C" fn wal_event_origin_lsn(event: *const Event) -> u64 {
 
 /// The OID of a TYPE event; 0 for other kinds.
 ///
+/// @return the OID, or 0
 /// @param event may be NULL
 /// @since 0.1
 #[unsafe(no_mangle)]
@@ -122,6 +127,7 @@ pub unsafe extern "C" fn wal_event_type_oid(event: *const Event) -> u32 {
 
 /// The schema of a TYPE event; nothing for other kinds.
 ///
+/// @return the text, borrowed from the event
 /// @param event may be NULL
 /// @since 0.1
 #[unsafe(no_mangle)]
@@ -132,6 +138,7 @@ pub unsafe extern "C" fn wal_event_type_namespace(event: *const Event) -> wal_by
 
 /// The name of a TYPE event; nothing for other kinds.
 ///
+/// @return the text, borrowed from the event
 /// @param event may be NULL
 /// @since 0.1
 #[unsafe(no_mangle)]
@@ -142,6 +149,7 @@ pub unsafe extern "C" fn wal_event_type_name(event: *const Event) -> wal_bytes {
 
 /// How many tables a TRUNCATE event is about; 0 for other kinds.
 ///
+/// @return the number, or 0
 /// @param event may be NULL
 /// @since 0.1
 #[unsafe(no_mangle)]
@@ -168,6 +176,7 @@ pub unsafe extern "C" fn wal_event_truncate_relation(event: *const Event, index:
 
 /// Copies an event with its values and their bytes, compactly, into memory of its own: it outlives batch and stream.
 ///
+/// @param[in] event to copy
 /// @param[out] out the copy, owned by the caller: wal_event_free
 /// @param[out] err may be NULL; owned by the caller
 /// @return WAL_OK, WAL_E_INVALID_ARGUMENT

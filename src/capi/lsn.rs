@@ -34,6 +34,7 @@ pub unsafe extern "C" fn wal_lsn_parse(
 /// Writes an LSN as PostgreSQL does, as in "0/16B3748", by snprintf's rules: what does not fit is cut, a NUL ends it,
 /// and the length that it has in full is returned. 18 bytes are always enough.
 ///
+/// @param[in] lsn the position
 /// @param[out] buffer where to; may be NULL if size is 0
 /// @param[in] size of the buffer
 /// @return how long the text is without its NUL

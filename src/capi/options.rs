@@ -79,6 +79,7 @@ pub unsafe extern "C" fn wal_options_free(options: *mut wal_options) {
 /// Sets an option. Nothing is ever ignored: an unknown name and a value that the option does not take are errors,
 /// whose hint names the nearest option or the accepted form.
 ///
+/// @param[in,out] options to change
 /// @param[in] key the option's name
 /// @param[in] value the value, or NULL for the default
 /// @param[out] err may be NULL; owned by the caller
@@ -107,6 +108,7 @@ pub unsafe extern "C" fn wal_options_set(
 
 /// What an option is set to, or its default. A connection string is shown without its password.
 ///
+/// @param[in] options to look in
 /// @param[in] key the option's name
 /// @param[out] out the value, borrowed until the next wal_options_set or wal_options_free
 /// @param[out] err may be NULL; owned by the caller
@@ -150,6 +152,8 @@ pub unsafe extern "C" fn wal_options_describe(
     let err: *mut *mut wal_error = std::ptr::null_mut();
     boundary!(fallible(err; ; {
         super::boundary::not_null(out.cast_const(), "out")?;
+        // SAFETY: the contract: `out` holds `size` bytes.
+        unsafe { out.cast::<u8>().write_bytes(0, size) };
         let Some(texts) = descriptions().get(index) else { return Ok(Status::WAL_END) };
         let [name, type_name, default_value, range, sentence] = texts.each_ref().map(|text| text.as_ptr());
         let info = wal_option_info { name, type_name, default_value, range, sentence };
@@ -161,6 +165,7 @@ pub unsafe extern "C" fn wal_options_describe(
 
 /// Sends log messages to a callback; without one the library is silent.
 ///
+/// @param[in,out] options to change
 /// @param[in] most_detail the last wal_log_level to send: 1 errors, 2 warnings, 3 information, 4 debugging
 /// @param[in] callback receives the messages; NULL for none
 /// @param[in] userdata given to each call; must live as long as every stream made of these options

@@ -29,6 +29,7 @@ unsafe fn of_column<T>(
 
 /// The table's OID; 0 for NULL.
 ///
+/// @return the OID, or 0
 /// @param relation may be NULL
 /// @since 0.1
 #[unsafe(no_mangle)]
@@ -40,6 +41,7 @@ pub unsafe extern "C" fn wal_relation_oid(relation: *const Relation) -> u32 {
 /// Which definition of the table this is, counted from 1 within the stream. OID and generation are a key for what a
 /// program remembers of a table: the same definition sent again, as after a reconnect, keeps its generation.
 ///
+/// @return the generation, or 0
 /// @param relation may be NULL, which gives 0
 /// @since 0.1
 #[unsafe(no_mangle)]
@@ -73,6 +75,7 @@ pub unsafe extern "C" fn wal_relation_name(relation: *const Relation) -> wal_byt
 /// What identifies an old row: 'd' the primary key, 'n' nothing, 'f' the full row, 'i' an index (PostgreSQL
 /// documentation, pg_class.relreplident); 0 for NULL.
 ///
+/// @return the letter, or 0
 /// @param relation may be NULL
 /// @since 0.1
 #[unsafe(no_mangle)]
@@ -83,6 +86,7 @@ pub unsafe extern "C" fn wal_relation_replica_identity(relation: *const Relation
 
 /// How many columns are published: as many values has a row.
 ///
+/// @return the number, or 0
 /// @param relation may be NULL, which gives 0
 /// @since 0.1
 #[unsafe(no_mangle)]
@@ -126,6 +130,7 @@ pub unsafe extern "C" fn wal_relation_column_name(relation: *const Relation, col
 
 /// OID of a column's type; 0 if there is no such column.
 ///
+/// @return the OID, or 0
 /// @param relation may be NULL
 /// @param[in] column from 0
 /// @since 0.1
@@ -137,6 +142,7 @@ pub unsafe extern "C" fn wal_relation_column_type(relation: *const Relation, col
 
 /// A column's type modifier, such as the length of a varchar plus 4; -1 where there is none.
 ///
+/// @return the modifier, or -1
 /// @param relation may be NULL
 /// @param[in] column from 0
 /// @since 0.1
@@ -148,6 +154,7 @@ pub unsafe extern "C" fn wal_relation_column_typmod(relation: *const Relation, c
 
 /// 1 if a column is part of the replica identity, else 0.
 ///
+/// @return 1 or 0
 /// @param relation may be NULL
 /// @param[in] column from 0
 /// @since 0.1
@@ -159,6 +166,7 @@ pub unsafe extern "C" fn wal_relation_column_is_key(relation: *const Relation, c
 
 /// Keeps a relation beyond the life of its batch.
 ///
+/// @param[in] relation to keep
 /// @param[out] out the same relation, owned by the caller: wal_relation_free
 /// @param[out] err may be NULL; owned by the caller
 /// @return WAL_OK, WAL_E_INVALID_ARGUMENT

@@ -63,6 +63,7 @@ pub struct wal_stats {
 
 /// The counters at this moment. Each is right; together they may straddle an update.
 ///
+/// @param[in] stream to ask
 /// @param[out] out the counters; as many bytes as `size` says are written, those that this library does not know
 /// as 0
 /// @param[in] size sizeof(wal_stats) of the header the program was compiled with

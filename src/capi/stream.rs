@@ -55,6 +55,7 @@ pub unsafe extern "C" fn wal_stream_new(
 /// Connects, checks that server, slot and publications are as they must be, and starts the stream. After an error or
 /// an interrupt the stream can be connected again.
 ///
+/// @param[in,out] stream to connect
 /// @param[in] timeout_ms -1 waits as long as it takes
 /// @param[out] err may be NULL; owned by the caller
 /// @return WAL_OK; WAL_INTERRUPTED; WAL_E_CONNECT_TIMEOUT; what went wrong: each reason has its status, and a hint
@@ -108,6 +109,7 @@ pub unsafe extern "C" fn wal_stream_open(
 
 /// The next event, in the order of the commits.
 ///
+/// @param[in,out] stream to read from
 /// @param[in] timeout_ms -1 waits for ever, 0 does not wait
 /// @param[out] out the event, borrowed until the next call on this stream that takes a non-const wal_stream *
 /// @param[out] err may be NULL; owned by the caller
@@ -138,6 +140,7 @@ pub unsafe extern "C" fn wal_stream_next(
 /// All that is ready, as one batch: read it without any further call, on any thread. First of all it gives what is
 /// left of the batch that wal_stream_next walks through.
 ///
+/// @param[in,out] stream to read from
 /// @param[in] timeout_ms -1 waits for ever, 0 does not wait
 /// @param[out] out the batch, owned by the caller: wal_batch_free
 /// @param[out] err may be NULL; owned by the caller
@@ -169,6 +172,7 @@ pub unsafe extern "C" fn wal_stream_next_batch(
 /// never goes back, and is bounded by what was delivered. The engine reports it to the server within
 /// status_interval; wal_stream_flush does at once.
 ///
+/// @param[in] stream that the position is of
 /// @param[in] lsn the ack_lsn of an event, or any position below the last one
 /// @param[out] err may be NULL; owned by the caller
 /// @return WAL_OK; WAL_E_ACK_BEYOND: it was not delivered yet, nothing changed; WAL_E_FORKED
@@ -192,6 +196,7 @@ pub unsafe extern "C" fn wal_stream_ack(
 
 /// Reports the acknowledged position to the server now, and waits until the report was written to the connection.
 ///
+/// @param[in] stream to report for
 /// @param[in] timeout_ms -1 waits for ever
 /// @param[out] err may be NULL; owned by the caller
 /// @return WAL_OK; WAL_TIMEOUT; WAL_E_STATE: not connected; the error that ended the stream
@@ -218,6 +223,7 @@ pub unsafe extern "C" fn wal_stream_flush(
 /// readable, call wal_stream_next or wal_stream_next_batch with timeout 0 until that answers WAL_TIMEOUT. Never read
 /// it, write it or close it.
 ///
+/// @param[in] stream may be NULL
 /// @return the descriptor, which stays the stream's; -1 for NULL and in a forked child
 /// @par Thread safety
 /// any thread, any time

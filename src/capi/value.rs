@@ -1,6 +1,6 @@
 //! Values as C types: from text and binary alike, exact, range-checked, infinity kept.
 
-use super::boundary::{boundary, reference};
+use super::boundary::{boundary, not_null, reference};
 use super::{wal_bytes, wal_error, wal_status};
 use crate::batch::{Relation, Value};
 use crate::error::{Error, Result, Status};
@@ -345,12 +345,15 @@ pub unsafe extern "C" fn wal_value_as_bytea(
     boundary!(fallible(err; length = 0; {
         // SAFETY: the contract: a live value, its relation or NULL.
         let field = unsafe { field(value, relation, column)? };
+        if size > 0 {
+            not_null(buffer.cast_const(), "buffer")?;
+        }
         // SAFETY: the contract: `buffer` holds `size` bytes, or is NULL.
         let room = if buffer.is_null() { &mut [][..] } else { unsafe { std::slice::from_raw_parts_mut(buffer, size) } };
         let n = types::as_bytea(field, room).map_err(|error| error.explain(field, "bytea"))?;
         // SAFETY: checked not to be NULL.
         unsafe { length.write(n) };
-        if n > room.len() && !(buffer.is_null() && size == 0) {
+        if n > room.len() && !buffer.is_null() {
             return Err(Error::new(Status::WAL_E_OUT_OF_RANGE, format!("the buffer holds {size} bytes, the value has {n}")));
         }
         Ok(Status::WAL_OK)

@@ -7,6 +7,7 @@ use super::boundary::boundary;
 /// The version of the library that runs: major * 1000000 + minor * 1000 + patch, as WAL_VERSION_NUMBER is of the
 /// header.
 ///
+/// @return the number
 /// @par Thread safety
 /// any thread
 /// @since 0.1

@@ -5,16 +5,19 @@ use std::time::{Duration, Instant};
 use super::log::Level;
 use super::shared::Shared;
 use super::stats::Counts;
+use crate::conninfo::Endpoint;
 use crate::error::{Error, Result, Status};
 use crate::options::SlotCreate;
 use crate::session::{NativeSession, Session, StartupSettings};
-use crate::stream::{Finding, Preflight, Server};
+use crate::stream::{Finding, Path, Preflight, Server};
 
 /// A connection in COPY mode.
 #[derive(Debug)]
 pub struct Connected {
     /// The connection.
     pub session: NativeSession,
+    /// What carries it.
+    pub path: Path,
     /// How often a status update must leave.
     pub rhythm: Duration,
 }
@@ -47,7 +50,8 @@ pub async fn connect(shared: &Shared, deadline: Option<Instant>) -> Result<Conne
     prepare_slot(shared, &mut session, &preflight, &server).await?;
     session.start_copy(&preflight.start_command()).await.map_err(|error| preflight.explain(error))?;
     log(Level::WAL_LOG_INFO, format!("streaming from slot {} of PostgreSQL {version}", config.slot));
-    Ok(Connected { session, rhythm: rhythm(config.status_interval, &server) })
+    let path = if matches!(config.conninfo.endpoint(), Endpoint::Socket(_)) { Path::Unix } else { Path::Tcp };
+    Ok(Connected { session, path, rhythm: rhythm(config.status_interval, &server) })
 }
 
 async fn prepare_slot(

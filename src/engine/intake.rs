@@ -53,9 +53,10 @@ impl Intake {
         Ok(self.working.insert(batch).chunk.tail_mut())
     }
 
-    /// How much memory the batch takes that nobody was given yet.
+    /// How much memory the events take that nobody was given yet. A message that is only begun does not count: one
+    /// may be longer than the queue.
     pub fn pending(&self) -> usize {
-        self.working.as_ref().map_or(0, |batch| batch.weight())
+        self.working.as_ref().map_or(0, |batch| batch.weight() - batch.chunk.filled().len() + self.decoded)
     }
 
     /// `n` bytes came into the room. Decodes what is whole.

@@ -66,7 +66,9 @@ impl Stream {
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let started = self.start(attempt, deadline);
         let outcome = started.and_then(|()| self.await_connected(deadline));
-        if !matches!(outcome, Ok(Next::Ready(()))) && matches!(self.shared.end_attempt(), Phase::Streaming) {
+        if !matches!(outcome, Ok(Next::Ready(())))
+            && matches!(self.shared.end_attempt(), Phase::Streaming | Phase::Ended(_))
+        {
             // It was ready at the very moment that the waiting ended.
             return Ok(Next::Ready(()));
         }
@@ -174,9 +176,10 @@ impl Stream {
             self.shared.clear_ready();
             match self.shared.phase() {
                 Phase::Connecting => {}
-                Phase::Ended(error) => return Err(error),
+                Phase::Failed(error) => return Err(error),
                 Phase::New | Phase::Closing | Phase::Closed => return Ok(Next::Ended),
-                Phase::Streaming => {
+                // What ended it since then, the next call tells, behind what came before.
+                Phase::Streaming | Phase::Ended(_) => {
                     self.shared.signal();
                     return Ok(Next::Ready(()));
                 }

@@ -71,6 +71,8 @@ pub enum Phase {
     New,
     /// A task is connecting.
     Connecting,
+    /// Connecting failed; the stream can be connected again.
+    Failed(Error),
     /// Changes come.
     Streaming,
     /// The program frees the stream: the task says good-bye.
@@ -183,7 +185,10 @@ impl Shared {
             if queue.attempt != attempt || over {
                 return false;
             }
-            queue.phase = phase;
+            queue.phase = match (&queue.phase, phase) {
+                (Phase::Connecting, Phase::Ended(error)) => Phase::Failed(error),
+                (_, phase) => phase,
+            };
         }
         self.changed.notify_all();
         self.signal();
@@ -314,7 +319,9 @@ impl Shared {
             match &queue.phase {
                 Phase::Streaming | Phase::Closing => {}
                 Phase::Ended(error) => return Err(error.clone()),
-                Phase::New | Phase::Connecting | Phase::Closed => return Err(not_connected()),
+                Phase::New | Phase::Connecting | Phase::Failed(_) | Phase::Closed => {
+                    return Err(not_connected());
+                }
             }
             queue = match deadline {
                 None => self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner),
@@ -347,7 +354,7 @@ impl Shared {
     pub fn end_attempt(&self) -> Phase {
         let mut queue = self.lock();
         let phase = queue.phase.clone();
-        if matches!(phase, Phase::Connecting | Phase::Ended(_)) {
+        if matches!(phase, Phase::Connecting | Phase::Failed(_)) {
             queue.phase = Phase::New;
             queue.attempt += 1;
             self.engine.notify_one();
@@ -367,7 +374,7 @@ impl Shared {
             match queue.phase {
                 Phase::Closing | Phase::Closed => {}
                 Phase::Streaming => queue.phase = Phase::Closing,
-                Phase::New | Phase::Connecting | Phase::Ended(_) => {
+                Phase::New | Phase::Connecting | Phase::Failed(_) | Phase::Ended(_) => {
                     // A task that is connecting is told by its attempt's number.
                     queue.phase = Phase::Closed;
                     queue.attempt += 1;
@@ -429,7 +436,7 @@ impl Home for Shared {
 impl Found {
     fn of(phase: &Phase) -> Self {
         match phase {
-            Phase::New => Self::Ended(not_connected()),
+            Phase::New | Phase::Failed(_) => Self::Ended(not_connected()),
             Phase::Connecting | Phase::Streaming => Self::Nothing,
             Phase::Ended(error) => Self::Ended(error.clone()),
             Phase::Closing | Phase::Closed => Self::Closed,

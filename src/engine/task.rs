@@ -3,11 +3,12 @@
 //! It must never wait for the consumer, and never let a status update be late because of it (P3, P8).
 
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use tokio::time::{sleep_until, timeout_at};
+use tokio::time::{Sleep, sleep_until, timeout_at};
 
 use super::connect::{Connected, connect};
 use super::intake::{Intake, Noted};
@@ -17,9 +18,9 @@ use super::shared::{Phase, Shared};
 use super::stats::Counts;
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
-use crate::session::{Fill, Session};
-use crate::stream::{Positions, Receiver, Report};
-use crate::sys::pg_micros;
+use crate::session::{Fill, Session, Watch};
+use crate::stream::{Pace, Positions, Receiver, Report};
+use crate::sys::{Alarm, pg_micros};
 use crate::wire::{Reply, StatusUpdate, frontend};
 
 /// How much a stream reads before the others of its thread have their turn.
@@ -88,6 +89,23 @@ struct Streaming<S> {
     last: (Instant, Report),
     asked: Asked,
     told_progress: u64,
+    pace: Pace,
+    next_read: NextRead,
+    /// Made when a stream is first gathered; tokio's own clock is too coarse for that.
+    alarm: Option<Alarm>,
+}
+
+/// When to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum NextRead {
+    /// As soon as something comes.
+    WhenReady,
+    /// At a moment: what comes before is gathered in the kernel.
+    At(Instant),
+    /// Now: the last turn ended before it had everything.
+    Now,
+    /// Not before the consumer makes room.
+    Never,
 }
 
 /// Whether the server waits for us.
@@ -111,6 +129,9 @@ impl Streaming<crate::session::NativeSession> {
             last: (Instant::now(), Report { write: 0, flush: 0 }),
             asked: Asked::No,
             told_progress: 0,
+            pace: Pace::new(shared.config.latency_budget, connected.path, Instant::now()),
+            alarm: None,
+            next_read: NextRead::WhenReady,
             session: connected.session,
             shared,
         }
@@ -126,51 +147,91 @@ impl<S: Session> Streaming<S> {
                 return self.say_goodbye().await;
             }
             self.report_what_is_due()?;
-            let want_read = self.shared.has_room(self.intake.pending());
-            let next = self.next_report().into();
-            if due.deadline() != next {
-                due.as_mut().reset(next);
-            }
-            let shared = Arc::clone(&self.shared);
-            let readable = tokio::select! {
-                biased;
-                () = shared.engine.notified() => false,
-                () = due.as_mut() => false,
-                ready = self.session.poll_io(want_read) => ready?.is_readable(),
-            };
-            Counts::add(&self.shared.counts.wakeups, 1);
-            if readable && self.read()? == Turn::More {
+            let may_read = self.shared.has_room(self.intake.pending());
+            if may_read && self.next_read == NextRead::Now {
+                self.read()?;
                 tokio::task::yield_now().await;
+                continue;
+            }
+            let at = self.next_report().into();
+            if due.deadline() != at {
+                due.as_mut().reset(at);
+            }
+            let next_read = if may_read { self.next_read } else { NextRead::Never };
+            let reads = self.sleep(due.as_mut(), next_read).await?;
+            Counts::add(&self.shared.counts.wakeups, 1);
+            if reads {
+                self.read()?;
             }
         }
     }
 
+    /// Waits for the consumer, for the time of the next report, or for the time to read, and tells whether it is
+    /// that. While nothing shall be read, what comes wakes nobody.
+    async fn sleep(&mut self, due: Pin<&mut Sleep>, next_read: NextRead) -> Result<bool> {
+        let wants = next_read == NextRead::WhenReady;
+        let watched = wants || self.session.has_unsent();
+        self.session.watch(if watched { Watch::On } else { Watch::Off })?;
+        if let NextRead::At(at) = next_read {
+            self.set_alarm(at)?;
+        }
+        let alarm = async {
+            match (&self.alarm, next_read) {
+                (Some(alarm), NextRead::At(_)) => alarm.rung().await,
+                _ => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = self.shared.engine.notified() => Ok(false),
+            () = due => Ok(false),
+            rung = alarm => rung.map(|()| true).map_err(|error| no_alarm(&error)),
+            ready = self.session.poll_io(wants) => Ok(ready?.is_readable()),
+        }
+    }
+
+    fn set_alarm(&mut self, at: Instant) -> Result<()> {
+        if self.alarm.is_none() {
+            self.alarm = Some(Alarm::new().map_err(|error| no_alarm(&error))?);
+        }
+        match &self.alarm {
+            Some(alarm) => {
+                alarm.set(at.saturating_duration_since(Instant::now())).map_err(|error| no_alarm(&error))
+            }
+            None => Ok(()),
+        }
+    }
+
     /// Reads until there is nothing more, the queue is full or the turn is over.
-    fn read(&mut self) -> Result<Turn> {
+    fn read(&mut self) -> Result<()> {
         let mut noted = Noted::default();
-        let mut left = TURN;
+        let mut bytes = 0;
         self.intake.begin();
-        let turn = loop {
+        let all = loop {
             match self.session.fill(self.intake.room()?)? {
                 Fill::Bytes(n) => {
                     Counts::add(&self.shared.counts.reads, 1);
-                    Counts::add(&self.shared.counts.bytes_received, n as u64);
                     self.take(n, &mut noted)?;
-                    left = left.saturating_sub(n);
+                    bytes += n;
                 }
-                Fill::WouldBlock => break Turn::Over,
+                Fill::WouldBlock => break true,
                 Fill::Eof => {
                     self.intake.end()?;
                     return Err(connection_closed());
                 }
             }
-            if left == 0 || !self.shared.has_room(self.intake.pending()) {
-                break Turn::More;
+            if bytes >= TURN || !self.shared.has_room(self.intake.pending()) {
+                break false;
             }
         };
+        Counts::add(&self.shared.counts.bytes_received, bytes as u64);
         self.intake.end()?;
         self.note(noted);
-        Ok(turn)
+        self.next_read = match all {
+            true => self.pace.next(bytes, Instant::now()).map_or(NextRead::WhenReady, NextRead::At),
+            false => NextRead::Now,
+        };
+        Ok(())
     }
 
     /// Decodes; on an error what came before it is still handed over.
@@ -266,7 +327,10 @@ impl<S: Session> Streaming<S> {
         frontend::status_update(&mut bytes, &update);
         if let Err(error) = self.session.send(&bytes) {
             // What the server said before it went is the better reason, and comes before it in the stream.
-            while self.read()? == Turn::More && self.shared.has_room(self.intake.pending()) {}
+            self.next_read = NextRead::Now;
+            while self.next_read == NextRead::Now && self.shared.has_room(self.intake.pending()) {
+                self.read()?;
+            }
             return Err(error);
         }
         self.receiver.positions.sent(report);
@@ -307,6 +371,7 @@ impl<S: Session> Streaming<S> {
         frontend::copy_done(&mut bytes);
         frontend::terminate(&mut bytes);
         self.session.send(&bytes)?;
+        self.session.watch(Watch::On)?;
         let ended = timeout_at(deadline.into(), self.drain()).await;
         if let Some(number) = self.shared.flush_wanted()
             && !self.session.has_unsent()
@@ -339,13 +404,8 @@ impl<S: Session> Streaming<S> {
     }
 }
 
-/// How a turn of reading ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Turn {
-    /// There was no more.
-    Over,
-    /// There may be more.
-    More,
+fn no_alarm(error: &std::io::Error) -> Error {
+    Error::os(Status::WAL_E_SYSTEM, "cannot use a timerfd", error)
 }
 
 fn connection_closed() -> Error {

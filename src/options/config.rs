@@ -94,6 +94,8 @@ pub struct Config {
     pub batch_events: usize,
     /// The most bytes of a batch.
     pub batch_bytes: usize,
+    /// How long a busy stream may be gathered.
+    pub latency_budget: Duration,
     /// How long closing may take.
     pub close_timeout: Duration,
 }
@@ -133,6 +135,7 @@ impl Config {
             queue_bytes: number(Id::QueueBytes),
             batch_events: number(Id::BatchEvents),
             batch_bytes: number(Id::BatchBytes),
+            latency_budget: time(Id::LatencyBudget),
             close_timeout: time(Id::CloseTimeout),
         })
     }

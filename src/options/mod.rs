@@ -2,10 +2,12 @@
 //! an option anywhere is made from it. Nothing is ever silently ignored.
 
 mod config;
+mod document;
 mod parse;
 mod table;
 
 pub use config::{AckMode, Config, GapPolicy, OriginFilter, SlotCreate, Streaming};
+pub use document::markdown;
 pub use parse::Kind;
 pub use table::{Id, Spec, TABLE};
 

@@ -19,7 +19,14 @@ pub enum Kind {
     Switch,
     /// A position in the WAL.
     Lsn,
-    /// A number of bytes or things; kB, MB and GB (powers of 1024) are understood.
+    /// A number of things.
+    Count {
+        /// The smallest accepted.
+        least: u64,
+        /// The largest accepted.
+        most: u64,
+    },
+    /// A number of bytes; kB, MB and GB (powers of 1024) are understood.
     Size {
         /// The smallest accepted.
         least: u64,
@@ -44,6 +51,7 @@ impl Kind {
             Self::Choice(_) => "choice",
             Self::Switch => "switch",
             Self::Lsn => "LSN",
+            Self::Count { .. } => "count",
             Self::Size { .. } => "size",
             Self::Duration { .. } => "duration",
         }
@@ -58,6 +66,7 @@ impl Kind {
             Self::Choice(words) => words.join(" | "),
             Self::Switch => "on | off".into(),
             Self::Lsn => "XXXXXXXX/XXXXXXXX".into(),
+            Self::Count { least, most } => format!("{least} to {most}"),
             Self::Size { least, most } => format!("{} to {}", show_size(least), show_size(most)),
             Self::Duration { least, most } => format!("{} to {}", show_millis(least), show_millis(most)),
         }
@@ -72,6 +81,7 @@ impl Kind {
             Self::Choice(_) => "one of its words",
             Self::Switch => "on or off",
             Self::Lsn => "an LSN",
+            Self::Count { .. } => "a number",
             Self::Size { .. } => "a size",
             Self::Duration { .. } => "a duration",
         }
@@ -101,6 +111,7 @@ impl Kind {
             }
             Self::Switch => switch(text).map(drop).ok_or_else(|| "give on or off".into()),
             Self::Lsn => text.parse::<Lsn>().map(drop).map_err(|error| error.hint().to_owned()),
+            Self::Count { least, most } => within(text.parse().ok(), least, most),
             Self::Size { least, most } => within(size(text), least, most),
             Self::Duration { least, most } => within(millis(text), least, most),
         }
@@ -222,8 +233,8 @@ fn identifier(text: &str) -> Result<(String, &str), String> {
 /// A connection string with every password replaced. Works on the text, since it may not be parseable.
 pub(super) fn without_secrets(conninfo: &str) -> String {
     match crate::conninfo::Conninfo::parse(conninfo) {
+        _ if conninfo.is_empty() => String::new(),
         Ok(parsed) => parsed.redacted(),
-        Err(_) if conninfo.is_empty() => String::new(),
         Err(_) => "(a connection string that cannot be parsed)".to_owned(),
     }
 }

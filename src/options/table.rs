@@ -24,6 +24,7 @@ pub enum Id {
     QueueBytes,
     BatchEvents,
     BatchBytes,
+    LatencyBudget,
     CloseTimeout,
 }
 
@@ -154,7 +155,7 @@ pub static TABLE: &[Spec] = &[
     Spec {
         id: Id::BatchEvents,
         name: "batch_events",
-        kind: Kind::Size { least: 16, most: KIB * KIB },
+        kind: Kind::Count { least: 16, most: KIB * KIB },
         default: "4096",
         sentence: "The most events of one batch.",
     },
@@ -164,6 +165,13 @@ pub static TABLE: &[Spec] = &[
         kind: Kind::Size { least: 4 * KIB, most: 64 * KIB * KIB },
         default: "128kB",
         sentence: "The most received bytes of one batch. A longer message gets a batch of its own.",
+    },
+    Spec {
+        id: Id::LatencyBudget,
+        name: "latency_budget",
+        kind: Kind::Duration { least: 0, most: 100 },
+        default: "1ms",
+        sentence: "How long the engine may gather what comes while a stream is busy, instead of waking for every packet: this is what makes it cheap. A quiet stream is never delayed. 0 never gathers.",
     },
     Spec {
         id: Id::CloseTimeout,

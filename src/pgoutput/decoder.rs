@@ -356,9 +356,9 @@ impl Decoder {
         Ok(DONE)
     }
 
-    /// A message outside transactions has its own position for an identity. It is safe once the flush position is
-    /// behind its start: logicalmsg_decode skips it when SnapBuildXactNeedsSkip finds its record's start below
-    /// start_decoding_at. So the next byte acknowledges it, and its start would not.
+    /// A message outside transactions has its own position for an identity, and acknowledges by it: that is the end
+    /// of its record (logicalmsg_decode queues it with buf->endptr), where the next record begins. One byte more
+    /// would skip a transaction whose commit record that is.
     fn message(&mut self, body: Reader<'_>, out: &mut Arrays) -> Read<Step> {
         let mut body = self.transaction.prefix(body)?;
         let transactional = body.u8()? & MESSAGE_TRANSACTIONAL != 0;
@@ -384,10 +384,9 @@ impl Decoder {
             push_with_texts(Event { flags, ..event }, [prefix, content], out);
             return Ok(DONE);
         }
-        let ack_lsn = lsn.saturating_add(1);
-        let event = Event { lsn, commit_lsn: lsn, ack_lsn, ..Event::new(EventKind::WAL_EVENT_MESSAGE) };
+        let event = Event { lsn, commit_lsn: lsn, ack_lsn: lsn, ..Event::new(EventKind::WAL_EVENT_MESSAGE) };
         push_with_texts(event, [prefix, content], out);
-        Ok(Step::Done(Effect::Outstanding { ack_lsn }))
+        Ok(Step::Done(Effect::Outstanding { ack_lsn: lsn }))
     }
 }
 

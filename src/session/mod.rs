@@ -50,6 +50,15 @@ impl Readiness {
     }
 }
 
+/// Whether what comes wakes the engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Watch {
+    /// As soon as something comes, `poll_io` tells.
+    On,
+    /// Nothing that comes wakes anybody: `fill` is called when the time has come. `poll_io` waits for ever.
+    Off,
+}
+
 /// The answer of a query.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rows {
@@ -96,6 +105,9 @@ pub trait Session: Send {
     /// Waits for what may come first: `Readable` (if `want_read`), or everything queued being written (if anything
     /// is). With neither it waits for ever. One borrow, so it fits beside a timer in `select!`. Cancel-safe.
     fn poll_io(&mut self, want_read: bool) -> impl Future<Output = Result<Readiness>> + Send;
+
+    /// Turns wake-ups on or off; cheap where nothing changes. Must be on while bytes are queued.
+    fn watch(&mut self, how: Watch) -> Result<()>;
 
     /// Whether bytes are queued.
     fn has_unsent(&self) -> bool;

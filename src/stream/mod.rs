@@ -2,10 +2,12 @@
 //!
 //! Plain functions over bytes and positions: nothing here opens a socket or reads a clock.
 
+mod pace;
 mod positions;
 mod preflight;
 mod receiver;
 
+pub use pace::{Pace, Path};
 pub use positions::{Positions, Report};
 pub use preflight::{Finding, Preflight, Server, Slot};
 pub use receiver::{Counters, Receiver, Taken};

@@ -13,7 +13,20 @@ use tokio::io::{Interest, Ready};
 use super::socket::{recv, send};
 
 /// A non-blocking socket, registered with the runtime in whose context it was made.
-pub struct AsyncSocket(AsyncFd<Socket>);
+pub struct AsyncSocket {
+    /// Dropped before the socket, which must be open for as long as it is registered. `None` while parked.
+    watch: Option<AsyncFd<Watched>>,
+    socket: Socket,
+}
+
+/// The descriptor of the socket beside it.
+struct Watched(RawFd);
+
+impl AsRawFd for Watched {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0
+    }
+}
 
 #[derive(Clone, Copy)]
 enum Asked {
@@ -24,17 +37,35 @@ enum Asked {
 impl AsyncSocket {
     /// Registers a socket on which connect(2) was called; before that epoll would report it as hung up.
     pub fn register(socket: Socket) -> io::Result<Self> {
-        let both = Interest::READABLE | Interest::WRITABLE;
-        // SAFETY: a Socket owns one open descriptor, names the same one every time, and closes it only as it is
-        // dropped. This type never gives out `&mut Socket`, so it cannot be exchanged for another.
-        let registered = unsafe { AsyncFd::register_with_interest(socket, both) };
-        Ok(Self(registered?))
+        let mut it = Self { watch: None, socket };
+        it.unpark()?;
+        Ok(it)
+    }
+
+    /// Takes the socket out of the reactor's sight: what comes wakes nobody. `ready` waits for ever.
+    pub fn park(&mut self) {
+        self.watch = None;
+    }
+
+    /// Puts the socket back into the reactor's sight. What is there already makes it ready at once.
+    pub fn unpark(&mut self) -> io::Result<()> {
+        if self.watch.is_none() {
+            let both = Interest::READABLE | Interest::WRITABLE;
+            let watched = Watched(self.socket.as_raw_fd());
+            // SAFETY: the descriptor is the socket's, which this type never gives out mutably, never exchanges, and
+            // drops after the registration.
+            self.watch = Some(unsafe { AsyncFd::register_with_interest(watched, both) }?);
+        }
+        Ok(())
     }
 
     /// Waits until the socket is believed to be ready in one of the ways of `interest`; tells which. Cancel-safe.
     pub async fn ready(&self, interest: Interest) -> io::Result<Ready> {
-        // The guard goes without clearing: it knows of no EAGAIN.
-        self.0.ready(interest).await.map(|guard| guard.ready())
+        match &self.watch {
+            // The guard goes without clearing: it knows of no EAGAIN.
+            Some(watch) => watch.ready(interest).await.map(|guard| guard.ready()),
+            None => std::future::pending().await,
+        }
     }
 
     /// Reads what is there; 0 is end of file, `WouldBlock` that nothing is there yet.
@@ -65,19 +96,20 @@ impl AsyncSocket {
 
     /// The socket, for its options.
     pub fn socket(&self) -> &Socket {
-        self.0.get_ref()
+        &self.socket
     }
 
     /// The descriptor. It stays the property of this object.
     pub fn fd(&self) -> RawFd {
-        self.0.as_raw_fd()
+        self.socket.as_raw_fd()
     }
 
     /// `try_io` makes the call and clears readiness if it gives EAGAIN. While readiness is clear it makes none, so
     /// the call is made here: there is nothing to clear then, and a later event sets readiness again.
     fn ask<T>(&self, interest: Interest, mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+        let Some(watch) = &self.watch else { return call() };
         let mut asked = Asked::Not;
-        let result = self.0.try_io(interest, |_| {
+        let result = watch.try_io(interest, |_| {
             asked = Asked::Already;
             call()
         });

@@ -10,6 +10,7 @@ mod fork;
 mod poll;
 mod signal;
 mod socket;
+mod timer;
 mod user;
 
 pub use async_socket::AsyncSocket;
@@ -19,4 +20,5 @@ pub use fork::{ForkGuard, PerProcess};
 pub use poll::{PollFd, Polled, poll};
 pub use signal::{SignalMask, block_all_signals};
 pub use socket::{close, recv, send};
+pub use timer::Alarm;
 pub use user::user_name;

@@ -52,7 +52,7 @@ fn every_kind_of_version_1() {
         Seen {
             lsn: 0x900,
             commit_lsn: 0x900,
-            ack_lsn: 0x901,
+            ack_lsn: 0x900,
             extra: two("outside", "content"),
             ..Seen::new(EventKind::WAL_EVENT_MESSAGE)
         },
@@ -95,7 +95,7 @@ fn every_kind_of_version_1() {
 fn effects() {
     let mut rig = Rig::new();
     let expected = [
-        Effect::Outstanding { ack_lsn: 0x901 },
+        Effect::Outstanding { ack_lsn: 0x900 },
         Effect::Began { final_lsn: FINAL },
         Effect::None,
         Effect::None,

@@ -102,7 +102,7 @@ fn two_origins_before_the_first_change_both_come() {
 fn a_message_outside_is_acknowledged_by_the_next_byte() {
     let mut rig = Rig::new();
     let effect = rig.feed(0x900, &message(false, 0x900, "p", b"c")).unwrap();
-    assert_eq!(effect, Effect::Outstanding { ack_lsn: 0x901 });
+    assert_eq!(effect, Effect::Outstanding { ack_lsn: 0x900 });
     let seen = rig.last();
     assert_eq!((seen.commit_lsn, seen.sequence, seen.xid, seen.flags), (0x900, 0, 0, 0));
     // In between it does not touch the transaction, which stays held.

@@ -11,7 +11,7 @@ mod transport;
 
 use std::os::fd::RawFd;
 
-use super::{Fill, Readiness, Rows, Sent, Session, version_number};
+use super::{Fill, Readiness, Rows, Sent, Session, Watch, version_number};
 use crate::error::{Error, Result, Status};
 use crate::wire::{ServerMessage, frontend};
 use startup::Greeting;
@@ -90,6 +90,10 @@ impl Session for NativeSession {
 
     async fn poll_io(&mut self, want_read: bool) -> Result<Readiness> {
         self.transport.poll_io(want_read).await
+    }
+
+    fn watch(&mut self, how: Watch) -> Result<()> {
+        self.transport.watch(how)
     }
 
     fn has_unsent(&self) -> bool {

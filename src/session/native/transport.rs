@@ -8,7 +8,7 @@ use std::os::fd::RawFd;
 
 use tokio::io::{Interest, Ready};
 
-use super::super::{Fill, Readiness, Sent};
+use super::super::{Fill, Readiness, Sent, Watch};
 use crate::error::{Error, Result, Status};
 use crate::sys::AsyncSocket;
 use crate::wire::frame::{self, Frame};
@@ -45,6 +45,15 @@ impl Transport {
 
     pub(super) fn fd(&self) -> RawFd {
         self.socket.fd()
+    }
+
+    /// As `Session::watch`. Bytes in the inbox count as readable whatever the socket does.
+    pub(super) fn watch(&mut self, how: Watch) -> Result<()> {
+        match how {
+            Watch::Off => self.socket.park(),
+            Watch::On => self.socket.unpark().map_err(|error| lost("watch", &error))?,
+        }
+        Ok(())
     }
 
     pub(super) fn has_unsent(&self) -> bool {

@@ -1,0 +1,220 @@
+# shellcheck shell=bash
+# What the project's scripts share: where things are, saying, installing what is missing, named and timed steps.
+# Sourced, never run. The caller has done `set -euo pipefail`.
+
+umask 022
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
+# Downloads, tools and logs. Git ignores the default.
+cache=${PGWALSTREAM_CACHE:-$root/.cache}
+# The user that runs PostgreSQL when we are root: PostgreSQL refuses to run as root.
+server_user=pgwalstream
+
+say() { printf '%s\n' "$*" >&2; }
+die() {
+  printf '%s: %s\n' "${0##*/}" "$*" >&2
+  exit 1
+}
+have() { command -v "$1" >/dev/null 2>&1; }
+is_root() { [ "$(id -u)" -eq 0 ]; }
+
+# as_root CMD…: run CMD as root, through sudo if need be.
+as_root() {
+  if is_root; then
+    "$@"
+  elif have sudo; then
+    sudo "$@"
+  else
+    die "needs root for '$*': run as root, or install sudo"
+  fi
+}
+
+# as_server_user CMD…: run CMD as the user that runs servers: us, or the unprivileged user when we are root.
+as_server_user() {
+  if is_root; then
+    setpriv --reuid="$server_user" --regid="$server_user" --clear-groups env HOME=/nonexistent "$@"
+  else
+    "$@"
+  fi
+}
+
+# When root, makes the user that servers run as. Nothing to do otherwise.
+server_user_need() {
+  if is_root && ! getent passwd "$server_user" >/dev/null; then
+    say "creating the system user '$server_user' (PostgreSQL does not run as root)"
+    useradd --system --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin "$server_user"
+  fi
+}
+
+# apt_need [COMMAND=]PACKAGE…: install the packages that are missing. With COMMAND= a package counts as there when
+# the command is, however it came.
+apt_updated=
+apt_need() {
+  local word command package missing=()
+  for word; do
+    command=${word%%=*} package=${word#*=}
+    if [ "$command" != "$word" ]; then
+      have "$command" || missing+=("$package")
+    elif ! dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed'; then
+      missing+=("$package")
+    fi
+  done
+  [ ${#missing[@]} -gt 0 ] || return 0
+  have apt-get || die "please install (no apt-get here to do it): ${missing[*]}"
+  say "installing with apt-get: ${missing[*]}"
+  mkdir -p "$cache"
+  if [ -z "$apt_updated" ]; then
+    apt_get update
+    apt_updated=yes
+  fi
+  apt_get install -y --no-install-recommends "${missing[@]}"
+}
+
+# apt_get ARGUMENT…: says nothing unless it fails
+apt_get() {
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -o Dpkg::Use-Pty=0 "$@" >"$cache/apt.log" 2>&1 || {
+    tail -30 "$cache/apt.log" >&2
+    die "apt-get failed: $*"
+  }
+}
+
+# Finds cargo, also under sudo, which hides the caller's toolchain.
+cargo_need() {
+  have cargo && return 0
+  local home
+  for home in "$HOME" ${SUDO_USER:+"$(getent passwd "$SUDO_USER" | cut -d: -f6)"}; do
+    if [ -x "$home/.cargo/bin/cargo" ]; then
+      export PATH="$home/.cargo/bin:$PATH" RUSTUP_HOME="${RUSTUP_HOME:-$home/.rustup}"
+      return 0
+    fi
+  done
+  if [ -x /usr/local/cargo/bin/cargo ]; then
+    export PATH="/usr/local/cargo/bin:$PATH" RUSTUP_HOME="${RUSTUP_HOME:-/usr/local/rustup}"
+    return 0
+  fi
+  die "no cargo found: install a Rust toolchain (rustup) first, $(sed -n 's/^rust-version = "\(.*\)"/\1/p' "$root/Cargo.toml") or newer"
+}
+
+# cargo_component_need COMPONENT…: clippy, rustfmt, which a minimal toolchain lacks.
+cargo_component_need() {
+  local component
+  for component; do
+    case $component in
+      clippy) cargo clippy --version >/dev/null 2>&1 && continue ;;
+      rustfmt) cargo fmt --version >/dev/null 2>&1 && continue ;;
+    esac
+    have rustup || die "cargo $component is missing, and there is no rustup to add it"
+    say "adding the Rust component $component"
+    rustup component add "$component" >&2 || die "rustup could not add $component"
+  done
+}
+
+# The cbindgen that writes and checks the header; one version, since another words the header differently.
+cbindgen_version=0.29.4
+cbindgen_need() {
+  local tool=$cache/tools/bin/cbindgen
+  if [ "$("$tool" --version 2>/dev/null)" != "cbindgen $cbindgen_version" ]; then
+    if [ "$(cbindgen --version 2>/dev/null)" = "cbindgen $cbindgen_version" ]; then
+      tool=$(command -v cbindgen)
+    else
+      say "building cbindgen $cbindgen_version into $cache/tools"
+      cargo install cbindgen --version "$cbindgen_version" --locked --root "$cache/tools" --quiet >&2 ||
+        die "cargo could not install cbindgen $cbindgen_version"
+    fi
+  fi
+  # shellcheck disable=SC2034 # for the caller
+  cbindgen=$tool
+}
+
+# --- Steps -------------------------------------------------------------------------------------------------------
+# step NAME CMD…: run CMD (a function of the script, or a command) as one named, timed step and remember how it went.
+# The output goes to the terminal and to $cache/log/NAME.log. Always returns 0, so that the next step runs; a step
+# whose forerunner failed is called with `step_after FORERUNNER NAME CMD…` and then counts as failed without running.
+# A step that prints results of cargo test or ctest counts as that many test cases, any other as one.
+steps_only=()
+steps_list=
+steps_failed=()
+steps_done=0
+cases_passed=0
+cases_failed=0
+
+step_wanted() {
+  local name
+  [ ${#steps_only[@]} -gt 0 ] || return 0
+  for name in "${steps_only[@]}"; do [ "$name" != "$1" ] || return 0; done
+  return 1
+}
+
+step() {
+  local name=$1 log begin took rc passed failed keeper shower
+  shift
+  if [ -n "$steps_list" ]; then
+    printf '%s\n' "$name"
+    return 0
+  fi
+  step_wanted "$name" || return 0
+  mkdir -p "$cache/log"
+  log=$cache/log/$name.log
+  : >"$log"
+  printf '\n=== %s\n' "$name"
+  begin=${EPOCHREALTIME/[.,]/}
+  # The log is shown by a tail of its own, not through a pipe: a server that a failed test leaves behind must not
+  # keep the pipe, and so this script, open.
+  sleep infinity >/dev/null 2>&1 &
+  keeper=$!
+  tail -n +1 -f -s 0.1 --pid="$keeper" "$log" 2>/dev/null &
+  shower=$!
+  set +e
+  (
+    set -euo pipefail
+    "$@"
+  ) >>"$log" 2>&1 </dev/null
+  rc=$?
+  kill "$keeper"
+  wait "$keeper" 2>/dev/null
+  wait "$shower" 2>/dev/null
+  set -e
+  took=$(((${EPOCHREALTIME/[.,]/} - begin) / 100000))
+  took=$((took / 10)).$((took % 10))
+  # "test result: ok. 5 passed; 0 failed; …" (cargo), "100% tests passed, 0 tests failed out of 5" (ctest)
+  read -r passed failed < <(awk '
+    /^test result: / { for (i = 2; i <= NF; i++) { if ($i == "passed;") p += $(i-1); if ($i == "failed;") f += $(i-1) } }
+    / tests failed out of / { f += $4; p += $NF - $4 }
+    END { print p + 0, f + 0 }' "$log")
+  if [ "$rc" -eq 0 ]; then
+    [ $((passed + failed)) -gt 0 ] || passed=1
+    printf -- '--- ok: %s (%s s)\n' "$name" "$took"
+  else
+    [ "$failed" -gt 0 ] || failed=1
+    steps_failed+=("$name")
+    printf -- '--- FAILED: %s (%s s, exit %s)\n' "$name" "$took" "$rc"
+  fi
+  steps_done=$((steps_done + 1))
+  cases_passed=$((cases_passed + passed))
+  cases_failed=$((cases_failed + failed))
+}
+
+step_after() {
+  local needed=$1 name
+  shift
+  for name in ${steps_failed[@]+"${steps_failed[@]}"}; do
+    if [ "$name" = "$needed" ] && [ -z "$steps_list" ] && step_wanted "$1"; then
+      printf '\n=== %s\n--- FAILED: %s (not run: it needs %s)\n' "$1" "$1" "$needed"
+      steps_failed+=("$1")
+      steps_done=$((steps_done + 1))
+      cases_failed=$((cases_failed + 1))
+      return 0
+    fi
+  done
+  step "$@"
+}
+
+# The last words: which steps failed, and `N passed, N failed`. Returns 1 if anything failed.
+steps_summary() {
+  [ -z "$steps_list" ] || return 0
+  [ "$steps_done" -gt 0 ] || die "no such step (see --list): ${steps_only[*]}"
+  printf '\n%s steps' "$steps_done"
+  if [ ${#steps_failed[@]} -gt 0 ]; then printf '; failed: %s' "${steps_failed[*]}"; fi
+  printf '\n%s passed, %s failed\n' "$cases_passed" "$cases_failed"
+  [ ${#steps_failed[@]} -eq 0 ]
+}

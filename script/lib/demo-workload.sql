@@ -1,0 +1,17 @@
+INSERT INTO orders VALUES (1, 'Ada', 12.50, '{books,"new customer"}', '{"gift": true}', '2026-01-01 12:00:00+00');
+BEGIN;
+INSERT INTO orders (id, customer, amount) VALUES (2, 'Grace', 99.90), (3, 'Zoë', NULL);
+UPDATE orders SET amount = amount + 1 WHERE id = 1;
+SELECT FROM pg_logical_emit_message(true, 'demo', 'inside the transaction');
+COMMIT;
+INSERT INTO baskets SELECT g, 'basket ' || g FROM generate_series(1, 3) g;
+UPDATE baskets SET content = 'changed' WHERE id = 2;
+UPDATE orders SET id = 30 WHERE id = 3;
+DELETE FROM orders WHERE id = 2;
+DELETE FROM baskets WHERE id = 1;
+BEGIN;
+INSERT INTO orders (id, customer) VALUES (4, 'nobody');
+ROLLBACK;
+TRUNCATE baskets;
+SELECT FROM pg_logical_emit_message(false, 'demo', 'outside any transaction');
+INSERT INTO orders (id, customer) VALUES (5, 'the last row');

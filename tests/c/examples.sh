@@ -1,0 +1,147 @@
+#!/usr/bin/env bash
+# Runs the examples against a server as a user would and looks at what they print.
+#
+#   tests/c/with-server.sh 18 -- tests/c/examples.sh WAL_TAIL WAL_BATCH [WRAPPER…]
+#
+# WRAPPER, valgrind say, runs each. The last line is "N passed, N failed".
+# shellcheck disable=SC2016 # Python in single quotes
+set -uo pipefail
+tail_program=$1 batch_program=$2
+shift 2
+wrapper=("$@")
+: "${PGWALSTREAM_TEST_CONNINFO:?run this with tests/c/with-server.sh}" "${PGWALSTREAM_PSQL:?run this with tests/c/with-server.sh}"
+conninfo=$PGWALSTREAM_TEST_CONNINFO
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+passed=0 failed=0
+
+sql() { for command; do "$PGWALSTREAM_PSQL" -XqAt -v ON_ERROR_STOP=1 -d "$conninfo" -c "$command" || exit 1; done; }
+check() { # WHAT COMMAND…
+  local what=$1
+  shift
+  if "$@"; then
+    passed=$((passed + 1))
+  else
+    failed=$((failed + 1))
+    echo "failed: $what" >&2
+    head -5 "$work/err" >&2
+  fi
+}
+run_tail() { timeout 60 "${wrapper[@]}" "$tail_program" "$@" >"$work/out" 2>"$work/err"; }
+run_batch() { timeout 60 "${wrapper[@]}" "$batch_program" "$@" >"$work/out" 2>"$work/err"; }
+exits() { # STATUS COMMAND…
+  local want=$1 rc=0
+  shift
+  "$@" || rc=$?
+  [ "$rc" -eq "$want" ] || { echo "exit status $rc, not $want" >&2 && false; }
+}
+# An expression about the events that were printed, as a list of dicts.
+events() {
+  python3 - "$work/out" "$1" <<'PYTHON'
+import json, sys
+def once(pairs):
+    keys = [k for k, _ in pairs]
+    assert len(keys) == len(set(keys)), keys
+    return dict(pairs)
+es = [json.loads(line, object_pairs_hook=once) for line in open(sys.argv[1], encoding="utf-8")]
+def of(kind): return [e for e in es if e["kind"] == kind]
+if not eval(sys.argv[2]):
+    print(*es, sep="\n", file=sys.stderr)
+    sys.exit(1)
+PYTHON
+}
+slot_at() { sql "SELECT confirmed_flush_lsn FROM pg_replication_slots WHERE slot_name = '$1'"; }
+
+# --- The command line ---------------------------------------------------------------------------------------------
+for program in run_tail run_batch; do
+  check "$program --help" exits 0 $program --help
+  check "$program --help names every option" grep -q 'close_timeout' "$work/out"
+  check "$program --version" exits 0 $program --version
+  check "$program without arguments" exits 2 $program
+  check "$program with an unknown option" exits 2 $program --nonsense a b c
+  check "$program with too much" exits 2 $program a b c d
+  check "$program with a bad count" exits 2 $program --count x a b c
+  check "$program with a bad timeout" exits 2 $program --timeout -1 a b c
+  check "$program with a missing value" exits 2 $program a b c --count
+  check "$program with a mistyped library option" exits 2 $program --option slott=x a b c
+  check "and is told the right one" grep -q '"slot"' "$work/err"
+  check "$program on a missing slot" exits 1 $program "$conninfo" none none
+  check "and is told what to do" grep -q '  hint: ' "$work/err"
+done
+
+# --- wal_tail -----------------------------------------------------------------------------------------------------
+sql 'CREATE TABLE "Odd.name" (id int PRIMARY KEY, b bool, i8 int8, f float8, n numeric, t text, y bytea, big text)' \
+  'ALTER TABLE "Odd.name" ALTER big SET STORAGE EXTERNAL' \
+  'CREATE PUBLICATION ex FOR TABLE "Odd.name"' \
+  "SELECT pg_create_logical_replication_slot(s, 'pgoutput') FROM unnest('{ex,ex_binary,ex_batch,ex_pipe,ex_int}'::text[]) s" >/dev/null
+sql "INSERT INTO \"Odd.name\" VALUES (1, true, 9223372036854775807, 1e300, 1.50, E'q\" b\\\\ n\n t\t \x01 \u20ac \U0001F600', '\xff00', repeat('z', 100000)), (2, NULL, NULL, 'NaN', NULL, '', '', NULL)" \
+  'UPDATE "Odd.name" SET t = NULL WHERE id = 1' \
+  'UPDATE "Odd.name" SET id = 3 WHERE id = 2' \
+  'DELETE FROM "Odd.name" WHERE id = 3' \
+  "SELECT pg_logical_emit_message(true, 'p', 'inside')" \
+  'TRUNCATE "Odd.name" CASCADE' \
+  "SELECT pg_logical_emit_message(false, 'p', E'\\\\xff80'::bytea)" \
+  'INSERT INTO "Odd.name" (id) VALUES (9), (10)' >/dev/null
+
+check "wal_tail" exits 0 run_tail --messages --count 9 --timeout 10 "$conninfo" ex ex
+check "the transaction of the last change is whole" events 'es[-1]["kind"] == "COMMIT" and of("INSERT")[-1]["new"]["id"] == 10'
+check "relation" events 'of("RELATION")[0]["relation"] == "public.Odd.name" and of("RELATION")[0]["columns"][0] == {"name": "id", "type": 23, "typmod": -1, "key": True}'
+check "types" events 'of("INSERT")[0]["new"] | {"big": 0} == {"id": 1, "b": True, "i8": 2**63 - 1, "f": 1e300, "n": "1.50", "t": "q\" b\\ n\n t\t \x01 \u20ac \U0001F600", "y": "\\xff00", "big": 0}'
+check "nulls" events 'of("INSERT")[1]["new"] == {"id": 2, "b": None, "i8": None, "f": "NaN", "n": None, "t": "", "y": "\\x", "big": None}'
+check "unchanged" events 'of("UPDATE")[0]["unchanged"] == ["big"] and "big" not in of("UPDATE")[0]["new"] and of("UPDATE")[0]["new"]["t"] is None'
+check "old key" events 'of("UPDATE")[1]["old"] == {"id": 2} and of("UPDATE")[1]["old_is"] == "key"'
+check "truncate" events 'of("TRUNCATE")[0]["relations"] == ["public.Odd.name"] and of("TRUNCATE")[0]["cascade"] and not of("TRUNCATE")[0]["restart_identity"]'
+check "messages" events '[(m["transactional"], m["content"]) for m in of("MESSAGE")] == [(True, "inside"), (False, "\ufffd\ufffd")]'
+check "identity and time" events 'all(e["commit_time"].endswith("Z") and e["commit_time"].startswith("20") and e["xid"] and e["sequence"] >= 0 for e in of("INSERT"))'
+check "the summary" grep -q 'wal_tail: [0-9]* events printed, 10 changes received' "$work/err"
+check "nothing comes twice" exits 0 run_tail --changes-only --timeout 0.5 "$conninfo" ex ex
+check "and nothing was left" events 'es == []'
+
+check "wal_tail --binary" exits 0 run_tail --binary --changes-only --count 2 --timeout 10 "$conninfo" ex_binary ex
+check "only changes" events '{e["kind"] for e in es} == {"INSERT"}'
+check "types from binary" events 'of("INSERT")[0]["new"] | {"big": 0, "n": 0} == {"id": 1, "b": True, "i8": 2**63 - 1, "f": 1e300, "n": 0, "t": "q\" b\\ n\n t\t \x01 \u20ac \U0001F600", "y": {"$binary": "ff00"}, "big": 0}'
+check "a binary NaN" events 'isinstance(of("INSERT")[1]["new"]["f"], (str, dict))'
+
+# A reader that goes away: an error, and nothing of it acknowledged.
+sql 'INSERT INTO "Odd.name" (id, t) SELECT g, repeat(g::text, 100) FROM generate_series(1001, 2000) g'
+before=$(slot_at ex_pipe)
+rc=0
+{ timeout 60 "${wrapper[@]}" "$tail_program" --option status_interval=100ms "$conninfo" ex_pipe ex 2>"$work/err" || echo $? >"$work/rc"; } | true
+check "a closed pipe ends it with status 1" test "$(cat "$work/rc" 2>/dev/null)" = 1
+check "and acknowledges nothing" test "$before" = "$(slot_at ex_pipe)"
+rc=0
+timeout 60 "${wrapper[@]}" "$tail_program" --timeout 5 "$conninfo" ex_pipe ex >/dev/full 2>"$work/err" || rc=$?
+check "so does a full disk" test "$rc" = 1
+check "and acknowledges nothing" test "$before" = "$(slot_at ex_pipe)"
+
+# Ctrl-C.
+for signal in INT TERM; do
+  "${wrapper[@]}" "$tail_program" "$conninfo" ex_int ex >"$work/out" 2>"$work/err" &
+  pid=$!
+  for _ in {1..100}; do
+    grep -q '"COMMIT"' "$work/out" && break
+    sleep 0.1
+  done
+  sleep 0.3
+  # A background job of a script ignores SIGINT until the program asks for it, which wal_tail does.
+  kill -s "$signal" "$pid"
+  rc=0
+  wait "$pid" || rc=$?
+  check "SIG$signal ends it with status 0" test "$rc" = 0
+  check "and a summary" grep -q 'events printed' "$work/err"
+  sql 'INSERT INTO "Odd.name" (id) SELECT max(id) + 1 FROM "Odd.name"'
+done
+
+# --- wal_batch ----------------------------------------------------------------------------------------------------
+check "wal_batch" exits 0 run_batch --timeout 1 "$conninfo" ex_batch ex
+check "its lines" grep -Eq '^rows [0-9]+ columns [0-9]+ bytes [0-9]+ seconds [0-9.]+ user [0-9.]+ system [0-9.]+$' "$work/out"
+check "the inserts, updates and deletes" grep -Eq '^public\.Odd\.name +1006 +2 +1 +[0-9]+$' "$work/out"
+check "max RSS" grep -Eq '^max RSS [0-9]+ kB$' "$work/out"
+check "nothing comes twice" exits 0 run_batch --timeout 0.5 "$conninfo" ex_batch ex
+check "and nothing was left" grep -q '^rows 0 ' "$work/out"
+sql 'INSERT INTO "Odd.name" (id) SELECT g FROM generate_series(5001, 5500) g'
+check "wal_batch --count" exits 0 run_batch --count 10 --option batch_events=16 --timeout 10 "$conninfo" ex_batch ex
+check "ends" grep -Eq '^rows 1[0-9] ' "$work/out"
+
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]

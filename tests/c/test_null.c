@@ -1,0 +1,208 @@
+/* Every function with every pointer argument NULL: a status or a neutral value, never a crash, and the
+ * outputs cleared. */
+#define _POSIX_C_SOURCE 200809L
+
+#include "check.h"
+
+/* A value that is no output of a failed call. */
+#define DIRT ((void *)(uintptr_t)0x55)
+
+#define INVALID(call) CHECK_STATUS(call, WAL_E_INVALID_ARGUMENT, &error)
+#define INVALID_WITHOUT_ERROR(call) CHECK_EQ(call, WAL_E_INVALID_ARGUMENT)
+
+static void neutral(void) {
+    size_t count = 7;
+
+    CHECK(wal_batch_events(NULL, &count) == NULL && count == 0);
+    CHECK(wal_batch_events(NULL, NULL) == NULL);
+    CHECK_EQ(wal_batch_ack_lsn(NULL), 0);
+    wal_batch_free(NULL);
+    CHECK_EQ(wal_error_code(NULL), WAL_OK);
+    CHECK_TEXT(wal_error_name(NULL), "");
+    CHECK_TEXT(wal_error_message(NULL), "");
+    CHECK_TEXT(wal_error_detail(NULL), "");
+    CHECK_TEXT(wal_error_hint(NULL), "");
+    CHECK_TEXT(wal_error_sqlstate(NULL), "");
+    CHECK_EQ(wal_error_os_errno(NULL), 0);
+    CHECK_EQ(wal_error_is_retriable(NULL), 0);
+    CHECK_EQ(wal_error_is_fatal(NULL), 0);
+    wal_error_free(NULL);
+    CHECK(wal_event_new_value(NULL, 0) == NULL && wal_event_old_value(NULL, 0) == NULL);
+    CHECK(wal_event_new_by_name(NULL, "a") == NULL && wal_event_old_by_name(NULL, "a") == NULL);
+    CHECK(wal_event_message_prefix(NULL).data == NULL && wal_event_message_prefix(NULL).len == 0);
+    CHECK(wal_event_message_content(NULL).data == NULL && wal_event_message_content(NULL).len == 0);
+    CHECK(wal_event_origin_name(NULL).data == NULL && wal_event_origin_lsn(NULL) == 0);
+    CHECK(wal_event_type_oid(NULL) == 0);
+    CHECK(wal_event_type_namespace(NULL).data == NULL && wal_event_type_name(NULL).data == NULL);
+    CHECK(wal_event_truncate_count(NULL) == 0 && wal_event_truncate_relation(NULL, 0) == NULL);
+    wal_event_free(NULL);
+    CHECK_EQ(wal_lsn_format(1, NULL, 0), 3);
+    CHECK_EQ(wal_lsn_format(1, NULL, 100), 3);
+    wal_options_free(NULL);
+    CHECK(wal_relation_oid(NULL) == 0 && wal_relation_generation(NULL) == 0);
+    CHECK(wal_relation_namespace(NULL).data == NULL && wal_relation_name(NULL).data == NULL);
+    CHECK(wal_relation_replica_identity(NULL) == 0 && wal_relation_column_count(NULL) == 0);
+    CHECK_EQ(wal_relation_column_index(NULL, "a"), -1);
+    CHECK(wal_relation_column_name(NULL, 0).data == NULL && wal_relation_column_type(NULL, 0) == 0);
+    CHECK_EQ(wal_relation_column_typmod(NULL, 0), -1);
+    CHECK_EQ(wal_relation_column_is_key(NULL, 0), 0);
+    wal_relation_free(NULL);
+    CHECK_EQ(wal_stream_fd(NULL), -1);
+    wal_stream_interrupt(NULL);
+    wal_stream_interrupt_clear(NULL);
+    wal_stream_free(NULL);
+}
+
+static void options_calls(void) {
+    wal_options *options = NULL;
+    const char *text = DIRT;
+    wal_error *error = DIRT;
+    uint64_t lsn = 5;
+
+    INVALID_WITHOUT_ERROR(wal_options_new(NULL, NULL));
+    INVALID(wal_options_new(NULL, &error));
+    error = DIRT; /* cleared on success too */
+    REQUIRE(wal_options_new(&options, &error) == WAL_OK && error == NULL);
+    INVALID(wal_options_set(NULL, "slot", "a", &error));
+    INVALID(wal_options_set(options, NULL, "a", &error));
+    INVALID_WITHOUT_ERROR(wal_options_set(options, NULL, "a", NULL));
+    CHECK_STATUS(wal_options_set(options, "slot", NULL, &error), WAL_OK, &error);
+    INVALID(wal_options_get(NULL, "slot", &text, &error));
+    CHECK(text == NULL);
+    text = DIRT;
+    INVALID(wal_options_get(options, NULL, &text, &error));
+    CHECK(text == NULL);
+    INVALID(wal_options_get(options, "slot", NULL, &error));
+    CHECK_EQ(wal_options_describe(0, NULL, sizeof(wal_option_info)), WAL_E_INVALID_ARGUMENT);
+    INVALID(wal_options_set_log(NULL, 1, NULL, NULL, &error));
+    INVALID_WITHOUT_ERROR(wal_set_engine_threads(0, NULL));
+    INVALID(wal_lsn_parse(NULL, &lsn, &error));
+    CHECK_EQ(lsn, 0);
+    INVALID(wal_lsn_parse("0/1", NULL, &error));
+    wal_options_free(options);
+}
+
+static void stream_calls(wal_stream *stream) {
+    wal_options *options = test_options("c_null", "c_null");
+    wal_error *error = DIRT;
+    wal_stream *made = DIRT;
+    const wal_event *event = DIRT;
+    wal_batch *batch = DIRT;
+    wal_stats stats, zero;
+
+    memset(&zero, 0, sizeof zero);
+    memset(&stats, 0x55, sizeof stats);
+    INVALID(wal_stream_new(NULL, &made, &error));
+    CHECK(made == NULL);
+    INVALID(wal_stream_new(options, NULL, &error));
+    made = DIRT;
+    INVALID(wal_stream_open(NULL, &made, &error));
+    CHECK(made == NULL);
+    INVALID(wal_stream_open(options, NULL, &error));
+    INVALID_WITHOUT_ERROR(wal_stream_open(options, NULL, NULL));
+    INVALID(wal_stream_connect(NULL, 0, &error));
+    INVALID_WITHOUT_ERROR(wal_stream_connect(NULL, 0, NULL));
+    INVALID(wal_stream_next(NULL, 0, &event, &error));
+    CHECK(event == NULL);
+    INVALID(wal_stream_next(stream, 0, NULL, &error));
+    INVALID(wal_stream_next_batch(NULL, 0, &batch, &error));
+    CHECK(batch == NULL);
+    INVALID(wal_stream_next_batch(stream, 0, NULL, &error));
+    INVALID(wal_stream_ack(NULL, 1, &error));
+    INVALID(wal_stream_flush(NULL, 0, &error));
+    INVALID(wal_stream_stats(NULL, &stats, sizeof stats, &error));
+    CHECK(memcmp(&stats, &zero, sizeof stats) == 0);
+    INVALID(wal_stream_stats(stream, NULL, sizeof stats, &error));
+    INVALID_WITHOUT_ERROR(wal_stream_stats(stream, NULL, sizeof stats, NULL));
+    wal_options_free(options);
+}
+
+static void event_calls(const wal_event *event) {
+    wal_error *error = DIRT;
+    wal_event *clone = DIRT;
+    wal_relation *relation = DIRT;
+
+    INVALID(wal_event_clone(NULL, &clone, &error));
+    CHECK(clone == NULL);
+    INVALID(wal_event_clone(event, NULL, &error));
+    INVALID(wal_relation_retain(NULL, &relation, &error));
+    CHECK(relation == NULL);
+    INVALID(wal_relation_retain(event->relation, NULL, &error));
+    CHECK(wal_event_new_by_name(event, NULL) == NULL && wal_event_old_by_name(event, NULL) == NULL);
+    CHECK_EQ(wal_relation_column_index(event->relation, NULL), -1);
+    /* Beyond what is there. */
+    CHECK(wal_relation_column_name(event->relation, 2).data == NULL);
+    CHECK(wal_relation_column_type(event->relation, UINT32_MAX) == 0);
+    CHECK_EQ(wal_relation_column_typmod(event->relation, 2), -1);
+    CHECK_EQ(wal_relation_column_is_key(event->relation, 2), 0);
+    CHECK(wal_event_new_value(event, 2) == NULL && wal_event_truncate_relation(event, 0) == NULL);
+    CHECK(wal_event_message_prefix(event).data == NULL && wal_event_origin_lsn(event) == 0);
+}
+
+/* One typed accessor: no value, no output, no relation. */
+#define ACCESSOR(as, type)                                                                                   \
+    do {                                                                                                     \
+        type out;                                                                                            \
+        memset(&out, 0x55, sizeof out);                                                                      \
+        INVALID(as(NULL, event->relation, 0, &out, &error));                                                 \
+        CHECK(memcmp(&out, nothing, sizeof out) == 0);                                                       \
+        INVALID(as(&event->new_values[0], event->relation, 0, NULL, &error));                                \
+        INVALID_WITHOUT_ERROR(as(NULL, NULL, 0, NULL, NULL));                                                \
+        (void)as(&event->new_values[0], NULL, 0, &out, &error);                                              \
+        wal_error_free(error);                                                                               \
+        memset(&out, 0x55, sizeof out);                                                                      \
+        CHECK_STATUS(as(&event->new_values[1], event->relation, 1, &out, &error), WAL_E_NO_VALUE, &error);   \
+        CHECK(memcmp(&out, nothing, sizeof out) == 0);                                                       \
+    } while (0)
+
+static void value_calls(const wal_event *event) {
+    static const char nothing[64];
+    wal_error *error = NULL;
+    uint8_t uuid[16];
+    uint8_t buffer[8];
+    size_t length = 7;
+
+    ACCESSOR(wal_value_as_bool, int32_t);
+    ACCESSOR(wal_value_as_int16, int16_t);
+    ACCESSOR(wal_value_as_int32, int32_t);
+    ACCESSOR(wal_value_as_int64, int64_t);
+    ACCESSOR(wal_value_as_uint32, uint32_t);
+    ACCESSOR(wal_value_as_float32, float);
+    ACCESSOR(wal_value_as_float64, double);
+    ACCESSOR(wal_value_as_date, int32_t);
+    ACCESSOR(wal_value_as_time, int64_t);
+    ACCESSOR(wal_value_as_timestamp, int64_t);
+    ACCESSOR(wal_value_as_timestamptz, int64_t);
+    ACCESSOR(wal_value_as_text, wal_bytes);
+    memset(uuid, 0x55, sizeof uuid);
+    INVALID(wal_value_as_uuid(NULL, NULL, 0, uuid, &error));
+    CHECK(memcmp(uuid, nothing, sizeof uuid) == 0);
+    INVALID(wal_value_as_uuid(&event->new_values[0], NULL, 0, NULL, &error));
+    INVALID(wal_value_as_bytea(NULL, NULL, 0, buffer, sizeof buffer, &length, &error));
+    CHECK_EQ(length, 0);
+    INVALID(wal_value_as_bytea(&event->new_values[0], NULL, 0, NULL, 8, &length, &error));
+    INVALID(wal_value_as_bytea(&event->new_values[0], NULL, 0, buffer, sizeof buffer, NULL, &error));
+    length = 7;
+    CHECK_STATUS(wal_value_as_bytea(&event->new_values[1], NULL, 0, buffer, sizeof buffer, &length, &error),
+                 WAL_E_NO_VALUE, &error);
+    CHECK_EQ(length, 0);
+}
+
+int main(void) {
+    wal_stream *stream;
+    const wal_event *event;
+
+    neutral();
+    options_calls();
+    test_setup("c_null");
+    stream = test_open("c_null", "c_null", NULL, NULL);
+    sql("INSERT INTO c_null VALUES (1, NULL)");
+    event = test_next(stream, WAL_EVENT_INSERT);
+    REQUIRE(event != NULL && event->n_new == 2);
+    event_calls(event);
+    value_calls(event);
+    stream_calls(stream);
+    wal_stream_free(stream);
+    test_drop_slot("c_null");
+    return check_finish();
+}

@@ -1,0 +1,282 @@
+/* Values: the typed accessors give the same from text and from binary; NULL, unchanged and absent are told
+ * apart. */
+#define _POSIX_C_SOURCE 200809L
+
+#include "check.h"
+
+#include <math.h>
+
+static const char name[] = "c_values";
+
+/* The columns of the table, by place. */
+enum {
+    ID,
+    TRUTH,
+    SMALL,
+    WHOLE,
+    BIG,
+    FLOAT4,
+    FLOAT8,
+    OIDS,
+    TEXT,
+    BYTES,
+    UUID,
+    DATE,
+    TIME,
+    STAMP,
+    STAMPTZ,
+    NUMERIC,
+    TOAST,
+    COLUMNS
+};
+
+static const char table[] =
+    "CREATE TABLE c_values (id int PRIMARY KEY, truth bool, small smallint, whole int, big bigint, "
+    "f4 real, f8 double precision, oids oid, t text, b bytea, u uuid, d date, tm time, "
+    "ts timestamp, tz timestamptz, n numeric, toast text)";
+
+#define AT(column) &event->new_values[column], event->relation, column
+
+static void first_row(const wal_event *event, bool binary) {
+    int32_t i32 = 0;
+    int16_t i16 = 0;
+    int64_t i64 = 0;
+    uint32_t u32 = 0;
+    float f4 = 0;
+    double f8 = 0;
+    uint8_t uuid[16], buffer[8];
+    wal_bytes text;
+    size_t length = 0;
+    wal_error *error = NULL;
+    uint32_t i;
+
+    CHECK_EQ(event->n_new, COLUMNS);
+    for (i = 0; i < COLUMNS; i++)
+        CHECK_EQ(event->new_values[i].kind, binary ? WAL_VALUE_BINARY : WAL_VALUE_TEXT);
+    CHECK_STATUS(wal_value_as_bool(AT(TRUTH), &i32, &error), WAL_OK, &error);
+    CHECK_EQ(i32, 1);
+    CHECK_STATUS(wal_value_as_int16(AT(SMALL), &i16, &error), WAL_OK, &error);
+    CHECK_EQ(i16, -32768);
+    CHECK_STATUS(wal_value_as_int32(AT(SMALL), &i32, &error), WAL_OK, &error);
+    CHECK_EQ(i32, -32768);
+    CHECK_STATUS(wal_value_as_int32(AT(WHOLE), &i32, &error), WAL_OK, &error);
+    CHECK_EQ(i32, 2147483647);
+    CHECK_STATUS(wal_value_as_int64(AT(WHOLE), &i64, &error), WAL_OK, &error);
+    CHECK_EQ(i64, 2147483647);
+    CHECK_STATUS(wal_value_as_int64(AT(BIG), &i64, &error), WAL_OK, &error);
+    CHECK_EQ(i64, INT64_MIN);
+    CHECK_STATUS(wal_value_as_float32(AT(FLOAT4), &f4, &error), WAL_OK, &error);
+    CHECK(f4 == 0.1F);
+    CHECK_STATUS(wal_value_as_float64(AT(FLOAT8), &f8, &error), WAL_OK, &error);
+    CHECK(f8 == 0.1);
+    CHECK_STATUS(wal_value_as_uint32(AT(OIDS), &u32, &error), WAL_OK, &error);
+    CHECK_EQ(u32, 4294967295U);
+    CHECK_STATUS(wal_value_as_int64(AT(OIDS), &i64, &error), WAL_OK, &error);
+    CHECK_EQ(i64, 4294967295);
+    CHECK_STATUS(wal_value_as_text(AT(TEXT), &text, &error), WAL_OK, &error);
+    CHECK_BYTES(text, "gr\xc3\xbc\xc3\x9f dich");
+    CHECK_STATUS(wal_value_as_bytea(AT(BYTES), NULL, 0, &length, &error), WAL_OK, &error);
+    CHECK_EQ(length, 4);
+    CHECK_STATUS(wal_value_as_bytea(AT(BYTES), buffer, 3, &length, &error), WAL_E_OUT_OF_RANGE, &error);
+    CHECK_EQ(length, 4);
+    CHECK_STATUS(wal_value_as_bytea(AT(BYTES), buffer, sizeof buffer, &length, &error), WAL_OK, &error);
+    CHECK(length == 4 && memcmp(buffer, "\x00\xff\x5c\x27", 4) == 0);
+    CHECK_STATUS(wal_value_as_uuid(AT(UUID), uuid, &error), WAL_OK, &error);
+    CHECK(memcmp(uuid, "\xa0\xee\xbc\x99\x9c\x0b\x4e\xf8\xbb\x6d\x6b\xb9\xbd\x38\x0a\x11", 16) == 0);
+    CHECK_STATUS(wal_value_as_date(AT(DATE), &i32, &error), WAL_OK, &error);
+    CHECK_EQ(i32, -1);
+    CHECK_STATUS(wal_value_as_time(AT(TIME), &i64, &error), WAL_OK, &error);
+    CHECK_EQ(i64, INT64_C(86400000000));
+    CHECK_STATUS(wal_value_as_timestamp(AT(STAMP), &i64, &error), WAL_OK, &error);
+    CHECK_EQ(i64, -1);
+    CHECK_STATUS(wal_value_as_timestamptz(AT(STAMPTZ), &i64, &error), WAL_OK, &error);
+    CHECK_EQ(i64, INT64_C(3600) * 1000000 + 5);
+}
+
+/* What does not fit is refused, and nothing is guessed. */
+static void refused(const wal_event *event) {
+    int32_t i32 = 7;
+    int16_t i16 = 7;
+    int64_t i64 = 7;
+    uint32_t u32 = 7;
+    uint8_t uuid[16];
+    wal_error *error = NULL;
+
+    CHECK_STATUS(wal_value_as_int16(AT(WHOLE), &i16, &error), WAL_E_OUT_OF_RANGE, &error);
+    CHECK_EQ(i16, 0);
+    CHECK_STATUS(wal_value_as_int32(AT(BIG), &i32, &error), WAL_E_OUT_OF_RANGE, &error);
+    CHECK_STATUS(wal_value_as_int32(AT(OIDS), &i32, &error), WAL_E_OUT_OF_RANGE, &error);
+    CHECK_STATUS(wal_value_as_uint32(AT(SMALL), &u32, &error), WAL_E_OUT_OF_RANGE, &error);
+    CHECK_EQ(u32, 0);
+    CHECK_STATUS(wal_value_as_bool(AT(WHOLE), &i32, &error), WAL_E_TYPE, &error);
+    CHECK_STATUS(wal_value_as_int64(AT(TEXT), &i64, &error), WAL_E_TYPE, &error);
+    CHECK_EQ(i64, 0);
+    CHECK_STATUS(wal_value_as_date(AT(STAMP), &i32, &error), WAL_E_TYPE, &error);
+    CHECK_STATUS(wal_value_as_timestamp(AT(STAMPTZ), &i64, &error), WAL_E_TYPE, &error);
+    CHECK_STATUS(wal_value_as_timestamptz(AT(STAMP), &i64, &error), WAL_E_TYPE, &error);
+    CHECK_STATUS(wal_value_as_uuid(AT(TEXT), uuid, &error), WAL_E_TYPE, &error);
+}
+
+static void nulls(const wal_event *event) {
+    int64_t i64 = 7;
+    wal_bytes text = {(const uint8_t *)"", 7};
+    wal_error *error = NULL;
+    uint32_t i;
+
+    for (i = 1; i < COLUMNS; i++) {
+        CHECK_EQ(event->new_values[i].kind, WAL_VALUE_NULL);
+        CHECK(event->new_values[i].data == NULL && event->new_values[i].len == 0);
+    }
+    CHECK_STATUS(wal_value_as_int64(AT(BIG), &i64, &error), WAL_E_NO_VALUE, &error);
+    CHECK_EQ(i64, 0);
+    CHECK_STATUS(wal_value_as_text(AT(TEXT), &text, &error), WAL_E_NO_VALUE, &error);
+    CHECK(text.data == NULL && text.len == 0);
+}
+
+/* The ends of the ranges, and what is empty. */
+static void extremes(const wal_event *event) {
+    int32_t i32 = 0;
+    int64_t i64 = 0;
+    float f4 = 0;
+    double f8 = 0;
+    wal_bytes text = {NULL, 7};
+    size_t length = 7;
+    wal_error *error = NULL;
+
+    CHECK_STATUS(wal_value_as_bool(AT(TRUTH), &i32, &error), WAL_OK, &error);
+    CHECK_EQ(i32, 0);
+    CHECK_STATUS(wal_value_as_float32(AT(FLOAT4), &f4, &error), WAL_OK, &error);
+    CHECK(isnan(f4));
+    CHECK_STATUS(wal_value_as_float64(AT(FLOAT8), &f8, &error), WAL_OK, &error);
+    CHECK(isinf(f8) && f8 < 0);
+    CHECK_STATUS(wal_value_as_text(AT(TEXT), &text, &error), WAL_OK, &error);
+    CHECK(text.data != NULL && text.len == 0);
+    CHECK(event->new_values[TEXT].data != NULL);
+    CHECK_STATUS(wal_value_as_bytea(AT(BYTES), NULL, 0, &length, &error), WAL_OK, &error);
+    CHECK_EQ(length, 0);
+    CHECK_STATUS(wal_value_as_date(AT(DATE), &i32, &error), WAL_OK, &error);
+    CHECK_EQ(i32, INT32_MAX);
+    CHECK_STATUS(wal_value_as_timestamp(AT(STAMP), &i64, &error), WAL_OK, &error);
+    CHECK_EQ(i64, INT64_MIN);
+    CHECK_STATUS(wal_value_as_timestamptz(AT(STAMPTZ), &i64, &error), WAL_OK, &error);
+    CHECK_EQ(i64, INT64_MAX);
+    CHECK_STATUS(wal_value_as_date(AT(DATE), &i32, &error), WAL_OK, &error);
+}
+
+static void toast_and_keys(wal_stream *stream) {
+    const wal_event *event;
+    wal_error *error = NULL;
+    wal_bytes text;
+
+    /* An UPDATE that leaves a large value alone. */
+    sql("UPDATE c_values SET whole = 5 WHERE id = 9");
+    event = test_next(stream, WAL_EVENT_UPDATE);
+    REQUIRE(event != NULL);
+    CHECK_EQ(event->new_values[TOAST].kind, WAL_VALUE_UNCHANGED);
+    CHECK(event->new_values[TOAST].data == NULL && event->new_values[TOAST].len == 0);
+    CHECK_STATUS(wal_value_as_text(AT(TOAST), &text, &error), WAL_E_NO_VALUE, &error);
+    CHECK(event->old_values == NULL && event->n_old == 0);
+    /* A key that changes: the old one, and nothing else of the old row. */
+    sql("UPDATE c_values SET id = 10 WHERE id = 9");
+    event = test_next(stream, WAL_EVENT_UPDATE);
+    REQUIRE(event != NULL);
+    CHECK_EQ(event->flags, WAL_EVENT_FLAG_OLD_KEY);
+    CHECK_EQ(event->n_old, COLUMNS);
+    CHECK(event->old_values[ID].kind == WAL_VALUE_TEXT || event->old_values[ID].kind == WAL_VALUE_BINARY);
+    CHECK_EQ(event->old_values[TEXT].kind, WAL_VALUE_ABSENT);
+    CHECK(event->old_values[TEXT].data == NULL && event->old_values[TEXT].len == 0);
+    /* The whole old row. */
+    sql("ALTER TABLE c_values REPLICA IDENTITY FULL");
+    sql("DELETE FROM c_values WHERE id = 10");
+    event = test_next(stream, WAL_EVENT_DELETE);
+    REQUIRE(event != NULL);
+    CHECK_EQ(event->flags, WAL_EVENT_FLAG_OLD_FULL);
+    CHECK(event->new_values == NULL && event->n_new == 0);
+    CHECK_EQ(event->old_values[TEXT].kind, WAL_VALUE_NULL);
+    CHECK(event->old_values[TOAST].len == 100000);
+    sql("ALTER TABLE c_values REPLICA IDENTITY DEFAULT");
+}
+
+static void truncate_and_messages(wal_stream *stream) {
+    const wal_event *event;
+
+    sql("TRUNCATE c_values RESTART IDENTITY CASCADE");
+    event = test_next(stream, WAL_EVENT_TRUNCATE);
+    REQUIRE(event != NULL);
+    CHECK_EQ(wal_event_truncate_count(event), 1);
+    CHECK_BYTES(wal_relation_name(wal_event_truncate_relation(event, 0)), name);
+    CHECK_EQ(event->flags, WAL_EVENT_FLAG_CASCADE | WAL_EVENT_FLAG_RESTART_IDENTITY);
+    sql("SELECT pg_logical_emit_message(true, 'a prefix', 'inside')");
+    event = test_next(stream, WAL_EVENT_MESSAGE);
+    REQUIRE(event != NULL);
+    CHECK_EQ(event->flags, WAL_EVENT_FLAG_TRANSACTIONAL);
+    CHECK_BYTES(wal_event_message_prefix(event), "a prefix");
+    CHECK_BYTES(wal_event_message_content(event), "inside");
+    CHECK(event->ack_lsn == 0 && event->xid != 0);
+    sql("SELECT pg_logical_emit_message(false, '', '')");
+    sql("INSERT INTO c_values (id) VALUES (99)"); /* flushes it */
+    event = test_next(stream, WAL_EVENT_MESSAGE);
+    REQUIRE(event != NULL);
+    CHECK_EQ(event->flags, 0);
+    CHECK(wal_event_message_prefix(event).data != NULL && wal_event_message_prefix(event).len == 0);
+    CHECK(wal_event_message_content(event).data != NULL && wal_event_message_content(event).len == 0);
+    CHECK(event->ack_lsn != 0 && event->xid == 0 && event->sequence == 0);
+    CHECK(event->commit_lsn == event->lsn);
+}
+
+static void run(bool binary) {
+    wal_options *options = test_options(name, name);
+    wal_stream *stream = NULL;
+    const wal_event *event;
+    wal_error *error = NULL;
+
+    sql("DELETE FROM c_values");
+    test_slot(name);
+    CHECK_STATUS(wal_options_set(options, "binary", binary ? "on" : "off", &error), WAL_OK, &error);
+    CHECK_STATUS(wal_options_set(options, "messages", "on", &error), WAL_OK, &error);
+    REQUIRE(CHECK_STATUS(wal_stream_open(options, &stream, &error), WAL_OK, &error));
+    sql("INSERT INTO c_values VALUES (1, true, -32768, 2147483647, -9223372036854775808, 0.1, 0.1, "
+        "4294967295, "
+        "U&'gr\\00fc\\00df dich', '\\x00ff5c27', 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', '1999-12-31', "
+        "'24:00:00', "
+        "'1999-12-31 23:59:59.999999', '2000-01-01 02:00:00.000005+01', 123456789.000000001, 'x')");
+    event = test_next(stream, WAL_EVENT_INSERT);
+    REQUIRE(event != NULL);
+    first_row(event, binary);
+    refused(event);
+    if (!binary) { /* every text is a text */
+        wal_bytes text;
+        CHECK_STATUS(wal_value_as_text(AT(NUMERIC), &text, &error), WAL_OK, &error);
+        CHECK_BYTES(text, "123456789.000000001");
+    }
+    sql("INSERT INTO c_values (id) VALUES (2)");
+    event = test_next(stream, WAL_EVENT_INSERT);
+    REQUIRE(event != NULL);
+    nulls(event);
+    sql("INSERT INTO c_values (id, truth, f4, f8, t, b, d, ts, tz) VALUES (3, false, 'NaN', '-Infinity', '', "
+        "'', "
+        "'infinity', '-infinity', 'infinity')");
+    event = test_next(stream, WAL_EVENT_INSERT);
+    REQUIRE(event != NULL);
+    extremes(event);
+    sql("INSERT INTO c_values (id, toast) VALUES (9, repeat('0123456789', 10000))");
+    event = test_next(stream, WAL_EVENT_INSERT);
+    REQUIRE(event != NULL);
+    CHECK_EQ(event->new_values[TOAST].len, 100000);
+    toast_and_keys(stream);
+    truncate_and_messages(stream);
+    wal_stream_free(stream);
+    wal_options_free(options);
+}
+
+int main(void) {
+    sql("SET client_min_messages = warning; DROP TABLE IF EXISTS c_values");
+    sql("SET client_min_messages = warning; DROP PUBLICATION IF EXISTS c_values");
+    sql("%s", table);
+    sql("ALTER TABLE c_values ALTER toast SET STORAGE EXTERNAL");
+    sql("CREATE PUBLICATION c_values FOR TABLE c_values");
+    run(false);
+    run(true);
+    test_drop_slot(name);
+    return check_finish();
+}
