@@ -63,7 +63,7 @@ fn one_batch(pool: &Pool, decoder: &mut Decoder, stream: &Stream) {
         assert!(matches!(step, Step::Done(_)));
     }
     assert_eq!(batch.arrays.events().len(), stream.messages.len());
-    pool.give(black_box(batch), 1);
+    pool.give(black_box(batch));
 }
 
 #[derive(Clone, Copy)]
@@ -123,7 +123,7 @@ impl Stream {
         for message in std::iter::once(begin()).chain(described).chain(alone) {
             decoder.decode(0, &message, &mut batch.arrays).unwrap();
         }
-        pool.give(batch, 1);
+        pool.give(batch);
         decoder
     }
 }

@@ -1047,8 +1047,9 @@ int32_t wal_error_is_retriable(const struct wal_error *error)
 WAL_NOEXCEPT;
 
 /**
- * 1 if the stream cannot go on after this: free it, and open another if the error is retriable. 0 for a mistake in
- * a call, which leaves the stream as it was.
+ * 1 if the stream does not go on after this: it ended with this error, or did not connect. An ended stream is to be
+ * freed, one that did not connect can be connected again; either makes sense only if the error is retriable or its
+ * cause was mended. 0 for a mistake in a call, which leaves the stream as it was.
  *
  * @return 1 or 0
  * @param error may be NULL
@@ -1661,6 +1662,7 @@ WAL_NOEXCEPT;
 
 /**
  * Reports the acknowledged position to the server now, and waits until the report was written to the connection.
+ * wal_stream_interrupt does not end this wait: give it a timeout.
  *
  * @param[in] stream to report for
  * @param[in] timeout_ms -1 waits for ever

@@ -164,6 +164,11 @@ impl Arrays {
         self.serial
     }
 
+    /// For how many events and values there is memory.
+    pub(super) fn capacity(&self) -> (usize, usize) {
+        (self.events.capacity(), self.values.capacity())
+    }
+
     /// Empties the arrays for the next filling.
     pub(super) fn clear(&mut self, max_events: usize) {
         self.serial = next_serial();

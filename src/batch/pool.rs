@@ -56,6 +56,10 @@ pub struct Pool {
 /// The usual number of values in a batch's array; a row with more gets an array of its own.
 const VALUES: usize = 16 * 1024;
 
+/// What is larger than this is not kept: nobody may want it again.
+const BYTES: usize = 256 * 1024;
+const EVENTS: usize = 8 * 1024;
+
 impl Pool {
     /// A pool that keeps at most `most` batches.
     pub fn new(most: usize) -> Self {
@@ -86,10 +90,11 @@ impl Pool {
     }
 
     /// Takes a batch back. One of unusual size, or one too many, is freed.
-    pub fn give(&self, mut batch: Box<Batch>, usual_bytes: usize) {
+    pub fn give(&self, mut batch: Box<Batch>) {
         batch.arrays.clear(0);
         batch.chunk.reset();
-        let usual = batch.chunk.capacity() == usual_bytes;
+        let (events, values) = batch.arrays.capacity();
+        let usual = batch.chunk.capacity() <= BYTES && events <= EVENTS && values <= 2 * VALUES;
         let mut free = self.lock();
         if usual && free.len() < self.most {
             free.push(batch);

@@ -136,8 +136,9 @@ pub unsafe extern "C" fn wal_error_is_retriable(error: *const wal_error) -> i32 
     boundary!(neutral(0; { unsafe { field(error, 0, |error| i32::from(error.retriable)) } }))
 }
 
-/// 1 if the stream cannot go on after this: free it, and open another if the error is retriable. 0 for a mistake in
-/// a call, which leaves the stream as it was.
+/// 1 if the stream does not go on after this: it ended with this error, or did not connect. An ended stream is to be
+/// freed, one that did not connect can be connected again; either makes sense only if the error is retriable or its
+/// cause was mended. 0 for a mistake in a call, which leaves the stream as it was.
 ///
 /// @return 1 or 0
 /// @param error may be NULL

@@ -219,7 +219,7 @@ pub unsafe extern "C" fn wal_event_free(event: *mut Event) {
 struct Copied {
     event: Event,
     values: Box<[Value]>,
-    bytes: Box<[u8]>,
+    bytes: Vec<u8>,
     relations: Vec<Arc<Relation>>,
 }
 
@@ -256,14 +256,9 @@ impl Copied {
             }
             copied.push(copy);
         }
-        let mut clone = Box::new(Self {
-            event: *event,
-            values: copied.into_boxed_slice(),
-            bytes: Box::default(),
-            relations,
-        });
-        // The capacity is exact, so that this does not move the bytes.
-        clone.bytes = bytes.into_boxed_slice();
+        let mut clone =
+            Box::new(Self { event: *event, values: copied.into_boxed_slice(), bytes: Vec::new(), relations });
+        clone.bytes = bytes;
         let first = clone.values.as_ptr();
         let place =
             |n: u32, before: usize| if n == 0 { std::ptr::null() } else { first.wrapping_add(before) };

@@ -195,6 +195,7 @@ pub unsafe extern "C" fn wal_stream_ack(
 }
 
 /// Reports the acknowledged position to the server now, and waits until the report was written to the connection.
+/// wal_stream_interrupt does not end this wait: give it a timeout.
 ///
 /// @param[in] stream to report for
 /// @param[in] timeout_ms -1 waits for ever
@@ -375,7 +376,13 @@ unsafe fn enter<'a>(stream: *const wal_stream) -> Result<Inside<'a>> {
 impl wal_stream {
     /// Remembers a panic.
     fn settle(&self, outcome: Result<Result<Status>>) -> Result<Status> {
-        outcome.unwrap_or_else(|error| {
+        // A panic of the engine's thread comes as an error of the stream.
+        let panic = match outcome {
+            Err(error) => Some(error),
+            Ok(Err(error)) if error.status() == Status::WAL_E_PANIC => Some(error),
+            Ok(other) => return other,
+        };
+        panic.map_or(Ok(Status::WAL_OK), |error| {
             *self.panic.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.clone());
             self.panicked.store(true, Ordering::Release);
             Err(error)

@@ -45,7 +45,7 @@ impl Acks {
 
     /// The acknowledged position.
     pub fn acked(&self) -> u64 {
-        self.acked.load(Ordering::Acquire)
+        self.acked.load(Ordering::SeqCst)
     }
 
     /// The consumer got everything up to `lsn`; 0 changes nothing.
@@ -70,7 +70,7 @@ impl Acks {
             )
             .with_hint("Acknowledge the ack_lsn of an event that this stream gave you."));
         }
-        Ok(self.acked.fetch_max(lsn, Ordering::AcqRel) < lsn)
+        Ok(self.acked.fetch_max(lsn, Ordering::SeqCst) < lsn)
     }
 
     /// A batch goes to the consumer.
@@ -94,7 +94,7 @@ impl Acks {
         let before = self.acked();
         while let Some(first) = handed.front() {
             let (safe, freed) = (first.safe, first.freed);
-            self.acked.fetch_max(safe, Ordering::AcqRel);
+            self.acked.fetch_max(safe, Ordering::SeqCst);
             if !freed {
                 break;
             }

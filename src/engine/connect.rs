@@ -33,6 +33,9 @@ pub async fn connect(shared: &Shared, deadline: Option<Instant>) -> Result<Conne
     shared.socket.store(session.fd(), std::sync::atomic::Ordering::Release);
 
     let version = session.server_version();
+    for notice in session.take_notices() {
+        log(Level::WAL_LOG_WARN, format!("the server says: {}", notice.message));
+    }
     let preflight = Preflight::new(config, version)?;
     let server = preflight.server(&session.query(&preflight.server_query()).await?.rows)?;
     Counts::set(&shared.counts.server_version, version.into());

@@ -104,20 +104,19 @@ impl Intake {
         }
     }
 
-    /// Hands over one event that the engine itself has to tell.
-    pub fn tell(&mut self, event: Event) -> Result<()> {
-        let mut batch = self.shared.take_batch(0)?;
-        batch.arrays.push_event(event);
-        self.push(batch);
-        Ok(())
-    }
-
     /// A progress event (see `Positions::progress`).
     pub fn tell_progress(&mut self, lsn: u64) -> Result<()> {
         let mut event = Event::new(EventKind::WAL_EVENT_PROGRESS);
         event.lsn = lsn;
         event.ack_lsn = lsn;
-        self.tell(event)
+        if let Some(mut obsolete) = self.shared.take_back_progress() {
+            obsolete.home = None;
+            self.shared.discard(obsolete);
+        }
+        let mut batch = self.shared.take_batch(0)?;
+        batch.arrays.push_event(event);
+        self.push(batch);
+        Ok(())
     }
 
     /// Decodes frame by frame. False: the batch is full.
@@ -150,11 +149,13 @@ impl Intake {
         let Some(mut batch) = self.working.take() else { return Ok(()) };
         let rest = batch.chunk.filled().get(self.decoded..).unwrap_or_default();
         let moved = rest.len();
-        if moved > 0 {
-            let need = self.need.max(moved + 1);
-            let mut next = self.fresh(need)?;
+        // Whether there is memory for it or not, what is decoded goes to the consumer first.
+        let mut next = match moved {
+            0 => Ok(None),
+            _ => self.shared.take_batch(self.need.max(moved + 1)).map(Some),
+        };
+        if let Ok(Some(next)) = &mut next {
             next.chunk.append(rest);
-            self.working = Some(next);
         }
         batch.chunk.retreat(moved);
         self.decoded = 0;
@@ -163,6 +164,7 @@ impl Intake {
         } else {
             self.push(batch);
         }
+        self.working = next?;
         Ok(())
     }
 

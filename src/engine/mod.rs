@@ -25,7 +25,7 @@ use crate::batch::{Batch, Event};
 use crate::error::{Error, Result, Status};
 use crate::options::Options;
 use crate::sys::{self, ForkGuard, PollFd};
-use shared::{Found, Phase};
+use shared::{Found, Phase, TaskLife};
 use thread::Engine;
 
 /// A stream of changes, read by one consumer at a time.
@@ -62,33 +62,30 @@ impl Stream {
     /// Connects, checks the server and starts streaming. `None` waits as long as it takes. After an error, or when
     /// interrupted, the stream can be connected again.
     pub fn connect(&mut self, timeout: Option<Duration>) -> Result<Next<()>> {
-        let attempt = self.shared.begin_attempt()?;
+        let (attempt, life) = self.shared.begin_attempt()?;
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        let started = self.start(attempt, deadline);
+        let started = self.start(attempt, deadline, life);
         let outcome = started.and_then(|()| self.await_connected(deadline));
-        if !matches!(outcome, Ok(Next::Ready(())))
-            && matches!(self.shared.end_attempt(), Phase::Streaming | Phase::Ended(_))
+        if matches!(outcome, Ok(Next::Ready(())))
+            || !matches!(self.shared.end_attempt(), Phase::Streaming | Phase::Ended(_))
         {
-            // It was ready at the very moment that the waiting ended.
-            return Ok(Next::Ready(()));
+            return outcome;
         }
-        outcome
+        // It was ready at the very moment that the waiting ended: the next call is the one to be interrupted.
+        if matches!(outcome, Ok(Next::Interrupted)) {
+            self.shared.interrupt();
+        }
+        Ok(Next::Ready(()))
     }
 
     /// The next event, good until the next call on this stream.
     #[inline]
     pub fn next_event(&mut self, timeout: Option<Duration>) -> Result<Next<&Event>> {
-        if self.given != 0 {
-            self.done_with_given();
-        }
-        if self.shared.is_interrupted() || self.current.as_ref().is_none_or(|batch| batch.events().is_empty())
-        {
-            match self.advance(timeout)? {
-                Next::Ready(()) => {}
-                Next::TimedOut => return Ok(Next::TimedOut),
-                Next::Interrupted => return Ok(Next::Interrupted),
-                Next::Ended => return Ok(Next::Ended),
-            }
+        match self.ready(timeout)? {
+            Next::Ready(()) => {}
+            Next::TimedOut => return Ok(Next::TimedOut),
+            Next::Interrupted => return Ok(Next::Interrupted),
+            Next::Ended => return Ok(Next::Ended),
         }
         let Some(batch) = &mut self.current else { return Ok(Next::Ended) };
         let at = batch.walked;
@@ -107,15 +104,11 @@ impl Stream {
 
     /// All that is ready, as one batch; first of all what is left of the one that `next_event` walks through.
     pub fn next_batch(&mut self, timeout: Option<Duration>) -> Result<Next<Box<Batch>>> {
-        self.done_with_given();
-        if self.shared.is_interrupted() || self.current.as_ref().is_none_or(|batch| batch.events().is_empty())
-        {
-            match self.advance(timeout)? {
-                Next::Ready(()) => {}
-                Next::TimedOut => return Ok(Next::TimedOut),
-                Next::Interrupted => return Ok(Next::Interrupted),
-                Next::Ended => return Ok(Next::Ended),
-            }
+        match self.ready(timeout)? {
+            Next::Ready(()) => {}
+            Next::TimedOut => return Ok(Next::TimedOut),
+            Next::Interrupted => return Ok(Next::Interrupted),
+            Next::Ended => return Ok(Next::Ended),
         }
         match self.current.take() {
             Some(batch) => {
@@ -131,8 +124,11 @@ impl Stream {
         &self.shared
     }
 
-    /// Reports the last acknowledgement, ends the session and stops the engine if this was its last stream.
-    pub fn close(mut self) {
+    /// Reports the last acknowledgement, ends the session and stops the engine if this was its last stream. Dropping
+    /// does the same.
+    pub fn close(self) {}
+
+    fn end(&mut self) {
         // What the consumer did not come back for after the last event is not acknowledged.
         if let Some(mut batch) = self.current.take() {
             batch.home = None;
@@ -161,12 +157,12 @@ impl Stream {
         std::mem::forget(self);
     }
 
-    fn start(&mut self, attempt: u64, deadline: Option<Instant>) -> Result<()> {
+    fn start(&mut self, attempt: u64, deadline: Option<Instant>, life: TaskLife) -> Result<()> {
         let engine = match &self.engine {
             Some(engine) => Arc::clone(engine),
             None => thread::acquire()?,
         };
-        engine.spawn(task::run(Arc::clone(&self.shared), attempt, deadline));
+        engine.spawn(task::run(Arc::clone(&self.shared), attempt, deadline, life));
         self.engine = Some(engine);
         Ok(())
     }
@@ -176,7 +172,10 @@ impl Stream {
             self.shared.clear_ready();
             match self.shared.phase() {
                 Phase::Connecting => {}
-                Phase::Failed(error) => return Err(error),
+                Phase::Failed(error) => {
+                    self.shared.signal();
+                    return Err(error);
+                }
                 Phase::New | Phase::Closing | Phase::Closed => return Ok(Next::Ended),
                 // What ended it since then, the next call tells, behind what came before.
                 Phase::Streaming | Phase::Ended(_) => {
@@ -184,8 +183,7 @@ impl Stream {
                     return Ok(Next::Ready(()));
                 }
             }
-            if self.shared.is_interrupted() {
-                self.shared.interrupt_clear();
+            if self.shared.take_interrupt() {
                 return Ok(Next::Interrupted);
             }
             if !self.wait(deadline)? {
@@ -207,12 +205,24 @@ impl Stream {
         self.given = 0;
     }
 
-    /// Replaces the walked batch by the next.
-    fn advance(&mut self, timeout: Option<Duration>) -> Result<Next<()>> {
-        if self.shared.is_interrupted() {
-            self.shared.interrupt_clear();
+    /// Makes sure that the walked batch has an event left. An interrupt comes first, and is consumed here and
+    /// nowhere else: what an interrupt that is taken back leaves behind must be a walk that goes on.
+    #[inline]
+    fn ready(&mut self, timeout: Option<Duration>) -> Result<Next<()>> {
+        if self.given != 0 {
+            self.done_with_given();
+        }
+        if self.shared.is_interrupted() && self.shared.take_interrupt() {
             return Ok(Next::Interrupted);
         }
+        match &self.current {
+            Some(batch) if !batch.events().is_empty() => Ok(Next::Ready(())),
+            _ => self.advance(timeout),
+        }
+    }
+
+    /// Replaces the walked batch, which is read to its end, by the next.
+    fn advance(&mut self, timeout: Option<Duration>) -> Result<Next<()>> {
         if let Some(done) = self.current.take() {
             done.release();
         }
@@ -257,6 +267,12 @@ impl Stream {
             Ok(_) => Ok(true),
             Err(error) => Err(Error::os(Status::WAL_E_SYSTEM, "poll", &error)),
         }
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 

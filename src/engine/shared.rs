@@ -4,7 +4,7 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
@@ -12,10 +12,10 @@ use tokio::sync::Notify;
 use super::acks::Acks;
 use super::log::Logger;
 use super::stats::Counts;
-use crate::batch::{Batch, Home, Pool};
+use crate::batch::{Batch, EventKind, Home, Pool};
 use crate::error::{Error, Result, Status};
 use crate::options::Config;
-use crate::sys::{EventFd, PerProcess};
+use crate::sys::{EventFd, ForkGuard, PerProcess};
 
 /// Freed batches of all streams of the process, kept for the next.
 static POOL: PerProcess<Pool> = PerProcess::new(|| Pool::new(16));
@@ -35,6 +35,7 @@ pub struct Shared {
     pub engine: Notify,
     /// The connection's descriptor, -1 without one: a forked child closes its copy by hand.
     pub socket: AtomicI32,
+    process: ForkGuard,
     pool: &'static Pool,
     queue: Mutex<Queue>,
     changed: Condvar,
@@ -54,6 +55,43 @@ struct Queue {
     attempt: u64,
     flush_asked: u64,
     flush_done: u64,
+    /// How many tasks of this stream run: they log, so that freeing waits for them.
+    tasks: usize,
+}
+
+/// What the consumer wants of the engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// The program frees the stream.
+    pub closing: bool,
+    /// The number of the newest request to flush that is not done.
+    pub flush: Option<u64>,
+}
+
+/// Counts a task as running for as long as it lives.
+#[derive(Debug)]
+pub struct TaskLife(Arc<Shared>);
+
+impl Drop for TaskLife {
+    fn drop(&mut self) {
+        {
+            let mut queue = self.0.lock();
+            queue.tasks -= 1;
+            // A task that ended without a word, as when its engine died, must not leave anybody waiting.
+            if matches!(queue.phase, Phase::Connecting | Phase::Streaming | Phase::Closing)
+                && queue.tasks == 0
+            {
+                let lost = Error::new(Status::WAL_E_INTERNAL, "the stream's task was lost");
+                queue.phase = match queue.phase {
+                    Phase::Connecting => Phase::Failed(lost),
+                    Phase::Closing => Phase::Closed,
+                    _ => Phase::Ended(lost),
+                };
+            }
+        }
+        self.0.changed.notify_all();
+        self.0.signal();
+    }
 }
 
 /// Whether the engine reads on.
@@ -110,6 +148,7 @@ impl Shared {
             counts: Counts::default(),
             engine: Notify::new(),
             socket: AtomicI32::new(-1),
+            process: ForkGuard::enter().map_err(system)?,
             pool: POOL.get().map_err(system)?,
             queue: Mutex::new(Queue {
                 batches: VecDeque::with_capacity(64),
@@ -119,6 +158,7 @@ impl Shared {
                 attempt: 0,
                 flush_asked: 0,
                 flush_done: 0,
+                tasks: 0,
             }),
             changed: Condvar::new(),
             ready: EventFd::new().map_err(system)?,
@@ -137,17 +177,41 @@ impl Shared {
 
     /// Puts back a batch that nobody was given.
     pub fn discard(&self, batch: Box<Batch>) {
-        self.pool.give(batch, self.config.batch_bytes);
+        self.pool.give(batch);
     }
 
     /// Gives a batch to the consumer.
     pub fn push(&self, batch: Box<Batch>) {
-        {
+        let refused = {
             let mut queue = self.lock();
-            queue.weight += batch.weight();
-            queue.batches.push_back(batch);
+            if matches!(queue.phase, Phase::Closed) {
+                Some(batch)
+            } else {
+                queue.weight += batch.weight();
+                queue.batches.push_back(batch);
+                None
+            }
+        };
+        match refused {
+            // Closing was given up: a batch in the queue would keep the stream alive for ever.
+            Some(mut batch) => {
+                batch.home = None;
+                self.discard(batch);
+            }
+            None => self.signal(),
         }
-        self.signal();
+    }
+
+    /// Takes back the newest batch if all that it holds is one progress event, which a newer one makes obsolete.
+    pub fn take_back_progress(&self) -> Option<Box<Batch>> {
+        let mut queue = self.lock();
+        let newest = queue.batches.back().map_or(&[][..], |batch| batch.events());
+        let is_progress = matches!(newest, [event] if event.kind == EventKind::WAL_EVENT_PROGRESS as u32);
+        let batch = if is_progress { queue.batches.pop_back() } else { None };
+        if let Some(batch) = &batch {
+            queue.weight -= batch.weight();
+        }
+        batch
     }
 
     /// Takes the newest batch back to fill it up, if it has room and the consumer has another to go on with:
@@ -200,15 +264,18 @@ impl Shared {
         self.lock().attempt == attempt
     }
 
+    /// What the consumer wants.
+    pub fn wanted(&self) -> Wanted {
+        let queue = self.lock();
+        Wanted {
+            closing: matches!(queue.phase, Phase::Closing),
+            flush: (queue.flush_asked > queue.flush_done).then_some(queue.flush_asked),
+        }
+    }
+
     /// Whether the program frees the stream.
     pub fn is_closing(&self) -> bool {
         matches!(self.lock().phase, Phase::Closing)
-    }
-
-    /// The number of the newest request to flush, if it is not done.
-    pub fn flush_wanted(&self) -> Option<u64> {
-        let queue = self.lock();
-        (queue.flush_asked > queue.flush_done).then_some(queue.flush_asked)
     }
 
     /// Requests up to this number are done.
@@ -226,7 +293,7 @@ impl Shared {
 
     /// The oldest batch, if there is one. An interrupt comes first and is consumed.
     pub fn find(&self) -> Found {
-        if self.interrupted.load(Ordering::Relaxed) && self.interrupted.swap(false, Ordering::SeqCst) {
+        if self.is_interrupted() && self.take_interrupt() {
             return Found::Interrupted;
         }
         let (found, wake) = {
@@ -277,6 +344,11 @@ impl Shared {
     pub fn interrupt(&self) {
         self.interrupted.store(true, Ordering::SeqCst);
         self.ready.signal();
+    }
+
+    /// Consumes an interrupt, if one is pending.
+    pub fn take_interrupt(&self) -> bool {
+        self.interrupted.swap(false, Ordering::SeqCst)
     }
 
     /// Takes an interrupt back that nobody consumed.
@@ -336,14 +408,15 @@ impl Shared {
         }
     }
 
-    /// Begins an attempt to connect and gives its number.
-    pub fn begin_attempt(&self) -> Result<u64> {
+    /// Begins an attempt to connect and gives its number, with what its task lives by.
+    pub fn begin_attempt(self: &Arc<Self>) -> Result<(u64, TaskLife)> {
         let mut queue = self.lock();
         match queue.phase {
             Phase::New => {
                 queue.phase = Phase::Connecting;
                 queue.attempt += 1;
-                Ok(queue.attempt)
+                queue.tasks += 1;
+                Ok((queue.attempt, TaskLife(Arc::clone(self))))
             }
             _ => Err(Error::new(Status::WAL_E_STATE, "the stream was connected before")
                 .with_hint("Make a new stream from the same options.")),
@@ -391,9 +464,10 @@ impl Shared {
         self.begin_close();
         let deadline = Instant::now() + timeout;
         let mut queue = self.lock();
-        while matches!(queue.phase, Phase::Closing) {
+        while matches!(queue.phase, Phase::Closing) || queue.tasks > 0 {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
+                queue.phase = Phase::Closed;
                 return false;
             }
             queue = self.changed.wait_timeout(queue, left).unwrap_or_else(PoisonError::into_inner).0;
@@ -403,7 +477,11 @@ impl Shared {
 
     /// Puts all waiting batches back.
     pub fn empty(&self) {
-        let batches = std::mem::take(&mut self.lock().batches);
+        let batches = {
+            let mut queue = self.lock();
+            queue.weight = 0;
+            std::mem::take(&mut queue.batches)
+        };
         for mut batch in batches {
             batch.home = None;
             self.discard(batch);
@@ -423,6 +501,11 @@ impl Shared {
 
 impl Home for Shared {
     fn give_back(&self, batch: Box<Batch>) {
+        if self.process.is_forked_child() {
+            // The engine's thread may have held any of the locks as the process was forked.
+            std::mem::forget(batch);
+            return;
+        }
         // The pool's batches hold no stream: `home` was taken out by `release`.
         self.counts.batches_live.fetch_sub(1, Ordering::Relaxed);
         self.counts.live_bytes.fetch_sub(batch.weight() as u64, Ordering::Relaxed);

@@ -14,7 +14,7 @@ use super::connect::{Connected, connect};
 use super::intake::{Intake, Noted};
 use super::log::Level;
 use super::panics;
-use super::shared::{Phase, Shared};
+use super::shared::{Phase, Shared, TaskLife};
 use super::stats::Counts;
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
@@ -33,8 +33,9 @@ const REPEAT: Duration = Duration::from_millis(100);
 /// The shortest time between two updates while the server waits for an acknowledgement.
 const HURRY: Duration = Duration::from_millis(5);
 
-/// Runs one attempt to connect and the stream that comes of it, and reports how it ended.
-pub async fn run(shared: Arc<Shared>, attempt: u64, deadline: Option<Instant>) {
+/// Runs one attempt to connect and the stream that comes of it, and reports how it ended. `life` tells, however this
+/// future ends, that it no longer runs.
+pub async fn run(shared: Arc<Shared>, attempt: u64, deadline: Option<Instant>, life: TaskLife) {
     let of_task = Arc::clone(&shared);
     let inner = tokio::spawn(async move { work(of_task, attempt, deadline).await });
     let outcome = match inner.await {
@@ -42,7 +43,6 @@ pub async fn run(shared: Arc<Shared>, attempt: u64, deadline: Option<Instant>) {
         Err(join) if join.is_panic() => Err(panics::error(&*join.into_panic())),
         Err(_) => Err(Error::new(Status::WAL_E_INTERNAL, "the stream's task was cancelled")),
     };
-    shared.socket.store(-1, Ordering::Release);
     match outcome {
         Ok(()) => shared.enter(attempt, Phase::Closed),
         Err(error) => {
@@ -50,6 +50,7 @@ pub async fn run(shared: Arc<Shared>, attempt: u64, deadline: Option<Instant>) {
             shared.enter(attempt, Phase::Ended(error))
         }
     };
+    drop(life);
 }
 
 async fn work(shared: Arc<Shared>, attempt: u64, deadline: Option<Instant>) -> Result<()> {
@@ -62,7 +63,10 @@ async fn work(shared: Arc<Shared>, attempt: u64, deadline: Option<Instant>) -> R
     if !shared.enter(attempt, Phase::Streaming) {
         return Ok(());
     }
+    let socket = connected.session.fd();
     let outcome = Streaming::new(shared.clone(), connected).run().await;
+    // Unless another attempt has a connection by now.
+    let _ = shared.socket.compare_exchange(socket, -1, Ordering::AcqRel, Ordering::Relaxed);
     if let Err(error) = &outcome
         && shared.is_closing()
     {
@@ -88,7 +92,8 @@ struct Streaming<S> {
     /// When the last status update left, and what it said.
     last: (Instant, Report),
     asked: Asked,
-    told_progress: u64,
+    /// When the consumer was last told of progress, or could have been, and of what.
+    progress: (Instant, u64),
     pace: Pace,
     next_read: NextRead,
     /// Made when a stream is first gathered; tokio's own clock is too coarse for that.
@@ -116,8 +121,10 @@ enum Asked {
     /// It asked for a reply, which is still due.
     Reply,
     /// It was answered, with less than all that it sent: it may be waiting to shut down, so that the next
-    /// acknowledgement is reported at once (P9).
+    /// acknowledgement is reported soon (P9).
     Rest,
+    /// The same, and there is an acknowledgement to report as soon as `HURRY` allows.
+    News,
 }
 
 impl Streaming<crate::session::NativeSession> {
@@ -128,7 +135,7 @@ impl Streaming<crate::session::NativeSession> {
             rhythm: connected.rhythm,
             last: (Instant::now(), Report { write: 0, flush: 0 }),
             asked: Asked::No,
-            told_progress: 0,
+            progress: (Instant::now(), 0),
             pace: Pace::new(shared.config.latency_budget, connected.path, Instant::now()),
             alarm: None,
             next_read: NextRead::WhenReady,
@@ -140,14 +147,29 @@ impl Streaming<crate::session::NativeSession> {
 
 impl<S: Session> Streaming<S> {
     async fn run(mut self) -> Result<()> {
+        let outcome = self.serve().await;
+        if outcome.is_err() {
+            // What was acknowledged last is worth a try, whatever ended the stream: else it comes again.
+            let report = self.positions().report(self.shared.acks.acked());
+            let _ = self.send(report);
+            return outcome;
+        }
+        self.say_goodbye().await
+    }
+
+    /// Streams until the program frees the stream.
+    async fn serve(&mut self) -> Result<()> {
         let due = sleep_until(self.next_report().into());
         tokio::pin!(due);
         loop {
-            if self.shared.is_closing() {
-                return self.say_goodbye().await;
+            let wanted = self.shared.wanted();
+            if wanted.closing {
+                return Ok(());
             }
-            self.report_what_is_due()?;
-            let may_read = self.shared.has_room(self.intake.pending());
+            self.report_what_is_due(wanted.flush)?;
+            // Every event is in the queue between turns: what waits for room waits for the consumer, never for
+            // nobody.
+            let may_read = self.shared.has_room(0);
             if may_read && self.next_read == NextRead::Now {
                 self.read()?;
                 tokio::task::yield_now().await;
@@ -183,10 +205,11 @@ impl<S: Session> Streaming<S> {
         };
         tokio::select! {
             biased;
-            () = self.shared.engine.notified() => Ok(false),
             () = due => Ok(false),
             rung = alarm => rung.map(|()| true).map_err(|error| no_alarm(&error)),
             ready = self.session.poll_io(wants) => Ok(ready?.is_readable()),
+            // Last: a consumer that calls without pause must not keep the stream from reading.
+            () = self.shared.engine.notified() => Ok(false),
         }
     }
 
@@ -202,46 +225,38 @@ impl<S: Session> Streaming<S> {
         }
     }
 
-    /// Reads until there is nothing more, the queue is full or the turn is over.
+    /// One turn of reading. Whatever ends it, what came before is handed over and told first.
     fn read(&mut self) -> Result<()> {
         let mut noted = Noted::default();
         let mut bytes = 0;
         self.intake.begin();
-        let all = loop {
+        let turn = self.turn(&mut noted, &mut bytes);
+        let ended = self.intake.end();
+        Counts::add(&self.shared.counts.bytes_received, bytes as u64);
+        self.note(noted);
+        self.next_read = match turn? {
+            Turn::Drained => self.pace.next(bytes, Instant::now()).map_or(NextRead::WhenReady, NextRead::At),
+            Turn::Interrupted => NextRead::Now,
+        };
+        ended
+    }
+
+    /// Reads until there is nothing more, the queue is full or the turn is over.
+    fn turn(&mut self, noted: &mut Noted, bytes: &mut usize) -> Result<Turn> {
+        loop {
             match self.session.fill(self.intake.room()?)? {
                 Fill::Bytes(n) => {
                     Counts::add(&self.shared.counts.reads, 1);
-                    self.take(n, &mut noted)?;
-                    bytes += n;
+                    *bytes += n;
+                    self.intake.received(n, &mut self.receiver, noted)?;
                 }
-                Fill::WouldBlock => break true,
-                Fill::Eof => {
-                    self.intake.end()?;
-                    return Err(connection_closed());
-                }
+                Fill::WouldBlock => return Ok(Turn::Drained),
+                Fill::Eof => return Err(connection_closed()),
             }
-            if bytes >= TURN || !self.shared.has_room(self.intake.pending()) {
-                break false;
+            if *bytes >= TURN || !self.shared.has_room(self.intake.pending()) {
+                return Ok(Turn::Interrupted);
             }
-        };
-        Counts::add(&self.shared.counts.bytes_received, bytes as u64);
-        self.intake.end()?;
-        self.note(noted);
-        self.next_read = match all {
-            true => self.pace.next(bytes, Instant::now()).map_or(NextRead::WhenReady, NextRead::At),
-            false => NextRead::Now,
-        };
-        Ok(())
-    }
-
-    /// Decodes; on an error what came before it is still handed over.
-    fn take(&mut self, n: usize, noted: &mut Noted) -> Result<()> {
-        let taken = self.intake.received(n, &mut self.receiver, noted);
-        if taken.is_err() {
-            self.intake.end()?;
-            self.publish();
         }
-        taken
     }
 
     fn note(&mut self, noted: Noted) {
@@ -279,34 +294,35 @@ impl<S: Session> Streaming<S> {
             // The socket is full, and what is in it must leave first; poll_io tells when.
             return Instant::now() + REPEAT;
         }
-        match self.asked {
-            Asked::No | Asked::Rest => sent + self.rhythm,
-            Asked::Reply => sent + REPEAT.min(self.rhythm),
+        sent + match self.asked {
+            Asked::No | Asked::Rest => self.rhythm,
+            Asked::Reply => REPEAT.min(self.rhythm),
+            Asked::News => HURRY.min(self.rhythm),
         }
     }
 
-    fn report_what_is_due(&mut self) -> Result<()> {
+    fn report_what_is_due(&mut self, flush: Option<u64>) -> Result<()> {
         let now = Instant::now();
         let (sent, said) = self.last;
-        let flush = self.shared.flush_wanted();
         // Awaited before the position is looked at: an acknowledgement in between wakes us again.
         self.shared.await_ack(self.asked != Asked::No);
         let report = self.positions().report(self.shared.acks.acked());
-        let news = report.flush != said.flush;
-        let due = now >= sent + self.rhythm
-            || flush.is_some()
-            || match self.asked {
-                Asked::No => false,
-                Asked::Reply => report != said || now >= sent + REPEAT,
-                Asked::Rest => news && now >= sent + HURRY,
-            };
-        // An update that the socket has not taken yet says enough; a second behind it would only fill the buffer.
-        if due && !self.session.has_unsent() {
-            self.report(report, now)?;
+        if self.asked == Asked::Rest && report.flush != said.flush {
+            self.asked = Asked::News;
         }
-        if self.asked == Asked::Rest && news && now < sent + HURRY {
-            // Comes back here with the next event or acknowledgement, at the latest in a while.
-            self.asked = Asked::Reply;
+        let on_time = now >= sent + self.rhythm;
+        let due = match self.asked {
+            Asked::No | Asked::Rest => on_time,
+            Asked::Reply => report != said || now >= sent + REPEAT.min(self.rhythm),
+            Asked::News => now >= sent + HURRY.min(self.rhythm),
+        };
+        // An update that the socket has not taken yet says enough; a second behind it would only fill the buffer.
+        if (due || flush.is_some()) && !self.session.has_unsent() {
+            self.report(report, now)?;
+            // The server does not wait for ever: it asks again if it does.
+            if on_time && self.asked == Asked::Rest {
+                self.asked = Asked::No;
+            }
         }
         match flush {
             Some(number) if !self.session.has_unsent() => self.shared.flushed(number),
@@ -316,6 +332,24 @@ impl<S: Session> Streaming<S> {
     }
 
     fn report(&mut self, report: Report, now: Instant) -> Result<()> {
+        if let Err(error) = self.send(report) {
+            // What the server said before it went is the better reason, and comes before it in the stream.
+            self.next_read = NextRead::Now;
+            while self.next_read == NextRead::Now && self.shared.has_room(0) {
+                self.read()?;
+            }
+            return Err(error);
+        }
+        self.last = (now, report);
+        self.asked = match self.asked {
+            Asked::No => Asked::No,
+            _ if report.flush >= report.write => Asked::No,
+            _ => Asked::Rest,
+        };
+        self.tell_progress(now)
+    }
+
+    fn send(&mut self, report: Report) -> Result<()> {
         let mut bytes = Vec::with_capacity(64);
         let update = StatusUpdate {
             write: Lsn(report.write),
@@ -325,36 +359,26 @@ impl<S: Session> Streaming<S> {
             reply: Reply::NotNeeded,
         };
         frontend::status_update(&mut bytes, &update);
-        if let Err(error) = self.session.send(&bytes) {
-            // What the server said before it went is the better reason, and comes before it in the stream.
-            self.next_read = NextRead::Now;
-            while self.next_read == NextRead::Now && self.shared.has_room(self.intake.pending()) {
-                self.read()?;
-            }
-            return Err(error);
-        }
+        self.session.send(&bytes)?;
         self.receiver.positions.sent(report);
-        let on_time = now >= self.last.0 + self.rhythm;
-        self.last = (now, report);
-        self.asked = match self.asked {
-            Asked::No => Asked::No,
-            _ if report.flush >= report.write => Asked::No,
-            _ => Asked::Rest,
-        };
         Counts::add(&self.shared.counts.status_updates, 1);
         Counts::set(&self.shared.counts.reported_lsn, report.flush);
         self.shared.logger.log(Level::WAL_LOG_DEBUG, "feedback", || {
             format!("reported flush {} of {}", Lsn(report.flush), Lsn(report.write))
         });
-        if on_time { self.tell_progress() } else { Ok(()) }
+        Ok(())
     }
 
-    /// At most once per status interval: how far the slot has come without the consumer.
-    fn tell_progress(&mut self) -> Result<()> {
-        let acked = self.shared.acks.acked();
-        match self.positions().progress(acked) {
-            Some(lsn) if lsn > self.told_progress => {
-                self.told_progress = lsn;
+    /// At most once per status interval, and never inside a transaction: how far the slot has come without the
+    /// consumer.
+    fn tell_progress(&mut self, now: Instant) -> Result<()> {
+        let (told, of) = self.progress;
+        if now < told + self.rhythm || self.positions().in_transaction() {
+            return Ok(());
+        }
+        match self.positions().progress(self.shared.acks.acked()) {
+            Some(lsn) if lsn > of => {
+                self.progress = (now, lsn);
                 self.intake.tell_progress(lsn)
             }
             _ => Ok(()),
@@ -365,20 +389,15 @@ impl<S: Session> Streaming<S> {
     /// a reset, which can overtake the report: so the end is awaited, for as long as closing may take.
     async fn say_goodbye(mut self) -> Result<()> {
         let deadline = Instant::now() + self.shared.config.close_timeout;
-        let report = self.positions().report(self.shared.acks.acked());
-        self.report(report, Instant::now())?;
-        let mut bytes = Vec::with_capacity(16);
-        frontend::copy_done(&mut bytes);
-        frontend::terminate(&mut bytes);
-        self.session.send(&bytes)?;
+        self.send(self.positions().report(self.shared.acks.acked()))?;
+        self.session.say_goodbye()?;
         self.session.watch(Watch::On)?;
         let ended = timeout_at(deadline.into(), self.drain()).await;
-        if let Some(number) = self.shared.flush_wanted()
+        if let Some(number) = self.shared.wanted().flush
             && !self.session.has_unsent()
         {
             self.shared.flushed(number);
         }
-        self.session.close();
         match ended {
             Ok(outcome) => outcome,
             Err(_) => Err(Error::new(Status::WAL_TIMEOUT, "the server did not end the session in time")),
@@ -404,6 +423,15 @@ impl<S: Session> Streaming<S> {
     }
 }
 
+/// How a turn of reading ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    /// There was no more.
+    Drained,
+    /// There may be more: the queue is full, or other streams have their turn.
+    Interrupted,
+}
+
 fn no_alarm(error: &std::io::Error) -> Error {
     Error::os(Status::WAL_E_SYSTEM, "cannot use a timerfd", error)
 }
@@ -415,6 +443,6 @@ fn connection_closed() -> Error {
 
 /// Makes sure that the task may run on any engine thread.
 const _: fn() = || {
-    fn is_send<F: Future + Send>(_: fn(Arc<Shared>, u64, Option<Instant>) -> F) {}
+    fn is_send<F: Future + Send>(_: fn(Arc<Shared>, u64, Option<Instant>, TaskLife) -> F) {}
     is_send(run);
 };

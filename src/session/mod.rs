@@ -124,12 +124,13 @@ pub trait Session: Send {
     /// The notices since the last call, at most `MAX_NOTICES`; those during COPY come through `fill`.
     fn take_notices(&mut self) -> Vec<ServerMessage>;
 
-    /// Says good-bye as far as that goes without waiting, and closes.
-    fn close(self);
+    /// Says good-bye as far as that goes without waiting. Then `fill` until end of file lets what was sent before
+    /// arrive: closing over unread data would reset the connection.
+    fn say_goodbye(&mut self) -> Result<()>;
 }
 
 /// How many notices are kept; during start-up, more are an error.
-pub const MAX_NOTICES: usize = 1_000;
+pub const MAX_NOTICES: usize = 100;
 
 /// `server_version` as a number, as libpq's `PQserverVersion` has it: 150018 for "15.18 (Debian 15.18-1)".
 fn version_number(text: &str) -> u32 {

@@ -57,6 +57,8 @@ pub struct Receiver {
     decoder: Decoder,
     on_gap: GapPolicy,
     remark: Option<String>,
+    /// Kinds of unknown messages that were remarked on already.
+    remarked: Vec<u8>,
 }
 
 impl Receiver {
@@ -68,6 +70,7 @@ impl Receiver {
             decoder: Decoder::new(),
             on_gap,
             remark: None,
+            remarked: Vec::new(),
         }
     }
 
@@ -157,8 +160,14 @@ impl Receiver {
 
     fn unknown(&mut self, what: &str, tag: u8) -> Taken {
         self.counters.unknown_frames += 1;
-        self.remark =
-            Some(format!("ignored a {what} of the unknown kind '{}'", char::from(tag).escape_default()));
+        if self.remarked.contains(&tag) {
+            return Taken::Done;
+        }
+        self.remarked.push(tag);
+        self.remark = Some(format!(
+            "ignored a {what} of the unknown kind '{}', and will ignore further ones silently",
+            char::from(tag).escape_default()
+        ));
         Taken::Remark
     }
 

@@ -45,12 +45,6 @@ impl EventFd {
     pub fn fd(&self) -> RawFd {
         self.0.as_raw_fd()
     }
-
-    /// Gives up the descriptor without closing it: for a forked child that closes by hand or leaks.
-    pub fn into_raw(self) -> RawFd {
-        use std::os::fd::IntoRawFd;
-        self.0.into_raw_fd()
-    }
 }
 
 #[cfg(test)]

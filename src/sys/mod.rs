@@ -14,7 +14,7 @@ mod timer;
 mod user;
 
 pub use async_socket::AsyncSocket;
-pub use clock::{monotonic_micros, pg_micros};
+pub use clock::pg_micros;
 pub use eventfd::EventFd;
 pub use fork::{ForkGuard, PerProcess};
 pub use poll::{PollFd, Polled, poll};

@@ -116,15 +116,18 @@ impl Session for NativeSession {
         std::mem::take(&mut self.greeting.notices)
     }
 
-    fn close(mut self) {
+    fn say_goodbye(&mut self) -> Result<()> {
         let mut bye = Vec::new();
         if self.phase == Phase::Copy {
             frontend::copy_done(&mut bye);
         }
         frontend::terminate(&mut bye);
-        // Best effort: a server that does not read will see the end of the connection.
-        let _ = self.transport.send(&bye);
-        self.transport.shut_down();
+        self.transport.send(&bye)?;
+        // What is still queued could not leave any more after this.
+        if !self.transport.has_unsent() {
+            self.transport.shut_down();
+        }
+        Ok(())
     }
 }
 

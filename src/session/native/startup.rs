@@ -55,9 +55,9 @@ pub(super) struct Greeting {
 pub(super) struct Parameters(Vec<(String, String)>);
 
 impl Greeting {
-    /// Keeps a notice, if there is room.
+    /// Keeps a notice, if there is room and it is of a size that somebody may read.
     pub(super) fn notice(&mut self, notice: ServerMessage) {
-        if self.notices.len() < MAX_NOTICES {
+        if self.notices.len() < MAX_NOTICES && notice.message.len() < frame::MAX_EARLY_MESSAGE {
             self.notices.push(notice);
         }
     }

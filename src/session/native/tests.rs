@@ -100,7 +100,8 @@ fn a_slow_and_chatty_server_is_understood() {
         assert_eq!(session.take_notices()[0].message, "welcome");
         assert!(session.take_notices().is_empty());
         assert!(!session.has_unsent());
-        session.close();
+        session.say_goodbye().unwrap();
+        drop(session);
     });
 }
 
@@ -155,7 +156,7 @@ fn any_byte_may_be_wrong() {
             startup(&mut stream);
             let _ = stream.write_all(&answer);
         });
-        let _ = block_on(connect(&conninfo)).map(|session| session.close());
+        let _ = block_on(connect(&conninfo)).map(|mut session| session.say_goodbye());
     }
 }
 
