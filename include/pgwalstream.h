@@ -100,6 +100,32 @@
  * (timeline, `commit_lsn`, `sequence`), which is the same after any reconnect while publication and options are; an
  * event's own `lsn` identifies nothing.
  *
+ * @section streaming Streamed and prepared transactions
+ *
+ * With option `streaming` off, the default, every change that is given is committed. With "on" or "parallel" the server
+ * sends large transactions WHILE THEY RUN, in blocks between ::WAL_EVENT_STREAM_START and ::WAL_EVENT_STREAM_STOP, and
+ * the library passes the blocks on as they come. What is in a block is NOT COMMITTED. It has the flag
+ * #WAL_EVENT_FLAG_STREAMED and no `commit_lsn`, and any of it may be rolled back later:
+ *
+ * - keep what comes for each `xid`, in order, and apply nothing of it;
+ * - ::WAL_EVENT_STREAM_ABORT with `subxid` other than `xid`: drop what came in this transaction from its first event with
+ *   that `subxid` on, relations included; without such an event there is nothing to do;
+ * - ::WAL_EVENT_STREAM_ABORT with `subxid` equal to `xid`: drop all of it;
+ * - ::WAL_EVENT_STREAM_COMMIT: what is left is valid. Its `commit_lsn` identifies the transaction, and its changes are
+ *   numbered from 0 in their order, as they would be without streaming;
+ * - ::WAL_EVENT_STREAM_START with #WAL_EVENT_FLAG_FIRST_SEGMENT for a transaction that is known: the server sends it anew
+ *   from its beginning, after a reconnect; drop what came before.
+ *
+ * A message that was emitted inside a savepoint bears the transaction's id alone, so that rolling the savepoint back
+ * drops it only by its place. Blocks hold nothing back on the server: only the end of the transaction is to be
+ * acknowledged.
+ *
+ * With option `two_phase`, and always from a slot that was made with it, a transaction that ends with PREPARE TRANSACTION
+ * comes when it is prepared, between ::WAL_EVENT_BEGIN_PREPARE and ::WAL_EVENT_PREPARE (or in blocks that end with
+ * ::WAL_EVENT_STREAM_PREPARE), and is NOT COMMITTED before ::WAL_EVENT_COMMIT_PREPARED of the same gid. It may come twice
+ * (same gid, same wal_event_prepare_end_lsn()), and its end may come without it: if it was
+ * acknowledged before, or changed nothing.
+ *
  * @section abi Compatibility
  *
  * Within a SONAME nothing is changed or removed. New functions, new event kinds, new value kinds and new status values
@@ -171,6 +197,10 @@
 #define WAL_EVENT_FLAG_CASCADE UINT32_C(8)
 /** TRUNCATE: RESTART IDENTITY was given. */
 #define WAL_EVENT_FLAG_RESTART_IDENTITY UINT32_C(16)
+/** Everything between STREAM_START and STREAM_STOP: NOT COMMITTED, and it may never be. */
+#define WAL_EVENT_FLAG_STREAMED UINT32_C(32)
+/** STREAM_START: the first block of its transaction. */
+#define WAL_EVENT_FLAG_FIRST_SEGMENT UINT32_C(64)
 /** @} */
 
 
@@ -423,8 +453,52 @@ enum wal_event_kind
      */
     WAL_EVENT_MESSAGE = 10,
     /**
+     * A block of a transaction that is still running begins: what follows up to STREAM_STOP belongs to it, is NOT
+     * COMMITTED and may still be rolled back. `xid` is the transaction's; FIRST_SEGMENT is set in its first block.
+     */
+    WAL_EVENT_STREAM_START = 11,
+    /**
+     * The block ends. Other transactions, and blocks of others, may come before its next one.
+     */
+    WAL_EVENT_STREAM_STOP = 12,
+    /**
+     * The streamed transaction `xid` committed: what is left of its blocks is valid now, at `commit_lsn`, and its
+     * changes are numbered from 0 in their order. `ack_lsn` is the position to acknowledge once it is safe.
+     */
+    WAL_EVENT_STREAM_COMMIT = 13,
+    /**
+     * What was streamed of `subxid` in the transaction `xid` never happened, nor did what came in that transaction
+     * after its first event with this `subxid`; where both are the same, all of the transaction.
+     * `wal_event_abort_lsn`. One of a subtransaction that has no event changes nothing.
+     */
+    WAL_EVENT_STREAM_ABORT = 14,
+    /**
+     * A transaction begins that ends with PREPARE: `wal_event_gid`. Sent even if it has no change.
+     */
+    WAL_EVENT_BEGIN_PREPARE = 15,
+    /**
+     * The transaction is prepared (PREPARE TRANSACTION): complete, to be made to last, and NOT COMMITTED before
+     * COMMIT_PREPARED with the same `wal_event_gid`. May come again after a restart: the same gid and
+     * `wal_event_prepare_end_lsn` are the same transaction. `ack_lsn` is set.
+     */
+    WAL_EVENT_PREPARE = 16,
+    /**
+     * A prepared transaction committed: `wal_event_gid`. It comes alone where the PREPARE was acknowledged
+     * before, and where the transaction changed nothing.
+     * `ack_lsn` is set.
+     */
+    WAL_EVENT_COMMIT_PREPARED = 17,
+    /**
+     * A prepared transaction was rolled back: `wal_event_gid`, `wal_event_prepare_end_lsn`. `ack_lsn` is set.
+     */
+    WAL_EVENT_ROLLBACK_PREPARED = 18,
+    /**
+     * The streamed transaction `xid` is prepared: as PREPARE, for what is left of its blocks.
+     */
+    WAL_EVENT_STREAM_PREPARE = 19,
+    /**
      * Nothing is outstanding and the slot moved on to `ack_lsn`, which is already reported. At most one per
-     * status interval.
+     * status interval, anywhere between other events.
      */
     WAL_EVENT_PROGRESS = 64,
 };
@@ -579,7 +653,9 @@ typedef struct wal_event {
     uint64_t lsn;
     /**
      * Position of the transaction's commit record, known from its first event on: with the timeline and `sequence`
-     * it identifies a change for ever. For a message outside any transaction, the message's own position.
+     * it identifies a change for ever. For a prepared transaction, that of its PREPARE TRANSACTION; for a message
+     * outside any transaction, the message's own position; 0 where the commit has not come yet: inside streamed
+     * blocks and for STREAM_ABORT. COMMIT_PREPARED and ROLLBACK_PREPARED have that of their own record, or 0.
      */
     uint64_t commit_lsn;
     /**
@@ -587,7 +663,8 @@ typedef struct wal_event {
      */
     uint64_t ack_lsn;
     /**
-     * When the transaction committed: microseconds since 2000-01-01 00:00:00 UTC, PostgreSQL's epoch.
+     * When the transaction committed, was prepared or rolled back: microseconds since 2000-01-01 00:00:00 UTC,
+     * PostgreSQL's epoch. 0 inside streamed blocks.
      */
     int64_t commit_time;
     /**
@@ -595,12 +672,14 @@ typedef struct wal_event {
      */
     uint32_t xid;
     /**
-     * The subtransaction's id inside a streamed block, else 0.
+     * Inside a streamed block and for STREAM_ABORT, the id of the subtransaction, which is `xid` outside
+     * savepoints; else 0. Messages always bear the transaction's.
      */
     uint32_t subxid;
     /**
      * Counts inserts, updates, deletes, truncates and transactional messages of the transaction from 0. In other
-     * events of a transaction it is the number of the change that comes next.
+     * events of a transaction it is the number of the change that comes next. 0 inside streamed blocks: what number
+     * a change has there is known at the commit.
      */
     uint64_t sequence;
     /**
@@ -646,12 +725,6 @@ typedef struct wal_event {
 } wal_event;
 
 /**
- * What a call came to: a `wal_status_code`. 0 is done, above 0 a normal outcome without data, below 0 an error.
- * Treat an unknown positive status as "call again" and an unknown negative one as an error.
- */
-typedef int32_t wal_status;
-
-/**
  * Bytes that somebody else owns: not terminated by NUL. `data` is never NULL where there is something, even when
  * `len` is 0.
  */
@@ -665,6 +738,12 @@ typedef struct wal_bytes {
      */
     size_t len;
 } wal_bytes;
+
+/**
+ * What a call came to: a `wal_status_code`. 0 is done, above 0 a normal outcome without data, below 0 an error.
+ * Treat an unknown positive status as "call again" and an unknown negative one as an error.
+ */
+typedef int32_t wal_status;
 
 /**
  * What is known of one option. All texts are static.
@@ -844,6 +923,49 @@ WAL_NOEXCEPT;
  */
 WAL_API
 void wal_batch_free(struct wal_batch *batch)
+WAL_NOEXCEPT;
+
+/**
+ * The global identifier of a prepared transaction, as PREPARE TRANSACTION gave it: of BEGIN_PREPARE, PREPARE,
+ * STREAM_PREPARE, COMMIT_PREPARED and ROLLBACK_PREPARED events; nothing for other kinds.
+ *
+ * @param event may be NULL
+ * @since 0.1
+ */
+WAL_API struct wal_bytes wal_event_gid(const struct wal_event *event) WAL_NOEXCEPT;
+
+/**
+ * The position of a transaction's PREPARE TRANSACTION, which is the commit_lsn that identifies its changes: of
+ * BEGIN_PREPARE, PREPARE and STREAM_PREPARE events; 0 for other kinds.
+ *
+ * @param event may be NULL
+ * @since 0.1
+ */
+WAL_API
+uint64_t wal_event_prepare_lsn(const struct wal_event *event)
+WAL_NOEXCEPT;
+
+/**
+ * The end of a transaction's PREPARE TRANSACTION: of BEGIN_PREPARE, PREPARE, STREAM_PREPARE and ROLLBACK_PREPARED
+ * events; 0 for other kinds. A prepared transaction may be sent again after a restart, and its gid may be used again
+ * by another one later: gid and this position together tell which is which.
+ *
+ * @param event may be NULL
+ * @since 0.1
+ */
+WAL_API
+uint64_t wal_event_prepare_end_lsn(const struct wal_event *event)
+WAL_NOEXCEPT;
+
+/**
+ * The position at which a STREAM_ABORT event's transaction or subtransaction was rolled back; 0 for other kinds, and
+ * unless option streaming is "parallel".
+ *
+ * @param event may be NULL
+ * @since 0.1
+ */
+WAL_API
+uint64_t wal_event_abort_lsn(const struct wal_event *event)
 WAL_NOEXCEPT;
 
 /**

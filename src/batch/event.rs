@@ -27,8 +27,34 @@ pub enum EventKind {
     WAL_EVENT_TRUNCATE = 9,
     /// `pg_logical_emit_message`: `wal_event_message_prefix`, `wal_event_message_content`.
     WAL_EVENT_MESSAGE = 10,
+    /// A block of a transaction that is still running begins: what follows up to STREAM_STOP belongs to it, is NOT
+    /// COMMITTED and may still be rolled back. `xid` is the transaction's; FIRST_SEGMENT is set in its first block.
+    WAL_EVENT_STREAM_START = 11,
+    /// The block ends. Other transactions, and blocks of others, may come before its next one.
+    WAL_EVENT_STREAM_STOP = 12,
+    /// The streamed transaction `xid` committed: what is left of its blocks is valid now, at `commit_lsn`, and its
+    /// changes are numbered from 0 in their order. `ack_lsn` is the position to acknowledge once it is safe.
+    WAL_EVENT_STREAM_COMMIT = 13,
+    /// What was streamed of `subxid` in the transaction `xid` never happened, nor did what came in that transaction
+    /// after its first event with this `subxid`; where both are the same, all of the transaction.
+    /// `wal_event_abort_lsn`. One of a subtransaction that has no event changes nothing.
+    WAL_EVENT_STREAM_ABORT = 14,
+    /// A transaction begins that ends with PREPARE: `wal_event_gid`. Sent even if it has no change.
+    WAL_EVENT_BEGIN_PREPARE = 15,
+    /// The transaction is prepared (PREPARE TRANSACTION): complete, to be made to last, and NOT COMMITTED before
+    /// COMMIT_PREPARED with the same `wal_event_gid`. May come again after a restart: the same gid and
+    /// `wal_event_prepare_end_lsn` are the same transaction. `ack_lsn` is set.
+    WAL_EVENT_PREPARE = 16,
+    /// A prepared transaction committed: `wal_event_gid`. It comes alone where the PREPARE was acknowledged
+    /// before, and where the transaction changed nothing.
+    /// `ack_lsn` is set.
+    WAL_EVENT_COMMIT_PREPARED = 17,
+    /// A prepared transaction was rolled back: `wal_event_gid`, `wal_event_prepare_end_lsn`. `ack_lsn` is set.
+    WAL_EVENT_ROLLBACK_PREPARED = 18,
+    /// The streamed transaction `xid` is prepared: as PREPARE, for what is left of its blocks.
+    WAL_EVENT_STREAM_PREPARE = 19,
     /// Nothing is outstanding and the slot moved on to `ack_lsn`, which is already reported. At most one per
-    /// status interval.
+    /// status interval, anywhere between other events.
     WAL_EVENT_PROGRESS = 64,
 }
 
@@ -44,6 +70,10 @@ pub mod flags {
     pub const CASCADE: u32 = 1 << 3;
     /// TRUNCATE: RESTART IDENTITY was given.
     pub const RESTART_IDENTITY: u32 = 1 << 4;
+    /// Everything between STREAM_START and STREAM_STOP: not committed, and it may never be.
+    pub const STREAMED: u32 = 1 << 5;
+    /// STREAM_START: the first block of its transaction.
+    pub const FIRST_SEGMENT: u32 = 1 << 6;
 }
 
 /// One event. 128 bytes; the layout is part of the ABI.
@@ -61,18 +91,23 @@ pub struct Event {
     /// recognise an event.
     pub lsn: u64,
     /// Position of the transaction's commit record, known from its first event on: with the timeline and `sequence`
-    /// it identifies a change for ever. For a message outside any transaction, the message's own position.
+    /// it identifies a change for ever. For a prepared transaction, that of its PREPARE TRANSACTION; for a message
+    /// outside any transaction, the message's own position; 0 where the commit has not come yet: inside streamed
+    /// blocks and for STREAM_ABORT. COMMIT_PREPARED and ROLLBACK_PREPARED have that of their own record, or 0.
     pub commit_lsn: u64,
     /// The position to acknowledge once this event and all before it are safe; 0 where there is none.
     pub ack_lsn: u64,
-    /// When the transaction committed: microseconds since 2000-01-01 00:00:00 UTC, PostgreSQL's epoch.
+    /// When the transaction committed, was prepared or rolled back: microseconds since 2000-01-01 00:00:00 UTC,
+    /// PostgreSQL's epoch. 0 inside streamed blocks.
     pub commit_time: i64,
     /// The transaction's id, 0 outside transactions.
     pub xid: u32,
-    /// The subtransaction's id inside a streamed block, else 0.
+    /// Inside a streamed block and for STREAM_ABORT, the id of the subtransaction, which is `xid` outside
+    /// savepoints; else 0. Messages always bear the transaction's.
     pub subxid: u32,
     /// Counts inserts, updates, deletes, truncates and transactional messages of the transaction from 0. In other
-    /// events of a transaction it is the number of the change that comes next.
+    /// events of a transaction it is the number of the change that comes next. 0 inside streamed blocks: what number
+    /// a change has there is known at the commit.
     pub sequence: u64,
     /// The relation of a change, else NULL.
     pub relation: *const Relation,

@@ -321,14 +321,14 @@ unsafe fn by_name(event: *const Event, which: Row, column: *const c_char) -> *co
 
 /// # Safety
 /// `event` is NULL or live.
-unsafe fn of_kind<'a>(event: *const Event, kind: EventKind) -> Option<&'a Event> {
+pub(super) unsafe fn of_kind<'a>(event: *const Event, kind: EventKind) -> Option<&'a Event> {
     // SAFETY: the caller's promise.
     unsafe { event.as_ref() }.filter(|event| event.kind == kind as u32)
 }
 
 /// # Safety
 /// `event` is NULL or live, with its extra values.
-unsafe fn extra(event: *const Event, kind: EventKind, index: usize) -> wal_bytes {
+pub(super) unsafe fn extra(event: *const Event, kind: EventKind, index: usize) -> wal_bytes {
     // SAFETY: the caller's promise.
     let value = unsafe { of_kind(event, kind).and_then(|event| extras(event).get(index)) };
     value.map_or(wal_bytes::NOTHING, |value| wal_bytes { data: value.data, len: value.len as usize })
@@ -336,7 +336,7 @@ unsafe fn extra(event: *const Event, kind: EventKind, index: usize) -> wal_bytes
 
 /// # Safety
 /// The event's extra values are live.
-unsafe fn extras<'a>(event: &Event) -> &'a [Value] {
+pub(super) unsafe fn extras<'a>(event: &Event) -> &'a [Value] {
     // SAFETY: the caller's promise.
     unsafe { values(event.extra, event.n_extra) }
 }
@@ -354,7 +354,7 @@ unsafe fn values<'a>(first: *const Value, n: u32) -> &'a [Value] {
 impl EventKind {
     /// The name of a number, or "UNKNOWN".
     pub(super) fn name_of(kind: u32) -> &'static CStr {
-        const NAMES: [(EventKind, &CStr); 11] = [
+        const NAMES: [(EventKind, &CStr); 20] = [
             (EventKind::WAL_EVENT_BEGIN, c"BEGIN"),
             (EventKind::WAL_EVENT_COMMIT, c"COMMIT"),
             (EventKind::WAL_EVENT_ORIGIN, c"ORIGIN"),
@@ -365,6 +365,15 @@ impl EventKind {
             (EventKind::WAL_EVENT_DELETE, c"DELETE"),
             (EventKind::WAL_EVENT_TRUNCATE, c"TRUNCATE"),
             (EventKind::WAL_EVENT_MESSAGE, c"MESSAGE"),
+            (EventKind::WAL_EVENT_STREAM_START, c"STREAM_START"),
+            (EventKind::WAL_EVENT_STREAM_STOP, c"STREAM_STOP"),
+            (EventKind::WAL_EVENT_STREAM_COMMIT, c"STREAM_COMMIT"),
+            (EventKind::WAL_EVENT_STREAM_ABORT, c"STREAM_ABORT"),
+            (EventKind::WAL_EVENT_BEGIN_PREPARE, c"BEGIN_PREPARE"),
+            (EventKind::WAL_EVENT_PREPARE, c"PREPARE"),
+            (EventKind::WAL_EVENT_COMMIT_PREPARED, c"COMMIT_PREPARED"),
+            (EventKind::WAL_EVENT_ROLLBACK_PREPARED, c"ROLLBACK_PREPARED"),
+            (EventKind::WAL_EVENT_STREAM_PREPARE, c"STREAM_PREPARE"),
             (EventKind::WAL_EVENT_PROGRESS, c"PROGRESS"),
         ];
         NAMES.iter().find(|row| row.0 as u32 == kind).map_or(c"UNKNOWN", |row| row.1)

@@ -7,6 +7,7 @@
 
 mod batch;
 mod boundary;
+mod ending;
 mod error;
 mod event;
 mod lsn;
@@ -20,6 +21,7 @@ mod value;
 mod version;
 
 pub use batch::*;
+pub use ending::*;
 pub use error::*;
 pub use event::*;
 pub use lsn::*;

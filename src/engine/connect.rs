@@ -80,6 +80,14 @@ async fn prepare_slot(
             };
         }
     };
+    if shared.config.two_phase && !slot.two_phase {
+        shared.logger.log(Level::WAL_LOG_WARN, "connect", || {
+            format!(
+                "slot {} is marked two_phase for good from here on: it will send prepared transactions at PREPARE TRANSACTION to every consumer",
+                shared.config.slot
+            )
+        });
+    }
     let start = shared.config.start_lsn;
     if start.0 != 0 && start < slot.confirmed_flush {
         shared.logger.log(Level::WAL_LOG_WARN, "connect", || {

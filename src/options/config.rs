@@ -28,6 +28,26 @@ pub enum AckMode {
     Auto,
 }
 
+/// Whether transactions come while they run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Streaming {
+    /// They come once they are committed.
+    Off,
+    /// Large ones come in blocks.
+    On,
+    /// Likewise, and a rollback says where and when.
+    Parallel,
+}
+
+/// Which changes are sent, by where they were made first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OriginFilter {
+    /// All.
+    Any,
+    /// Those made on this server.
+    None,
+}
+
 /// What to do when the server says that it skipped changes (pitfall P17).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GapPolicy {
@@ -54,6 +74,14 @@ pub struct Config {
     pub messages: bool,
     /// Whether binary values are wanted.
     pub binary: bool,
+    /// The version of pgoutput's protocol.
+    pub proto_version: u32,
+    /// Whether transactions come while they run.
+    pub streaming: Streaming,
+    /// Whether prepared transactions come when they are prepared.
+    pub two_phase: bool,
+    /// Which changes are sent.
+    pub origin: OriginFilter,
     /// Who acknowledges.
     pub ack: AckMode,
     /// The longest time between two status updates.
@@ -79,6 +107,12 @@ impl Config {
         let time = |id| duration(options.text(id)).unwrap_or_default();
         let publications = required(options, Id::Publication, "publication")
             .and_then(|text| names(text).map_err(|why| Error::new(Status::WAL_E_BAD_OPTION, why)))?;
+        let streaming = match options.text(Id::Streaming) {
+            "on" => Streaming::On,
+            "parallel" => Streaming::Parallel,
+            _ => Streaming::Off,
+        };
+        let two_phase = on(Id::TwoPhase);
         Ok(Self {
             conninfo: Conninfo::parse(options.text(Id::Conninfo))?,
             slot: required(options, Id::Slot, "slot")?.to_owned(),
@@ -91,6 +125,10 @@ impl Config {
             start_lsn: options.text(Id::StartLsn).parse()?,
             messages: on(Id::Messages),
             binary: on(Id::Binary),
+            proto_version: proto_version(options.text(Id::ProtoVersion), streaming, two_phase)?,
+            streaming,
+            two_phase,
+            origin: if options.text(Id::Origin) == "none" { OriginFilter::None } else { OriginFilter::Any },
             ack: if options.text(Id::Ack) == "auto" { AckMode::Auto } else { AckMode::Manual },
             status_interval: time(Id::StatusInterval),
             on_gap: if options.text(Id::OnGap) == "warn" { GapPolicy::Warn } else { GapPolicy::Error },
@@ -103,10 +141,57 @@ impl Config {
     }
 }
 
+/// The version that is asked for, which must do for the features that are.
+fn proto_version(text: &str, streaming: Streaming, two_phase: bool) -> Result<u32> {
+    let needs = [
+        (4, streaming == Streaming::Parallel, "streaming=parallel"),
+        (3, two_phase, "two_phase=on"),
+        (2, streaming == Streaming::On, "streaming=on"),
+        (1, true, "any option"),
+    ];
+    let need = needs.into_iter().find(|(_, wanted, _)| *wanted).unwrap_or((1, true, ""));
+    match text.parse() {
+        Ok(version) if version < need.0 => Err(Error::new(
+            Status::WAL_E_BAD_OPTION,
+            format!("{} needs protocol version {}, and proto_version is {version}", need.2, need.0),
+        )
+        .with_hint("Leave proto_version at \"auto\".")),
+        Ok(version) => Ok(version),
+        Err(_) => Ok(need.0),
+    }
+}
+
 fn required<'a>(options: &'a Options, id: Id, name: &str) -> Result<&'a str> {
     match options.text(id) {
         "" => Err(Error::new(Status::WAL_E_BAD_OPTION, format!("option {name} is not set"))
             .with_hint(format!("wal_options_set(options, \"{name}\", \"…\", &err)"))),
         text => Ok(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_is_what_the_features_need() {
+        use Streaming::{Off, On, Parallel};
+        for (streaming, two_phase, needed) in [
+            (Off, false, 1),
+            (On, false, 2),
+            (Off, true, 3),
+            (On, true, 3),
+            (Parallel, false, 4),
+            (Parallel, true, 4),
+        ] {
+            assert_eq!(proto_version("auto", streaming, two_phase).unwrap(), needed);
+            for asked in 1..=4 {
+                let got = proto_version(&asked.to_string(), streaming, two_phase);
+                match got {
+                    Ok(version) => assert!(version == asked && asked >= needed),
+                    Err(error) => assert!(error.status() == Status::WAL_E_BAD_OPTION && asked < needed),
+                }
+            }
+        }
     }
 }

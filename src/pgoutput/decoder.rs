@@ -5,7 +5,8 @@ use super::fault::{Fault, Read};
 use super::names::{Origins, Types};
 use super::reader::Reader;
 use super::relations::{Definition, Relations};
-use super::transaction::{Begin, Numbering, Origin, Transaction};
+use super::streamed::Streamed;
+use super::transaction::{Begin, Ending, Numbering, Origin, Transaction};
 use super::tuple;
 use crate::batch::{Arrays, Event, EventKind, Relation, Value, ValueKind, flags};
 use crate::error::Result;
@@ -17,8 +18,10 @@ pub const TRUNCATED_RELATION: u8 = 255;
 /// Decodes the messages of one stream, whose relations, types and origins it remembers.
 #[derive(Debug, Default)]
 pub struct Decoder {
-    transaction: Transaction,
-    relations: Relations,
+    pub(super) transaction: Transaction,
+    pub(super) relations: Relations,
+    /// The streamed transactions that are open.
+    pub(super) streamed: Streamed,
     types: Types,
     origins: Origins,
 }
@@ -43,8 +46,15 @@ pub enum Effect {
         /// Position of its commit record.
         final_lsn: u64,
     },
-    /// A commit, or a message outside transactions: outstanding until it is acknowledged.
+    /// The end of a transaction, what becomes of a prepared one, or a message outside transactions: outstanding until
+    /// it is acknowledged. Blocks of a streamed transaction are not: the server keeps what it needs to send them
+    /// again until the transaction ends.
     Outstanding {
+        /// The position that acknowledges it.
+        ack_lsn: u64,
+    },
+    /// The end of a transaction that came in blocks: outstanding likewise.
+    StreamEnded {
         /// The position that acknowledges it.
         ack_lsn: u64,
     },
@@ -68,6 +78,7 @@ impl Decoder {
     pub fn reconnected(&mut self) {
         self.transaction = Transaction::None;
         self.relations.reconnected();
+        self.streamed.clear();
     }
 
     /// Decodes one message. `lsn` is where XLogData says it starts, 0 for some kinds (OutputPluginPrepareWrite with
@@ -84,7 +95,12 @@ impl Decoder {
         })
     }
 
-    /// The position of the commit record of the transaction that is open, if one is.
+    /// The ids of the streamed transactions that are open.
+    pub fn open_streams(&self) -> impl Iterator<Item = u32> {
+        self.streamed.xids()
+    }
+
+    /// The position of the record that will end the transaction that is open, if one is. A streamed one has none yet.
     pub fn in_transaction(&self) -> Option<u64> {
         self.transaction.current().map(|begin| begin.final_lsn)
     }
@@ -104,13 +120,31 @@ impl Decoder {
             b'O' => self.origin(lsn, body, out),
             b'T' => self.truncate(lsn, body, out),
             b'M' => self.message(body, out),
-            b'A' => stream_abort(body),
+            _ => self.dispatch_rest(*kind, lsn, body, out),
+        }
+    }
+
+    /// What is neither a change nor frames one in version 1. A slot made with two_phase sends its kinds at any
+    /// version (measured on 18.4), so that no kind depends on the version.
+    #[inline(never)]
+    fn dispatch_rest(&mut self, kind: u8, lsn: u64, body: Reader<'_>, out: &mut Arrays) -> Read<Step> {
+        match kind {
+            b'S' => self.stream_start(lsn, body, out),
+            b'E' => self.stream_stop(lsn, body, out),
+            b'c' => self.stream_commit(body, out),
+            b'A' => self.stream_abort(lsn, body, out),
+            b'b' => self.begin_prepare(lsn, body, out),
+            b'P' => self.prepare(body, out),
+            b'K' => self.commit_prepared(body, out),
+            b'r' => self.rollback_prepared(lsn, body, out),
+            b'p' => self.stream_prepare(body, out),
             _ => Err(Fault::UnknownKind),
         }
     }
 
     #[inline]
-    fn insert(&mut self, lsn: u64, mut body: Reader<'_>, out: &mut Arrays) -> Read<Step> {
+    fn insert(&mut self, lsn: u64, body: Reader<'_>, out: &mut Arrays) -> Read<Step> {
+        let mut body = self.transaction.prefix(body)?;
         let oid = body.u32()?;
         if body.u8()? != b'N' {
             return Err(NO_NEW_ROW);
@@ -132,7 +166,8 @@ impl Decoder {
     }
 
     #[inline]
-    fn update(&mut self, lsn: u64, mut body: Reader<'_>, out: &mut Arrays) -> Read<Step> {
+    fn update(&mut self, lsn: u64, body: Reader<'_>, out: &mut Arrays) -> Read<Step> {
+        let mut body = self.transaction.prefix(body)?;
         let oid = body.u32()?;
         let mut part = body.u8()?;
         self.transaction.must_be_open()?;
@@ -161,7 +196,7 @@ impl Decoder {
         }
         let relation = relation.keep(out);
         out.push_event(Event {
-            flags: old_row,
+            flags: event.flags | old_row,
             relation,
             new_values: out.values_from(new),
             n_new: columns as u32,
@@ -170,7 +205,8 @@ impl Decoder {
         Ok(DONE)
     }
 
-    fn delete(&mut self, lsn: u64, mut body: Reader<'_>, out: &mut Arrays) -> Read<Step> {
+    fn delete(&mut self, lsn: u64, body: Reader<'_>, out: &mut Arrays) -> Read<Step> {
+        let mut body = self.transaction.prefix(body)?;
         let oid = body.u32()?;
         let part = body.u8()?;
         self.transaction.must_be_open()?;
@@ -187,7 +223,7 @@ impl Decoder {
         let event = self.transaction.event(EventKind::WAL_EVENT_DELETE, lsn, Numbering::Counted, out);
         let relation = relation.keep(out);
         out.push_event(Event {
-            flags: old_row,
+            flags: event.flags | old_row,
             relation,
             old_values: out.values_from(old),
             n_old: columns as u32,
@@ -197,28 +233,21 @@ impl Decoder {
     }
 
     fn begin(&mut self, lsn: u64, mut body: Reader<'_>) -> Read<Step> {
-        let begin = Begin { lsn, final_lsn: body.u64()?, commit_time: body.i64()?, xid: body.u32()? };
+        let (final_lsn, commit_time, xid) = (body.u64()?, body.i64()?, body.u32()?);
+        let begin = Begin::new(lsn, final_lsn, commit_time, xid, Ending::Commit);
         body.end()?;
-        if self.transaction.current().is_some() {
-            return Err(NESTED);
-        }
+        self.transaction.must_be_none()?;
         self.transaction = Transaction::Held(begin, None);
         Ok(Step::Done(Effect::Began { final_lsn: begin.final_lsn }))
     }
 
     fn commit(&mut self, mut body: Reader<'_>, out: &mut Arrays) -> Read<Step> {
-        // logicalrep_read_commit refuses flags; apply_handle_commit refuses another transaction's commit.
-        if body.u8()? != 0 {
-            return Err(COMMIT_FLAGS);
-        }
+        body.no_flags()?;
         let commit_lsn = body.u64()?;
         let end_lsn = body.u64()?;
         let commit_time = body.i64()?;
         body.end()?;
-        self.transaction.must_be_open()?;
-        if self.in_transaction() != Some(commit_lsn) {
-            return Err(OTHER_COMMIT);
-        }
+        self.transaction.must_end(Ending::Commit, commit_lsn)?;
         if let Transaction::Held(..) = self.transaction {
             self.transaction = Transaction::None;
             return Ok(Step::Done(Effect::Empty { end_lsn }));
@@ -234,35 +263,41 @@ impl Decoder {
     }
 
     fn relation(&mut self, lsn: u64, body: Reader<'_>, out: &mut Arrays) -> Read<Step> {
-        let definition = Definition::read(body)?;
+        let definition = Definition::read(self.transaction.prefix(body)?)?;
+        let subxid = self.transaction.subxid();
         if self.relations.knows(&definition) {
-            self.relations.define(&definition)?;
+            self.relations.define(&definition, subxid)?;
             return Ok(DONE);
         }
         let (events, values) = self.transaction.held();
         if !out.reserve(events + 1, values) {
             return Ok(Step::Full);
         }
-        let relation = self.relations.define(&definition)?.keep(out);
+        let relation = self.relations.define(&definition, subxid)?.keep(out);
         let event = self.transaction.event(EventKind::WAL_EVENT_RELATION, lsn, Numbering::Uncounted, out);
         out.push_event(Event { relation, ..event });
         Ok(DONE)
     }
 
     /// The name is that of the base type where the OID is a domain's (logicalrep_write_typ).
-    fn type_name(&mut self, lsn: u64, mut body: Reader<'_>, out: &mut Arrays) -> Read<Step> {
+    fn type_name(&mut self, lsn: u64, body: Reader<'_>, out: &mut Arrays) -> Read<Step> {
+        let mut body = self.transaction.prefix(body)?;
         let oid = body.u32()?;
         let namespace = body.namespace()?;
         let name = body.text()?;
         body.end()?;
-        if self.types.knows(oid, namespace, name) {
+        // As relations: what a streamed transaction describes is its own.
+        let is_streamed = matches!(self.transaction, Transaction::Block(..));
+        if !is_streamed && self.types.knows(oid, namespace, name) {
             return Ok(DONE);
         }
         let (events, values) = self.transaction.held();
         if !out.reserve(events + 1, values + 2) {
             return Ok(Step::Full);
         }
-        self.types.define(oid, namespace, name);
+        if !is_streamed {
+            self.types.define(oid, namespace, name);
+        }
         let event = self.transaction.event(EventKind::WAL_EVENT_TYPE, lsn, Numbering::Uncounted, out);
         push_with_texts(Event { number: u64::from(oid), ..event }, [namespace, name], out);
         Ok(DONE)
@@ -273,6 +308,7 @@ impl Decoder {
         let name = body.text()?;
         body.end()?;
         self.transaction.must_be_open()?;
+        // In a streamed block it comes before any subtransaction.
         let (events, values) = self.transaction.held();
         let holds = matches!(self.transaction, Transaction::Held(_, None));
         if !holds && !out.reserve(events + 1, values + 1) {
@@ -289,7 +325,8 @@ impl Decoder {
         Ok(DONE)
     }
 
-    fn truncate(&mut self, lsn: u64, mut body: Reader<'_>, out: &mut Arrays) -> Read<Step> {
+    fn truncate(&mut self, lsn: u64, body: Reader<'_>, out: &mut Arrays) -> Read<Step> {
+        let mut body = self.transaction.prefix(body)?;
         let count = body.u32()?;
         let options = body.u8()?;
         let (oids, rest) = body.rest().as_chunks::<4>();
@@ -311,7 +348,7 @@ impl Decoder {
         }
         let event = self.transaction.event(EventKind::WAL_EVENT_TRUNCATE, lsn, Numbering::Counted, out);
         out.push_event(Event {
-            flags: truncate_flags(options),
+            flags: event.flags | truncate_flags(options),
             extra: out.values_from(mark),
             n_extra: count,
             ..event
@@ -322,7 +359,8 @@ impl Decoder {
     /// A message outside transactions has its own position for an identity, and acknowledges by it: that is the end
     /// of its record (logicalmsg_decode queues it with buf->endptr), where the next record begins. One byte more
     /// would skip a transaction whose commit record that is.
-    fn message(&mut self, mut body: Reader<'_>, out: &mut Arrays) -> Read<Step> {
+    fn message(&mut self, body: Reader<'_>, out: &mut Arrays) -> Read<Step> {
+        let mut body = self.transaction.prefix(body)?;
         let transactional = body.u8()? & MESSAGE_TRANSACTIONAL != 0;
         let lsn = body.u64()?;
         let prefix = body.text()?;
@@ -342,7 +380,8 @@ impl Decoder {
         }
         if transactional {
             let event = self.transaction.event(EventKind::WAL_EVENT_MESSAGE, lsn, Numbering::Counted, out);
-            push_with_texts(Event { flags: flags::TRANSACTIONAL, ..event }, [prefix, content], out);
+            let flags = event.flags | flags::TRANSACTIONAL;
+            push_with_texts(Event { flags, ..event }, [prefix, content], out);
             return Ok(DONE);
         }
         let event = Event { lsn, commit_lsn: lsn, ack_lsn: lsn, ..Event::new(EventKind::WAL_EVENT_MESSAGE) };
@@ -366,15 +405,6 @@ fn read_old<'a>(
     }
 }
 
-/// PostgreSQL 18 sends Stream Abort at any version for a subtransaction that it had spilled (P1). Nothing is streamed
-/// in version 1, so no xid is known. `streaming=parallel` adds a position and a time.
-fn stream_abort(body: Reader<'_>) -> Read<Step> {
-    match body.rest().len() {
-        8 | 24 => Ok(Step::Done(Effect::Ignored)),
-        _ => Err(ABORT_LENGTH),
-    }
-}
-
 /// Appends two texts and the event that they belong to.
 fn push_with_texts(event: Event, texts: [&[u8]; 2], out: &mut Arrays) {
     let mark = out.value_count();
@@ -393,7 +423,7 @@ fn truncate_flags(options: u8) -> u32 {
     flag(TRUNCATE_CASCADE, flags::CASCADE) | flag(TRUNCATE_RESTART_SEQS, flags::RESTART_IDENTITY)
 }
 
-const DONE: Step = Step::Done(Effect::None);
+pub(super) const DONE: Step = Step::Done(Effect::None);
 
 /// TRUNCATE_CASCADE, TRUNCATE_RESTART_SEQS and MESSAGE_TRANSACTIONAL of logicalproto.h and proto.c.
 const TRUNCATE_CASCADE: u8 = 1;
@@ -403,9 +433,5 @@ const MESSAGE_TRANSACTIONAL: u8 = 1;
 const EMPTY: Fault = Fault::Malformed("it has no bytes");
 const NO_NEW_ROW: Fault = Fault::Malformed("the new row is missing");
 const NO_OLD_ROW: Fault = Fault::Malformed("the old row is missing");
-const NESTED: Fault = Fault::Malformed("a transaction begins inside another");
-const COMMIT_FLAGS: Fault = Fault::Malformed("a commit with unknown flags");
-const OTHER_COMMIT: Fault = Fault::Malformed("the commit is not that of the transaction that is open");
 const TRUNCATE_COUNT: Fault = Fault::Malformed("the number of relations is not as it says");
 const MESSAGE_LENGTH: Fault = Fault::Malformed("the content is not as long as it says");
-const ABORT_LENGTH: Fault = Fault::Malformed("a Stream Abort of an unknown length");

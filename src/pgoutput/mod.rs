@@ -1,15 +1,17 @@
 //! Logical replication messages (PostgreSQL documentation, "Logical Replication Message Formats"): bytes in, events
 //! and values out. It must never open a socket, read a clock, or look anything up in the server's catalog (P11).
 //!
-//! Version 1 of the protocol is here, text and binary. Versions 2 to 4 put the subtransaction's xid between the
-//! kind and the body of each change inside a streamed block: [`Decoder`] reads the kind alone in one place, so that
-//! the bodies below stay as they are.
+//! Versions 1 to 4 of the protocol are here, text and binary. From version 2 on, each change inside a streamed block
+//! has the subtransaction's xid between its kind and its body: [`Decoder`] reads it in one place, so that the bodies
+//! are the same everywhere. No kind is bound to a version: servers are not either.
 
 mod decoder;
 mod fault;
 mod names;
+mod prepared;
 mod reader;
 mod relations;
+mod streamed;
 #[cfg(test)]
 mod tests;
 mod transaction;

@@ -60,6 +60,11 @@ impl<'a> Reader<'a> {
         Ok(i64::from_be_bytes(*self.array()?))
     }
 
+    /// A byte of flags, none of which has a meaning yet: the server's own readers refuse them too.
+    pub(super) fn no_flags(&mut self) -> Read<()> {
+        if self.u8()? == 0 { Ok(()) } else { Err(UNKNOWN_FLAGS) }
+    }
+
     /// The text up to the next NUL, which is skipped.
     #[inline]
     pub(super) fn text(&mut self) -> Read<&'a [u8]> {
@@ -91,4 +96,5 @@ impl<'a> Reader<'a> {
 
 const ENDS_EARLY: Fault = Fault::Malformed("it ends too early");
 const UNTERMINATED: Fault = Fault::Malformed("a text is not terminated");
+const UNKNOWN_FLAGS: Fault = Fault::Malformed("it has unknown flags");
 const TRAILING: Fault = Fault::Malformed("bytes are left over at its end");

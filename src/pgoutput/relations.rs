@@ -1,6 +1,9 @@
 //! The relations that the stream described. The same definition sent again is the same generation; the interned
 //! ones live as long as the decoder, one for each table of the publication, which is what bounds their number.
 //! It must never answer with a definition that this connection did not send: DDL may have come in between (P11).
+//!
+//! A streamed transaction has definitions of its own until it commits (P6): DDL in it is not valid for anybody else,
+//! and never will be if it is rolled back.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -10,81 +13,179 @@ use super::fault::{Fault, Read};
 use super::reader::Reader;
 use crate::batch::{Arrays, Column, Relation};
 
-/// The newest definition of each relation.
+type OidMap<T> = HashMap<u32, T, BuildHasherDefault<OidHasher>>;
+
+/// The definitions that are valid where the stream stands.
 #[derive(Debug, Default)]
 pub(super) struct Relations {
-    entries: Vec<Entry>,
-    index: HashMap<u32, usize, BuildHasherDefault<OidHasher>>,
-    /// The entry used last; changes of one table follow each other, so the map is seldom asked.
-    last: Option<usize>,
+    /// Those that the message at hand refers to.
+    here: Table,
+    /// Inside a streamed block, those outside of it.
+    outside: Option<Table>,
+    /// The newest generation of each relation, valid or not: what the next number and a repetition are seen by.
+    newest: OidMap<Arc<Relation>>,
     epoch: u64,
+    described: u64,
 }
 
-/// One relation's newest definition.
+/// Definitions that are valid together.
+#[derive(Debug, Default)]
+pub(super) struct Table {
+    entries: Vec<Entry>,
+    index: OidMap<usize>,
+    /// The entry used last; changes of one table follow each other, so the map is seldom asked.
+    last: Option<usize>,
+    /// In a streamed transaction, all that came, in order.
+    log: Vec<Described>,
+}
+
+/// One relation's definition.
 #[derive(Debug)]
 pub(super) struct Entry {
     oid: u32,
     /// The connection that described it last.
     epoch: u64,
+    /// When it was described last, among all descriptions.
+    described: u64,
     /// The filling of the arrays that keeps it alive already.
     kept: Option<u64>,
+    relation: Arc<Relation>,
+}
+
+/// A definition inside a streamed transaction, and the subtransaction that made it known.
+#[derive(Debug)]
+struct Described {
+    subxid: u32,
+    at: u64,
     relation: Arc<Relation>,
 }
 
 impl Relations {
     /// A new connection: nothing is described in it yet.
     pub(super) fn reconnected(&mut self) {
-        self.last = None;
+        self.leave();
+        self.here.last = None;
         self.epoch += 1;
     }
 
     /// The relation of a change.
     #[inline(always)]
     pub(super) fn find(&mut self, oid: u32) -> Read<&mut Entry> {
-        let hit = self.last.filter(|at| self.entries.get(*at).is_some_and(|entry| entry.oid == oid));
+        let here = &mut self.here;
+        let hit = here.last.filter(|at| here.entries.get(*at).is_some_and(|entry| entry.oid == oid));
         let at = match hit {
             Some(at) => at,
-            None => self.look_up(oid)?,
+            None => here.look_up(oid, self.epoch)?,
         };
-        self.entries.get_mut(at).ok_or(Fault::UnknownRelation(oid))
+        here.entries.get_mut(at).ok_or(Fault::UnknownRelation(oid))
+    }
+
+    /// Whether this very definition is the one that is valid here, and was told. What a streamed transaction
+    /// describes is always told, for it may be rolled back.
+    pub(super) fn knows(&self, definition: &Definition<'_>) -> bool {
+        self.outside.is_none()
+            && self.here.entry(definition.oid).is_some_and(|entry| definition.is(&entry.relation))
+    }
+
+    /// Notes that the connection described a relation; a definition that is not known is the next generation.
+    /// `subxid` is that of the subtransaction inside a streamed block.
+    pub(super) fn define(&mut self, definition: &Definition<'_>, subxid: u32) -> Read<&mut Entry> {
+        let relation = self.intern(definition);
+        self.described += 1;
+        if self.outside.is_some() {
+            let relation = Arc::clone(&relation);
+            self.here.log.push(Described { subxid, at: self.described, relation });
+        }
+        let at = self.here.set(relation, self.epoch, self.described);
+        self.here.last = Some(at);
+        self.here.entries.get_mut(at).ok_or(Fault::UnknownRelation(definition.oid))
+    }
+
+    /// A streamed block begins, with the definitions of its transaction.
+    pub(super) fn enter(&mut self, table: Table) {
+        self.outside = Some(std::mem::replace(&mut self.here, table));
+    }
+
+    /// The block ends; gives the definitions of its transaction back.
+    pub(super) fn leave(&mut self) -> Table {
+        match self.outside.take() {
+            Some(outside) => std::mem::replace(&mut self.here, outside),
+            None => Table::default(),
+        }
+    }
+
+    /// A streamed transaction committed: its definitions are valid for everybody, unless another one was described
+    /// since, which is then the newer (pgoutput's cleanup_rel_sync_cache counts on the first, and its
+    /// get_rel_sync_entry forgets the transaction before the second).
+    pub(super) fn merge(&mut self, table: Table) {
+        for entry in table.entries {
+            let newer = self.here.entry(entry.oid).is_some_and(|known| known.described > entry.described);
+            if !newer {
+                self.here.set(entry.relation, self.epoch, entry.described);
+            }
+        }
+    }
+
+    /// The definition as a relation: one that is known, or else the next generation.
+    fn intern(&mut self, definition: &Definition<'_>) -> Arc<Relation> {
+        let oid = definition.oid;
+        let valid = [Some(&self.here), self.outside.as_ref()];
+        let mut known =
+            valid.into_iter().flatten().filter_map(|table| table.entry(oid)).map(|entry| &entry.relation);
+        let newest = self.newest.get(&oid);
+        if let Some(same) = known.find(|known| definition.is(known)).or(newest.filter(|it| definition.is(it)))
+        {
+            return Arc::clone(same);
+        }
+        let generation = newest.map_or(1, |relation| relation.generation.saturating_add(1));
+        let relation = Arc::new(definition.to_relation(generation));
+        self.newest.insert(oid, Arc::clone(&relation));
+        relation
+    }
+}
+
+impl Table {
+    /// A subtransaction was rolled back: nothing holds that was described since it first described something, as
+    /// worker.c cuts the transaction's changes off there.
+    pub(super) fn roll_back(&mut self, subxid: u32, relations: &Relations) {
+        let Some(first) = self.log.iter().position(|described| described.subxid == subxid) else { return };
+        let mut log = std::mem::take(self).log;
+        log.truncate(first);
+        for described in &log {
+            self.set(Arc::clone(&described.relation), relations.epoch, described.at);
+        }
+        self.log = log;
     }
 
     #[inline(never)]
-    fn look_up(&mut self, oid: u32) -> Read<usize> {
-        let described = |at: &usize| self.entries.get(*at).is_some_and(|entry| entry.epoch == self.epoch);
+    fn look_up(&mut self, oid: u32, epoch: u64) -> Read<usize> {
+        let described = |at: &usize| self.entries.get(*at).is_some_and(|entry| entry.epoch == epoch);
         let at = self.index.get(&oid).copied().filter(described).ok_or(Fault::UnknownRelation(oid))?;
         self.last = Some(at);
         Ok(at)
     }
 
-    /// Whether this very definition is the newest known.
-    pub(super) fn knows(&self, definition: &Definition<'_>) -> bool {
-        let entry = self.index.get(&definition.oid).and_then(|at| self.entries.get(*at));
-        entry.is_some_and(|entry| definition.is(&entry.relation))
+    fn entry(&self, oid: u32) -> Option<&Entry> {
+        self.index.get(&oid).and_then(|at| self.entries.get(*at))
     }
 
-    /// Notes that the connection described a relation; a definition other than the newest is the next generation.
-    pub(super) fn define(&mut self, definition: &Definition<'_>) -> Read<&mut Entry> {
-        let (at, epoch) = (self.place(definition), self.epoch);
-        self.last = Some(at);
-        let entry = self.entries.get_mut(at).ok_or(Fault::UnknownRelation(definition.oid))?;
-        entry.epoch = epoch;
-        if !definition.is(&entry.relation) {
-            let generation = entry.relation.generation.saturating_add(1);
-            entry.relation = Arc::new(definition.to_relation(generation));
-            entry.kept = None;
-        }
-        Ok(entry)
-    }
-
-    /// Where the relation is, or is from now on.
-    fn place(&mut self, definition: &Definition<'_>) -> usize {
+    /// Makes a definition the valid one and tells where it is.
+    fn set(&mut self, relation: Arc<Relation>, epoch: u64, described: u64) -> usize {
         let entries = &mut self.entries;
-        *self.index.entry(definition.oid).or_insert_with(|| {
-            let relation = Arc::new(definition.to_relation(1));
-            entries.push(Entry { oid: definition.oid, epoch: 0, kept: None, relation });
-            entries.len() - 1
-        })
+        let oid = relation.oid;
+        let at = *self.index.entry(oid).or_insert(entries.len());
+        match entries.get_mut(at) {
+            None => entries.push(Entry { oid, epoch, described, kept: None, relation }),
+            Some(entry) => {
+                entry.epoch = epoch;
+                entry.described = described;
+                if !Arc::ptr_eq(&entry.relation, &relation) {
+                    entry.relation = relation;
+                    entry.kept = None;
+                }
+            }
+        }
+        at
     }
 }
 

@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use super::fault::{Fault, Read};
-use crate::batch::{Arrays, Event, EventKind, Value, ValueKind};
+use super::reader::Reader;
+use crate::batch::{Arrays, Event, EventKind, Value, ValueKind, flags};
 
 /// The state between two messages.
 #[derive(Debug, Default)]
@@ -16,6 +17,19 @@ pub(super) enum Transaction {
     Held(Begin, Option<Origin>),
     /// BEGIN is delivered; the number is that of the next change.
     Open(Begin, u64),
+    /// Inside a block of a streamed transaction, which has the form of an open one so that events are made alike.
+    Block(Begin, u64),
+}
+
+/// How a transaction ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// With Commit.
+    Commit,
+    /// With Prepare.
+    Prepare,
+    /// It is a block, which ends with Stream Stop.
+    Stop,
 }
 
 /// What Begin says of its transaction.
@@ -23,12 +37,20 @@ pub(super) enum Transaction {
 pub(super) struct Begin {
     /// Position of the message.
     pub(super) lsn: u64,
-    /// Position of the commit record.
+    /// Position of the record of the commit, or of the PREPARE TRANSACTION.
     pub(super) final_lsn: u64,
-    /// When it committed.
+    /// When it committed or was prepared.
     pub(super) commit_time: i64,
+    /// Which of both.
+    pub(super) ending: Ending,
     /// Its id.
     pub(super) xid: u32,
+    /// In a block, that of the subtransaction which the message at hand belongs to; 0 where the message does not say.
+    pub(super) subxid: u32,
+    /// The flags that each of its events has.
+    pub(super) flags: u32,
+    /// By how much a change moves the number of the next: 0 where changes have no numbers yet.
+    pub(super) step: u32,
 }
 
 /// Where the changes of a transaction were made first.
@@ -55,9 +77,19 @@ impl Transaction {
     /// The transaction that is open, if any.
     pub(super) fn current(&self) -> Option<&Begin> {
         match self {
-            Self::None => None,
+            Self::None | Self::Block(..) => None,
             Self::Held(begin, _) | Self::Open(begin, _) => Some(begin),
         }
+    }
+
+    /// Begins and ends of transactions may come only between them.
+    pub(super) fn must_be_none(&self) -> Read<()> {
+        if matches!(self, Self::None) { Ok(()) } else { Err(NESTED) }
+    }
+
+    /// The subtransaction of the message at hand, inside a streamed block.
+    pub(super) fn subxid(&self) -> u32 {
+        if let Self::Block(begin, _) = self { begin.subxid } else { 0 }
     }
 
     /// A change may come only inside a transaction.
@@ -66,11 +98,30 @@ impl Transaction {
         if matches!(self, Self::None) { Err(OUTSIDE) } else { Ok(()) }
     }
 
+    /// Reads what stands before the body of a message inside a streamed block: the subtransaction's id, but the whole
+    /// transaction's before that of Message.
+    #[inline(always)]
+    pub(super) fn prefix<'a>(&mut self, body: Reader<'a>) -> Read<Reader<'a>> {
+        match self {
+            Self::Block(begin, _) => begin.read_subxid(body),
+            Self::None | Self::Held(..) | Self::Open(..) => Ok(body),
+        }
+    }
+
+    /// The end of a transaction must be that of the one that is open (apply_handle_commit, apply_handle_prepare).
+    pub(super) fn must_end(&self, ending: Ending, final_lsn: u64) -> Read<()> {
+        self.must_be_open()?;
+        match self.current() {
+            Some(begin) if begin.ending == ending && begin.final_lsn == final_lsn => Ok(()),
+            _ => Err(OTHER_END),
+        }
+    }
+
     /// How many events and values go out before the next event does.
     #[inline]
     pub(super) fn held(&self) -> (usize, usize) {
         match self {
-            Self::None | Self::Open(..) => (0, 0),
+            Self::None | Self::Open(..) | Self::Block(..) => (0, 0),
             Self::Held(_, None) => (1, 0),
             Self::Held(_, Some(_)) => (2, 1),
         }
@@ -89,9 +140,13 @@ impl Transaction {
         if let Self::Held(..) = self {
             self.release(out);
         }
-        let Self::Open(begin, next) = self else { return Event { lsn, ..Event::new(kind) } };
+        let (Self::Open(begin, next) | Self::Block(begin, next)) = self else {
+            return Event { lsn, ..Event::new(kind) };
+        };
         let sequence = *next;
-        *next += u64::from(numbering == Numbering::Counted);
+        if numbering == Numbering::Counted {
+            *next += u64::from(begin.step);
+        }
         begin.event(kind, lsn, sequence)
     }
 
@@ -111,13 +166,34 @@ impl Transaction {
 }
 
 impl Begin {
+    /// A transaction that is complete.
+    pub(super) fn new(lsn: u64, final_lsn: u64, commit_time: i64, xid: u32, ending: Ending) -> Self {
+        Self { lsn, final_lsn, commit_time, ending, xid, subxid: 0, flags: 0, step: 1 }
+    }
+
+    /// A block of a transaction that is not.
+    pub(super) fn block(lsn: u64, xid: u32) -> Self {
+        let flags = flags::STREAMED;
+        Self { lsn, final_lsn: 0, commit_time: 0, ending: Ending::Stop, xid, subxid: 0, flags, step: 0 }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn read_subxid<'a>(&mut self, mut body: Reader<'a>) -> Read<Reader<'a>> {
+        self.subxid = body.u32()?;
+        Ok(body)
+    }
+
+    /// An event of the transaction.
     #[inline(always)]
-    fn event(&self, kind: EventKind, lsn: u64, sequence: u64) -> Event {
+    pub(super) fn event(&self, kind: EventKind, lsn: u64, sequence: u64) -> Event {
         Event {
             lsn,
             commit_lsn: self.final_lsn,
             commit_time: self.commit_time,
+            flags: self.flags,
             xid: self.xid,
+            subxid: self.subxid,
             sequence,
             ..Event::new(kind)
         }
@@ -137,3 +213,5 @@ impl Origin {
 }
 
 const OUTSIDE: Fault = Fault::Malformed("it comes outside a transaction");
+const OTHER_END: Fault = Fault::Malformed("it does not end the transaction that is open");
+const NESTED: Fault = Fault::Malformed("it comes inside a transaction or a streamed block");

@@ -3,7 +3,7 @@
 
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
-use crate::options::{Config, SlotCreate};
+use crate::options::{Config, OriginFilter, SlotCreate, Streaming};
 
 /// The oldest version that sends what this library reads.
 const OLDEST: u32 = 140_000;
@@ -45,6 +45,8 @@ pub enum Finding {
 pub struct Slot {
     /// Where the slot stands: streaming goes on from here.
     pub confirmed_flush: Lsn,
+    /// Whether it sends prepared transactions at PREPARE TRANSACTION.
+    pub two_phase: bool,
 }
 
 impl<'a> Preflight<'a> {
@@ -57,7 +59,31 @@ impl<'a> Preflight<'a> {
             )
             .with_hint("PostgreSQL 14 is the oldest version whose changes this library reads."));
         }
-        Ok(Self { config, version })
+        let it = Self { config, version };
+        it.features()?;
+        Ok(it)
+    }
+
+    /// What an old server lacks would be refused by it too, but in words that name no version.
+    fn features(&self) -> Result<()> {
+        let config = self.config;
+        // The newest first, so that the version that is named can do all of it.
+        let since = [
+            ("streaming=parallel", config.streaming == Streaming::Parallel, 16),
+            ("origin=none", config.origin == OriginFilter::None, 16),
+            ("proto_version=4", config.proto_version >= 4, 16),
+            ("two_phase=on", config.two_phase, 15),
+            ("proto_version=3", config.proto_version == 3, 15),
+        ];
+        let lacking = since.into_iter().find(|(_, wanted, since)| *wanted && self.version < since * 10_000);
+        lacking.map_or(Ok(()), |(what, _, since)| {
+            let server = self.version / 10_000;
+            Err(Error::new(
+                Status::WAL_E_SERVER_VERSION,
+                format!("{what} needs PostgreSQL {since}, and the server is {server}"),
+            )
+            .with_hint(format!("PostgreSQL {since} and later can. Leave the option out for this server.")))
+        })
     }
 
     /// Asks the server about itself.
@@ -118,7 +144,7 @@ impl<'a> Preflight<'a> {
     pub fn slot_query(&self) -> String {
         let reason = if self.version >= 170_000 { "invalidation_reason" } else { "NULL" };
         format!(
-            "SELECT plugin, slot_type, database, temporary, active_pid, confirmed_flush_lsn, wal_status, {reason} \
+            "SELECT plugin, slot_type, database, temporary, active_pid, confirmed_flush_lsn, wal_status, {reason}, two_phase \
              FROM pg_catalog.pg_replication_slots WHERE slot_name = {}",
             quote_literal(&self.config.slot)
         )
@@ -148,13 +174,27 @@ impl<'a> Preflight<'a> {
     /// The command that starts the stream (PostgreSQL documentation, "Streaming Replication Protocol").
     pub fn start_command(&self) -> String {
         let names: Vec<String> = self.config.publications.iter().map(|name| quote_identifier(name)).collect();
-        let mut options =
-            format!("proto_version '1', publication_names {}", quote_command_literal(&names.join(",")));
+        let mut options = format!(
+            "proto_version '{}', publication_names {}",
+            self.config.proto_version,
+            quote_command_literal(&names.join(","))
+        );
         if self.config.binary {
             options.push_str(", binary 'true'");
         }
         if self.config.messages {
             options.push_str(", messages 'true'");
+        }
+        match self.config.streaming {
+            Streaming::Off => {}
+            Streaming::On => options.push_str(", streaming 'on'"),
+            Streaming::Parallel => options.push_str(", streaming 'parallel'"),
+        }
+        if self.config.two_phase {
+            options.push_str(", two_phase 'on'");
+        }
+        if self.config.origin == OriginFilter::None {
+            options.push_str(", origin 'none'");
         }
         let slot = quote_identifier(&self.config.slot);
         format!("START_REPLICATION SLOT {slot} LOGICAL {} ({options})", self.config.start_lsn)
@@ -213,7 +253,7 @@ impl<'a> Preflight<'a> {
             )
             .with_hint("Stop the other consumer, or wait: after a lost connection the server may need wal_sender_timeout to notice."));
         }
-        Ok(Slot { confirmed_flush: cell(row, 5).parse().unwrap_or_default() })
+        Ok(Slot { confirmed_flush: cell(row, 5).parse().unwrap_or_default(), two_phase: cell(row, 8) == "t" })
     }
 
     fn mismatch(&self, what: String, hint: &str) -> Error {
@@ -223,7 +263,11 @@ impl<'a> Preflight<'a> {
 
     fn create_command(&self, temporary: &str) -> String {
         // 15 took the options into a list; 14 knows the bare keyword only.
-        let snapshot = if self.version >= 150_000 { "(SNAPSHOT 'nothing')" } else { "NOEXPORT_SNAPSHOT" };
+        let snapshot = match (self.version >= 150_000, self.config.two_phase) {
+            (false, _) => "NOEXPORT_SNAPSHOT",
+            (true, false) => "(SNAPSHOT 'nothing')",
+            (true, true) => "(SNAPSHOT 'nothing', TWO_PHASE)",
+        };
         format!(
             "CREATE_REPLICATION_SLOT {}{temporary} LOGICAL pgoutput {snapshot}",
             quote_identifier(&self.config.slot)
@@ -289,6 +333,47 @@ mod tests {
             command,
             r#"START_REPLICATION SLOT "s" LOGICAL 0/0 (proto_version '1', publication_names '"plain","O''Brien ""x""","back"')"#
         );
+    }
+
+    #[test]
+    fn what_a_version_lacks_is_refused_with_the_version_that_can() {
+        for (key, value, since) in [
+            ("streaming", "parallel", 16),
+            ("origin", "none", 16),
+            ("two_phase", "on", 15),
+            ("proto_version", "4", 16),
+            ("proto_version", "3", 15),
+            ("proto_version", "2", 14),
+            ("streaming", "on", 14),
+        ] {
+            let config = config(&[(key, value)]);
+            for version in 14..19 {
+                match Preflight::new(&config, version * 10_000 + 3) {
+                    Ok(_) => assert!(version >= since, "{key}={value} on {version}"),
+                    Err(error) => {
+                        assert_eq!(error.status(), Status::WAL_E_SERVER_VERSION);
+                        assert!(version < since && error.hint().contains(&since.to_string()), "{error:?}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn each_feature_is_asked_for_with_the_version_it_needs() {
+        let command = |pairs: &[(&str, &str)]| {
+            let config = config(pairs);
+            let command = Preflight::new(&config, 180_004).unwrap().start_command();
+            let options = command.split_once('(').unwrap().1.replace(r#", publication_names '"p"'"#, "");
+            options.trim_end_matches(')').to_owned()
+        };
+        assert_eq!(command(&[("streaming", "on")]), "proto_version '2', streaming 'on'");
+        assert_eq!(command(&[("two_phase", "on")]), "proto_version '3', two_phase 'on'");
+        assert_eq!(
+            command(&[("streaming", "parallel"), ("origin", "none")]),
+            "proto_version '4', streaming 'parallel', origin 'none'"
+        );
+        assert_eq!(command(&[("origin", "any"), ("proto_version", "3")]), "proto_version '3'");
     }
 
     #[test]

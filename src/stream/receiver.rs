@@ -121,6 +121,10 @@ impl Receiver {
                 self.positions.pin(ack_lsn);
                 self.end_of_transaction();
             }
+            Effect::StreamEnded { ack_lsn } => {
+                self.positions.pin(ack_lsn);
+                self.counters.transactions += 1;
+            }
             Effect::Empty { end_lsn } => {
                 self.counters.empty_transactions += 1;
                 self.positions.transaction(None);
@@ -192,6 +196,11 @@ fn stream_error(message: ServerMessage) -> Error {
     let error = into_error(message, "streaming");
     match error.sqlstate() {
         "42704" => publication_error(&error),
+        // Seen on 15.18, 17.10 and 18.4 with streaming: RelidByRelfilenumber asks the catalog as of the middle of a
+        // transaction whose later commands, or whose rollback, have left their marks in it already.
+        "XX000" if error.message().contains("could not map filen") => error.with_hint(
+            "The server cannot always stream a transaction that holds DDL or TRUNCATE and is rolled back in part or as a whole. Set streaming to \"off\": it then decodes only what was committed, and gets past this position.",
+        ),
         "XX000" if error.hint().is_empty() => error.with_hint(
             "The server failed inside while decoding (a row near 1 GB, or a fault of this minor version): look for a newer minor version; the slot does not get past this position by itself.",
         ),

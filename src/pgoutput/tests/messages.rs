@@ -132,3 +132,97 @@ pub fn all() -> Vec<Vec<u8>> {
         commit(),
     ]
 }
+
+/// The transaction that `later` streams, and subtransactions of it.
+pub const TOP: u32 = 800;
+pub const SUB: u32 = 801;
+/// Where it is prepared, and the end of that.
+pub const PREPARED: u64 = 0x200_0000;
+pub const PREPARED_END: u64 = 0x200_0080;
+pub const GID: &str = "order 66";
+
+/// The same message inside a streamed block.
+pub fn streamed(subxid: u32, message: Vec<u8>) -> Vec<u8> {
+    [&message[..1], &subxid.to_be_bytes(), &message[1..]].concat()
+}
+
+pub fn stream_start(xid: u32, is_first: bool) -> Vec<u8> {
+    [&b"S"[..], &xid.to_be_bytes(), &[u8::from(is_first)]].concat()
+}
+
+pub fn stream_stop() -> Vec<u8> {
+    b"E".to_vec()
+}
+
+pub fn stream_commit(xid: u32) -> Vec<u8> {
+    [&b"c"[..], &xid.to_be_bytes(), &commit()[1..]].concat()
+}
+
+pub fn stream_abort_of(xid: u32, subxid: u32, place: Option<(u64, i64)>) -> Vec<u8> {
+    let place = place.map_or(vec![], |(lsn, time)| [lsn.to_be_bytes(), time.to_be_bytes()].concat());
+    [&b"A"[..], &xid.to_be_bytes(), &subxid.to_be_bytes(), &place].concat()
+}
+
+fn prepared(head: &[u8], xid: u32) -> Vec<u8> {
+    let positions = [PREPARED.to_be_bytes(), PREPARED_END.to_be_bytes(), TIME.to_be_bytes()].concat();
+    [head, &positions, &xid.to_be_bytes(), GID.as_bytes(), b"\0"].concat()
+}
+
+pub fn begin_prepare() -> Vec<u8> {
+    prepared(b"b", XID)
+}
+
+pub fn prepare() -> Vec<u8> {
+    prepared(b"P\0", XID)
+}
+
+pub fn stream_prepare(xid: u32) -> Vec<u8> {
+    prepared(b"p\0", xid)
+}
+
+pub fn commit_prepared() -> Vec<u8> {
+    [&b"K"[..], &commit()[1..], &XID.to_be_bytes(), GID.as_bytes(), b"\0"].concat()
+}
+
+pub fn rollback_prepared() -> Vec<u8> {
+    let positions = [PREPARED_END.to_be_bytes(), END.to_be_bytes()].concat();
+    let times = [(TIME - 1).to_be_bytes(), TIME.to_be_bytes()].concat();
+    [&b"r\0"[..], &positions, &times, &XID.to_be_bytes(), GID.as_bytes(), b"\0"].concat()
+}
+
+/// Every message of versions 2 to 4, in an order in which each is valid. It follows nothing.
+pub fn later() -> Vec<Vec<u8>> {
+    vec![
+        stream_start(TOP, true),
+        origin("node_a"),
+        streamed(TOP, type_name(16_500, "public", "mood")),
+        streamed(TOP, relation()),
+        streamed(TOP, insert(ROW)),
+        stream_stop(),
+        begin(),
+        relation(),
+        insert(BINARY_ROW),
+        commit(),
+        stream_start(TOP, false),
+        streamed(SUB, change(b'U', OID, &[tuple(b'K', KEY), tuple(b'N', ROW)])),
+        streamed(SUB, change(b'D', OID, &[tuple(b'O', ROW)])),
+        streamed(SUB, truncate(1, &[OID])),
+        streamed(TOP, message(true, 0x902, "inside", b"content")),
+        stream_stop(),
+        stream_abort_of(TOP, SUB, None),
+        stream_abort_of(TOP, SUB + 1, Some((0x903, TIME))),
+        stream_commit(TOP),
+        begin_prepare(),
+        insert(ROW),
+        prepare(),
+        commit_prepared(),
+        rollback_prepared(),
+        stream_start(TOP, true),
+        streamed(TOP, relation()),
+        stream_stop(),
+        stream_prepare(TOP),
+        stream_start(TOP, true),
+        stream_stop(),
+        stream_abort_of(TOP, TOP, Some((0x904, TIME))),
+    ]
+}

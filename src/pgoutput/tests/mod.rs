@@ -3,7 +3,9 @@
 mod faults;
 mod kinds;
 mod messages;
+mod prepared;
 mod random;
 mod relations;
 mod rig;
+mod streamed;
 mod transactions;

@@ -10,6 +10,7 @@ use crate::pgoutput::Effect;
 /// Messages in any order, many of them out of place.
 fn script() -> impl Strategy<Value = Vec<Vec<u8>>> {
     let mut messages = all();
+    messages.extend(later());
     messages.extend([
         begin(),
         commit(),
@@ -23,6 +24,12 @@ fn script() -> impl Strategy<Value = Vec<Vec<u8>>> {
         change(b'I', OID, &[tuple(b'N', &ROW[..2])]),
         truncate(0, &[OID, 9]),
         b"I\0".to_vec(),
+        stream_start(TOP + 9, true),
+        streamed(TOP + 9, relation_of(OID, "public", "users", b'd', &COLUMNS[..2])),
+        streamed(TOP + 9, change(b'I', OID, &[tuple(b'N', &ROW[..2])])),
+        stream_commit(TOP + 9),
+        stream_stop(),
+        stream_stop(),
     ]);
     proptest::collection::vec(proptest::sample::select(messages), 0..60)
 }
@@ -69,20 +76,26 @@ proptest! {
     }
 
     #[test]
-    fn random_bodies(kind in proptest::sample::select(b"BCORYIUDTMA".to_vec()), body: Vec<u8>) {
+    fn random_bodies(kind in proptest::sample::select(b"BCORYIUDTMASEcbPKrp".to_vec()), body: Vec<u8>) {
         let mut rig = Rig::new();
         rig.feed_all(&all()[..6]);
+        survives(&mut rig, &[&[kind][..], &body].concat());
+        // And inside a streamed block.
+        let mut rig = Rig::new();
+        rig.feed_all(&later()[..5]);
         survives(&mut rig, &[&[kind][..], &body].concat());
     }
 
     #[test]
     fn damaged_messages(
-        at in 0..all().len(),
+        script in proptest::sample::select(vec![all(), later()]),
+        at in any::<prop::sample::Index>(),
         damage in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0..3), 1..5),
     ) {
+        let at = at.index(script.len());
         let mut rig = Rig::new();
-        rig.feed_all(&all()[..at]);
-        let mut message = all().swap_remove(at);
+        rig.feed_all(&script[..at]);
+        let mut message = script[at].clone();
         for (index, byte, how) in damage {
             let place = index.index(message.len() + 1).min(message.len());
             match how {

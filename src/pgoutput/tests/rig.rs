@@ -23,6 +23,7 @@ pub struct Seen {
     pub ack_lsn: u64,
     pub commit_time: i64,
     pub xid: u32,
+    pub subxid: u32,
     pub sequence: u64,
     /// OID and generation.
     pub relation: Option<(u32, u32)>,
@@ -134,6 +135,7 @@ impl Seen {
             ack_lsn: event.ack_lsn,
             commit_time: event.commit_time,
             xid: event.xid,
+            subxid: event.subxid,
             sequence: event.sequence,
             relation: relation.map(|relation| (relation.oid, relation.generation)),
             new: copied(event.new_values, event.n_new),

@@ -1,0 +1,9 @@
+//! Versions 2 to 4 of the protocol: what streamed and prepared transactions come to, put together by the test.
+
+mod forms;
+mod reassembly;
+mod workload;
+
+mod prepared_transactions_are_followed_to_their_end;
+mod rolled_back_parts_of_streamed_transactions_are_told;
+mod same_wal_same_rows_in_every_form;
