@@ -231,8 +231,9 @@ impl<S: Session> Streaming<S> {
         let mut bytes = 0;
         self.intake.begin();
         let turn = self.turn(&mut noted, &mut bytes);
-        let ended = self.intake.end();
         Counts::add(&self.shared.counts.bytes_received, bytes as u64);
+        self.publish();
+        let ended = self.intake.end();
         self.note(noted);
         self.next_read = match turn? {
             Turn::Drained => self.pace.next(bytes, Instant::now()).map_or(NextRead::WhenReady, NextRead::At),
@@ -266,7 +267,6 @@ impl<S: Session> Streaming<S> {
         if noted.reply_due {
             self.asked = Asked::Reply;
         }
-        self.publish();
     }
 
     fn publish(&self) {
