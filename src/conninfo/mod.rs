@@ -82,19 +82,12 @@ impl Conninfo {
     /// Reads `key = value` pairs or a `postgresql://` URI. Defaults come from the operating system's user and the
     /// usual socket directory; the environment is not read.
     pub fn parse(text: &str) -> Result<Self> {
-        if text.contains('\0') {
-            return Err(bad("the connection string contains a NUL character").with_hint("Remove it."));
-        }
-        let mut settings = Settings::default();
-        match uri::after_scheme(text) {
-            Some(rest) => uri::parse(rest, &mut settings)?,
-            None => keyword::parse(text, &mut settings)?,
-        }
-        Self::from_settings(&settings)
+        Self::from_settings(&settings(text)?)
     }
 
     /// Completes what was given. Other sources (environment, service file) fill `settings` before this.
     fn from_settings(settings: &Settings) -> Result<Self> {
+        settings.check()?;
         let port =
             settings.number(Key::Port, 1, 65_535)?.and_then(|port| u16::try_from(port).ok()).unwrap_or(PORT);
         let user = match settings.text(Key::User) {
@@ -218,6 +211,30 @@ impl fmt::Debug for Conninfo {
             .field("dbname", &self.dbname)
             .finish_non_exhaustive()
     }
+}
+
+/// The parameters that `text` gives, each once, in the order in which they came: what libpq's `PQconninfoParse` finds.
+/// Names are checked, values are not.
+pub fn pairs(text: &str) -> Result<Vec<(&'static str, String)>> {
+    settings(text).map(Settings::into_pairs)
+}
+
+/// Every parameter that is known by name, with its environment variable and whether its value is a secret.
+pub fn parameters() -> impl Iterator<Item = (&'static str, Option<&'static str>, bool)> {
+    let variable = |name: &'static str| Some(name).filter(|it| !it.is_empty());
+    parameter::TABLE.iter().map(move |row| (row.name, variable(row.variable), row.is_secret()))
+}
+
+fn settings(text: &str) -> Result<Settings> {
+    if text.contains('\0') {
+        return Err(bad("the connection string contains a NUL character").with_hint("Remove it."));
+    }
+    let mut settings = Settings::default();
+    match uri::after_scheme(text) {
+        Some(rest) => uri::parse(rest, &mut settings)?,
+        None => keyword::parse(text, &mut settings)?,
+    }
+    Ok(settings)
 }
 
 /// The error of a connection string. `message` names parameters, never what they were set to.

@@ -134,7 +134,7 @@ fn bad_strings() {
         ("service=x", UNBUILT, "service"),
         ("oauth_client_secret=x", UNBUILT, "oauth_client_secret"),
         ("postgresql://h?ssl=true", UNBUILT, "sslmode"),
-        ("postgresql://a,b/d", UNBUILT, "several hosts"),
+        ("postgresql://a,b/d", BAD, "port"),
         ("postgresql://[::1", BAD, "'['"),
         ("postgresql://[]", BAD, "empty IPv6"),
         ("postgresql://[::1]x", BAD, "IPv6"),
