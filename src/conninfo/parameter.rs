@@ -2,6 +2,8 @@
 //!
 //! A parameter must never be taken and then not acted upon.
 
+use super::target::Target;
+
 /// The parameters that are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Key {
@@ -22,6 +24,12 @@ pub(super) enum Key {
     KeepalivesCount,
     TcpUserTimeout,
     Sslmode,
+    Passfile,
+    Service,
+    Servicefile,
+    Requirepeer,
+    TargetSessionAttrs,
+    LoadBalanceHosts,
 }
 
 /// What becomes of a parameter.
@@ -96,18 +104,17 @@ const NO_TLS: &str =
     "TLS is not built yet: remove it and use a Unix socket, the loopback interface or a trusted network.";
 const NO_GSS: &str = "GSSAPI is not built in: remove it and use a password.";
 const NO_OAUTH: &str = "OAuth is not built in: remove it and use a password.";
-const NO_SERVICE: &str = "Service files are not read yet: put the parameters into the conninfo.";
 const NO_KEYS: &str = "SCRAM keys are not built in: use password.";
 
 /// Every name, in the order of libpq's documentation.
-pub(super) const TABLE: &[Parameter] = &[
+pub(super) static TABLE: &[Parameter] = &[
     read("host", "PGHOST", Key::Host),
     read("hostaddr", "PGHOSTADDR", Key::Hostaddr),
     read("port", "PGPORT", Key::Port),
     read("dbname", "PGDATABASE", Key::Dbname),
     read("user", "PGUSER", Key::User),
     read("password", "PGPASSWORD", Key::Password),
-    not_built("passfile", "PGPASSFILE", "Password files are not read yet: use password."),
+    read("passfile", "PGPASSFILE", Key::Passfile),
     not_built(
         "require_auth",
         "PGREQUIREAUTH",
@@ -166,11 +173,7 @@ pub(super) const TABLE: &[Parameter] = &[
     not_built("sslcrl", "PGSSLCRL", NO_TLS),
     not_built("sslcrldir", "PGSSLCRLDIR", NO_TLS),
     not_built("sslsni", "PGSSLSNI", NO_TLS),
-    not_built(
-        "requirepeer",
-        "PGREQUIREPEER",
-        "Checking the owner of a Unix socket is not built yet: remove it.",
-    ),
+    read("requirepeer", "PGREQUIREPEER", Key::Requirepeer),
     not_built("ssl_min_protocol_version", "PGSSLMINPROTOCOLVERSION", NO_TLS),
     not_built("ssl_max_protocol_version", "PGSSLMAXPROTOCOLVERSION", NO_TLS),
     only(
@@ -190,20 +193,24 @@ pub(super) const TABLE: &[Parameter] = &[
     only("gssdelegation", "PGGSSDELEGATION", &["0"], NO_GSS),
     not_built("scram_client_key", "", NO_KEYS),
     not_built("scram_server_key", "", NO_KEYS),
-    not_built("service", "PGSERVICE", NO_SERVICE),
-    not_built("servicefile", "", NO_SERVICE),
-    only(
-        "target_session_attrs",
-        "PGTARGETSESSIONATTRS",
-        &["any"],
-        "Choosing among servers is not built yet: use target_session_attrs=any.",
-    ),
-    only(
-        "load_balance_hosts",
-        "PGLOADBALANCEHOSTS",
-        &["disable"],
-        "Several hosts are not built yet: use load_balance_hosts=disable.",
-    ),
+    read("service", "PGSERVICE", Key::Service),
+    // Of libpq 19.
+    read("servicefile", "", Key::Servicefile),
+    Parameter {
+        name: "target_session_attrs",
+        variable: "PGTARGETSESSIONATTRS",
+        what: Use::Choice { key: Key::TargetSessionAttrs, accepted: Target::WORDS, unbuilt: &[], hint: "" },
+    },
+    Parameter {
+        name: "load_balance_hosts",
+        variable: "PGLOADBALANCEHOSTS",
+        what: Use::Choice {
+            key: Key::LoadBalanceHosts,
+            accepted: &["disable", "random"],
+            unbuilt: &[],
+            hint: "",
+        },
+    },
     not_built("oauth_issuer", "", NO_OAUTH),
     not_built("oauth_client_id", "", NO_OAUTH),
     not_built("oauth_client_secret", "", NO_OAUTH),

@@ -11,6 +11,10 @@ use crate::error::{Error, Result, Status};
 pub(super) enum Source {
     /// The connection string.
     Conninfo,
+    /// A service file.
+    Service,
+    /// An environment variable.
+    Environment,
 }
 
 /// Parameters and their values. An empty value counts as not given, but no weaker source replaces it.
@@ -45,9 +49,28 @@ impl Settings {
         Ok(())
     }
 
+    /// Takes a parameter of a weaker source, unless a stronger one gave it.
+    pub(super) fn fill(&mut self, row: &'static Parameter, value: String, source: Source) {
+        if !self.given.iter().any(|it| it.row.name == row.name) {
+            self.given.push(Given { row, value, source });
+        }
+    }
+
+    /// Whether a parameter was given, if only as empty.
+    pub(super) fn has(&self, key: Key) -> bool {
+        self.given.iter().any(|it| it.row.key() == Some(key))
+    }
+
     /// All names and values, in the order in which they came.
     pub(super) fn into_pairs(self) -> Vec<(&'static str, String)> {
         self.given.into_iter().map(|it| (it.row.name, it.value)).collect()
+    }
+
+    /// Replaces what nobody may see.
+    pub(super) fn hide_secrets(&mut self) {
+        for it in self.given.iter_mut().filter(|it| it.row.is_secret() && !it.value.is_empty()) {
+            it.value = "***".to_owned();
+        }
     }
 
     /// Whether everything that was given is acted upon.
@@ -63,6 +86,16 @@ impl Settings {
     /// The number that a parameter was set to; blanks around it are allowed.
     pub(super) fn number(&self, key: Key, least: i32, most: i32) -> Result<Option<i32>> {
         self.find(key).map(|it| it.number(&it.value, least, most)).transpose()
+    }
+
+    /// The list of ports, with `None` for an empty place.
+    pub(super) fn ports(&self) -> Result<Vec<Option<u16>>> {
+        let Some(given) = self.find(Key::Port) else { return Ok(Vec::new()) };
+        let port = |text: &str| match text {
+            "" => Ok(None),
+            text => given.number(text, 1, 65_535).map(|port| u16::try_from(port).ok()),
+        };
+        given.value.split(',').map(port).collect()
     }
 
     /// What was given, and is not empty.
@@ -118,6 +151,8 @@ impl Given {
     fn place(&self) -> String {
         match self.source {
             Source::Conninfo => format!("the conninfo parameter {}", self.row.name),
+            Source::Service => format!("the service's parameter {}", self.row.name),
+            Source::Environment => format!("the environment variable {}", self.row.variable),
         }
     }
 }
