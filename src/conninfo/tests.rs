@@ -1,5 +1,7 @@
 //! Connection strings, good and bad, as libpq takes them; and that nothing secret comes out again.
 
+mod sources;
+
 use super::*;
 
 fn socket(path: &str) -> Endpoint {
