@@ -110,6 +110,11 @@ impl Conninfo {
         Ok(it)
     }
 
+    /// Whether `text` is good as far as it goes. No file is read.
+    pub fn check(text: &str) -> Result<()> {
+        Self::from_settings(&settings(text)?).map(drop)
+    }
+
     /// What `text` alone says, without any file: to be shown.
     pub fn redacted_text(text: &str) -> Result<String> {
         let mut settings = settings(text)?;
