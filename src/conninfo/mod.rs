@@ -99,9 +99,7 @@ impl Conninfo {
 
     /// The same, completed from a service file, from the environment and from a password file.
     pub fn read(text: &str, environment: Environment<'_>) -> Result<Self> {
-        let mut settings = settings(text)?;
-        service::fill(&mut settings, environment)?;
-        environment.fill(&mut settings)?;
+        let settings = complete(text, environment)?;
         let mut it = Self::from_settings(&settings)?;
         it.server_settings = environment.server_settings()?;
         if let Some(path) = passfile::path(&settings, environment).filter(|_| it.password.is_none()) {
@@ -284,10 +282,22 @@ pub fn pairs(text: &str) -> Result<Vec<(&'static str, String)>> {
     settings(text).map(Settings::into_pairs)
 }
 
+/// The same, completed from a service file and from the environment.
+pub fn completed_pairs(text: &str, environment: Environment<'_>) -> Result<Vec<(&'static str, String)>> {
+    complete(text, environment).map(Settings::into_pairs)
+}
+
 /// Every parameter that is known by name, with its environment variable and whether its value is a secret.
 pub fn parameters() -> impl Iterator<Item = (&'static str, Option<&'static str>, bool)> {
     let variable = |name: &'static str| Some(name).filter(|it| !it.is_empty());
     parameter::TABLE.iter().map(move |row| (row.name, variable(row.variable), row.is_secret()))
+}
+
+fn complete(text: &str, environment: Environment<'_>) -> Result<Settings> {
+    let mut settings = settings(text)?;
+    service::fill(&mut settings, environment)?;
+    environment.fill(&mut settings)?;
+    Ok(settings)
 }
 
 fn settings(text: &str) -> Result<Settings> {

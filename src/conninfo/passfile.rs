@@ -109,11 +109,13 @@ fn after_field<'a>(line: &'a [u8], wanted: &[u8]) -> Option<&'a [u8]> {
     }
 }
 
+/// The last field, which a further colon ends.
 fn unescaped(text: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
     let mut bytes = text.iter();
     while let Some(&byte) = bytes.next() {
         match byte {
+            b':' => break,
             // One at the end stands for itself.
             b'\\' => out.push(bytes.next().copied().unwrap_or(byte)),
             _ => out.push(byte),
@@ -132,7 +134,7 @@ mod tests {
         for (line, expected) in [
             ("h:5432:d:u:p", Some("p")),
             ("*:*:*:*:p", Some("p")),
-            ("h:*:d:*:p:q", Some("p:q")),
+            ("h:*:d:*:p:q", Some("p")),
             (r"h:*:d:*:p\:q\\\x", Some(r"p:q\x")),
             ("h:*:d:*:p\\", Some("p\\")),
             (r"\h:*:d:*:p", Some("p")),
