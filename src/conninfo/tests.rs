@@ -267,6 +267,7 @@ proptest::proptest! {
         let _ = Conninfo::parse(&words);
         let _ = Conninfo::parse(&format!("postgresql://{text}"));
         let _ = Conninfo::parse(&format!("postgresql://{words}"));
+        let _ = Conninfo::redacted_text(&words);
     }
 
     #[test]

@@ -216,3 +216,23 @@ fn a_password_file_is_read_only_if_nobody_else_can() {
     let (has, fault) = got(Conninfo::parse(&format!("{conninfo} passfile={home}")));
     assert!(!has && fault.contains("plain file"), "{fault}");
 }
+
+proptest::proptest! {
+    #[test]
+    fn any_file_is_survived(
+        service in "[a-z=\\[\\]# \\n\\r:\\\\*]{0,80}",
+        passwords in "[hu\\n\\r:\\\\*#]{0,80}",
+        noise in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..80),
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let passfile = write(folder.path(), "passwords", &passwords);
+        let servicefile = write(folder.path(), "services", &format!("[s]\n{service}"));
+        let conninfo = format!("service=s servicefile={servicefile} passfile={passfile} host=h user=u");
+        let _ = Conninfo::parse(&conninfo);
+        fs::write(&passfile, &noise).unwrap();
+        fs::write(&servicefile, [b"[s]\nport=", noise.as_slice()].concat()).unwrap();
+        let _ = Conninfo::parse(&conninfo);
+        let look_up = |_: &str| Some(OsString::from_vec(noise.clone()));
+        let _ = Conninfo::read("service='' host=h user=u", Environment::new(&look_up));
+    }
+}
