@@ -31,14 +31,15 @@ impl Options {
     /// Sets an option, or takes it back to its default.
     pub fn set(&mut self, key: &str, value: Option<&str>) -> Result<()> {
         let spec = table::find(key)?;
-        self.values.retain(|(id, _)| *id != spec.id);
         if let Some(value) = value {
             spec.kind.check(value).map_err(|why| bad_value(spec, value, &why))?;
             if spec.id == Id::Conninfo && !value.is_empty() {
                 refuse_unreadable(value)?;
             }
-            self.values.push((spec.id, value.to_owned()));
         }
+        // A refused value changes nothing.
+        self.values.retain(|(id, _)| *id != spec.id);
+        self.values.extend(value.map(|value| (spec.id, value.to_owned())));
         Ok(())
     }
 

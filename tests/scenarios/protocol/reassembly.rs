@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use crate::harness::{Event, Next, PATIENCE, Stream, view};
+use crate::harness::view::{self, Event};
+use crate::harness::{Next, PATIENCE, Stream};
 use pgwalstream::batch::{EventKind as K, flags};
 use pgwalstream::capi;
 use pgwalstream::error::Status;

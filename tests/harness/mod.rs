@@ -1,0 +1,87 @@
+//! What the tests share: real servers, the C API, programs built by the C compiler, a proxy that tampers.
+
+pub mod abi;
+pub mod program;
+pub mod proxy;
+pub mod server;
+pub mod stream;
+pub mod view;
+
+pub use program::Program;
+pub use proxy::Proxy;
+pub use server::{Database, Server};
+pub use stream::{Failure, Next, Options, Stream};
+pub use view::{Cell, Kind, Seen};
+
+use std::time::{Duration, Instant};
+
+/// The versions that the library promises to work with.
+pub const VERSIONS: [u32; 5] = [14, 15, 16, 17, 18];
+
+/// How values are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    Text,
+    Binary,
+}
+
+impl Format {
+    /// The value of the option `binary`.
+    pub fn option(self) -> &'static str {
+        if self == Self::Binary { "on" } else { "off" }
+    }
+}
+
+/// Nothing here takes this long on a machine that is alive.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Waits until `done` says so. Panics with `what` after `PATIENCE`.
+#[track_caller]
+pub fn eventually(what: &str, mut done: impl FnMut() -> bool) {
+    let end = Instant::now() + PATIENCE;
+    while !done() {
+        assert!(Instant::now() < end, "in {PATIENCE:?} it did not come to pass: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// One test for each version and format, each with a name of its own: `mod name { v14_text, v14_binary, … }`.
+#[macro_export]
+macro_rules! on_every_version_and_format {
+    ($($function:ident)*) => { $(
+        mod $function {
+            use $crate::harness::Format::{Binary, Text};
+            $crate::on_every_version_and_format! { @ $function
+                v14_text 14 Text, v14_binary 14 Binary, v15_text 15 Text, v15_binary 15 Binary, v16_text 16 Text,
+                v16_binary 16 Binary, v17_text 17 Text, v17_binary 17 Binary, v18_text 18 Text, v18_binary 18 Binary
+            }
+        }
+    )* };
+    (@ $function:ident $($name:ident $version:literal $format:ident),*) => { $(
+        #[test]
+        fn $name() {
+            super::$function($version, $format);
+        }
+    )* };
+}
+
+/// One test for each version: `mod name { v14, v15, … }`.
+#[macro_export]
+macro_rules! on_every_version {
+    ($($function:ident)*) => { $(
+        $crate::on_versions! { $function v14 14, v15 15, v16 16, v17 17, v18 18 }
+    )* };
+}
+
+/// One test for each version that is named.
+#[macro_export]
+macro_rules! on_versions {
+    ($function:ident $($name:ident $version:literal),*) => {
+        mod $function { $(
+            #[test]
+            fn $name() {
+                super::$function($version);
+            }
+        )* }
+    };
+}

@@ -1,0 +1,120 @@
+//! A proxy between the library and a server that tampers with what the server says.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+/// What a proxy does to a message of the server: the tag and the body in, what the library gets out.
+pub type Tamper = dyn FnMut(u8, &[u8], &mut Outlet) + Send;
+
+/// What goes to the library in place of a message.
+pub struct Outlet {
+    bytes: Vec<u8>,
+    cut: bool,
+}
+
+impl Outlet {
+    /// Passes a message on.
+    pub fn send(&mut self, tag: u8, body: &[u8]) {
+        self.bytes.push(tag);
+        self.bytes.extend_from_slice(&(body.len() as u32 + 4).to_be_bytes());
+        self.bytes.extend_from_slice(body);
+    }
+
+    /// Passes bytes on that are no well-formed message.
+    pub fn raw(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Closes the connection behind what was sent so far.
+    pub fn cut(&mut self) {
+        self.cut = true;
+    }
+}
+
+/// A listening proxy.
+pub struct Proxy {
+    port: u16,
+    startup: Arc<Mutex<Vec<u8>>>,
+}
+
+impl Proxy {
+    /// Listens, and tampers with every connection to the server at `target`.
+    pub fn start(target: u16, tamper: impl FnMut(u8, &[u8], &mut Outlet) + Send + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let startup = Arc::new(Mutex::new(Vec::new()));
+        let tamper: Arc<Mutex<Box<Tamper>>> = Arc::new(Mutex::new(Box::new(tamper)));
+        let noted = Arc::clone(&startup);
+        thread::spawn(move || {
+            for client in listener.incoming() {
+                let client = client.unwrap();
+                let server = TcpStream::connect(("127.0.0.1", target)).unwrap();
+                let (tamper, noted) = (Arc::clone(&tamper), Arc::clone(&noted));
+                let (mut from, mut to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+                thread::spawn(move || {
+                    forward(&mut from, &mut to, &noted);
+                    let _ = to.shutdown(Shutdown::Both);
+                });
+                thread::spawn(move || {
+                    tamper_with(server, &client, &tamper);
+                    let _ = client.shutdown(Shutdown::Both);
+                });
+            }
+        });
+        Self { port, startup }
+    }
+
+    /// How to reach a database through the proxy.
+    pub fn conninfo(&self, database: &str) -> String {
+        format!("host=127.0.0.1 port={} user=postgres dbname={database} sslmode=disable", self.port)
+    }
+
+    /// What the last start-up packet said: keys and values.
+    pub fn startup(&self) -> Vec<(String, String)> {
+        let packet = self.startup.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut words =
+            packet[8..].split(|byte| *byte == 0).map(|word| String::from_utf8_lossy(word).into_owned());
+        let mut pairs = Vec::new();
+        while let (Some(key), Some(value)) = (words.next(), words.next()) {
+            if key.is_empty() {
+                break;
+            }
+            pairs.push((key, value));
+        }
+        pairs
+    }
+}
+
+fn forward(from: &mut TcpStream, to: &mut TcpStream, startup: &Mutex<Vec<u8>>) {
+    let mut buffer = vec![0; 64 << 10];
+    let mut first = true;
+    while let Ok(n @ 1..) = from.read(&mut buffer) {
+        if first {
+            // A start-up packet fits one segment on the loopback.
+            *startup.lock().unwrap_or_else(PoisonError::into_inner) = buffer[..n].to_vec();
+            first = false;
+        }
+        if to.write_all(&buffer[..n]).is_err() {
+            return;
+        }
+    }
+}
+
+fn tamper_with(mut server: TcpStream, mut client: &TcpStream, tamper: &Mutex<Box<Tamper>>) {
+    let mut head = [0; 5];
+    let mut body = Vec::new();
+    while server.read_exact(&mut head).is_ok() {
+        let length = u32::from_be_bytes([head[1], head[2], head[3], head[4]]) as usize - 4;
+        body.resize(length, 0);
+        if server.read_exact(&mut body).is_err() {
+            return;
+        }
+        let mut outlet = Outlet { bytes: Vec::new(), cut: false };
+        tamper.lock().unwrap_or_else(PoisonError::into_inner)(head[0], &body, &mut outlet);
+        if client.write_all(&outlet.bytes).is_err() || outlet.cut {
+            return;
+        }
+    }
+}

@@ -1,0 +1,447 @@
+//! Real PostgreSQL servers in folders of their own. None outlives the process that started it.
+
+use std::ffi::CString;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{LazyLock, Mutex, MutexGuard, OnceLock, PoisonError, mpsc};
+use std::time::{Duration, Instant};
+use std::{env, fs, io, thread};
+
+use postgres::{Client, NoTls, SimpleQueryMessage};
+
+use super::{PATIENCE, VERSIONS, eventually};
+
+/// Roles of these names must give a password over TCP, each in its own way. Everybody else is trusted.
+const PASSWORD_RULES: &str = "host all md5_role 127.0.0.1/32 md5
+host all scram_role 127.0.0.1/32 scram-sha-256
+host all clear_role 127.0.0.1/32 password
+host all refused_role 127.0.0.1/32 reject
+";
+
+/// A running server.
+pub struct Server {
+    pub version: u32,
+    pub port: u16,
+    folder: PathBuf,
+    settings: Vec<String>,
+    child: Mutex<Option<Child>>,
+}
+
+/// How a server is told to stop (PostgreSQL documentation, "Shutting Down the Server").
+#[derive(Clone, Copy, Debug)]
+pub enum Stop {
+    Fast,
+    Immediate,
+}
+
+impl Server {
+    /// The server of a version that all tests of the process share.
+    pub fn shared(version: u32) -> &'static Server {
+        static SHARED: [OnceLock<Server>; VERSIONS.len()] = [const { OnceLock::new() }; VERSIONS.len()];
+        let at = VERSIONS.iter().position(|known| *known == version).expect("a version of the list");
+        SHARED[at].get_or_init(|| Self::start(version, &[]))
+    }
+
+    /// A server of one's own, with settings beyond the usual, such as `wal_level=replica`.
+    pub fn start(version: u32, settings: &[&str]) -> Self {
+        let bin = servers().join(version.to_string()).join("bin");
+        assert!(
+            bin.join("postgres").exists(),
+            "no PostgreSQL {version} in {}: run script/servers, or set PGWALSTREAM_SERVERS to its folder",
+            servers().display()
+        );
+        let folder = new_folder();
+        let mut initdb = unprivileged(&bin.join("initdb"));
+        initdb.args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "-D"]);
+        let made = initdb.arg(folder.join("data")).output().expect("initdb starts");
+        assert!(made.status.success(), "initdb failed: {}", String::from_utf8_lossy(&made.stderr));
+        let hba = folder.join("data/pg_hba.conf");
+        let rest = fs::read_to_string(&hba).unwrap();
+        fs::write(&hba, format!("{PASSWORD_RULES}{rest}")).unwrap();
+        let settings = settings.iter().map(|&setting| setting.to_owned()).collect();
+        let mut it = Self { version, port: 0, folder, settings, child: Mutex::new(None) };
+        for attempt in 1.. {
+            // Between asking for a free port and using it, somebody else may take it.
+            it.port = free_port();
+            if it.run() {
+                break;
+            }
+            assert!(attempt < 5, "PostgreSQL {version} does not start:\n{}", it.log());
+        }
+        it
+    }
+
+    /// Starts a stopped server again, on the same port.
+    pub fn restart(&self) {
+        assert!(self.run(), "PostgreSQL {} does not start again:\n{}", self.version, self.log());
+    }
+
+    /// Stops the server and tells how long that took.
+    pub fn stop(&self, how: Stop) -> Duration {
+        let Some(mut child) = self.lock().take() else { return Duration::ZERO };
+        let signal = match how {
+            Stop::Fast => libc::SIGINT,
+            Stop::Immediate => libc::SIGQUIT,
+        };
+        let begin = Instant::now();
+        signal_process(child.id(), signal);
+        wait_for_exit(&mut child).unwrap_or_else(|| panic!("the server does not stop:\n{}", self.log()));
+        begin.elapsed()
+    }
+
+    /// A database of one's own, with a connection to it.
+    pub fn database(&self) -> Database<'_> {
+        let name = unique("db");
+        self.client("postgres").batch_execute(&format!("CREATE DATABASE {name}")).expect("CREATE DATABASE");
+        let sql = self.client(&name);
+        Database { server: self, name, sql }
+    }
+
+    /// An SQL connection.
+    pub fn client(&self, database: &str) -> Client {
+        Client::connect(&format!("{} application_name=scenario", self.conninfo(database)), NoTls)
+            .unwrap_or_else(|error| panic!("cannot connect for SQL: {error}\n{}", self.log()))
+    }
+
+    /// How to reach a database by TCP.
+    pub fn conninfo(&self, database: &str) -> String {
+        format!("host=127.0.0.1 port={} user=postgres dbname={database}", self.port)
+    }
+
+    /// How to reach a database by the Unix socket.
+    pub fn unix_conninfo(&self, database: &str) -> String {
+        format!("host={} port={} user=postgres dbname={database}", self.folder.display(), self.port)
+    }
+
+    /// What went wrong in the server, by its log: the last of it.
+    pub fn log(&self) -> String {
+        let text = fs::read(self.folder.join("log")).unwrap_or_default();
+        let text = String::from_utf8_lossy(&text);
+        let grave = ["WARNING:", "ERROR:", "FATAL:", "PANIC:", "terminat"];
+        let lines: Vec<&str> = text
+            .lines()
+            .filter(|line| grave.iter().any(|word| line.contains(word)) && !line.contains("starting up"))
+            .collect();
+        lines[lines.len().saturating_sub(15)..].join("\n")
+    }
+
+    fn run(&self) -> bool {
+        let bin = servers().join(self.version.to_string()).join("bin");
+        let log = fs::OpenOptions::new().create(true).append(true).open(self.folder.join("log")).unwrap();
+        let mut command = unprivileged(&bin.join("postgres"));
+        command.arg("-D").arg(self.folder.join("data"));
+        let folder = self.folder.display();
+        let own = [
+            format!("port={}", self.port),
+            format!("unix_socket_directories={folder}"),
+            "listen_addresses=127.0.0.1".into(),
+            "wal_level=logical".into(),
+            "max_wal_senders=60".into(),
+            "max_replication_slots=120".into(),
+            "max_connections=200".into(),
+            "fsync=off".into(),
+            "full_page_writes=off".into(),
+            "autovacuum=off".into(),
+            "max_wal_size=8GB".into(),
+            "checkpoint_timeout=1h".into(),
+            "shared_buffers=64MB".into(),
+        ];
+        for setting in own.iter().chain(&self.settings) {
+            command.args(["-c", setting]);
+        }
+        command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
+        let mut child = spawn(command).expect("postgres starts");
+        let conninfo = format!("{} connect_timeout=5", self.conninfo("postgres"));
+        let end = Instant::now() + PATIENCE;
+        while Client::connect(&conninfo, NoTls).is_err() {
+            if child.try_wait().unwrap().is_some() {
+                return false;
+            }
+            assert!(Instant::now() < end, "PostgreSQL {} does not answer:\n{}", self.version, self.log());
+            thread::sleep(Duration::from_millis(20));
+        }
+        // Another server may have answered on a port that ours could not have.
+        thread::sleep(Duration::from_millis(20));
+        if child.try_wait().unwrap().is_some() {
+            return false;
+        }
+        *self.lock() = Some(child);
+        true
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Child>> {
+        self.child.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            eprintln!("--- log of PostgreSQL {}\n{}", self.version, self.log());
+        }
+        self.stop(Stop::Immediate);
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// A database of one test. Its slots and itself are gone with it.
+pub struct Database<'s> {
+    pub server: &'s Server,
+    pub name: String,
+    pub sql: Client,
+}
+
+impl Database<'_> {
+    /// How to reach it by TCP.
+    pub fn conninfo(&self) -> String {
+        self.server.conninfo(&self.name)
+    }
+
+    /// Runs statements.
+    #[track_caller]
+    pub fn run(&mut self, statements: &str) {
+        if let Err(error) = self.sql.batch_execute(statements) {
+            panic!("{error:?} in {statements}");
+        }
+    }
+
+    /// Runs statements one by one, each a transaction of its own unless it says otherwise: a semicolon ends a line.
+    #[track_caller]
+    pub fn script(&mut self, statements: &str) {
+        for statement in statements.split(";\n") {
+            self.run(statement);
+        }
+    }
+
+    /// Runs statements that must fail, and gives the SQLSTATE.
+    #[track_caller]
+    pub fn fail(&mut self, statements: &str) -> String {
+        let error = self.sql.batch_execute(statements).expect_err(statements);
+        error.code().map(|code| code.code().to_owned()).unwrap_or_default()
+    }
+
+    /// The first column of the first row as text; NULL and no row are "".
+    #[track_caller]
+    pub fn text(&mut self, query: &str) -> String {
+        let rows = self.sql.simple_query(query).unwrap_or_else(|error| panic!("{error:?} in {query}"));
+        let mut rows = rows.iter();
+        rows.find_map(|row| if let SimpleQueryMessage::Row(row) = row { row.get(0) } else { None })
+            .unwrap_or("")
+            .to_owned()
+    }
+
+    /// A new logical slot of pgoutput in this database.
+    #[track_caller]
+    pub fn slot(&mut self) -> String {
+        let name = unique("slot");
+        self.run(&format!("SELECT pg_create_logical_replication_slot('{name}', 'pgoutput')"));
+        name
+    }
+
+    /// The position up to which the slot's consumer has confirmed everything.
+    #[track_caller]
+    pub fn confirmed(&mut self, slot: &str) -> u64 {
+        self.lsn(&format!("SELECT confirmed_flush_lsn FROM pg_replication_slots WHERE slot_name = '{slot}'"))
+    }
+
+    /// The end of what the server has written so far.
+    #[track_caller]
+    pub fn position(&mut self) -> u64 {
+        self.lsn("SELECT pg_current_wal_insert_lsn()")
+    }
+
+    /// A query for a pg_lsn.
+    #[track_caller]
+    pub fn lsn(&mut self, query: &str) -> u64 {
+        let text = self.text(query);
+        let (high, low) = text.split_once('/').unwrap_or_else(|| panic!("'{text}' is no pg_lsn: {query}"));
+        let hex = |digits| u64::from_str_radix(digits, 16).unwrap();
+        hex(high) << 32 | hex(low)
+    }
+
+    /// Waits until no consumer holds the slot.
+    #[track_caller]
+    pub fn released(&mut self, slot: &str) {
+        let query =
+            format!("SELECT count(*) FROM pg_replication_slots WHERE slot_name = '{slot}' AND active");
+        eventually("the slot is released", || self.text(&query) == "0");
+    }
+}
+
+impl Drop for Database<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            eprintln!("--- log of PostgreSQL {}\n{}", self.server.version, self.server.log());
+            return;
+        }
+        if self.server.lock().is_none() {
+            return;
+        }
+        let mut client = self.server.client("postgres");
+        let slots = format!(
+            "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE database = '{0}' AND active;
+             SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = '{0}' AND NOT active;",
+            self.name
+        );
+        let left = format!("SELECT count(*) FROM pg_replication_slots WHERE database = '{}'", self.name);
+        eventually("the slots are dropped", || {
+            // A slot may be taken or released between the two statements.
+            let _ = client.batch_execute(&slots);
+            client.query_one(&left, &[]).is_ok_and(|row| row.get::<_, i64>(0) == 0)
+        });
+        // The servers are thrown away; dropping the database would only cost time (a checkpoint).
+    }
+}
+
+/// A name that nothing else on any server has.
+pub fn unique(prefix: &str) -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(1);
+    format!("{prefix}_{}", NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// A port that nobody listens on.
+fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// Sends a signal to a process that this one started and has not waited for.
+pub fn signal_process(pid: u32, signal: i32) {
+    // SAFETY: plain system call; the pid is that of an unreaped child or of a server process of ours.
+    unsafe { libc::kill(i32::try_from(pid).unwrap(), signal) };
+}
+
+/// Waits for a child's end, for as long as anything may take.
+pub fn wait_for_exit(child: &mut Child) -> Option<ExitStatus> {
+    let end = Instant::now() + PATIENCE;
+    while Instant::now() < end {
+        if let Some(status) = child.try_wait().unwrap() {
+            return Some(status);
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    None
+}
+
+/// Starts a process that is killed if this one dies, however it dies.
+///
+/// The kernel ties that to the thread that starts it, and a test's thread ends with its test; so one thread that
+/// never ends starts them all.
+pub fn spawn(mut command: Command) -> io::Result<Child> {
+    type Order = (Command, mpsc::Sender<io::Result<Child>>);
+    static STARTER: LazyLock<Mutex<mpsc::Sender<Order>>> = LazyLock::new(|| {
+        let (send, orders) = mpsc::channel::<Order>();
+        thread::spawn(move || {
+            for (mut command, reply) in orders {
+                let _ = reply.send(command.spawn());
+            }
+        });
+        Mutex::new(send)
+    });
+    // SAFETY: prctl is safe to call between fork and exec.
+    unsafe {
+        command.pre_exec(|| {
+            libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGQUIT);
+            Ok(())
+        });
+    }
+    let (send, reply) = mpsc::channel();
+    STARTER.lock().unwrap_or_else(PoisonError::into_inner).send((command, send)).unwrap();
+    reply.recv().unwrap()
+}
+
+/// The folder that script/servers fills.
+pub fn servers() -> &'static Path {
+    static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
+        let usual = || Path::new(env!("CARGO_MANIFEST_DIR")).join(".cache/pg");
+        env::var_os("PGWALSTREAM_SERVERS").map_or_else(usual, PathBuf::from)
+    });
+    &FOLDER
+}
+
+/// A command that runs as the user who may run servers: PostgreSQL refuses to run as root.
+fn unprivileged(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    if let Some((uid, gid)) = server_user() {
+        command.uid(uid).gid(gid);
+    }
+    command.current_dir("/").env_remove("PGDATA").env("LC_ALL", "C");
+    command
+}
+
+/// The user to run servers as, when this process is root's.
+fn server_user() -> Option<(u32, u32)> {
+    static USER: LazyLock<Option<(u32, u32)>> = LazyLock::new(|| {
+        // SAFETY: plain system call.
+        if unsafe { libc::geteuid() } != 0 {
+            return None;
+        }
+        let name = env::var("PGWALSTREAM_SERVER_USER").unwrap_or_else(|_| "pgwalstream".into());
+        if look_up(&name).is_none() {
+            let made = Command::new("useradd").args(["--system", "--no-create-home", &name]).status();
+            assert!(made.is_ok_and(|status| status.success()), "useradd {name} failed");
+        }
+        Some(look_up(&name).unwrap_or_else(|| panic!("there is no user {name}")))
+    });
+    *USER
+}
+
+fn look_up(name: &str) -> Option<(u32, u32)> {
+    let name = CString::new(name).unwrap();
+    // SAFETY: the name ends with NUL; the result is read before anything else asks, under the caller's LazyLock.
+    unsafe { libc::getpwnam(name.as_ptr()).as_ref().map(|user| (user.pw_uid, user.pw_gid)) }
+}
+
+/// A new folder that the server's user owns. It is removed when the process ends; if the process is killed, by the
+/// next one.
+pub fn new_folder() -> PathBuf {
+    const PREFIX: &str = "pgwalstream-test-";
+    static FIRST: OnceLock<()> = OnceLock::new();
+    // A socket's path must fit 107 bytes, so a deep TMPDIR does not do.
+    let base = env::var_os("TMPDIR").map(PathBuf::from).filter(|path| path.as_os_str().len() < 40);
+    let base = base.unwrap_or_else(|| "/tmp".into());
+    FIRST.get_or_init(|| {
+        for entry in fs::read_dir(&base).into_iter().flatten().flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let owner = name.strip_prefix(PREFIX).and_then(|rest| rest.split('-').next());
+            if owner.is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
+                let _ = fs::remove_dir_all(entry.path());
+            }
+        }
+        // SAFETY: the function lives as long as the process and takes nothing.
+        unsafe { libc::atexit(remove_folders) };
+    });
+    let folder = base.join(format!("{PREFIX}{}-{}", std::process::id(), unique("f")));
+    fs::create_dir(&folder).unwrap();
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).unwrap();
+    if let Some((uid, gid)) = server_user() {
+        chown(&folder, Some(uid), Some(gid)).unwrap();
+    }
+    FOLDERS.lock().unwrap_or_else(PoisonError::into_inner).push(folder.clone());
+    folder
+}
+
+static FOLDERS: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+/// Statics are not dropped when the process ends: this stops the servers that are left and removes every folder.
+extern "C" fn remove_folders() {
+    let Ok(folders) = FOLDERS.try_lock() else { return };
+    let servers: Vec<i32> = folders
+        .iter()
+        .filter_map(|folder| fs::read_to_string(folder.join("data/postmaster.pid")).ok())
+        .filter_map(|text| text.lines().next().and_then(|pid| pid.parse().ok()))
+        .collect();
+    for pid in &servers {
+        // SAFETY: plain system calls on children of this process.
+        unsafe { libc::kill(*pid, libc::SIGQUIT) };
+    }
+    for pid in &servers {
+        // SAFETY: as above.
+        unsafe { libc::waitpid(*pid, std::ptr::null_mut(), 0) };
+    }
+    for folder in folders.iter() {
+        let _ = fs::remove_dir_all(folder);
+    }
+}

@@ -1,0 +1,90 @@
+//! P9: a server that is told to stop waits until its consumers have confirmed all it sent. One that is caught up
+//! confirms at once, so that stopping takes at most a second more than with nobody there, and its consumer learns
+//! that it may come back.
+
+use std::thread;
+use std::time::Duration;
+
+use crate::harness::server::Stop;
+use crate::harness::{Database, Next, Options, Server};
+use pgwalstream::error::Status;
+
+fn p9_a_caught_up_consumer_does_not_delay_a_fast_stop(version: u32) {
+    let server = Server::start(version, &[]);
+    let mut db = server.database();
+    db.run("CREATE TABLE t (id int PRIMARY KEY); CREATE PUBLICATION pub FOR TABLE t");
+    let slot = db.slot();
+    db.run("INSERT INTO t SELECT generate_series(1, 1000); CHECKPOINT");
+    let alone = server.stop(Stop::Fast);
+
+    for attached in [Attached::Waiting, Attached::Silent] {
+        // A busy machine may delay one stop, or two, but not each.
+        let mut tries = (0..3).map(|_| stop_with(&server, &mut db, &slot, attached));
+        let quick = tries.any(|took| took <= alone + Duration::from_secs(1));
+        assert!(quick, "{attached:?}: thrice more than a second longer than {alone:?}");
+    }
+    // Nothing was lost or comes twice for it: what was acknowledged is gone, what is new comes.
+    server.restart();
+    db.sql = server.client(&db.name);
+    db.run("INSERT INTO t VALUES (100000)");
+    let seen = Options::stream(&db.conninfo(), &slot, "pub").open().unwrap().read_transactions(1);
+    assert!(seen.iter().any(|event| event.line == "INSERT public.t new id=100000"), "{seen:?}");
+}
+
+/// What the consumer does as the server stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Attached {
+    /// It waits in a call.
+    Waiting,
+    /// It makes no call.
+    Silent,
+}
+
+/// Starts the server again, lets a consumer catch up, and stops it.
+fn stop_with<'s>(server: &'s Server, db: &mut Database<'s>, slot: &str, attached: Attached) -> Duration {
+    server.restart();
+    db.sql = server.client(&db.name);
+    // A status interval longer than the test: only the server's question or the acknowledgement can be the reason.
+    let options = Options::stream(&db.conninfo(), slot, "pub").with("status_interval", "1h");
+    let mut stream = options.open().unwrap();
+    db.script("INSERT INTO t SELECT max(id) + 1 FROM t;\nDELETE FROM t WHERE id % 100 = (SELECT max(id) % 100 FROM t)");
+    // Reads the last transaction there is, and acknowledges it.
+    let mut last = 0;
+    loop {
+        match stream.next(1000).unwrap() {
+            Next::Event(event) => last = last.max(event.fields().ack_lsn),
+            Next::Nothing(_) if last != 0 => break,
+            Next::Nothing(status) => assert_eq!(status, Status::WAL_TIMEOUT),
+        }
+    }
+    stream.ack(last).unwrap();
+    db.run("CHECKPOINT");
+    let (took, ending) = if attached == Attached::Waiting {
+        let waiter = thread::spawn(move || {
+            let mut stream = stream;
+            stream.read_to_error().1
+        });
+        let took = server.stop(Stop::Fast);
+        (took, waiter.join().unwrap())
+    } else {
+        let took = server.stop(Stop::Fast);
+        (took, stream.read_to_error().1)
+    };
+    let endings = [Status::WAL_E_SERVER_SHUTDOWN, Status::WAL_E_CONNECTION_LOST];
+    assert!(endings.contains(&ending.status), "{ending:?}");
+    assert!(ending.is_retriable && ending.is_fatal, "{ending:?}");
+    took
+}
+
+on_versions! { p9_a_caught_up_consumer_does_not_delay_a_fast_stop v14 14, v18 18 }
+
+/// While a server starts or stops, connecting fails in a way that says to try again.
+#[test]
+fn p9_a_server_that_is_not_there_is_worth_another_try() {
+    let server = Server::start(18, &[]);
+    let conninfo = server.conninfo("postgres");
+    server.stop(Stop::Immediate);
+    let failure = Options::stream(&conninfo, "s", "p").open().err().unwrap();
+    assert_eq!(failure.status, Status::WAL_E_CONNECT, "{failure:?}");
+    assert!(failure.is_retriable && failure.os_errno == libc::ECONNREFUSED, "{failure:?}");
+}

@@ -1,0 +1,49 @@
+//! Two million rows go through a process that never grows: what was freed is used again. Measured in `wal_batch`, a C
+//! program of its own, by the kernel's high-water mark.
+
+use std::fs;
+use std::process::Stdio;
+
+use crate::harness::server::{signal_process, wait_for_exit};
+use crate::harness::{Program, Server, eventually};
+
+const ROWS: u64 = 2_000_000;
+
+/// 16 MB, in the kernel's kB.
+const MOST: u64 = 16_384;
+
+#[test]
+fn two_million_rows_in_less_than_16_mb() {
+    let server = Server::start(18, &["max_wal_size=16GB"]);
+    let mut db = server.database();
+    db.run("CREATE TABLE t (id int, v text, w bigint); CREATE PUBLICATION pub FOR TABLE t");
+    let slot = db.slot();
+    // Many transactions and a large one.
+    for part in 0..10 {
+        db.run(&format!(
+            "INSERT INTO t SELECT {part} * 100000 + g, 'value of row ' || g, g FROM generate_series(1, 100000) g"
+        ));
+    }
+    db.run("INSERT INTO t SELECT 1000000 + g, 'value of row ' || g, g FROM generate_series(1, 1000000) g");
+    let end = db.position();
+    let conninfo = db.conninfo();
+    let mut child = Program::build("examples-c/wal_batch.c").start(|command| {
+        command.args(["--option", "status_interval=200ms", &conninfo, &slot, "pub"]);
+        command.stdout(Stdio::piped());
+    });
+    let status = format!("/proc/{}/status", child.id());
+    eventually("all rows are read and acknowledged", || db.confirmed(&slot) + 1000 >= end);
+    let status = fs::read_to_string(status).unwrap();
+    let field = |name: &str| -> u64 {
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    };
+    let peak = field("VmHWM:");
+    signal_process(child.id(), libc::SIGTERM);
+    let ended = wait_for_exit(&mut child).expect("it ends");
+    let said = std::io::read_to_string(child.stdout.take().unwrap()).unwrap();
+    assert!(ended.success(), "{said}");
+    assert!(said.contains(&format!("rows {ROWS} ")), "{said}");
+    assert!(peak < MOST, "{peak} kB at the most");
+    println!("{peak} kB at the most");
+}
