@@ -201,6 +201,11 @@
 #define WAL_EVENT_FLAG_STREAMED UINT32_C(32)
 /** STREAM_START: the first block of its transaction. */
 #define WAL_EVENT_FLAG_FIRST_SEGMENT UINT32_C(64)
+/**
+ * STREAM_ABORT: nothing was rolled back; the stream ends at option stop_lsn, before anybody knows what becomes of the
+ * transaction, and what was streamed of it is to be dropped.
+ */
+#define WAL_EVENT_FLAG_DISCARDED UINT32_C(128)
 /** @} */
 
 
@@ -498,7 +503,7 @@ enum wal_event_kind
     WAL_EVENT_STREAM_PREPARE = 19,
     /**
      * Nothing is outstanding and the slot moved on to `ack_lsn`, which is already reported. At most one per
-     * status interval, anywhere between other events.
+     * status interval, never inside a transaction or a block.
      */
     WAL_EVENT_PROGRESS = 64,
 };

@@ -70,6 +70,8 @@ pub struct Config {
     pub slot_create: SlotCreate,
     /// Where to start; 0 is where the slot stands.
     pub start_lsn: Lsn,
+    /// Where to end; None is never.
+    pub stop_lsn: Option<Lsn>,
     /// Whether logical messages are wanted.
     pub messages: bool,
     /// Whether binary values are wanted.
@@ -123,6 +125,7 @@ impl Config {
                 _ => SlotCreate::Never,
             },
             start_lsn: options.text(Id::StartLsn).parse()?,
+            stop_lsn: Some(options.text(Id::StopLsn).parse()?).filter(|lsn| *lsn != Lsn(0)),
             messages: on(Id::Messages),
             binary: on(Id::Binary),
             proto_version: proto_version(options.text(Id::ProtoVersion), streaming, two_phase)?,

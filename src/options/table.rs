@@ -12,6 +12,7 @@ pub enum Id {
     Publication,
     SlotCreate,
     StartLsn,
+    StopLsn,
     Messages,
     Binary,
     ProtoVersion,
@@ -81,6 +82,13 @@ pub static TABLE: &[Spec] = &[
         kind: Kind::Lsn,
         default: "0/0",
         sentence: "Where to start if that is beyond the slot's own position: transactions that ended before it are not sent. 0/0 starts where the slot stands.",
+    },
+    Spec {
+        id: Id::StopLsn,
+        name: "stop_lsn",
+        kind: Kind::Lsn,
+        default: "0/0",
+        sentence: "Where to end: the transactions whose commit (or PREPARE) lies before it are delivered, then the stream answers WAL_END. Nothing beyond it is ever reported as safe. Streamed transactions that are open then are announced as discarded. 0/0 never ends.",
     },
     Spec {
         id: Id::Messages,

@@ -11,6 +11,7 @@ pub struct Positions {
     outstanding: u64,
     open_final: Option<u64>,
     reported: u64,
+    limit: Option<u64>,
 }
 
 /// What a standby status update says.
@@ -23,6 +24,14 @@ pub struct Report {
 }
 
 impl Positions {
+    /// Positions that begin at nothing, and of which none beyond `limit` is ever reported as safe.
+    ///
+    /// A commit record may begin before the limit and end after it: the limit is enough for the server not to send
+    /// that transaction again (SnapBuildXactNeedsSkip compares the record's beginning).
+    pub fn limited(limit: Option<u64>) -> Self {
+        Self { limit, ..Self::default() }
+    }
+
     /// A message came whose position is `end`.
     #[inline]
     pub fn received(&mut self, end: u64) {
@@ -69,6 +78,7 @@ impl Positions {
         if self.is_settled(acked) {
             flush = flush.max(self.idle.min(self.open_final.unwrap_or(u64::MAX)));
         }
+        let flush = flush.min(self.limit.unwrap_or(u64::MAX));
         // The server takes the highest it ever heard; saying less would only confuse pg_stat_replication.
         let flush = flush.max(self.reported);
         Report { write: self.received.max(flush), flush }
@@ -123,6 +133,19 @@ mod tests {
         it.pin(140);
         assert_eq!(it.report(0).flush, 120);
         assert_eq!(it.reported(), 120);
+    }
+
+    #[test]
+    fn nothing_beyond_the_limit_is_reported() {
+        let mut it = Positions::limited(Some(150));
+        it.passed(100);
+        assert_eq!(it.report(0).flush, 100);
+        it.passed(300);
+        assert_eq!(it.report(0), Report { write: 300, flush: 150 });
+        it.pin(160);
+        assert_eq!(it.report(160).flush, 150);
+        it.sent(it.report(160));
+        assert_eq!(it.progress(160), None);
     }
 
     #[test]
