@@ -83,7 +83,8 @@ pub unsafe extern "C" fn wal_options_free(options: *mut wal_options) {
 /// @param[in] key the option's name
 /// @param[in] value the value, or NULL for the default
 /// @param[out] err may be NULL; owned by the caller
-/// @return WAL_OK, WAL_E_UNKNOWN_OPTION, WAL_E_BAD_OPTION, WAL_E_INVALID_ARGUMENT
+/// @return WAL_OK, WAL_E_UNKNOWN_OPTION, WAL_E_BAD_OPTION, WAL_E_CONNINFO (a conninfo that cannot be parsed),
+/// WAL_E_INVALID_ARGUMENT
 /// @since 0.1
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wal_options_set(

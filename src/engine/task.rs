@@ -249,15 +249,17 @@ impl<S: Session> Streaming<S> {
         let mut bytes = 0;
         self.intake.begin();
         let turn = self.turn(&mut noted, &mut bytes);
-        let ended = self.intake.end();
         Counts::add(&self.shared.counts.bytes_received, bytes as u64);
+        self.publish();
+        let ended = self.intake.end();
+        let ends = noted.ended && !self.ended;
         self.note(noted);
         self.next_read = match turn? {
             Turn::Drained => self.pace.next(bytes, Instant::now()).map_or(NextRead::WhenReady, NextRead::At),
             Turn::Interrupted => NextRead::Now,
         };
         ended?;
-        if self.ended { self.end() } else { Ok(()) }
+        if ends { self.end() } else { Ok(()) }
     }
 
     /// Tells the consumer that this is all.
@@ -304,7 +306,6 @@ impl<S: Session> Streaming<S> {
         if noted.ended {
             self.ended = true;
         }
-        self.publish();
     }
 
     fn publish(&self) {

@@ -13,6 +13,7 @@ pub use table::{Id, Spec, TABLE};
 
 use std::fmt;
 
+use crate::conninfo::Conninfo;
 use crate::error::{Error, Result, Status};
 
 /// What a user set, checked when it was set.
@@ -33,6 +34,9 @@ impl Options {
         self.values.retain(|(id, _)| *id != spec.id);
         if let Some(value) = value {
             spec.kind.check(value).map_err(|why| bad_value(spec, value, &why))?;
+            if spec.id == Id::Conninfo && !value.is_empty() {
+                refuse_unreadable(value)?;
+            }
             self.values.push((spec.id, value.to_owned()));
         }
         Ok(())
@@ -59,6 +63,14 @@ impl Options {
 impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.values.iter().map(|(id, _)| id)).finish()
+    }
+}
+
+/// What cannot be read is refused at once; what only cannot be done is for the stream to say.
+fn refuse_unreadable(conninfo: &str) -> Result<()> {
+    match Conninfo::parse(conninfo) {
+        Err(error) if error.status() == Status::WAL_E_CONNINFO => Err(error),
+        _ => Ok(()),
     }
 }
 

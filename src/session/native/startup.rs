@@ -13,7 +13,7 @@ use crate::wire::{Authentication, ServerMessage, Step, classify, frame, frontend
 /// What the text of values depends on, and what makes warnings come (P17, P22). The user's own options come behind
 /// and win.
 const OPTIONS: &str = "-c datestyle=ISO -c intervalstyle=postgres -c extra_float_digits=3 -c bytea_output=hex \
-                       -c timezone=UTC -c client_min_messages=warning";
+                       -c timezone=UTC -c lc_monetary=C -c client_min_messages=warning";
 
 /// The longest message between authentication and the first ReadyForQuery.
 const MAX_MESSAGE: usize = 1 << 20;
