@@ -502,6 +502,11 @@ enum wal_event_kind
      */
     WAL_EVENT_STREAM_PREPARE = 19,
     /**
+     * A payload of an output plugin, with option decode off: `wal_event_raw`. `lsn` is the position that the plugin
+     * gave it, or 0; `ack_lsn` acknowledges it and all before it.
+     */
+    WAL_EVENT_RAW = 20,
+    /**
      * Nothing is outstanding and the slot moved on to `ack_lsn`, which is already reported. At most one per
      * status interval, never inside a transaction or a block.
      */
@@ -935,6 +940,7 @@ WAL_NOEXCEPT;
  * STREAM_PREPARE, COMMIT_PREPARED and ROLLBACK_PREPARED events; nothing for other kinds.
  *
  * @param event may be NULL
+ * @return the identifier, borrowed from the event
  * @since 0.1
  */
 WAL_API struct wal_bytes wal_event_gid(const struct wal_event *event) WAL_NOEXCEPT;
@@ -944,6 +950,7 @@ WAL_API struct wal_bytes wal_event_gid(const struct wal_event *event) WAL_NOEXCE
  * BEGIN_PREPARE, PREPARE and STREAM_PREPARE events; 0 for other kinds.
  *
  * @param event may be NULL
+ * @return the position, or 0
  * @since 0.1
  */
 WAL_API
@@ -956,6 +963,7 @@ WAL_NOEXCEPT;
  * by another one later: gid and this position together tell which is which.
  *
  * @param event may be NULL
+ * @return the position, or 0
  * @since 0.1
  */
 WAL_API
@@ -967,11 +975,21 @@ WAL_NOEXCEPT;
  * unless option streaming is "parallel".
  *
  * @param event may be NULL
+ * @return the position, or 0
  * @since 0.1
  */
 WAL_API
 uint64_t wal_event_abort_lsn(const struct wal_event *event)
 WAL_NOEXCEPT;
+
+/**
+ * The payload of a RAW event, as the output plugin made it; nothing for other kinds.
+ *
+ * @param event may be NULL
+ * @return the payload, borrowed from the event
+ * @since 0.1
+ */
+WAL_API struct wal_bytes wal_event_raw(const struct wal_event *event) WAL_NOEXCEPT;
 
 /**
  * The status that the call returned, WAL_OK for NULL.

@@ -53,6 +53,9 @@ pub enum EventKind {
     WAL_EVENT_ROLLBACK_PREPARED = 18,
     /// The streamed transaction `xid` is prepared: as PREPARE, for what is left of its blocks.
     WAL_EVENT_STREAM_PREPARE = 19,
+    /// A payload of an output plugin, with option decode off: `wal_event_raw`. `lsn` is the position that the plugin
+    /// gave it, or 0; `ack_lsn` acknowledges it and all before it.
+    WAL_EVENT_RAW = 20,
     /// Nothing is outstanding and the slot moved on to `ack_lsn`, which is already reported. At most one per
     /// status interval, never inside a transaction or a block.
     WAL_EVENT_PROGRESS = 64,

@@ -54,6 +54,11 @@ impl Options {
         Config::new(self)
     }
 
+    /// Whether an option was set, be it to its default.
+    pub(crate) fn is_set(&self, id: Id) -> bool {
+        self.values.iter().any(|(of, _)| *of == id)
+    }
+
     pub(crate) fn text(&self, id: Id) -> &str {
         let set = self.values.iter().find(|(of, _)| *of == id).map(|(_, text)| text.as_str());
         set.unwrap_or_else(|| table::spec(id).default)

@@ -4,7 +4,7 @@
 
 use super::Positions;
 use super::preflight::publication_error;
-use crate::batch::{Arrays, Event, EventKind, flags};
+use crate::batch::{Arrays, Event, EventKind, Value, ValueKind, flags};
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
 use crate::options::{Config, GapPolicy};
@@ -58,6 +58,8 @@ pub struct Receiver {
     /// What was counted.
     pub counters: Counters,
     decoder: Decoder,
+    /// Whether payloads are decoded.
+    decode: bool,
     /// Where a bounded replay ends.
     stop: Option<u64>,
     on_gap: GapPolicy,
@@ -74,6 +76,7 @@ impl Receiver {
             positions: Positions::limited(stop),
             counters: Counters::default(),
             decoder: Decoder::new(),
+            decode: config.decode,
             stop,
             on_gap: config.on_gap,
             remark: None,
@@ -121,7 +124,12 @@ impl Receiver {
                 if self.stop.is_some() && self.is_beyond(start.0, body) {
                     return Ok(Taken::End);
                 }
-                let effect = match self.decoder.decode(start.0, body, out)? {
+                let step = if self.decode {
+                    self.decoder.decode(start.0, body, out)?
+                } else {
+                    self.raw(start.0, body, out)
+                };
+                let effect = match step {
                     Step::Full => return Ok(Taken::Full),
                     Step::Done(effect) => effect,
                 };
@@ -143,6 +151,21 @@ impl Receiver {
             }
             ReplicationMessage::Unknown { tag, .. } => Ok(self.unknown("replication message", tag)),
         }
+    }
+
+    /// Passes a payload on as it is. Its position acknowledges it: for a commit it is the end of its record, for a
+    /// change it lies before that, so that the server sends the transaction again.
+    fn raw(&mut self, lsn: u64, payload: &[u8], out: &mut Arrays) -> Step {
+        if !out.reserve(1, 1) {
+            return Step::Full;
+        }
+        let mark = out.value_count();
+        out.push_value(Value::view(ValueKind::WAL_VALUE_BINARY, payload));
+        let ack_lsn = self.positions.pin_raw(lsn);
+        let extra = out.values_from(mark);
+        let event = Event { lsn, ack_lsn, extra, n_extra: 1, ..Event::new(EventKind::WAL_EVENT_RAW) };
+        out.push_event(event);
+        Step::Done(Effect::None)
     }
 
     /// Whether a message belongs to what is not wanted any more: it is not decoded then.
