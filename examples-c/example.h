@@ -300,6 +300,9 @@ static inline int example_parse(example_args *args, int argc, char **argv) {
         example_error(args->program, error);
         return EXAMPLE_FAILED;
     }
+    /* A program of its own reads PGHOST and its like, as psql does; a library must be told to. */
+    if (!example_set(args, "env", "on"))
+        return EXAMPLE_FAILED;
     for (i = 1; i < argc; i++) {
         if (!only_names && (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)) {
             example_print_help(args);

@@ -321,7 +321,7 @@ enum wal_status_code
      */
     WAL_E_TOO_MANY_CONNECTIONS = -29,
     /**
-     * The server is starting up, shutting down or recovering.
+     * The server is starting up, shutting down or recovering, or not in the state that `target_session_attrs` asks for.
      */
     WAL_E_NOT_READY = -30,
     /**

@@ -65,7 +65,7 @@ pub enum Status {
     WAL_E_NO_DATABASE = -28,
     /// The server has no connection or no walsender left.
     WAL_E_TOO_MANY_CONNECTIONS = -29,
-    /// The server is starting up, shutting down or recovering.
+    /// The server is starting up, shutting down or recovering, or not in the state that `target_session_attrs` asks for.
     WAL_E_NOT_READY = -30,
 
     /// The server sent what the protocol does not allow at this point.

@@ -7,12 +7,11 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use super::bad;
-use super::parameter::Key;
-use super::settings::{Settings, not_built};
 use crate::error::Result;
 
-/// Debian's and most packagers' directory for the server's socket.
-const SOCKET_DIRECTORY: &str = "/var/run/postgresql";
+/// The directories of the server's socket: Debian's and most packagers', which is the default here; the
+/// PostgreSQL project's own.
+pub(super) const SOCKET_DIRECTORIES: [&str; 2] = ["/var/run/postgresql", "/tmp"];
 
 /// sun_path without its NUL (unix(7)).
 const MAX_SOCKET_PATH: usize = 107;
@@ -34,23 +33,22 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
-    pub(super) fn from_settings(settings: &Settings, port: u16) -> Result<Self> {
-        let (host, hostaddr) = (settings.text(Key::Host), settings.text(Key::Hostaddr));
-        if [host, hostaddr].into_iter().flatten().any(|text| text.contains(',')) {
-            return Err(not_built("a conninfo with several hosts", "Name one host."));
-        }
-        if let Some(hostaddr) = hostaddr {
+    /// The place that `host` and `hostaddr` name together; either may be "".
+    pub(super) fn new(host: &str, hostaddr: &str, port: u16) -> Result<Self> {
+        if !hostaddr.is_empty() {
             let address = hostaddr.trim_ascii().parse().map_err(|_| {
-                bad("the conninfo parameter hostaddr is not a numeric address")
-                    .with_hint("Write 192.0.2.1 or 2001:db8::1; a name belongs into host.")
+                bad("the conninfo parameter hostaddr is not a numeric address").with_hint(
+                    "Write 192.0.2.1 or 2001:db8::1; a name or an address with a zone belongs into host.",
+                )
             })?;
-            return Ok(Self::Address { address, name: host.map(str::to_owned) });
+            return Ok(Self::Address { address, name: Some(host.to_owned()).filter(|it| !it.is_empty()) });
         }
+        let [default, _] = SOCKET_DIRECTORIES;
         match host {
-            Some(host) if host.starts_with(['/', '@']) => Self::socket(host, port),
-            Some(host) => Ok(Self::Host(host.to_owned())),
-            None if Path::new(SOCKET_DIRECTORY).is_dir() => Self::socket(SOCKET_DIRECTORY, port),
-            None => Ok(Self::Host("localhost".to_owned())),
+            "" if Path::new(default).is_dir() => Self::socket(default, port),
+            "" => Ok(Self::Host("localhost".to_owned())),
+            path if path.starts_with(['/', '@']) => Self::socket(path, port),
+            name => Ok(Self::Host(name.to_owned())),
         }
     }
 

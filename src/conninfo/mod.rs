@@ -4,17 +4,25 @@
 //! password into any other field. Errors name the parameter; nothing that was given is silently ignored.
 
 mod endpoint;
+mod environment;
+mod host;
 mod keyword;
 mod nearest;
 mod parameter;
+mod passfile;
+mod service;
 mod settings;
+mod target;
 mod uri;
 
 use std::fmt;
 use std::time::Duration;
 
 pub use endpoint::Endpoint;
+pub use environment::Environment;
+pub use host::Host;
 use settings::Settings;
+pub use target::{Order, Target};
 
 use crate::error::{Error, Result, Status};
 use crate::sys;
@@ -23,18 +31,24 @@ use parameter::Key;
 /// A connection string, read and completed with defaults.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Conninfo {
-    endpoint: Endpoint,
-    port: u16,
+    hosts: Vec<Host>,
+    target: Target,
+    order: Order,
     user: String,
     password: Option<String>,
+    /// Why a password file gave no password.
+    passfile_fault: Option<String>,
     dbname: String,
     application_name: Option<String>,
     fallback_application_name: Option<String>,
     options: String,
+    /// Settings of the session that environment variables ask for.
+    server_settings: Vec<(&'static str, String)>,
     client_encoding: Option<String>,
     connect_timeout: Option<Duration>,
     keepalives: Keepalives,
     tcp_user_timeout: Option<Duration>,
+    require_peer: Option<String>,
     ssl_mode: SslMode,
 }
 
@@ -76,62 +90,85 @@ const COUNT: u32 = 3;
 /// server's own tcp_user_timeout is another matter and does harm.
 const USER_TIMEOUT: Duration = Duration::from_secs(60);
 
-const PORT: u16 = 5432;
-
 impl Conninfo {
     /// Reads `key = value` pairs or a `postgresql://` URI. Defaults come from the operating system's user and the
-    /// usual socket directory; the environment is not read.
+    /// usual socket directory; the environment is not read, files only if they are named.
     pub fn parse(text: &str) -> Result<Self> {
-        if text.contains('\0') {
-            return Err(bad("the connection string contains a NUL character").with_hint("Remove it."));
-        }
-        let mut settings = Settings::default();
-        match uri::after_scheme(text) {
-            Some(rest) => uri::parse(rest, &mut settings)?,
-            None => keyword::parse(text, &mut settings)?,
-        }
-        Self::from_settings(&settings)
+        Self::read(text, Environment::ignored())
     }
 
-    /// Completes what was given. Other sources (environment, service file) fill `settings` before this.
+    /// The same, completed from a service file, from the environment and from a password file.
+    pub fn read(text: &str, environment: Environment<'_>) -> Result<Self> {
+        let settings = complete(text, environment)?;
+        let mut it = Self::from_settings(&settings)?;
+        it.server_settings = environment.server_settings()?;
+        if let Some(path) = passfile::path(&settings, environment).filter(|_| it.password.is_none()) {
+            passfile::fill(&mut it, &path);
+        }
+        Ok(it)
+    }
+
+    /// Whether `text` is good as far as it goes. No file is read.
+    pub fn check(text: &str) -> Result<()> {
+        Self::from_settings(&settings(text)?).map(drop)
+    }
+
+    /// What `text` alone says, without any file: to be shown.
+    pub fn redacted_text(text: &str) -> Result<String> {
+        let mut settings = settings(text)?;
+        Self::from_settings(&settings)?;
+        settings.hide_secrets();
+        let pairs = settings.into_pairs();
+        Ok(pairs.iter().map(|(name, value)| keyword::pair(name, value)).collect::<Vec<_>>().join(" "))
+    }
+
+    /// Completes what was given.
     fn from_settings(settings: &Settings) -> Result<Self> {
-        let port =
-            settings.number(Key::Port, 1, 65_535)?.and_then(|port| u16::try_from(port).ok()).unwrap_or(PORT);
+        settings.check()?;
         let user = match settings.text(Key::User) {
             Some(user) => user.to_owned(),
             None => os_user()?,
         };
         let seconds = |key| Ok(settings.number(key, i32::MIN, i32::MAX)?.and_then(positive_seconds));
         Ok(Self {
-            endpoint: Endpoint::from_settings(settings, port)?,
-            port,
+            hosts: Host::all(settings)?,
+            target: Target::from_settings(settings),
+            order: Order::from_settings(settings),
             password: settings.text(Key::Password).map(str::to_owned),
+            passfile_fault: None,
             dbname: settings.text(Key::Dbname).unwrap_or(&user).to_owned(),
             user,
             application_name: settings.text(Key::ApplicationName).map(str::to_owned),
             fallback_application_name: settings.text(Key::FallbackApplicationName).map(str::to_owned),
             options: settings.text(Key::Options).unwrap_or_default().to_owned(),
+            server_settings: Vec::new(),
             // "auto" asks libpq for the locale's encoding; a library has none of its own.
             client_encoding: settings.text(Key::ClientEncoding).filter(|it| *it != "auto").map(str::to_owned),
             connect_timeout: seconds(Key::ConnectTimeout)?,
             keepalives: keepalives(settings)?,
             tcp_user_timeout: user_timeout(settings)?,
+            require_peer: settings.text(Key::Requirepeer).map(str::to_owned),
             ssl_mode: ssl_mode(settings),
         })
     }
 
     /// What was read, as `key=value` pairs with the password hidden: for logs and for showing what is set.
     pub fn redacted(&self) -> String {
-        let port = self.port.to_string();
-        let (host, hostaddr) = match &self.endpoint {
-            Endpoint::Host(name) => (Some(name.clone()), None),
-            Endpoint::Address { address, name } => (name.clone(), Some(address.to_string())),
-            Endpoint::Socket(path) => (path.parent().map(|it| it.display().to_string()), None),
+        let list = |part: &dyn Fn(&Host) -> String| {
+            let all: Vec<_> = self.hosts.iter().map(part).collect();
+            Some(all.join(",")).filter(|it| it.bytes().any(|byte| byte != b','))
         };
+        let host = list(&|host| match &host.endpoint {
+            Endpoint::Socket(path) => path.parent().map(|it| it.display().to_string()).unwrap_or_default(),
+            Endpoint::Host(name) => name.clone(),
+            Endpoint::Address { .. } => host.name.clone(),
+        });
+        let hostaddr = list(&|host| host.address.clone());
+        let port = list(&|host| host.port.to_string());
         let pairs = [
             ("host", host.as_deref()),
             ("hostaddr", hostaddr.as_deref()),
-            ("port", Some(port.as_str())),
+            ("port", port.as_deref()),
             ("user", Some(self.user())),
             ("password", self.password.as_ref().map(|_| "***")),
             ("dbname", Some(self.dbname())),
@@ -142,14 +179,19 @@ impl Conninfo {
         given.collect::<Vec<_>>().join(" ")
     }
 
-    /// Where the server is.
-    pub fn endpoint(&self) -> &Endpoint {
-        &self.endpoint
+    /// The servers, in the order in which they were given; at least one.
+    pub fn hosts(&self) -> &[Host] {
+        &self.hosts
     }
 
-    /// The TCP port; part of the file name of a Unix socket.
-    pub fn port(&self) -> u16 {
-        self.port
+    /// What the session must be.
+    pub fn target(&self) -> Target {
+        self.target
+    }
+
+    /// In which order the servers are tried.
+    pub fn order(&self) -> Order {
+        self.order
     }
 
     /// The role.
@@ -157,9 +199,14 @@ impl Conninfo {
         &self.user
     }
 
-    /// The password, for authentication only.
-    pub fn password(&self) -> Option<&str> {
-        self.password.as_deref()
+    /// The password for a server, for authentication only.
+    pub fn password<'a>(&'a self, host: &'a Host) -> Option<&'a str> {
+        self.password.as_deref().or(host.password.as_deref())
+    }
+
+    /// Why a password file gave no password, in a sentence.
+    pub fn passfile_fault(&self) -> Option<&str> {
+        self.passfile_fault.as_deref()
     }
 
     /// The database.
@@ -182,6 +229,11 @@ impl Conninfo {
         &self.options
     }
 
+    /// Settings of the session, name and value, that come before `options`.
+    pub fn server_settings(&self) -> &[(&'static str, String)] {
+        &self.server_settings
+    }
+
     /// The encoding that the user insists on.
     pub fn client_encoding(&self) -> Option<&str> {
         self.client_encoding.as_deref()
@@ -202,6 +254,11 @@ impl Conninfo {
         self.tcp_user_timeout
     }
 
+    /// The operating system's user that the server behind a Unix socket must run as.
+    pub fn require_peer(&self) -> Option<&str> {
+        self.require_peer.as_deref()
+    }
+
     /// What the user asks of TLS.
     pub fn ssl_mode(&self) -> SslMode {
         self.ssl_mode
@@ -211,13 +268,48 @@ impl Conninfo {
 impl fmt::Debug for Conninfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Conninfo")
-            .field("endpoint", &self.endpoint)
-            .field("port", &self.port)
+            .field("hosts", &self.hosts)
             .field("user", &self.user)
             .field("password", &self.password.as_ref().map(|_| "(hidden)"))
             .field("dbname", &self.dbname)
             .finish_non_exhaustive()
     }
+}
+
+/// The parameters that `text` gives, each once, in the order in which they came: what libpq's `PQconninfoParse` finds.
+/// Names are checked, values are not.
+pub fn pairs(text: &str) -> Result<Vec<(&'static str, String)>> {
+    settings(text).map(Settings::into_pairs)
+}
+
+/// The same, completed from a service file and from the environment.
+pub fn completed_pairs(text: &str, environment: Environment<'_>) -> Result<Vec<(&'static str, String)>> {
+    complete(text, environment).map(Settings::into_pairs)
+}
+
+/// Every parameter that is known by name, with its environment variable and whether its value is a secret.
+pub fn parameters() -> impl Iterator<Item = (&'static str, Option<&'static str>, bool)> {
+    let variable = |name: &'static str| Some(name).filter(|it| !it.is_empty());
+    parameter::TABLE.iter().map(move |row| (row.name, variable(row.variable), row.is_secret()))
+}
+
+fn complete(text: &str, environment: Environment<'_>) -> Result<Settings> {
+    let mut settings = settings(text)?;
+    service::fill(&mut settings, environment)?;
+    environment.fill(&mut settings)?;
+    Ok(settings)
+}
+
+fn settings(text: &str) -> Result<Settings> {
+    if text.contains('\0') {
+        return Err(bad("the connection string contains a NUL character").with_hint("Remove it."));
+    }
+    let mut settings = Settings::default();
+    match uri::after_scheme(text) {
+        Some(rest) => uri::parse(rest, &mut settings)?,
+        None => keyword::parse(text, &mut settings)?,
+    }
+    Ok(settings)
 }
 
 /// The error of a connection string. `message` names parameters, never what they were set to.

@@ -2,6 +2,8 @@
 //!
 //! A parameter must never be taken and then not acted upon.
 
+use super::target::Target;
+
 /// The parameters that are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Key {
@@ -22,6 +24,12 @@ pub(super) enum Key {
     KeepalivesCount,
     TcpUserTimeout,
     Sslmode,
+    Passfile,
+    Service,
+    Servicefile,
+    Requirepeer,
+    TargetSessionAttrs,
+    LoadBalanceHosts,
 }
 
 /// What becomes of a parameter.
@@ -47,6 +55,8 @@ pub(super) enum Use {
 /// One row.
 pub(super) struct Parameter {
     pub(super) name: &'static str,
+    /// The environment variable, or "".
+    pub(super) variable: &'static str,
     pub(super) what: Use,
 }
 
@@ -55,66 +65,91 @@ pub(super) fn find(name: &str) -> Option<&'static Parameter> {
     TABLE.iter().find(|row| row.name == name)
 }
 
-/// The name of a key that is read.
-pub(super) fn name_of(key: Key) -> &'static str {
-    let row = TABLE.iter().find(|row| match row.what {
-        Use::Read(other) | Use::Choice { key: other, .. } => other == key,
-        _ => false,
-    });
-    row.map_or("", |row| row.name)
+impl Parameter {
+    /// The key, if the parameter is read.
+    pub(super) fn key(&self) -> Option<Key> {
+        match self.what {
+            Use::Read(key) | Use::Choice { key, .. } => Some(key),
+            _ => None,
+        }
+    }
+
+    /// Whether nobody may see the value.
+    pub(super) fn is_secret(&self) -> bool {
+        matches!(
+            self.name,
+            "password" | "sslpassword" | "oauth_client_secret" | "scram_client_key" | "scram_server_key"
+        )
+    }
 }
 
-const fn read(name: &'static str, key: Key) -> Parameter {
-    Parameter { name, what: Use::Read(key) }
+const fn read(name: &'static str, variable: &'static str, key: Key) -> Parameter {
+    Parameter { name, variable, what: Use::Read(key) }
 }
 
-const fn only(name: &'static str, accepted: &'static [&'static str], hint: &'static str) -> Parameter {
-    Parameter { name, what: Use::Only { accepted, hint } }
+const fn only(
+    name: &'static str,
+    variable: &'static str,
+    accepted: &'static [&'static str],
+    hint: &'static str,
+) -> Parameter {
+    Parameter { name, variable, what: Use::Only { accepted, hint } }
 }
 
-const fn not_built(name: &'static str, hint: &'static str) -> Parameter {
-    Parameter { name, what: Use::NotBuilt { hint } }
+const fn not_built(name: &'static str, variable: &'static str, hint: &'static str) -> Parameter {
+    Parameter { name, variable, what: Use::NotBuilt { hint } }
 }
 
 const NO_TLS: &str =
     "TLS is not built yet: remove it and use a Unix socket, the loopback interface or a trusted network.";
 const NO_GSS: &str = "GSSAPI is not built in: remove it and use a password.";
 const NO_OAUTH: &str = "OAuth is not built in: remove it and use a password.";
-const NO_SERVICE: &str = "Service files are not read yet: put the parameters into the conninfo.";
 const NO_KEYS: &str = "SCRAM keys are not built in: use password.";
 
 /// Every name, in the order of libpq's documentation.
-pub(super) const TABLE: &[Parameter] = &[
-    read("host", Key::Host),
-    read("hostaddr", Key::Hostaddr),
-    read("port", Key::Port),
-    read("dbname", Key::Dbname),
-    read("user", Key::User),
-    read("password", Key::Password),
-    not_built("passfile", "Password files are not read yet: use password."),
-    not_built("require_auth", "It is not built yet: remove it, and let pg_hba.conf require scram-sha-256."),
+pub(super) static TABLE: &[Parameter] = &[
+    read("host", "PGHOST", Key::Host),
+    read("hostaddr", "PGHOSTADDR", Key::Hostaddr),
+    read("port", "PGPORT", Key::Port),
+    read("dbname", "PGDATABASE", Key::Dbname),
+    read("user", "PGUSER", Key::User),
+    read("password", "PGPASSWORD", Key::Password),
+    read("passfile", "PGPASSFILE", Key::Passfile),
+    not_built(
+        "require_auth",
+        "PGREQUIREAUTH",
+        "It is not built yet: remove it, and let pg_hba.conf require scram-sha-256.",
+    ),
     only(
         "channel_binding",
+        "PGCHANNELBINDING",
         &["disable", "prefer"],
         "Channel binding needs TLS, which is not built yet: use channel_binding=prefer.",
     ),
-    read("connect_timeout", Key::ConnectTimeout),
-    read("client_encoding", Key::ClientEncoding),
-    read("options", Key::Options),
-    read("application_name", Key::ApplicationName),
-    read("fallback_application_name", Key::FallbackApplicationName),
-    read("keepalives", Key::Keepalives),
-    read("keepalives_idle", Key::KeepalivesIdle),
-    read("keepalives_interval", Key::KeepalivesInterval),
-    read("keepalives_count", Key::KeepalivesCount),
-    read("tcp_user_timeout", Key::TcpUserTimeout),
+    read("connect_timeout", "PGCONNECT_TIMEOUT", Key::ConnectTimeout),
+    read("client_encoding", "PGCLIENTENCODING", Key::ClientEncoding),
+    read("options", "PGOPTIONS", Key::Options),
+    read("application_name", "PGAPPNAME", Key::ApplicationName),
+    read("fallback_application_name", "", Key::FallbackApplicationName),
+    read("keepalives", "", Key::Keepalives),
+    read("keepalives_idle", "", Key::KeepalivesIdle),
+    read("keepalives_interval", "", Key::KeepalivesInterval),
+    read("keepalives_count", "", Key::KeepalivesCount),
+    read("tcp_user_timeout", "", Key::TcpUserTimeout),
     Parameter {
         name: "replication",
+        variable: "",
         what: Use::Ours { hint: "Remove it: the library sets replication=database itself." },
     },
-    only("gssencmode", &["disable", "prefer"], "GSSAPI encryption is not built in: use gssencmode=disable."),
+    only(
+        "gssencmode",
+        "PGGSSENCMODE",
+        &["disable", "prefer"],
+        "GSSAPI encryption is not built in: use gssencmode=disable.",
+    ),
     Parameter {
         name: "sslmode",
+        variable: "PGSSLMODE",
         what: Use::Choice {
             key: Key::Sslmode,
             accepted: &["disable", "allow", "prefer"],
@@ -122,46 +157,62 @@ pub(super) const TABLE: &[Parameter] = &[
             hint: "TLS is not built yet: use sslmode=prefer or sslmode=disable over a Unix socket, the loopback interface or a trusted network.",
         },
     },
-    only("requiressl", &["0"], NO_TLS),
-    only("sslnegotiation", &["postgres"], NO_TLS),
-    only("sslcompression", &["0"], "TLS compression is insecure and not built in: remove it."),
-    not_built("sslcert", NO_TLS),
-    not_built("sslkey", NO_TLS),
-    not_built("sslkeylogfile", NO_TLS),
-    not_built("sslpassword", NO_TLS),
-    not_built("sslcertmode", NO_TLS),
-    not_built("sslrootcert", NO_TLS),
-    not_built("sslcrl", NO_TLS),
-    not_built("sslcrldir", NO_TLS),
-    not_built("sslsni", NO_TLS),
-    not_built("requirepeer", "Checking the owner of a Unix socket is not built yet: remove it."),
-    not_built("ssl_min_protocol_version", NO_TLS),
-    not_built("ssl_max_protocol_version", NO_TLS),
-    only("min_protocol_version", &["3.0"], "Protocol 3.0 is what this library speaks: remove it."),
+    only("sslnegotiation", "PGSSLNEGOTIATION", &["postgres"], NO_TLS),
+    only(
+        "sslcompression",
+        "PGSSLCOMPRESSION",
+        &["0"],
+        "TLS compression is insecure and not built in: remove it.",
+    ),
+    not_built("sslcert", "PGSSLCERT", NO_TLS),
+    not_built("sslkey", "PGSSLKEY", NO_TLS),
+    not_built("sslkeylogfile", "", NO_TLS),
+    not_built("sslpassword", "", NO_TLS),
+    not_built("sslcertmode", "PGSSLCERTMODE", NO_TLS),
+    not_built("sslrootcert", "PGSSLROOTCERT", NO_TLS),
+    not_built("sslcrl", "PGSSLCRL", NO_TLS),
+    not_built("sslcrldir", "PGSSLCRLDIR", NO_TLS),
+    not_built("sslsni", "PGSSLSNI", NO_TLS),
+    read("requirepeer", "PGREQUIREPEER", Key::Requirepeer),
+    not_built("ssl_min_protocol_version", "PGSSLMINPROTOCOLVERSION", NO_TLS),
+    not_built("ssl_max_protocol_version", "PGSSLMAXPROTOCOLVERSION", NO_TLS),
+    only(
+        "min_protocol_version",
+        "PGMINPROTOCOLVERSION",
+        &["3.0"],
+        "Protocol 3.0 is what this library speaks: remove it.",
+    ),
     only(
         "max_protocol_version",
+        "PGMAXPROTOCOLVERSION",
         &["3.0", "3.2", "latest"],
         "Protocol 3.0 is what this library speaks: remove it.",
     ),
-    not_built("krbsrvname", NO_GSS),
-    not_built("gsslib", NO_GSS),
-    only("gssdelegation", &["0"], NO_GSS),
-    not_built("scram_client_key", NO_KEYS),
-    not_built("scram_server_key", NO_KEYS),
-    not_built("service", NO_SERVICE),
-    not_built("servicefile", NO_SERVICE),
-    only(
-        "target_session_attrs",
-        &["any"],
-        "Choosing among servers is not built yet: use target_session_attrs=any.",
-    ),
-    only(
-        "load_balance_hosts",
-        &["disable"],
-        "Several hosts are not built yet: use load_balance_hosts=disable.",
-    ),
-    not_built("oauth_issuer", NO_OAUTH),
-    not_built("oauth_client_id", NO_OAUTH),
-    not_built("oauth_client_secret", NO_OAUTH),
-    not_built("oauth_scope", NO_OAUTH),
+    not_built("krbsrvname", "PGKRBSRVNAME", NO_GSS),
+    not_built("gsslib", "PGGSSLIB", NO_GSS),
+    only("gssdelegation", "PGGSSDELEGATION", &["0"], NO_GSS),
+    not_built("scram_client_key", "", NO_KEYS),
+    not_built("scram_server_key", "", NO_KEYS),
+    read("service", "PGSERVICE", Key::Service),
+    // Of libpq 19.
+    read("servicefile", "", Key::Servicefile),
+    Parameter {
+        name: "target_session_attrs",
+        variable: "PGTARGETSESSIONATTRS",
+        what: Use::Choice { key: Key::TargetSessionAttrs, accepted: Target::WORDS, unbuilt: &[], hint: "" },
+    },
+    Parameter {
+        name: "load_balance_hosts",
+        variable: "PGLOADBALANCEHOSTS",
+        what: Use::Choice {
+            key: Key::LoadBalanceHosts,
+            accepted: &["disable", "random"],
+            unbuilt: &[],
+            hint: "",
+        },
+    },
+    not_built("oauth_issuer", "", NO_OAUTH),
+    not_built("oauth_client_id", "", NO_OAUTH),
+    not_built("oauth_client_secret", "", NO_OAUTH),
+    not_built("oauth_scope", "", NO_OAUTH),
 ];

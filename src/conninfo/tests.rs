@@ -1,5 +1,7 @@
 //! Connection strings, good and bad, as libpq takes them; and that nothing secret comes out again.
 
+mod sources;
+
 use super::*;
 
 fn socket(path: &str) -> Endpoint {
@@ -38,7 +40,8 @@ fn good_strings() {
         ("postgresql://u:a:b@h", host("h"), 5432, "u", Some("a:b"), "u"),
     ] {
         let it = Conninfo::parse(text).unwrap_or_else(|error| panic!("{text}: {error:?}"));
-        let got = (it.endpoint(), it.port(), it.user(), it.password(), it.dbname());
+        let host = &it.hosts()[0];
+        let got = (host.endpoint(), host.port(), it.user(), it.password(host), it.dbname());
         assert_eq!(got, (&endpoint, port, user, password, dbname), "{text}");
     }
 }
@@ -48,8 +51,13 @@ fn defaults_come_from_the_system() {
     let me = sys::user_name().unwrap();
     for text in ["", "   ", "postgresql://", "postgres://?", "postgresql:///"] {
         let it = Conninfo::parse(text).unwrap();
-        assert_eq!((it.user(), it.dbname(), it.port(), it.password()), (&*me, &*me, 5432, None), "{text}");
-        assert!([host("localhost"), socket("/var/run/postgresql/.s.PGSQL.5432")].contains(it.endpoint()));
+        let first = &it.hosts()[0];
+        assert_eq!(
+            (it.user(), it.dbname(), first.port(), it.password(first)),
+            (&*me, &*me, 5432, None),
+            "{text}"
+        );
+        assert!([host("localhost"), socket("/var/run/postgresql/.s.PGSQL.5432")].contains(first.endpoint()));
     }
 }
 
@@ -98,7 +106,7 @@ fn typed_values() {
     for address in ["192.0.2.1", "2001:db8::1"] {
         let name = Some("h".to_owned());
         let expected = Endpoint::Address { address: address.parse().unwrap(), name };
-        assert_eq!(parse(&format!("hostaddr={address}")).endpoint(), &expected);
+        assert_eq!(parse(&format!("hostaddr={address}")).hosts()[0].endpoint(), &expected);
     }
     parse("gssencmode=disable channel_binding=prefer target_session_attrs=any load_balance_hosts=disable");
     parse("gssencmode=prefer channel_binding=disable sslnegotiation=postgres max_protocol_version=latest");
@@ -117,24 +125,27 @@ fn bad_strings() {
         ("host=h\0", BAD, "NUL"),
         ("host=h port=0", BAD, "port"),
         ("port=65536", BAD, "port"),
-        ("port=5432,5433 host=h", BAD, "port"),
+        ("port=5432,5433 host=h", BAD, "2 ports for 1 hosts"),
+        ("host=a,b,c port=1,2", BAD, "2 ports for 3 hosts"),
+        ("host=a,b hostaddr=1.1.1.1", BAD, "2 hosts and 1 hostaddrs"),
+        ("hostaddr=1.1.1.1,x", BAD, "hostaddr"),
+        ("host=a,b port=1,x", BAD, "port"),
         ("port=5x", BAD, "port"),
         ("host=h connect_timeout=99999999999", BAD, "connect_timeout"),
         ("keepalives=yes host=h", BAD, "keepalives"),
         ("hostaddr=localhost", BAD, "hostaddr"),
         ("replication=database", BAD, "replication"),
         ("sslmode=maybe", BAD, "sslmode"),
-        ("host=a,b", UNBUILT, "several hosts"),
-        ("hostaddr=1.1.1.1,2.2.2.2", UNBUILT, "several hosts"),
         ("sslmode=verify-full", UNBUILT, "sslmode"),
         ("sslmode=require", UNBUILT, "sslmode"),
         ("gssencmode=require", UNBUILT, "gssencmode"),
         ("channel_binding=require", UNBUILT, "channel_binding"),
-        ("target_session_attrs=read-write", UNBUILT, "target_session_attrs"),
-        ("service=x", UNBUILT, "service"),
+        ("target_session_attrs=writable", BAD, "target_session_attrs"),
+        ("load_balance_hosts=yes", BAD, "load_balance_hosts"),
+        ("service=no-such-service", BAD, "no service file"),
+        ("service=x servicefile=/no/such/file", BAD, "/no/such/file"),
         ("oauth_client_secret=x", UNBUILT, "oauth_client_secret"),
         ("postgresql://h?ssl=true", UNBUILT, "sslmode"),
-        ("postgresql://a,b/d", UNBUILT, "several hosts"),
         ("postgresql://[::1", BAD, "'['"),
         ("postgresql://[]", BAD, "empty IPv6"),
         ("postgresql://[::1]x", BAD, "IPv6"),
@@ -169,7 +180,9 @@ fn every_parameter_of_the_table_has_its_answer() {
         let result = Conninfo::parse(&format!("host=h user=u {}=5", row.name));
         let status = result.as_ref().map_or_else(Error::status, |_| Status::WAL_OK);
         let expected = match row.what {
-            parameter::Use::Read(Key::Hostaddr) | parameter::Use::Choice { .. } => Status::WAL_E_CONNINFO,
+            parameter::Use::Read(Key::Hostaddr | Key::Service) | parameter::Use::Choice { .. } => {
+                Status::WAL_E_CONNINFO
+            }
             parameter::Use::Read(_) => Status::WAL_OK,
             parameter::Use::Only { .. } | parameter::Use::NotBuilt { .. } => Status::WAL_E_NOT_BUILT,
             parameter::Use::Ours { .. } => Status::WAL_E_CONNINFO,
@@ -201,11 +214,12 @@ fn secrets_stay_inside() {
         "postgresql://u:half@h:hunter2/d",
         "sslpassword=hunter2",
         "host=h sslmode=hunter2",
+        "host=h,i password=hunter2 port=1,hunter2",
     ] {
         match Conninfo::parse(text) {
             Err(error) => assert!(!format!("{error:?}").contains("hunter2"), "{text}: {error:?}"),
             Ok(it) => {
-                let shown = format!("{it:?} {}", it.redacted());
+                let shown = format!("{it:?} {} {:?}", it.redacted(), Conninfo::redacted_text(text));
                 assert!(!shown.contains("hunter2"), "{text}: {shown}");
             }
         }
@@ -217,6 +231,11 @@ fn what_was_read_can_be_shown_and_read_again() {
     for (text, shown) in [
         ("postgresql://u:hunter2@h/d%20e", "host=h port=5432 user=u password=*** dbname='d e'"),
         ("host=/tmp user='o\\'x' port=1", "host=/tmp port=1 user='o\\'x' dbname='o\\'x'"),
+        ("host=a,b,/s port=1,,3 user=u", "host=a,b,/s port=1,5432,3 user=u dbname=u"),
+        (
+            "hostaddr=::1,1.1.1.1 host=,b user=u",
+            "host=,b hostaddr=::1,1.1.1.1 port=5432,5432 user=u dbname=u",
+        ),
         (
             "hostaddr=::1 user=u application_name=a options='-c a=b'",
             "hostaddr=::1 port=5432 user=u dbname=u application_name=a options='-c a=b'",
@@ -237,7 +256,7 @@ fn places_are_described() {
         ("user=u host=/tmp", "Unix socket \"/tmp/.s.PGSQL.5432\""),
     ] {
         let it = Conninfo::parse(text).unwrap();
-        assert_eq!(it.endpoint().describe(it.port()), description);
+        assert_eq!(it.hosts()[0].describe(), description);
     }
 }
 
@@ -248,15 +267,16 @@ proptest::proptest! {
         let _ = Conninfo::parse(&words);
         let _ = Conninfo::parse(&format!("postgresql://{text}"));
         let _ = Conninfo::parse(&format!("postgresql://{words}"));
+        let _ = Conninfo::redacted_text(&words);
     }
 
     #[test]
     fn what_is_quoted_comes_back(value in "[^\\x00]{1,30}") {
         let quoted = value.replace('\\', "\\\\").replace('\'', "\\'");
         let it = Conninfo::parse(&format!("host=h user=u password='{quoted}'")).unwrap();
-        proptest::prop_assert_eq!(it.password(), Some(&*value));
+        proptest::prop_assert_eq!(it.password(&it.hosts()[0]), Some(&*value));
         let encoded: String = value.bytes().map(|byte| format!("%{byte:02X}")).collect();
         let it = Conninfo::parse(&format!("postgres://u:{encoded}@h")).unwrap();
-        proptest::prop_assert_eq!(it.password(), Some(&*value));
+        proptest::prop_assert_eq!(it.password(&it.hosts()[0]), Some(&*value));
     }
 }

@@ -4,7 +4,7 @@
 //! taken as a host or database name it would be sent to a name server or shown in a log.
 
 use super::bad;
-use super::settings::{Settings, not_built};
+use super::settings::Settings;
 use crate::error::{Error, Result};
 
 /// What follows the scheme, if `text` is a URI.
@@ -22,54 +22,75 @@ pub(super) fn parse(text: &str, settings: &mut Settings) -> Result<()> {
         }
         _ => text,
     };
-    let (place, query) = match rest.split_once('?') {
-        Some((place, query)) => (place, Some(query)),
-        None => (rest, None),
+    let rest = hosts_and_ports(rest, settings)?;
+    let rest = match rest.strip_prefix('/') {
+        Some(tail) => {
+            let (dbname, rest) = until(tail, &['?']);
+            if dbname.contains('@') {
+                return Err(stray_at());
+            }
+            set(settings, "dbname", dbname)?;
+            rest
+        }
+        None => rest,
     };
-    let (hosts, dbname) = place.split_once('/').unwrap_or((place, ""));
-    if hosts.contains('@') || dbname.contains('@') {
-        return Err(stray_at());
-    }
-    host_and_port(hosts, settings)?;
-    set(settings, "dbname", dbname)?;
-    query.map_or(Ok(()), |query| parameters(query, settings))
+    rest.strip_prefix('?').map_or(Ok(()), |query| parameters(query, settings))
 }
 
 fn user_and_password(text: &str, settings: &mut Settings) -> Result<()> {
     let (user, password) = text.split_once(':').unwrap_or((text, ""));
-    // The password first: from then on errors are silent about everything else.
-    set(settings, "password", password)?;
-    set(settings, "user", user)
+    set(settings, "user", user)?;
+    set(settings, "password", password)
 }
 
-fn host_and_port(text: &str, settings: &mut Settings) -> Result<()> {
-    if text.contains(',') {
-        return Err(not_built(
-            "a conninfo with several hosts",
-            "Name one host; a comma in a name is written %2C.",
-        ));
-    }
-    let (host, port) = match text.strip_prefix('[') {
-        Some(inner) => {
-            let (host, tail) = inner.split_once(']').ok_or_else(|| {
-                bad("the URI has a '[' without a ']'").with_hint("Write an IPv6 address as [::1].")
-            })?;
-            if host.is_empty() {
-                return Err(bad("the URI has an empty IPv6 address").with_hint("Write it as [::1]."));
-            }
-            match tail.strip_prefix(':') {
-                Some(port) => (host, port),
-                None if tail.is_empty() => (host, ""),
-                None => {
-                    return Err(bad("the URI has something other than a port behind the IPv6 address")
-                        .with_hint("Write it as [::1]:5432."));
-                }
-            }
+/// Reads `host:port,host:port…` into one list of hosts and one of ports; gives what follows.
+fn hosts_and_ports<'a>(text: &'a str, settings: &mut Settings) -> Result<&'a str> {
+    let (mut hosts, mut ports) = (String::new(), String::new());
+    let mut rest = text;
+    loop {
+        let host;
+        (host, rest) = match rest.strip_prefix('[') {
+            Some(inner) => bracketed(inner)?,
+            None => until(rest, &[':', '/', '?', ',']),
+        };
+        hosts.push_str(host);
+        if let Some(tail) = rest.strip_prefix(':') {
+            let port;
+            (port, rest) = until(tail, &['/', '?', ',']);
+            ports.push_str(port);
         }
-        None => text.split_once(':').unwrap_or((text, "")),
-    };
-    set(settings, "host", host)?;
-    set(settings, "port", port)
+        let Some(next) = rest.strip_prefix(',') else { break };
+        rest = next;
+        hosts.push(',');
+        ports.push(',');
+    }
+    if hosts.contains('@') || ports.contains('@') {
+        return Err(stray_at());
+    }
+    set(settings, "host", &hosts)?;
+    set(settings, "port", &ports)?;
+    Ok(rest)
+}
+
+/// An address in brackets, whose opening one is gone.
+fn bracketed(inner: &str) -> Result<(&str, &str)> {
+    let (host, rest) = inner
+        .split_once(']')
+        .ok_or_else(|| bad("the URI has a '[' without a ']'").with_hint("Write an IPv6 address as [::1]."))?;
+    if host.is_empty() {
+        return Err(bad("the URI has an empty IPv6 address").with_hint("Write it as [::1]."));
+    }
+    if !rest.is_empty() && !rest.starts_with([':', '/', '?', ',']) {
+        return Err(bad("the URI has something other than a port behind the IPv6 address")
+            .with_hint("Write it as [::1]:5432."));
+    }
+    Ok((host, rest))
+}
+
+/// What comes before the first of `ends`, and the rest from there.
+fn until<'a>(text: &'a str, ends: &[char]) -> (&'a str, &'a str) {
+    let end = text.find(ends).unwrap_or(text.len());
+    text.split_at_checked(end).unwrap_or((text, ""))
 }
 
 fn parameters(query: &str, settings: &mut Settings) -> Result<()> {
@@ -101,10 +122,10 @@ fn set(settings: &mut Settings, name: &'static str, encoded: &str) -> Result<()>
     settings.set(name, decode(encoded, name)?)
 }
 
-/// Resolves %XX and cuts blanks around (newer libpq, `conninfo_uri_decode`).
+/// Resolves %XX and cuts spaces around (newer libpq, `conninfo_uri_decode`); other blanks stand for themselves.
 fn decode(encoded: &str, what: &str) -> Result<String> {
-    let encoded = encoded.trim_ascii();
-    if encoded.bytes().any(|byte| byte.is_ascii_whitespace()) {
+    let encoded = encoded.trim_matches(' ');
+    if encoded.contains(' ') {
         return Err(bad(format!("the URI has a blank inside {what}")).with_hint("Write a blank as %20."));
     }
     let mut out = Vec::with_capacity(encoded.len());

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 use super::log::Level;
 use super::shared::Shared;
 use super::stats::Counts;
-use crate::conninfo::Endpoint;
 use crate::error::{Error, Result, Status};
 use crate::options::SlotCreate;
 use crate::session::{NativeSession, Session, StartupSettings};
@@ -55,7 +54,7 @@ pub async fn connect(shared: &Shared, deadline: Option<Instant>) -> Result<Conne
     prepare_slot(shared, &mut session, &preflight, &server).await?;
     session.start_copy(&preflight.start_command()).await.map_err(|error| preflight.explain(error))?;
     log(Level::WAL_LOG_INFO, format!("streaming from slot {} of PostgreSQL {version}", config.slot));
-    let path = if matches!(config.conninfo.endpoint(), Endpoint::Socket(_)) { Path::Unix } else { Path::Tcp };
+    let path = if session.is_local() { Path::Unix } else { Path::Tcp };
     Ok(Connected { session, path, rhythm: rhythm(config.status_interval, &server) })
 }
 

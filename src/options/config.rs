@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::parse::{duration, names, pairs, size, switch};
 use super::{Id, Options};
-use crate::conninfo::Conninfo;
+use crate::conninfo::{Conninfo, Environment};
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
 
@@ -112,6 +112,7 @@ impl Config {
     pub(super) fn new(options: &Options) -> Result<Self> {
         let number = |id| usize::try_from(size(options.text(id)).unwrap_or(0)).unwrap_or(usize::MAX);
         let on = |id| switch(options.text(id)).unwrap_or(false);
+        let environment = if on(Id::Env) { Environment::of_process() } else { Environment::ignored() };
         let time = |id| duration(options.text(id)).unwrap_or_default();
         let bad = |why: String| Error::new(Status::WAL_E_BAD_OPTION, why);
         check_plugin(options)?;
@@ -128,7 +129,7 @@ impl Config {
         };
         let two_phase = on(Id::TwoPhase);
         Ok(Self {
-            conninfo: Conninfo::parse(options.text(Id::Conninfo))?,
+            conninfo: Conninfo::read(options.text(Id::Conninfo), environment)?,
             slot: required(options, Id::Slot, "slot")?.to_owned(),
             publications,
             slot_create: match options.text(Id::SlotCreate) {

@@ -73,7 +73,7 @@ impl fmt::Debug for Options {
 
 /// What cannot be read is refused at once; what only cannot be done is for the stream to say.
 fn refuse_unreadable(conninfo: &str) -> Result<()> {
-    match Conninfo::parse(conninfo) {
+    match Conninfo::check(conninfo) {
         Err(error) if error.status() == Status::WAL_E_CONNINFO => Err(error),
         _ => Ok(()),
     }
@@ -127,6 +127,18 @@ mod tests {
             let shown = options.get("conninfo").unwrap();
             assert!(!shown.contains("s3cret"), "{shown}");
         }
+    }
+
+    #[test]
+    fn a_conninfo_is_checked_when_it_is_set_and_completed_when_it_is_used() {
+        let mut options = Options::new();
+        for (key, value) in
+            [("slot", "s"), ("publication", "p"), ("conninfo", "service=x servicefile=/no/such/file")]
+        {
+            options.set(key, Some(value)).unwrap();
+        }
+        assert_eq!(options.get("conninfo").unwrap(), "service=x servicefile=/no/such/file");
+        assert_eq!(options.config().unwrap_err().status(), Status::WAL_E_CONNINFO);
     }
 
     #[test]

@@ -287,9 +287,8 @@ fn identifier(text: &str) -> Result<(String, &str), String> {
 
 /// A connection string with every password replaced. Works on the text, since it may not be parseable.
 pub(super) fn without_secrets(conninfo: &str) -> String {
-    match crate::conninfo::Conninfo::parse(conninfo) {
-        _ if conninfo.is_empty() => String::new(),
-        Ok(parsed) => parsed.redacted(),
+    match crate::conninfo::Conninfo::redacted_text(conninfo) {
+        Ok(shown) => shown,
         Err(_) => "(a connection string that cannot be parsed)".to_owned(),
     }
 }

@@ -8,6 +8,7 @@ use crate::error::{Error, Result, Status};
 #[allow(missing_docs, reason = "the table's sentence documents each")]
 pub enum Id {
     Conninfo,
+    Env,
     Slot,
     Publication,
     SlotCreate,
@@ -57,6 +58,13 @@ pub static TABLE: &[Spec] = &[
         kind: Kind::Text,
         default: "",
         sentence: "Where to connect: keyword/value pairs or a URI, as libpq takes them. Copied, and never shown with its password.",
+    },
+    Spec {
+        id: Id::Env,
+        name: "env",
+        kind: Kind::Switch,
+        default: "off",
+        sentence: "Whether what conninfo does not say is taken from libpq's environment variables (PGHOST, PGSERVICE and so on) and from ~/.pgpass. They are read once, when the stream is made.",
     },
     Spec {
         id: Id::Slot,

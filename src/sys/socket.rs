@@ -18,6 +18,17 @@ pub fn send(fd: RawFd, bytes: &[u8]) -> io::Result<usize> {
     retry(|| unsafe { libc::send(fd, bytes.as_ptr().cast(), bytes.len(), flags) })
 }
 
+/// Who the process at the other end of a Unix socket ran as when it began to listen (SO_PEERCRED, unix(7)).
+pub fn peer_uid(fd: RawFd) -> io::Result<u32> {
+    let mut peer = libc::ucred { pid: 0, uid: 0, gid: 0 };
+    let mut length = libc::socklen_t::try_from(size_of_val(&peer)).map_err(io::Error::other)?;
+    // SAFETY: `peer` is writable for `length` bytes; a descriptor that is no such socket gives an error.
+    let result = unsafe {
+        libc::getsockopt(fd, libc::SOL_SOCKET, libc::SO_PEERCRED, (&raw mut peer).cast(), &raw mut length)
+    };
+    if result == 0 { Ok(peer.uid) } else { Err(io::Error::last_os_error()) }
+}
+
 /// Closes a descriptor that no object owns any more: what a forked child does with those of its parent's handles.
 pub fn close(fd: RawFd) {
     // SAFETY: takes an integer. Linux frees the descriptor even when it reports EINTR, so it is not repeated.

@@ -10,6 +10,7 @@ static const struct sample {
     const char *bad[5];
 } samples[] = {
     {"conninfo", {"host=/tmp dbname=a", "postgresql://u@h:5433/d", ""}, {NULL}},
+    {"env", {"on", "off", "true"}, {"maybe", "2", ""}},
     {"slot", {"a_slot_1"}, {"Upper", "with space", "a-b", ""}},
     {"publication", {"p", "p,q", "\"Mixed Case\",q"}, {"\"open", ","}},
     {"slot_create", {"never", "if_missing", "temporary"}, {"yes", "NEVERMORE", "1", ""}},

@@ -1,4 +1,4 @@
-//! Connecting: every address of the server in turn, each within its time, until one lets the client in.
+//! Connecting: every address of every server in turn, each within its time, until one lets the client in.
 //!
 //! It must never go on after the caller's deadline, and never hide why an earlier address failed.
 
@@ -8,10 +8,12 @@ use tokio::time::timeout_at;
 
 use super::dial::{self, Address};
 use super::startup::{self, StartupSettings};
+use super::target;
 use super::transport::Transport;
 use super::{NativeSession, Phase};
-use crate::conninfo::Conninfo;
+use crate::conninfo::{Conninfo, Host, Target};
 use crate::error::{Error, Result, Status};
+use crate::session::Session;
 
 impl NativeSession {
     /// Connects and goes through start-up and authentication. `connect_timeout` of the connection string limits each
@@ -21,39 +23,141 @@ impl NativeSession {
         settings: &StartupSettings,
         deadline: Option<Instant>,
     ) -> Result<Self> {
-        let place = conninfo.endpoint().describe(conninfo.port());
-        let addresses =
-            within(deadline, dial::resolve(conninfo)).await.unwrap_or_else(|| Err(late(&place, None)))?;
-        let mut failed: Option<Error> = None;
-        for address in &addresses {
-            let limit = conninfo.connect_timeout();
-            let until = earlier(deadline, limit.and_then(|limit| Instant::now().checked_add(limit)));
-            let result = within(until, attempt(address, conninfo, settings)).await;
-            let overdue = deadline.is_some_and(|deadline| Instant::now() >= deadline);
-            let error = match result {
-                Some(Ok(session)) => return Ok(session),
-                Some(Err(error)) => error,
-                None => late(&dial::describe(address, conninfo), limit.filter(|_| !overdue)),
-            };
-            let go_on = !overdue && another_may_do(error.status());
-            failed = Some(joined(failed, error));
-            if !go_on {
+        let mut search = Search { conninfo, settings, deadline, failed: None };
+        let mut hosts: Vec<&Host> = conninfo.hosts().iter().collect();
+        conninfo.order().arrange(&mut hosts);
+        for wanted in conninfo.target().passes() {
+            for host in &hosts {
+                match search.host(host, *wanted).await {
+                    Some(session) => return Ok(session),
+                    None if search.is_over() => break,
+                    None => (),
+                }
+            }
+            if search.is_over() {
                 break;
             }
         }
-        Err(failed.unwrap_or_else(|| Error::new(Status::WAL_E_RESOLVE, format!("{place} has no address"))))
+        Err(search.failed.map_or_else(
+            || Error::new(Status::WAL_E_INTERNAL, "there was no server to connect to"),
+            |(error, _)| explained(error, conninfo),
+        ))
+    }
+}
+
+/// The way through servers and addresses.
+struct Search<'a> {
+    conninfo: &'a Conninfo,
+    settings: &'a StartupSettings,
+    deadline: Option<Instant>,
+    /// Why there is no session yet, and what that means for the rest.
+    failed: Option<(Error, Next)>,
+}
+
+/// What is to be tried after a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    /// Another address of the same server: this one is not there.
+    Address,
+    /// Another server: this one is not the right one now, at whatever address.
+    Host,
+    /// Nothing. What a server decided about role, database or password, its sibling decides in the same way.
+    Nothing,
+}
+
+impl Search<'_> {
+    /// Tries all addresses of one server.
+    async fn host(&mut self, host: &Host, wanted: Target) -> Option<NativeSession> {
+        let place = host.describe();
+        let mut addresses = match self.in_time(&place, dial::resolve(host)).await {
+            Ok(addresses) => addresses,
+            Err(error) => {
+                self.fail(error);
+                return None;
+            }
+        };
+        self.conninfo.order().arrange(&mut addresses);
+        for address in addresses {
+            let place = dial::describe(&address, host);
+            let attempt = attempt(address, host, wanted, self.conninfo, self.settings);
+            match self.in_time(&place, attempt).await {
+                Ok(session) => return Some(session),
+                Err(error) => self.fail(error),
+            }
+            if !self.failed.as_ref().is_some_and(|(_, next)| *next == Next::Address) {
+                break;
+            }
+        }
+        None
+    }
+
+    /// Within `connect_timeout` and the caller's deadline.
+    async fn in_time<T>(&self, place: &str, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let limit = self.conninfo.connect_timeout();
+        let until = earlier(self.deadline, limit.and_then(|limit| Instant::now().checked_add(limit)));
+        let result = within(until, work).await;
+        result.unwrap_or_else(|| Err(late(place, limit.filter(|_| !self.is_overdue()))))
+    }
+
+    fn fail(&mut self, error: Error) {
+        let next = if self.is_overdue() { Next::Nothing } else { Next::after(error.status()) };
+        let before = self.failed.take().map(|(error, _)| error);
+        self.failed = Some((joined(before, error), next));
+    }
+
+    fn is_over(&self) -> bool {
+        self.failed.as_ref().is_some_and(|(_, next)| *next == Next::Nothing)
+    }
+
+    fn is_overdue(&self) -> bool {
+        self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+    }
+}
+
+impl Next {
+    fn after(status: Status) -> Self {
+        match status {
+            Status::WAL_E_CONNECT | Status::WAL_E_CONNECT_TIMEOUT | Status::WAL_E_CONNECTION_LOST => {
+                Self::Address
+            }
+            Status::WAL_E_NOT_READY | Status::WAL_E_RESOLVE => Self::Host,
+            _ => Self::Nothing,
+        }
     }
 }
 
 async fn attempt(
-    address: &Address,
+    address: Address,
+    host: &Host,
+    wanted: Target,
     conninfo: &Conninfo,
     settings: &StartupSettings,
 ) -> Result<NativeSession> {
-    let mut transport = Transport::new(dial::dial(address, conninfo).await?);
-    let doing = format!("connecting to {}", dial::describe(address, conninfo));
-    let greeting = startup::start(&mut transport, conninfo, settings, &doing).await?;
-    Ok(NativeSession { transport, greeting, phase: Phase::Idle })
+    let place = dial::describe(&address, host);
+    let mut transport = Transport::new(dial::dial(&address, host, conninfo).await?);
+    let doing = format!("connecting to {place}");
+    let password = conninfo.password(host);
+    let greeting = startup::start(&mut transport, conninfo, password, settings, &doing).await?;
+    let mut session = NativeSession { transport, greeting, phase: Phase::Idle, address };
+    match target::check(&mut session, wanted, &place).await {
+        Ok(()) => Ok(session),
+        Err(error) => {
+            // One that cannot be told will see the end of the connection.
+            let _ = session.say_goodbye();
+            Err(error)
+        }
+    }
+}
+
+/// A password that is missing may be in a file that could not be used.
+fn explained(error: Error, conninfo: &Conninfo) -> Error {
+    match conninfo.passfile_fault() {
+        Some(why) if error.status() == Status::WAL_E_AUTH => {
+            let hint = format!("{why} {}", error.hint());
+            error.with_hint(hint.trim_end())
+        }
+        _ => error,
+    }
 }
 
 /// `None` if the time is up first.
@@ -69,18 +173,6 @@ fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
         (Some(a), Some(b)) => Some(a.min(b)),
         (a, b) => a.or(b),
     }
-}
-
-/// Whether another address of the same name may do better: this one is not there, or not ready. What a server
-/// decided about role, database or password, its sibling decides in the same way.
-fn another_may_do(status: Status) -> bool {
-    matches!(
-        status,
-        Status::WAL_E_CONNECT
-            | Status::WAL_E_CONNECT_TIMEOUT
-            | Status::WAL_E_CONNECTION_LOST
-            | Status::WAL_E_NOT_READY
-    )
 }
 
 /// The last error, with those of the earlier addresses in its detail.

@@ -12,10 +12,10 @@ use std::time::Duration;
 use socket2::{Domain, SockAddr, Socket, TcpKeepalive, Type};
 use tokio::io::Interest;
 
-use crate::conninfo::{Conninfo, Endpoint, Keepalives};
+use crate::conninfo::{Conninfo, Endpoint, Host, Keepalives};
 use crate::error::{Error, Result, Status};
 use crate::session::helper;
-use crate::sys::AsyncSocket;
+use crate::sys::{self, AsyncSocket};
 
 /// How long to wait before asking again a Unix socket whose queue is full: connect(2) cannot wait for one without
 /// blocking.
@@ -29,9 +29,9 @@ pub(super) enum Address {
 }
 
 /// All addresses of the server, in the order in which they are to be tried.
-pub(super) async fn resolve(conninfo: &Conninfo) -> Result<Vec<Address>> {
-    let port = conninfo.port();
-    let name = match conninfo.endpoint() {
+pub(super) async fn resolve(host: &Host) -> Result<Vec<Address>> {
+    let port = host.port();
+    let name = match host.endpoint() {
         Endpoint::Socket(path) => return Ok(vec![Address::Unix(path.clone())]),
         Endpoint::Address { address, .. } => return Ok(vec![Address::Tcp((*address, port).into())]),
         Endpoint::Host(name) => name.clone(),
@@ -51,21 +51,44 @@ pub(super) async fn resolve(conninfo: &Conninfo) -> Result<Vec<Address>> {
 }
 
 /// A connected socket, registered with the runtime.
-pub(super) async fn dial(address: &Address, conninfo: &Conninfo) -> Result<AsyncSocket> {
+pub(super) async fn dial(address: &Address, host: &Host, conninfo: &Conninfo) -> Result<AsyncSocket> {
     let connected = match address {
         Address::Tcp(address) => dial_tcp(*address, conninfo).await,
         Address::Unix(path) => dial_unix(path).await,
     };
-    connected.map_err(|error| refused(address, conninfo, &error))
+    let socket = connected.map_err(|error| refused(address, host, &error))?;
+    if let (Address::Unix(_), Some(wanted)) = (address, conninfo.require_peer()) {
+        check_peer(&socket, wanted, &describe(address, host)).await?;
+    }
+    Ok(socket)
+}
+
+/// Whether the server runs as the user that `requirepeer` names.
+async fn check_peer(socket: &AsyncSocket, wanted: &str, place: &str) -> Result<()> {
+    let unknown = |error: &io::Error| {
+        Error::os(Status::WAL_E_AUTH, format!("cannot tell whose server {place} is"), error)
+            .with_hint("Without requirepeer it would be believed.")
+    };
+    let uid = sys::peer_uid(socket.fd()).map_err(|error| unknown(&error))?;
+    // The database of users may be on the network.
+    let actual = helper::run("pgwal-peer", move || sys::user_name_of(uid)).await?;
+    match actual.map_err(|error| unknown(&error))? {
+        actual if actual == wanted => Ok(()),
+        actual => Err(Error::new(
+            Status::WAL_E_AUTH,
+            format!("requirepeer asks for a server of user \"{wanted}\", but {place} is one of \"{actual}\""),
+        )
+        .with_hint("Correct requirepeer, or find out who listens there.")),
+    }
 }
 
 /// The place as errors name it; a name with the address that was tried.
-pub(super) fn describe(address: &Address, conninfo: &Conninfo) -> String {
-    match (conninfo.endpoint(), address) {
+pub(super) fn describe(address: &Address, host: &Host) -> String {
+    match (host.endpoint(), address) {
         (Endpoint::Host(name), Address::Tcp(at)) if name.parse::<IpAddr>().is_err() => {
             format!("host \"{name}\" ({}), port {}", at.ip(), at.port())
         }
-        (endpoint, _) => endpoint.describe(conninfo.port()),
+        _ => host.describe(),
     }
 }
 
@@ -133,7 +156,7 @@ fn unresolved(name: &str, error: Option<&io::Error>) -> Error {
 }
 
 #[cold]
-fn refused(address: &Address, conninfo: &Conninfo, error: &io::Error) -> Error {
+fn refused(address: &Address, host: &Host, error: &io::Error) -> Error {
     let status = match error.kind() {
         ErrorKind::TimedOut => Status::WAL_E_CONNECT_TIMEOUT,
         _ => Status::WAL_E_CONNECT,
@@ -153,7 +176,7 @@ fn refused(address: &Address, conninfo: &Conninfo, error: &io::Error) -> Error {
         }
         _ => "Check host and port, and the network and firewalls between.",
     };
-    Error::os(status, format!("cannot connect to {}", describe(address, conninfo)), error).with_hint(hint)
+    Error::os(status, format!("cannot connect to {}", describe(address, host)), error).with_hint(hint)
 }
 
 #[cfg(test)]
@@ -167,8 +190,9 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let conninfo = Conninfo::parse(conninfo)?;
-            let addresses = resolve(&conninfo).await?;
-            dial(addresses.last().unwrap(), &conninfo).await
+            let host = &conninfo.hosts()[0];
+            let addresses = resolve(host).await?;
+            dial(addresses.last().unwrap(), host, &conninfo).await
         })
     }
 

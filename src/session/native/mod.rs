@@ -7,6 +7,7 @@ mod connect;
 mod dial;
 mod query;
 mod startup;
+mod target;
 mod transport;
 
 use std::os::fd::RawFd;
@@ -14,6 +15,7 @@ use std::os::fd::RawFd;
 use super::{Fill, Readiness, Rows, Sent, Session, Watch, version_number};
 use crate::error::{Error, Result, Status};
 use crate::wire::{ServerMessage, frontend};
+use dial::Address;
 use startup::Greeting;
 pub use startup::{Replication, StartupSettings};
 use transport::Transport;
@@ -23,6 +25,7 @@ pub struct NativeSession {
     transport: Transport,
     greeting: Greeting,
     phase: Phase,
+    address: Address,
 }
 
 /// What may be done next.
@@ -40,6 +43,11 @@ impl NativeSession {
     /// The process id of the server's backend, as pg_stat_activity shows it.
     pub fn backend_pid(&self) -> u32 {
         self.greeting.backend_pid
+    }
+
+    /// Whether a Unix socket carries it.
+    pub fn is_local(&self) -> bool {
+        matches!(self.address, Address::Unix(_))
     }
 
     fn begin(&mut self) -> Result<()> {

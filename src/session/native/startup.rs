@@ -86,6 +86,7 @@ impl Parameters {
 pub(super) async fn start(
     transport: &mut Transport,
     conninfo: &Conninfo,
+    password: Option<&str>,
     settings: &StartupSettings,
     doing: &str,
 ) -> Result<Greeting> {
@@ -96,14 +97,18 @@ pub(super) async fn start(
     frontend::startup(&mut bytes, &parameters)?;
     let mut line = Line { transport, unsent: None, doing };
     line.say(&bytes).await;
-    authenticate(&mut line, conninfo, &mut greeting).await?;
+    let authentication = Authentication::new(conninfo.user(), password);
+    authenticate(&mut line, authentication, &mut greeting).await?;
     settle(&mut line, &mut greeting).await?;
     Ok(greeting)
 }
 
 /// Until the server says that the client may come in.
-async fn authenticate(line: &mut Line<'_>, conninfo: &Conninfo, greeting: &mut Greeting) -> Result<()> {
-    let mut authentication = Authentication::new(conninfo.user(), conninfo.password());
+async fn authenticate(
+    line: &mut Line<'_>,
+    mut authentication: Authentication,
+    greeting: &mut Greeting,
+) -> Result<()> {
     loop {
         let Message { tag, body } = line.hear(frame::MAX_EARLY_MESSAGE, greeting).await?;
         match tag {
@@ -187,13 +192,14 @@ fn parameters(conninfo: &Conninfo, settings: &StartupSettings) -> Vec<(&'static 
     }
     all.push(("application_name", name.to_owned()));
     all.push(("client_encoding", conninfo.client_encoding().unwrap_or("UTF8").to_owned()));
-    all.push(("options", options(conninfo.options(), &settings.server_settings)));
+    all.push(("options", options(conninfo, &settings.server_settings)));
     all
 }
 
-fn options(users: &str, settings: &[(String, String)]) -> String {
+fn options(conninfo: &Conninfo, settings: &[(String, String)]) -> String {
     let mut all = OPTIONS.to_owned();
-    for (name, value) in settings {
+    let surroundings = conninfo.server_settings().iter().map(|(name, value)| (*name, value));
+    for (name, value) in surroundings.chain(settings.iter().map(|(name, value)| (name.as_str(), value))) {
         all.push_str(" -c ");
         all.push_str(name);
         all.push('=');
@@ -205,9 +211,9 @@ fn options(users: &str, settings: &[(String, String)]) -> String {
             all.push(c);
         }
     }
-    if !users.is_empty() {
+    if !conninfo.options().is_empty() {
         all.push(' ');
-        all.push_str(users);
+        all.push_str(conninfo.options());
     }
     all
 }

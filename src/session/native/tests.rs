@@ -1,5 +1,7 @@
 //! Sessions against servers that a thread plays: good ones, slow ones, bad ones.
 
+mod hosts;
+
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::os::unix::net::{UnixListener, UnixStream};

@@ -1,0 +1,77 @@
+//! The servers that a connection string names, in its order.
+//!
+//! It must never let a list of one length be taken for a list of another.
+
+use std::fmt;
+
+use super::bad;
+use super::endpoint::Endpoint;
+use super::parameter::Key;
+use super::settings::Settings;
+use crate::error::Result;
+
+const PORT: u16 = 5432;
+
+/// One server.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Host {
+    pub(super) endpoint: Endpoint,
+    pub(super) port: u16,
+    /// What `host` and `hostaddr` say of this server; "" where they say nothing.
+    pub(super) name: String,
+    pub(super) address: String,
+    /// From a password file.
+    pub(super) password: Option<String>,
+}
+
+impl Host {
+    /// All servers. `hostaddr` decides how many there are, else `host`; there is one where neither is given.
+    pub(super) fn all(settings: &Settings) -> Result<Vec<Self>> {
+        let list = |key| settings.text(key).map(|text| text.split(',').collect::<Vec<_>>());
+        let (names, addresses, ports) = (list(Key::Host), list(Key::Hostaddr), settings.ports()?);
+        let count = addresses.as_ref().or(names.as_ref()).map_or(1, Vec::len);
+        if let Some(names) = names.as_ref().filter(|names| names.len() != count) {
+            return Err(bad(format!("the conninfo has {} hosts and {count} hostaddrs", names.len()))
+                .with_hint("Give as many of the one as of the other; a place in a list may be empty."));
+        }
+        if ports.len() > 1 && ports.len() != count {
+            return Err(bad(format!("the conninfo has {} ports for {count} hosts", ports.len()))
+                .with_hint("Give one port for all hosts, or as many ports as hosts."));
+        }
+        let mut all = Vec::with_capacity(count);
+        for at in 0..count {
+            let part = |list: &Option<Vec<&str>>| {
+                list.as_ref().and_then(|it| it.get(at)).map_or("", |it| it).to_owned()
+            };
+            let (name, address) = (part(&names), part(&addresses));
+            let port = ports.get(at).or(ports.first()).copied().flatten().unwrap_or(PORT);
+            let endpoint = Endpoint::new(&name, &address, port)?;
+            all.push(Self { endpoint, port, name, address, password: None });
+        }
+        Ok(all)
+    }
+
+    /// Where the server is.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// The TCP port; part of the file name of a Unix socket.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The place as error messages name it.
+    pub fn describe(&self) -> String {
+        self.endpoint.describe(self.port)
+    }
+}
+
+impl fmt::Debug for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Host")
+            .field("endpoint", &self.endpoint)
+            .field("port", &self.port)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,150 @@
+//! libpq 18 itself, from the fetched servers.
+
+#![allow(dead_code, reason = "each test uses its part")]
+
+use std::collections::BTreeMap;
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::path::PathBuf;
+use std::{env, ptr};
+
+/// Names and values.
+pub type Pairs = BTreeMap<String, Vec<u8>>;
+
+/// libpq-fe.h: PQconninfoOption.
+#[repr(C)]
+struct Parameter {
+    keyword: *const c_char,
+    envvar: *const c_char,
+    compiled: *const c_char,
+    val: *const c_char,
+    label: *const c_char,
+    dispchar: *const c_char,
+    dispsize: c_int,
+}
+
+type Parse = unsafe extern "C" fn(*const c_char, *mut *mut c_char) -> *mut Parameter;
+type Defaults = unsafe extern "C" fn() -> *mut Parameter;
+type FreeParameters = unsafe extern "C" fn(*mut Parameter);
+type Connect = unsafe extern "C" fn(*const c_char) -> *mut c_void;
+type Password = unsafe extern "C" fn(*const c_void) -> *const c_char;
+type Used = unsafe extern "C" fn(*const c_void) -> *mut Parameter;
+type Finish = unsafe extern "C" fn(*mut c_void);
+type Free = unsafe extern "C" fn(*mut c_void);
+
+/// The libpq that came with the servers.
+pub struct Libpq {
+    parse: Parse,
+    defaults: Defaults,
+    free_parameters: FreeParameters,
+    connect: Connect,
+    password: Password,
+    used: Used,
+    finish: Finish,
+    free: Free,
+}
+
+impl Libpq {
+    pub fn load() -> Self {
+        let servers = env::var_os("PGWALSTREAM_SERVERS").map(PathBuf::from);
+        let servers = servers.unwrap_or_else(|| concat!(env!("CARGO_MANIFEST_DIR"), "/.cache/pg").into());
+        let path = servers.join("18/lib/libpq.so.5");
+        let name = CString::new(path.to_str().unwrap()).unwrap();
+        // SAFETY: a library of the fetched servers, which stays loaded.
+        let library = unsafe { libc::dlopen(name.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL) };
+        assert!(!library.is_null(), "no {}: run script/servers, or set PGWALSTREAM_SERVERS", path.display());
+        let symbol = |name: &CStr| {
+            // SAFETY: the handle is that of an open library.
+            let found = unsafe { libc::dlsym(library, name.as_ptr()) };
+            assert!(!found.is_null(), "{name:?}");
+            found
+        };
+        // SAFETY: the types are those that libpq-fe.h of version 18 declares.
+        unsafe {
+            let version: unsafe extern "C" fn() -> c_int = std::mem::transmute(symbol(c"PQlibVersion"));
+            assert_eq!(version() / 10_000, 18);
+            Self {
+                parse: std::mem::transmute::<*mut c_void, Parse>(symbol(c"PQconninfoParse")),
+                defaults: std::mem::transmute::<*mut c_void, Defaults>(symbol(c"PQconndefaults")),
+                free_parameters: std::mem::transmute::<*mut c_void, FreeParameters>(symbol(
+                    c"PQconninfoFree",
+                )),
+                connect: std::mem::transmute::<*mut c_void, Connect>(symbol(c"PQconnectStart")),
+                password: std::mem::transmute::<*mut c_void, Password>(symbol(c"PQpass")),
+                used: std::mem::transmute::<*mut c_void, Used>(symbol(c"PQconninfo")),
+                finish: std::mem::transmute::<*mut c_void, Finish>(symbol(c"PQfinish")),
+                free: std::mem::transmute::<*mut c_void, Free>(symbol(c"PQfreemem")),
+            }
+        }
+    }
+
+    /// What libpq finds in a string, or why it refuses it.
+    pub fn pairs(&self, text: &str) -> Result<Pairs, String> {
+        let text = CString::new(text).unwrap();
+        let mut message = ptr::null_mut();
+        // SAFETY: a terminated string and an out-parameter of this frame; what comes back is freed once.
+        unsafe {
+            let found = (self.parse)(text.as_ptr(), &raw mut message);
+            if found.is_null() {
+                let said = string(message).unwrap_or_default();
+                (self.free)(message.cast());
+                return Err(said);
+            }
+            Ok(self.taken(found))
+        }
+    }
+
+    /// SAFETY: `found` is what libpq gave, and is not used again.
+    unsafe fn taken(&self, found: *mut Parameter) -> Pairs {
+        // SAFETY: as the caller promised.
+        unsafe {
+            let pairs = each(found).filter(|it| !it.val.is_null()).map(|it| {
+                let value = CStr::from_ptr(it.val).to_bytes().to_vec();
+                (string(it.keyword).unwrap(), value)
+            });
+            let pairs = pairs.collect();
+            (self.free_parameters)(found);
+            pairs
+        }
+    }
+
+    /// Begins to connect: the password that it would give, and all parameters, completed; `None` where a service or
+    /// its file is refused.
+    pub fn begin(&self, text: &str) -> (String, Option<Pairs>) {
+        let text = CString::new(text).unwrap();
+        // SAFETY: a terminated string; the connection is finished once.
+        unsafe {
+            let connection = (self.connect)(text.as_ptr());
+            let password = string((self.password)(connection)).unwrap_or_default();
+            let used = self.taken((self.used)(connection));
+            (self.finish)(connection);
+            // A refused one has no parameters at all.
+            (password, Some(used).filter(|it| it.contains_key("user")))
+        }
+    }
+
+    /// Name, environment variable and how to show it, of every parameter.
+    pub fn parameters(&self) -> Vec<(String, Option<String>, String)> {
+        // SAFETY: as above.
+        unsafe {
+            let found = (self.defaults)();
+            let all = each(found).map(|it| {
+                (string(it.keyword).unwrap(), string(it.envvar), string(it.dispchar).unwrap_or_default())
+            });
+            let all = all.collect();
+            (self.free_parameters)(found);
+            all
+        }
+    }
+}
+
+/// SAFETY: `first` begins an array that ends with a row without a keyword.
+unsafe fn each<'a>(first: *mut Parameter) -> impl Iterator<Item = &'a Parameter> {
+    // SAFETY: as the caller promised.
+    (0..).map(move |at| unsafe { &*first.add(at) }).take_while(|it| !it.keyword.is_null())
+}
+
+/// SAFETY: NULL or a terminated string.
+unsafe fn string(text: *const c_char) -> Option<String> {
+    // SAFETY: as the caller promised.
+    (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned())
+}
