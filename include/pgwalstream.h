@@ -603,6 +603,12 @@ typedef struct wal_batch wal_batch;
 typedef struct wal_relation wal_relation;
 
 /**
+ * A decoder of pgoutput's messages that has no connection: for messages from pg_logical_slot_peek_binary_changes(), from
+ * a file, or from a connection of the program's own.
+ */
+typedef struct wal_decoder wal_decoder;
+
+/**
  * What is known of a failure. Owned by whoever got it; freed with `wal_error_free`, in any order with the rest.
  */
 typedef struct wal_error wal_error;
@@ -735,6 +741,12 @@ typedef struct wal_event {
 } wal_event;
 
 /**
+ * What a call came to: a `wal_status_code`. 0 is done, above 0 a normal outcome without data, below 0 an error.
+ * Treat an unknown positive status as "call again" and an unknown negative one as an error.
+ */
+typedef int32_t wal_status;
+
+/**
  * Bytes that somebody else owns: not terminated by NUL. `data` is never NULL where there is something, even when
  * `len` is 0.
  */
@@ -748,12 +760,6 @@ typedef struct wal_bytes {
      */
     size_t len;
 } wal_bytes;
-
-/**
- * What a call came to: a `wal_status_code`. 0 is done, above 0 a normal outcome without data, below 0 an error.
- * Treat an unknown positive status as "call again" and an unknown negative one as an error.
- */
-typedef int32_t wal_status;
 
 /**
  * What is known of one option. All texts are static.
@@ -934,6 +940,65 @@ WAL_NOEXCEPT;
 WAL_API
 void wal_batch_free(struct wal_batch *batch)
 WAL_NOEXCEPT;
+
+/**
+ * Makes a decoder that knows no relation yet.
+ *
+ * @param[in] options copied; only batch_events and batch_bytes count, none is required; may be NULL
+ * @param[out] out the decoder, owned by the caller: wal_decoder_free
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK, WAL_E_INVALID_ARGUMENT
+ * @par Thread safety
+ * one thread at a time for one wal_decoder, any thread
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_decoder_new(const struct wal_options *options,
+                           struct wal_decoder **out,
+                           struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Decodes one message. What comes of it is got with wal_decoder_next_batch. Messages come in the order in which the
+ * server sent them, each whole, from the beginning of a session: what a message refers to was described before.
+ *
+ * @param[in] lsn where the message starts, as XLogData or the column lsn says; 0 where it has no position
+ * @param[in] data the message, from its kind on; copied
+ * @param[in] len how many bytes
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK; WAL_E_DECODE, WAL_E_UNKNOWN_RELATION, WAL_E_UNKNOWN_MESSAGE: the message was refused and changed
+ * nothing; WAL_E_NO_MEMORY; WAL_E_INVALID_ARGUMENT
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_decoder_feed(struct wal_decoder *decoder,
+                            uint64_t lsn,
+                            const uint8_t *data,
+                            size_t len,
+                            struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * A batch of what was decoded, the oldest first.
+ *
+ * @param[out] out the batch, owned by the caller: wal_batch_free; it outlives the decoder
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK; WAL_TIMEOUT: there is nothing, feed more; WAL_E_INVALID_ARGUMENT
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_decoder_next_batch(struct wal_decoder *decoder,
+                                  struct wal_batch **out,
+                                  struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Frees a decoder. Batches that were got live on.
+ *
+ * @param decoder may be NULL
+ * @since 0.1
+ */
+WAL_API void wal_decoder_free(struct wal_decoder *decoder) WAL_NOEXCEPT;
 
 /**
  * The global identifier of a prepared transaction, as PREPARE TRANSACTION gave it: of BEGIN_PREPARE, PREPARE,
