@@ -22,14 +22,14 @@ pub(super) fn read<'a>(reader: Reader<'a>, columns: usize, out: &mut Arrays) -> 
 pub(super) fn read_key<'a>(reader: Reader<'a>, columns: &[Column], out: &mut Arrays) -> Read<Reader<'a>> {
     let tuple = count(reader, columns.len())?;
     let mut values = Values { rest: tuple.rest() };
-    let key = values.by_ref().zip(columns).map(|(value, column)| {
+    let mut key = values.by_ref().zip(columns).map(|(value, column)| {
         if !column.is_key && value.kind == ValueKind::WAL_VALUE_NULL as u8 {
             Value::empty(ValueKind::WAL_VALUE_ABSENT)
         } else {
             value
         }
     });
-    match out.extend_values(columns.len(), key) {
+    match out.extend_values(columns.len(), &mut key) {
         Some(()) => Ok(Reader::new(values.rest)),
         None => Err(diagnose(tuple, columns.len())),
     }
