@@ -201,6 +201,11 @@
 #define WAL_EVENT_FLAG_STREAMED UINT32_C(32)
 /** STREAM_START: the first block of its transaction. */
 #define WAL_EVENT_FLAG_FIRST_SEGMENT UINT32_C(64)
+/**
+ * STREAM_ABORT: nothing was rolled back; the stream ends at option stop_lsn, before anybody knows what becomes of the
+ * transaction, and what was streamed of it is to be dropped.
+ */
+#define WAL_EVENT_FLAG_DISCARDED UINT32_C(128)
 /** @} */
 
 
@@ -497,8 +502,13 @@ enum wal_event_kind
      */
     WAL_EVENT_STREAM_PREPARE = 19,
     /**
+     * A payload of an output plugin, with option decode off: `wal_event_raw`. `lsn` is the position that the plugin
+     * gave it, or 0; `ack_lsn` acknowledges it and all before it.
+     */
+    WAL_EVENT_RAW = 20,
+    /**
      * Nothing is outstanding and the slot moved on to `ack_lsn`, which is already reported. At most one per
-     * status interval, anywhere between other events.
+     * status interval, never inside a transaction or a block.
      */
     WAL_EVENT_PROGRESS = 64,
 };
@@ -591,6 +601,12 @@ typedef struct wal_batch wal_batch;
  * The same definition sent again is the same generation; a changed one is the next.
  */
 typedef struct wal_relation wal_relation;
+
+/**
+ * A decoder of pgoutput's messages that has no connection: for messages from pg_logical_slot_peek_binary_changes(), from
+ * a file, or from a connection of the program's own.
+ */
+typedef struct wal_decoder wal_decoder;
 
 /**
  * What is known of a failure. Owned by whoever got it; freed with `wal_error_free`, in any order with the rest.
@@ -725,6 +741,12 @@ typedef struct wal_event {
 } wal_event;
 
 /**
+ * What a call came to: a `wal_status_code`. 0 is done, above 0 a normal outcome without data, below 0 an error.
+ * Treat an unknown positive status as "call again" and an unknown negative one as an error.
+ */
+typedef int32_t wal_status;
+
+/**
  * Bytes that somebody else owns: not terminated by NUL. `data` is never NULL where there is something, even when
  * `len` is 0.
  */
@@ -738,12 +760,6 @@ typedef struct wal_bytes {
      */
     size_t len;
 } wal_bytes;
-
-/**
- * What a call came to: a `wal_status_code`. 0 is done, above 0 a normal outcome without data, below 0 an error.
- * Treat an unknown positive status as "call again" and an unknown negative one as an error.
- */
-typedef int32_t wal_status;
 
 /**
  * What is known of one option. All texts are static.
@@ -926,10 +942,70 @@ void wal_batch_free(struct wal_batch *batch)
 WAL_NOEXCEPT;
 
 /**
+ * Makes a decoder that knows no relation yet.
+ *
+ * @param[in] options copied; only batch_events and batch_bytes count, none is required; may be NULL
+ * @param[out] out the decoder, owned by the caller: wal_decoder_free
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK, WAL_E_INVALID_ARGUMENT
+ * @par Thread safety
+ * one thread at a time for one wal_decoder, any thread
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_decoder_new(const struct wal_options *options,
+                           struct wal_decoder **out,
+                           struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Decodes one message. What comes of it is got with wal_decoder_next_batch. Messages come in the order in which the
+ * server sent them, each whole, from the beginning of a session: what a message refers to was described before.
+ *
+ * @param[in] lsn where the message starts, as XLogData or the column lsn says; 0 where it has no position
+ * @param[in] data the message, from its kind on; copied
+ * @param[in] len how many bytes
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK; WAL_E_DECODE, WAL_E_UNKNOWN_RELATION, WAL_E_UNKNOWN_MESSAGE: the message was refused and changed
+ * nothing; WAL_E_NO_MEMORY; WAL_E_INVALID_ARGUMENT
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_decoder_feed(struct wal_decoder *decoder,
+                            uint64_t lsn,
+                            const uint8_t *data,
+                            size_t len,
+                            struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * A batch of what was decoded, the oldest first.
+ *
+ * @param[out] out the batch, owned by the caller: wal_batch_free; it outlives the decoder
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK; WAL_TIMEOUT: there is nothing, feed more; WAL_E_INVALID_ARGUMENT
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_decoder_next_batch(struct wal_decoder *decoder,
+                                  struct wal_batch **out,
+                                  struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Frees a decoder. Batches that were got live on.
+ *
+ * @param decoder may be NULL
+ * @since 0.1
+ */
+WAL_API void wal_decoder_free(struct wal_decoder *decoder) WAL_NOEXCEPT;
+
+/**
  * The global identifier of a prepared transaction, as PREPARE TRANSACTION gave it: of BEGIN_PREPARE, PREPARE,
  * STREAM_PREPARE, COMMIT_PREPARED and ROLLBACK_PREPARED events; nothing for other kinds.
  *
  * @param event may be NULL
+ * @return the identifier, borrowed from the event
  * @since 0.1
  */
 WAL_API struct wal_bytes wal_event_gid(const struct wal_event *event) WAL_NOEXCEPT;
@@ -939,6 +1015,7 @@ WAL_API struct wal_bytes wal_event_gid(const struct wal_event *event) WAL_NOEXCE
  * BEGIN_PREPARE, PREPARE and STREAM_PREPARE events; 0 for other kinds.
  *
  * @param event may be NULL
+ * @return the position, or 0
  * @since 0.1
  */
 WAL_API
@@ -951,6 +1028,7 @@ WAL_NOEXCEPT;
  * by another one later: gid and this position together tell which is which.
  *
  * @param event may be NULL
+ * @return the position, or 0
  * @since 0.1
  */
 WAL_API
@@ -962,11 +1040,21 @@ WAL_NOEXCEPT;
  * unless option streaming is "parallel".
  *
  * @param event may be NULL
+ * @return the position, or 0
  * @since 0.1
  */
 WAL_API
 uint64_t wal_event_abort_lsn(const struct wal_event *event)
 WAL_NOEXCEPT;
+
+/**
+ * The payload of a RAW event, as the output plugin made it; nothing for other kinds.
+ *
+ * @param event may be NULL
+ * @return the payload, borrowed from the event
+ * @since 0.1
+ */
+WAL_API struct wal_bytes wal_event_raw(const struct wal_event *event) WAL_NOEXCEPT;
 
 /**
  * The status that the call returned, WAL_OK for NULL.

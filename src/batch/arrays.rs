@@ -79,19 +79,19 @@ impl Arrays {
         self.values.push(value);
     }
 
-    /// Appends the `n` values that `next` gives, or none of them where one is None. `reserve_values` came first;
+    /// Appends the first `n` values that come, or none of them where there are fewer. `reserve_values` came first;
     /// without it the answer is None, for the array must not move.
     ///
     /// Writing into the spare capacity and setting the length once would save 6 % of decoding 20 columns (measured,
     /// 48 against 45 ns); that is not worth the unsafe.
     #[inline(always)]
-    pub fn extend_values(&mut self, n: usize, mut next: impl FnMut() -> Option<Value>) -> Option<()> {
+    pub fn extend_values(&mut self, n: usize, values: &mut impl Iterator<Item = Value>) -> Option<()> {
         let mark = self.values.len();
         if self.values.capacity() - mark < n {
             return None;
         }
         for _ in 0..n {
-            let Some(value) = next() else {
+            let Some(value) = values.next() else {
                 self.values.truncate(mark);
                 return None;
             };

@@ -53,8 +53,11 @@ pub enum EventKind {
     WAL_EVENT_ROLLBACK_PREPARED = 18,
     /// The streamed transaction `xid` is prepared: as PREPARE, for what is left of its blocks.
     WAL_EVENT_STREAM_PREPARE = 19,
+    /// A payload of an output plugin, with option decode off: `wal_event_raw`. `lsn` is the position that the plugin
+    /// gave it, or 0; `ack_lsn` acknowledges it and all before it.
+    WAL_EVENT_RAW = 20,
     /// Nothing is outstanding and the slot moved on to `ack_lsn`, which is already reported. At most one per
-    /// status interval, anywhere between other events.
+    /// status interval, never inside a transaction or a block.
     WAL_EVENT_PROGRESS = 64,
 }
 
@@ -74,6 +77,8 @@ pub mod flags {
     pub const STREAMED: u32 = 1 << 5;
     /// STREAM_START: the first block of its transaction.
     pub const FIRST_SEGMENT: u32 = 1 << 6;
+    /// STREAM_ABORT: nothing was rolled back; the stream ends at stop_lsn, and the transaction with it for the consumer.
+    pub const DISCARDED: u32 = 1 << 7;
 }
 
 /// One event. 128 bytes; the layout is part of the ABI.

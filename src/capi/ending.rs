@@ -18,6 +18,7 @@ const PREPARED: [EventKind; 5] = [
 /// STREAM_PREPARE, COMMIT_PREPARED and ROLLBACK_PREPARED events; nothing for other kinds.
 ///
 /// @param event may be NULL
+/// @return the identifier, borrowed from the event
 /// @since 0.1
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wal_event_gid(event: *const Event) -> wal_bytes {
@@ -32,6 +33,7 @@ pub unsafe extern "C" fn wal_event_gid(event: *const Event) -> wal_bytes {
 /// BEGIN_PREPARE, PREPARE and STREAM_PREPARE events; 0 for other kinds.
 ///
 /// @param event may be NULL
+/// @return the position, or 0
 /// @since 0.1
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wal_event_prepare_lsn(event: *const Event) -> u64 {
@@ -47,6 +49,7 @@ pub unsafe extern "C" fn wal_event_prepare_lsn(event: *const Event) -> u64 {
 /// by another one later: gid and this position together tell which is which.
 ///
 /// @param event may be NULL
+/// @return the position, or 0
 /// @since 0.1
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wal_event_prepare_end_lsn(event: *const Event) -> u64 {
@@ -61,9 +64,21 @@ pub unsafe extern "C" fn wal_event_prepare_end_lsn(event: *const Event) -> u64 {
 /// unless option streaming is "parallel".
 ///
 /// @param event may be NULL
+/// @return the position, or 0
 /// @since 0.1
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wal_event_abort_lsn(event: *const Event) -> u64 {
     // SAFETY: the contract: NULL or a live event.
     boundary!(neutral(0; { unsafe { of_kind(event, EventKind::WAL_EVENT_STREAM_ABORT) }.map_or(0, |event| event.number) }))
+}
+
+/// The payload of a RAW event, as the output plugin made it; nothing for other kinds.
+///
+/// @param event may be NULL
+/// @return the payload, borrowed from the event
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wal_event_raw(event: *const Event) -> wal_bytes {
+    // SAFETY: the contract: NULL or a live event.
+    boundary!(neutral(wal_bytes::NOTHING; { unsafe { extra(event, EventKind::WAL_EVENT_RAW, 0) } }))
 }

@@ -7,6 +7,7 @@
 
 mod batch;
 mod boundary;
+mod decoder;
 mod ending;
 mod error;
 mod event;
@@ -21,6 +22,7 @@ mod value;
 mod version;
 
 pub use batch::*;
+pub use decoder::*;
 pub use ending::*;
 pub use error::*;
 pub use event::*;

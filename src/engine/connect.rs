@@ -48,7 +48,9 @@ pub async fn connect(shared: &Shared, deadline: Option<Instant>) -> Result<Conne
             ),
         );
     }
-    preflight.publications(&session.query(&preflight.publication_query()).await?.rows, &server)?;
+    if !config.publications.is_empty() {
+        preflight.publications(&session.query(&preflight.publication_query()).await?.rows, &server)?;
+    }
     prepare_slot(shared, &mut session, &preflight, &server).await?;
     session.start_copy(&preflight.start_command()).await.map_err(|error| preflight.explain(error))?;
     log(Level::WAL_LOG_INFO, format!("streaming from slot {} of PostgreSQL {version}", config.slot));

@@ -36,6 +36,8 @@ pub struct Noted {
     pub reply_due: bool,
     /// What the log should hold.
     pub remarks: Vec<String>,
+    /// The end that was asked for is reached.
+    pub ended: bool,
 }
 
 impl Intake {
@@ -113,9 +115,16 @@ impl Intake {
             obsolete.home = None;
             self.shared.discard(obsolete);
         }
-        let mut batch = self.shared.take_batch(0)?;
-        batch.arrays.push_event(event);
-        self.push(batch);
+        self.tell(vec![event])
+    }
+
+    /// Hands over events that the engine itself has to tell.
+    pub fn tell(&mut self, events: Vec<Event>) -> Result<()> {
+        for event in events {
+            let mut batch = self.shared.take_batch(0)?;
+            batch.arrays.push_event(event);
+            self.push(batch);
+        }
         Ok(())
     }
 
@@ -134,6 +143,11 @@ impl Intake {
                     match receiver.frame(tag, body, arrays)? {
                         Taken::Done => {}
                         Taken::Full => return Ok(false),
+                        Taken::End => {
+                            noted.ended = true;
+                            self.decoded = chunk.filled().len();
+                            return Ok(true);
+                        }
                         Taken::ReplyDue => noted.reply_due = true,
                         Taken::Remark => noted.remarks.extend(receiver.take_remark()),
                     }

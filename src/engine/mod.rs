@@ -176,6 +176,11 @@ impl Stream {
                     self.shared.signal();
                     return Err(error);
                 }
+                // A replay may end at once, and its task with it.
+                Phase::Closed if self.shared.is_finished() => {
+                    self.shared.signal();
+                    return Ok(Next::Ready(()));
+                }
                 Phase::New | Phase::Closing | Phase::Closed => return Ok(Next::Ended),
                 // What ended it since then, the next call tells, behind what came before.
                 Phase::Streaming | Phase::Ended(_) => {

@@ -55,6 +55,8 @@ struct Queue {
     attempt: u64,
     flush_asked: u64,
     flush_done: u64,
+    /// The end that was asked for is reached: what is in the queue is all.
+    finished: bool,
     /// How many tasks of this stream run: they log, so that freeing waits for them.
     tasks: usize,
 }
@@ -132,7 +134,7 @@ pub enum Found {
     Interrupted,
     /// The queue is empty and the stream has ended.
     Ended(Error),
-    /// The stream is being freed.
+    /// The queue is empty and the stream is being freed, or has come to the end that was asked for.
     Closed,
 }
 
@@ -158,6 +160,7 @@ impl Shared {
                 attempt: 0,
                 flush_asked: 0,
                 flush_done: 0,
+                finished: false,
                 tasks: 0,
             }),
             changed: Condvar::new(),
@@ -273,6 +276,17 @@ impl Shared {
         }
     }
 
+    /// Nothing more comes than what is in the queue, as was asked for.
+    pub fn finish(&self) {
+        self.lock().finished = true;
+        self.signal();
+    }
+
+    /// Whether the end that was asked for is reached.
+    pub fn is_finished(&self) -> bool {
+        self.lock().finished
+    }
+
     /// Whether the program frees the stream.
     pub fn is_closing(&self) -> bool {
         matches!(self.lock().phase, Phase::Closing)
@@ -308,6 +322,7 @@ impl Shared {
                     }
                     (Found::Batch(batch), wake)
                 }
+                None if queue.finished => (Found::Closed, false),
                 None => (Found::of(&queue.phase), false),
             }
         };
@@ -391,6 +406,8 @@ impl Shared {
             match &queue.phase {
                 Phase::Streaming | Phase::Closing => {}
                 Phase::Ended(error) => return Err(error.clone()),
+                // It left because everything was acknowledged and reported.
+                Phase::Closed if queue.finished => return Ok(true),
                 Phase::New | Phase::Connecting | Phase::Failed(_) | Phase::Closed => {
                     return Err(not_connected());
                 }

@@ -16,6 +16,7 @@ use super::log::Level;
 use super::panics;
 use super::shared::{Phase, Shared, TaskLife};
 use super::stats::Counts;
+use crate::batch::EventKind;
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
 use crate::session::{Fill, Session, Watch};
@@ -68,7 +69,7 @@ async fn work(shared: Arc<Shared>, attempt: u64, deadline: Option<Instant>) -> R
     // Unless another attempt has a connection by now.
     let _ = shared.socket.compare_exchange(socket, -1, Ordering::AcqRel, Ordering::Relaxed);
     if let Err(error) = &outcome
-        && shared.is_closing()
+        && (shared.is_closing() || shared.is_finished())
     {
         shared.logger.log(Level::WAL_LOG_WARN, "stream", || format!("while closing: {error:?}"));
         return Ok(());
@@ -96,6 +97,8 @@ struct Streaming<S> {
     progress: (Instant, u64),
     pace: Pace,
     next_read: NextRead,
+    /// The end that was asked for is reached.
+    ended: bool,
     /// Made when a stream is first gathered; tokio's own clock is too coarse for that.
     alarm: Option<Alarm>,
 }
@@ -130,7 +133,7 @@ enum Asked {
 impl Streaming<crate::session::NativeSession> {
     fn new(shared: Arc<Shared>, connected: Connected) -> Self {
         Self {
-            receiver: Receiver::new(shared.config.on_gap),
+            receiver: Receiver::new(&shared.config),
             intake: Intake::new(Arc::clone(&shared)),
             rhythm: connected.rhythm,
             last: (Instant::now(), Report { write: 0, flush: 0 }),
@@ -138,6 +141,7 @@ impl Streaming<crate::session::NativeSession> {
             progress: (Instant::now(), 0),
             pace: Pace::new(shared.config.latency_budget, connected.path, Instant::now()),
             alarm: None,
+            ended: false,
             next_read: NextRead::WhenReady,
             session: connected.session,
             shared,
@@ -161,15 +165,19 @@ impl<S: Session> Streaming<S> {
     async fn serve(&mut self) -> Result<()> {
         let due = sleep_until(self.next_report().into());
         tokio::pin!(due);
+        if self.shared.config.stop_lsn.is_some() {
+            // The end may be where the server stands already: it is asked at once.
+            self.report(self.positions().report(self.shared.acks.acked()), Instant::now())?;
+        }
         loop {
             let wanted = self.shared.wanted();
-            if wanted.closing {
+            if wanted.closing || self.is_done() {
                 return Ok(());
             }
             self.report_what_is_due(wanted.flush)?;
             // Every event is in the queue between turns: what waits for room waits for the consumer, never for
             // nobody.
-            let may_read = self.shared.has_room(0);
+            let may_read = !self.ended && self.shared.has_room(0);
             if may_read && self.next_read == NextRead::Now {
                 self.read()?;
                 tokio::task::yield_now().await;
@@ -186,6 +194,16 @@ impl<S: Session> Streaming<S> {
                 self.read()?;
             }
         }
+    }
+
+    /// Whether the end that was asked for is reached and all before it acknowledged: then there is nothing to stay for,
+    /// and a server that shuts down would wait for us.
+    fn is_done(&self) -> bool {
+        if !self.ended {
+            return false;
+        }
+        self.shared.await_ack(true);
+        self.positions().is_settled(self.shared.acks.acked())
     }
 
     /// Waits for the consumer, for the time of the next report, or for the time to read, and tells whether it is
@@ -234,12 +252,27 @@ impl<S: Session> Streaming<S> {
         Counts::add(&self.shared.counts.bytes_received, bytes as u64);
         self.publish();
         let ended = self.intake.end();
+        let ends = noted.ended && !self.ended;
         self.note(noted);
         self.next_read = match turn? {
             Turn::Drained => self.pace.next(bytes, Instant::now()).map_or(NextRead::WhenReady, NextRead::At),
             Turn::Interrupted => NextRead::Now,
         };
-        ended
+        ended?;
+        if ends { self.end() } else { Ok(()) }
+    }
+
+    /// Tells the consumer that this is all.
+    fn end(&mut self) -> Result<()> {
+        let discarded = self.receiver.discarded();
+        for event in discarded.iter().filter(|event| event.kind == EventKind::WAL_EVENT_STREAM_ABORT as u32) {
+            self.shared.logger.log(Level::WAL_LOG_WARN, "stream", || {
+                format!("discarded the streamed transaction {}, which is open at stop_lsn", event.xid)
+            });
+        }
+        self.intake.tell(discarded)?;
+        self.shared.finish();
+        Ok(())
     }
 
     /// Reads until there is nothing more, the queue is full or the turn is over.
@@ -254,6 +287,9 @@ impl<S: Session> Streaming<S> {
                 Fill::WouldBlock => return Ok(Turn::Drained),
                 Fill::Eof => return Err(connection_closed()),
             }
+            if noted.ended {
+                return Ok(Turn::Drained);
+            }
             if *bytes >= TURN || !self.shared.has_room(self.intake.pending()) {
                 return Ok(Turn::Interrupted);
             }
@@ -266,6 +302,9 @@ impl<S: Session> Streaming<S> {
         }
         if noted.reply_due {
             self.asked = Asked::Reply;
+        }
+        if noted.ended {
+            self.ended = true;
         }
     }
 
@@ -305,7 +344,7 @@ impl<S: Session> Streaming<S> {
         let now = Instant::now();
         let (sent, said) = self.last;
         // Awaited before the position is looked at: an acknowledgement in between wakes us again.
-        self.shared.await_ack(self.asked != Asked::No);
+        self.shared.await_ack(self.asked != Asked::No || self.ended);
         let report = self.positions().report(self.shared.acks.acked());
         if self.asked == Asked::Rest && report.flush != said.flush {
             self.asked = Asked::News;
@@ -350,13 +389,14 @@ impl<S: Session> Streaming<S> {
     }
 
     fn send(&mut self, report: Report) -> Result<()> {
+        let asks = self.shared.config.stop_lsn.is_some() && !self.ended;
         let mut bytes = Vec::with_capacity(64);
         let update = StatusUpdate {
             write: Lsn(report.write),
             flush: Lsn(report.flush),
             apply: Lsn(report.flush),
             clock: pg_micros(),
-            reply: Reply::NotNeeded,
+            reply: if asks { Reply::AtOnce } else { Reply::NotNeeded },
         };
         frontend::status_update(&mut bytes, &update);
         self.session.send(&bytes)?;
@@ -373,7 +413,7 @@ impl<S: Session> Streaming<S> {
     /// consumer.
     fn tell_progress(&mut self, now: Instant) -> Result<()> {
         let (told, of) = self.progress;
-        if now < told + self.rhythm || self.positions().in_transaction() {
+        if now < told + self.rhythm || self.receiver.is_inside() || self.ended {
             return Ok(());
         }
         match self.positions().progress(self.shared.acks.acked()) {

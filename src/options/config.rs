@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::parse::{duration, names, size, switch};
+use super::parse::{duration, names, pairs, size, switch};
 use super::{Id, Options};
 use crate::conninfo::{Conninfo, Environment};
 use crate::error::{Error, Result, Status};
@@ -70,6 +70,8 @@ pub struct Config {
     pub slot_create: SlotCreate,
     /// Where to start; 0 is where the slot stands.
     pub start_lsn: Lsn,
+    /// Where to end; None is never.
+    pub stop_lsn: Option<Lsn>,
     /// Whether logical messages are wanted.
     pub messages: bool,
     /// Whether binary values are wanted.
@@ -82,6 +84,12 @@ pub struct Config {
     pub two_phase: bool,
     /// Which changes are sent.
     pub origin: OriginFilter,
+    /// Whether changes are decoded, or given as the output plugin made them.
+    pub decode: bool,
+    /// The output plugin.
+    pub plugin: String,
+    /// What it is given beyond the options above.
+    pub plugin_options: Vec<(String, String)>,
     /// Who acknowledges.
     pub ack: AckMode,
     /// The longest time between two status updates.
@@ -106,8 +114,14 @@ impl Config {
         let on = |id| switch(options.text(id)).unwrap_or(false);
         let environment = if on(Id::Env) { Environment::of_process() } else { Environment::ignored() };
         let time = |id| duration(options.text(id)).unwrap_or_default();
-        let publications = required(options, Id::Publication, "publication")
-            .and_then(|text| names(text).map_err(|why| Error::new(Status::WAL_E_BAD_OPTION, why)))?;
+        let bad = |why: String| Error::new(Status::WAL_E_BAD_OPTION, why);
+        check_plugin(options)?;
+        let plugin = options.text(Id::Plugin).to_owned();
+        let publications = if plugin == "pgoutput" {
+            required(options, Id::Publication, "publication").and_then(|text| names(text).map_err(bad))?
+        } else {
+            Vec::new()
+        };
         let streaming = match options.text(Id::Streaming) {
             "on" => Streaming::On,
             "parallel" => Streaming::Parallel,
@@ -124,12 +138,16 @@ impl Config {
                 _ => SlotCreate::Never,
             },
             start_lsn: options.text(Id::StartLsn).parse()?,
+            stop_lsn: Some(options.text(Id::StopLsn).parse()?).filter(|lsn| *lsn != Lsn(0)),
             messages: on(Id::Messages),
             binary: on(Id::Binary),
             proto_version: proto_version(options.text(Id::ProtoVersion), streaming, two_phase)?,
             streaming,
             two_phase,
             origin: if options.text(Id::Origin) == "none" { OriginFilter::None } else { OriginFilter::Any },
+            decode: on(Id::Decode),
+            plugin,
+            plugin_options: pairs(options.text(Id::PluginOptions)).map_err(bad)?,
             ack: if options.text(Id::Ack) == "auto" { AckMode::Auto } else { AckMode::Manual },
             status_interval: time(Id::StatusInterval),
             on_gap: if options.text(Id::OnGap) == "warn" { GapPolicy::Warn } else { GapPolicy::Error },
@@ -139,6 +157,39 @@ impl Config {
             latency_budget: time(Id::LatencyBudget),
             close_timeout: time(Id::CloseTimeout),
         })
+    }
+}
+
+/// What belongs to pgoutput, or to decoding, means nothing without: it is refused, never ignored.
+fn check_plugin(options: &Options) -> Result<()> {
+    let decodes = switch(options.text(Id::Decode)).unwrap_or(true);
+    let is_pgoutput = options.text(Id::Plugin) == "pgoutput";
+    let refuse = |why: &str, hint: &str| Err(Error::new(Status::WAL_E_BAD_OPTION, why).with_hint(hint));
+    if decodes && !is_pgoutput {
+        let hint = "Set decode to \"off\" to have the plugin's payloads as they are.";
+        return refuse("only pgoutput's messages can be decoded", hint);
+    }
+    if decodes && options.is_set(Id::PluginOptions) {
+        return refuse("plugin_options needs decode=off", "pgoutput's own options have options here.");
+    }
+    if !decodes && options.is_set(Id::StopLsn) {
+        return refuse("stop_lsn needs decode=on", "Where a transaction ends is known from decoding only.");
+    }
+    let of_pgoutput = [
+        Id::Publication,
+        Id::Messages,
+        Id::Binary,
+        Id::ProtoVersion,
+        Id::Streaming,
+        Id::TwoPhase,
+        Id::Origin,
+    ];
+    match of_pgoutput.into_iter().find(|id| !is_pgoutput && options.is_set(*id)) {
+        Some(id) => {
+            let why = format!("option {} is pgoutput's", super::table::spec(id).name);
+            refuse(&why, "Give another plugin what it takes with plugin_options.")
+        }
+        None => Ok(()),
     }
 }
 

@@ -55,6 +55,18 @@ impl Options {
         Config::new(self)
     }
 
+    /// The most events and bytes of a batch.
+    pub fn batch_bounds(&self) -> (usize, usize) {
+        let number =
+            |id| parse::size(self.text(id)).and_then(|size| usize::try_from(size).ok()).unwrap_or(4096);
+        (number(Id::BatchEvents), number(Id::BatchBytes))
+    }
+
+    /// Whether an option was set, be it to its default.
+    pub(crate) fn is_set(&self, id: Id) -> bool {
+        self.values.iter().any(|(of, _)| *of == id)
+    }
+
     pub(crate) fn text(&self, id: Id) -> &str {
         let set = self.values.iter().find(|(of, _)| *of == id).map(|(_, text)| text.as_str());
         set.unwrap_or_else(|| table::spec(id).default)

@@ -13,6 +13,8 @@ pub enum Kind {
     SlotName,
     /// SQL identifiers separated by commas.
     Names,
+    /// Names and values: `a=b, c='d, e'`.
+    Pairs,
     /// One of these words.
     Choice(&'static [&'static str]),
     /// on or off.
@@ -48,6 +50,7 @@ impl Kind {
         match self {
             Self::Text | Self::SlotName => "text",
             Self::Names => "names",
+            Self::Pairs => "pairs",
             Self::Choice(_) => "choice",
             Self::Switch => "switch",
             Self::Lsn => "LSN",
@@ -63,6 +66,7 @@ impl Kind {
             Self::Text => String::new(),
             Self::SlotName => "a-z, 0-9, _".into(),
             Self::Names => "a, \"B c\"".into(),
+            Self::Pairs => "a=b, c='d, e'".into(),
             Self::Choice(words) => words.join(" | "),
             Self::Switch => "on | off".into(),
             Self::Lsn => "XXXXXXXX/XXXXXXXX".into(),
@@ -78,6 +82,7 @@ impl Kind {
             Self::Text => "a text",
             Self::SlotName => "the name of a replication slot",
             Self::Names => "a list of names",
+            Self::Pairs => "a list of names with values",
             Self::Choice(_) => "one of its words",
             Self::Switch => "on or off",
             Self::Lsn => "an LSN",
@@ -102,6 +107,7 @@ impl Kind {
             }
             Self::SlotName => slot_name(text),
             Self::Names => names(text).map(drop),
+            Self::Pairs => pairs(text).map(drop),
             Self::Choice(words) => {
                 if words.contains(&text) {
                     Ok(())
@@ -210,6 +216,55 @@ pub(super) fn names(text: &str) -> Result<Vec<String>, String> {
     }
 }
 
+/// Splits a list of `name=value`. In single quotes a value holds anything; there `''` is a quote.
+pub(super) fn pairs(text: &str) -> Result<Vec<(String, String)>, String> {
+    let mut rest = text.trim();
+    let mut found = Vec::new();
+    while !rest.is_empty() {
+        let (name, after) = rest.split_once('=').ok_or("a name has no \"=\" behind it")?;
+        let name = name.trim_end();
+        if name.is_empty() || name.contains(|c: char| c.is_whitespace() || matches!(c, ',' | '\'' | '\0')) {
+            return Err("a name is empty or holds spaces, commas or quotes".into());
+        }
+        let (value, after) = pair_value(after.trim_start())?;
+        found.push((name.to_owned(), value));
+        rest = after.trim_start();
+        if let Some(next) = rest.strip_prefix(',') {
+            rest = next.trim_start();
+            if rest.is_empty() {
+                return Err("a comma stands at the end".into());
+            }
+        } else if !rest.is_empty() {
+            return Err("pairs are separated by commas".into());
+        }
+    }
+    Ok(found)
+}
+
+fn pair_value(text: &str) -> Result<(String, &str), String> {
+    let Some(mut rest) = text.strip_prefix('\'') else {
+        let end = text.find(',').unwrap_or(text.len());
+        let (value, rest) = text.split_at_checked(end).unwrap_or((text, ""));
+        if value.contains(['\'', '\0']) {
+            return Err("a value that holds quotes stands in quotes".into());
+        }
+        return Ok((value.trim_end().to_owned(), rest));
+    };
+    let mut value = String::new();
+    loop {
+        let (part, after) = rest.split_once('\'').ok_or("a quote is not closed")?;
+        value.push_str(part);
+        match after.strip_prefix('\'') {
+            Some(next) => {
+                value.push('\'');
+                rest = next;
+            }
+            None if value.contains('\0') => return Err("a value holds a NUL".into()),
+            None => return Ok((value, after)),
+        }
+    }
+}
+
 fn identifier(text: &str) -> Result<(String, &str), String> {
     let Some(mut rest) = text.strip_prefix('"') else {
         let end = text.find(|c: char| c == ',' || c == '"' || c.is_whitespace()).unwrap_or(text.len());
@@ -254,6 +309,23 @@ mod tests {
         }
         for bad in ["", ",", "a,", ",a", "a b", r#""a"#, r#""""#, r#"a"b""#, "\"\0\""] {
             assert!(names(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn pairs_are_split_at_commas_outside_quotes() {
+        for (text, expected) in [
+            ("", vec![]),
+            ("include-xids=0", vec![("include-xids", "0")]),
+            (" a = b c ,c='d, ''e'' f' ", vec![("a", "b c"), ("c", "d, 'e' f")]),
+            ("a=,b=''", vec![("a", ""), ("b", "")]),
+        ] {
+            let found = pairs(text).unwrap();
+            let found: Vec<(&str, &str)> = found.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
+            assert_eq!(found, expected, "{text}");
+        }
+        for bad in ["a", "=b", "a=b,", "a='b", "a='b'c", "a b=c", "a=b'c", "a=b,,c=d", "a='\0'"] {
+            assert!(pairs(bad).is_err(), "{bad}");
         }
     }
 

@@ -95,6 +95,44 @@ impl Decoder {
         })
     }
 
+    /// For a message that is the next: the position that decides whether it comes before the end of a replay. That of
+    /// its transaction's end where the message begins or ends one, its own in a streamed block; None where it only
+    /// goes on with what was begun, or says nothing of positions.
+    pub fn place(&self, lsn: u64, message: &[u8]) -> Option<u64> {
+        let (kind, body) = message.split_first()?;
+        let mut body = Reader::new(body);
+        let mut behind = |bytes: usize| {
+            for _ in 0..bytes {
+                body.u8().ok()?;
+            }
+            body.u64().ok()
+        };
+        match kind {
+            b'B' | b'b' => behind(0),
+            // Its transaction was let through as it began, or streamed; a Prepare may come without a beginning.
+            b'P' | b'p' | b'K' => behind(1),
+            b'c' => behind(5),
+            // The end of its record, where the next may begin.
+            b'M' if matches!(self.transaction, Transaction::None) => {
+                behind(1).map(|end| end.saturating_sub(1))
+            }
+            b'r' => Some(lsn),
+            // Whatever was committed before this was sent before it.
+            _ if matches!(self.transaction, Transaction::Block(..)) => Some(lsn),
+            _ => None,
+        }
+    }
+
+    /// Whether the next message belongs to a block of a streamed transaction.
+    pub fn is_in_block(&self) -> bool {
+        self.block().is_some()
+    }
+
+    /// The streamed transaction of which a block is open.
+    pub fn block(&self) -> Option<u32> {
+        if let Transaction::Block(begin, _) = &self.transaction { Some(begin.xid) } else { None }
+    }
+
     /// The ids of the streamed transactions that are open.
     pub fn open_streams(&self) -> impl Iterator<Item = u32> {
         self.streamed.xids()

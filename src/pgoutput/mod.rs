@@ -7,6 +7,7 @@
 
 mod decoder;
 mod fault;
+mod feeder;
 mod names;
 mod prepared;
 mod reader;
@@ -18,3 +19,4 @@ mod transaction;
 mod tuple;
 
 pub use decoder::{Decoder, Effect, Step, TRUNCATED_RELATION};
+pub use feeder::Feeder;

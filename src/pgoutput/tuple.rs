@@ -9,9 +9,9 @@ use crate::batch::{Arrays, Column, Value, ValueKind};
 #[inline(always)]
 pub(super) fn read<'a>(reader: Reader<'a>, columns: usize, out: &mut Arrays) -> Read<Reader<'a>> {
     let tuple = count(reader, columns)?;
-    let mut rest = tuple.rest();
-    match out.extend_values(columns, || value(&mut rest)) {
-        Some(()) => Ok(Reader::new(rest)),
+    let mut values = Values { rest: tuple.rest() };
+    match out.extend_values(columns, &mut values) {
+        Some(()) => Ok(Reader::new(values.rest)),
         None => Err(diagnose(tuple, columns)),
     }
 }
@@ -21,16 +21,16 @@ pub(super) fn read<'a>(reader: Reader<'a>, columns: usize, out: &mut Arrays) -> 
 #[inline]
 pub(super) fn read_key<'a>(reader: Reader<'a>, columns: &[Column], out: &mut Arrays) -> Read<Reader<'a>> {
     let tuple = count(reader, columns.len())?;
-    let mut rest = tuple.rest();
-    let mut column = columns.iter();
-    let next = || match (value(&mut rest), column.next()) {
-        (Some(value), Some(column)) if !column.is_key && value.kind == ValueKind::WAL_VALUE_NULL as u8 => {
-            Some(Value::empty(ValueKind::WAL_VALUE_ABSENT))
+    let mut values = Values { rest: tuple.rest() };
+    let mut key = values.by_ref().zip(columns).map(|(value, column)| {
+        if !column.is_key && value.kind == ValueKind::WAL_VALUE_NULL as u8 {
+            Value::empty(ValueKind::WAL_VALUE_ABSENT)
+        } else {
+            value
         }
-        (value, _) => value,
-    };
-    match out.extend_values(columns.len(), next) {
-        Some(()) => Ok(Reader::new(rest)),
+    });
+    match out.extend_values(columns.len(), &mut key) {
+        Some(()) => Ok(Reader::new(values.rest)),
         None => Err(diagnose(tuple, columns.len())),
     }
 }
@@ -40,6 +40,21 @@ pub(super) fn read_key<'a>(reader: Reader<'a>, columns: &[Column], out: &mut Arr
 #[inline(always)]
 fn count(mut reader: Reader<'_>, columns: usize) -> Read<Reader<'_>> {
     if usize::from(reader.u16()?) == columns { Ok(reader) } else { Err(WRONG_COUNT) }
+}
+
+/// The columns of a tuple, up to the first that is malformed. An iterator and not a closure, which the compiler at
+/// times leaves as a call of its own: that doubled the time of an UPDATE.
+struct Values<'a> {
+    rest: &'a [u8],
+}
+
+impl Iterator for Values<'_> {
+    type Item = Value;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<Value> {
+        value(&mut self.rest)
+    }
 }
 
 /// Reads one column (logicalrep_write_tuple). A negative length is, unsigned, longer than any message.

@@ -10,7 +10,10 @@ pub struct Positions {
     idle: u64,
     outstanding: u64,
     open_final: Option<u64>,
+    /// Something came that no acknowledgement can tell from what came before it.
+    ambiguous: bool,
     reported: u64,
+    limit: Option<u64>,
 }
 
 /// What a standby status update says.
@@ -23,6 +26,14 @@ pub struct Report {
 }
 
 impl Positions {
+    /// Positions that begin at nothing, and of which none beyond `limit` is ever reported as safe.
+    ///
+    /// A commit record may begin before the limit and end after it: the limit is enough for the server not to send
+    /// that transaction again (SnapBuildXactNeedsSkip compares the record's beginning).
+    pub fn limited(limit: Option<u64>) -> Self {
+        Self { limit, ..Self::default() }
+    }
+
     /// A message came whose position is `end`.
     #[inline]
     pub fn received(&mut self, end: u64) {
@@ -42,6 +53,15 @@ impl Positions {
         self.outstanding = self.outstanding.max(ack_lsn);
     }
 
+    /// A payload came of which nothing but its position is known. Positions go back from one transaction's end to the
+    /// next one's beginning: then no acknowledgement tells whether this payload is meant, and nothing counts as
+    /// settled before a higher position has come. Gives the position that acknowledges it with all before it.
+    pub fn pin_raw(&mut self, lsn: u64) -> u64 {
+        self.ambiguous = lsn <= self.outstanding;
+        self.pin(lsn);
+        self.outstanding
+    }
+
     /// A transaction whose commit record is at `final_lsn` is being received, or none is.
     #[inline]
     pub fn transaction(&mut self, final_lsn: Option<u64>) {
@@ -56,7 +76,7 @@ impl Positions {
 
     /// Whether everything received is acknowledged.
     pub fn is_settled(&self, acked: u64) -> bool {
-        acked >= self.outstanding
+        acked >= self.outstanding && !self.ambiguous
     }
 
     /// What may be reported while the consumer has acknowledged `acked`.
@@ -69,6 +89,7 @@ impl Positions {
         if self.is_settled(acked) {
             flush = flush.max(self.idle.min(self.open_final.unwrap_or(u64::MAX)));
         }
+        let flush = flush.min(self.limit.unwrap_or(u64::MAX));
         // The server takes the highest it ever heard; saying less would only confuse pg_stat_replication.
         let flush = flush.max(self.reported);
         Report { write: self.received.max(flush), flush }
@@ -123,6 +144,33 @@ mod tests {
         it.pin(140);
         assert_eq!(it.report(0).flush, 120);
         assert_eq!(it.reported(), 120);
+    }
+
+    #[test]
+    fn p2_a_payload_below_another_is_not_settled_by_that_ones_acknowledgement() {
+        let mut it = Positions::default();
+        assert_eq!(it.pin_raw(100), 100);
+        assert!(it.is_settled(100));
+        assert_eq!(it.pin_raw(70), 100);
+        it.passed(200);
+        assert_eq!(it.report(100), Report { write: 200, flush: 100 });
+        assert_eq!(it.pin_raw(210), 210);
+        it.passed(300);
+        assert_eq!(it.report(100).flush, 100);
+        assert_eq!(it.report(210).flush, 300);
+    }
+
+    #[test]
+    fn nothing_beyond_the_limit_is_reported() {
+        let mut it = Positions::limited(Some(150));
+        it.passed(100);
+        assert_eq!(it.report(0).flush, 100);
+        it.passed(300);
+        assert_eq!(it.report(0), Report { write: 300, flush: 150 });
+        it.pin(160);
+        assert_eq!(it.report(160).flush, 150);
+        it.sent(it.report(160));
+        assert_eq!(it.progress(160), None);
     }
 
     #[test]

@@ -8,6 +8,9 @@ use crate::options::{Config, OriginFilter, SlotCreate, Streaming};
 /// The oldest version that sends what this library reads.
 const OLDEST: u32 = 140_000;
 
+/// The plugin whose messages are decoded.
+pub(super) const PGOUTPUT: &str = "pgoutput";
+
 /// A row of a query's result, text or NULL.
 pub type Row = [Option<String>];
 
@@ -163,8 +166,8 @@ impl<'a> Preflight<'a> {
                 format!("replication slot \"{}\" does not exist", self.config.slot),
             )
             .with_hint(format!(
-                "SELECT pg_create_logical_replication_slot('{}', 'pgoutput'); in database \"{}\", or set slot_create to \"if_missing\".",
-                self.config.slot, server.database
+                "SELECT pg_create_logical_replication_slot('{}', '{}'); in database \"{}\", or set slot_create to \"if_missing\".",
+                self.config.slot, self.config.plugin, server.database
             ))),
             (None, SlotCreate::IfMissing) => Ok(Finding::Create(self.create_command(""))),
             (None, SlotCreate::Temporary) => Ok(Finding::Create(self.create_command(" TEMPORARY"))),
@@ -173,6 +176,19 @@ impl<'a> Preflight<'a> {
 
     /// The command that starts the stream (PostgreSQL documentation, "Streaming Replication Protocol").
     pub fn start_command(&self) -> String {
+        let mut options =
+            if self.config.plugin == PGOUTPUT { self.pgoutput_options() } else { String::new() };
+        for (name, value) in &self.config.plugin_options {
+            let separator = if options.is_empty() { "" } else { ", " };
+            let (name, value) = (quote_identifier(name), quote_command_literal(value));
+            options.push_str(&format!("{separator}{name} {value}"));
+        }
+        let options = if options.is_empty() { options } else { format!(" ({options})") };
+        let slot = quote_identifier(&self.config.slot);
+        format!("START_REPLICATION SLOT {slot} LOGICAL {}{options}", self.config.start_lsn)
+    }
+
+    fn pgoutput_options(&self) -> String {
         let names: Vec<String> = self.config.publications.iter().map(|name| quote_identifier(name)).collect();
         let mut options = format!(
             "proto_version '{}', publication_names {}",
@@ -196,8 +212,7 @@ impl<'a> Preflight<'a> {
         if self.config.origin == OriginFilter::None {
             options.push_str(", origin 'none'");
         }
-        let slot = quote_identifier(&self.config.slot);
-        format!("START_REPLICATION SLOT {slot} LOGICAL {} ({options})", self.config.start_lsn)
+        options
     }
 
     /// Puts the fix into an error that creating the slot or starting the stream met.
@@ -218,13 +233,13 @@ impl<'a> Preflight<'a> {
     }
 
     fn existing(&self, row: &Row, server: &Server) -> Result<Slot> {
-        let recreate = "Use another slot name, or drop this one with pg_drop_replication_slot() and create it for pgoutput.";
+        let recreate = "Use another slot name, or drop this one with pg_drop_replication_slot() and create it for the plugin that is wanted.";
         if cell(row, 1) != "logical" {
             return Err(self.mismatch(format!("is a {} slot, not a logical one", cell(row, 1)), recreate));
         }
-        if cell(row, 0) != "pgoutput" {
+        if cell(row, 0) != self.config.plugin {
             return Err(self.mismatch(
-                format!("was made for the output plugin {}, not pgoutput", cell(row, 0)),
+                format!("was made for the output plugin {}, not {}", cell(row, 0), self.config.plugin),
                 recreate,
             ));
         }
@@ -269,8 +284,9 @@ impl<'a> Preflight<'a> {
             (true, true) => "(SNAPSHOT 'nothing', TWO_PHASE)",
         };
         format!(
-            "CREATE_REPLICATION_SLOT {}{temporary} LOGICAL pgoutput {snapshot}",
-            quote_identifier(&self.config.slot)
+            "CREATE_REPLICATION_SLOT {}{temporary} LOGICAL {} {snapshot}",
+            quote_identifier(&self.config.slot),
+            plain_or_quoted(&self.config.plugin)
         )
     }
 }
@@ -300,6 +316,12 @@ fn quote_literal(text: &str) -> String {
 /// A string constant of the replication grammar (repl_scanner.l), which knows no backslashes.
 fn quote_command_literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
+}
+
+/// The name of a plugin: as it is where SQL would take it so.
+fn plain_or_quoted(name: &str) -> String {
+    let is_plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
+    if name.bytes().all(is_plain) { name.to_owned() } else { quote_identifier(name) }
 }
 
 fn quote_identifier(name: &str) -> String {

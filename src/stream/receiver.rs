@@ -4,10 +4,10 @@
 
 use super::Positions;
 use super::preflight::publication_error;
-use crate::batch::Arrays;
+use crate::batch::{Arrays, Event, EventKind, Value, ValueKind, flags};
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
-use crate::options::GapPolicy;
+use crate::options::{Config, GapPolicy};
 use crate::pgoutput::{Decoder, Effect, Step};
 use crate::wire::{ReplicationMessage, Reply, ServerMessage, into_error};
 
@@ -22,6 +22,9 @@ pub enum Taken {
     Remark,
     /// The batch has no room: seal it and offer the same frame again. Nothing was changed.
     Full,
+    /// The end that was asked for is reached: whatever else comes is not looked at. `Receiver::discarded` tells what
+    /// is left open.
+    End,
 }
 
 /// What was counted since the stream began.
@@ -55,6 +58,10 @@ pub struct Receiver {
     /// What was counted.
     pub counters: Counters,
     decoder: Decoder,
+    /// Whether payloads are decoded.
+    decode: bool,
+    /// Where a bounded replay ends.
+    stop: Option<u64>,
     on_gap: GapPolicy,
     remark: Option<String>,
     /// Kinds of unknown messages that were remarked on already.
@@ -63,15 +70,37 @@ pub struct Receiver {
 
 impl Receiver {
     /// A receiver that has seen nothing.
-    pub fn new(on_gap: GapPolicy) -> Self {
+    pub fn new(config: &Config) -> Self {
+        let stop = config.stop_lsn.map(|lsn| lsn.0);
         Self {
-            positions: Positions::default(),
+            positions: Positions::limited(stop),
             counters: Counters::default(),
             decoder: Decoder::new(),
-            on_gap,
+            decode: config.decode,
+            stop,
+            on_gap: config.on_gap,
             remark: None,
             remarked: Vec::new(),
         }
+    }
+
+    /// Whether a transaction, or a block of one, is being received.
+    pub fn is_inside(&self) -> bool {
+        self.positions.in_transaction() || self.decoder.is_in_block()
+    }
+
+    /// At the end of a bounded replay: what tells the consumer of the streamed transactions that are open. Nobody
+    /// knows yet what becomes of them.
+    pub fn discarded(&self) -> Vec<Event> {
+        let stop =
+            self.decoder.block().map(|xid| Event { xid, ..Event::new(EventKind::WAL_EVENT_STREAM_STOP) });
+        let abort = |xid| Event {
+            xid,
+            subxid: xid,
+            flags: flags::DISCARDED,
+            ..Event::new(EventKind::WAL_EVENT_STREAM_ABORT)
+        };
+        stop.into_iter().chain(self.decoder.open_streams().map(abort)).collect()
     }
 
     /// What the last `Taken::Remark` was about.
@@ -92,24 +121,68 @@ impl Receiver {
     fn copy_data(&mut self, body: &[u8], out: &mut Arrays) -> Result<Taken> {
         match ReplicationMessage::parse(body)? {
             ReplicationMessage::XLogData { start, end, clock, body } => {
-                match self.decoder.decode(start.0, body, out)? {
-                    Step::Full => return Ok(Taken::Full),
-                    Step::Done(effect) => self.apply(effect),
+                if self.stop.is_some() && self.is_beyond(start.0, body) {
+                    return Ok(Taken::End);
                 }
+                let step = if self.decode {
+                    self.decoder.decode(start.0, body, out)?
+                } else {
+                    self.raw(start.0, body, out)
+                };
+                let effect = match step {
+                    Step::Full => return Ok(Taken::Full),
+                    Step::Done(effect) => effect,
+                };
+                self.apply(effect);
                 self.positions.received(end.0);
                 self.counters.last_message_time = clock;
                 self.counters.server_wal_end = self.counters.server_wal_end.max(end.0);
-                Ok(Taken::Done)
+                Ok(if self.stop.is_some() && self.ends(effect) { Taken::End } else { Taken::Done })
             }
             ReplicationMessage::Keepalive { end, clock, reply } => {
                 self.counters.keepalives += 1;
                 self.counters.last_message_time = clock;
                 self.counters.server_wal_end = self.counters.server_wal_end.max(end.0);
                 self.positions.passed(end.0);
+                if self.stop.is_some_and(|stop| end.0 >= stop) && !self.is_inside() {
+                    return Ok(Taken::End);
+                }
                 Ok(if reply == Reply::AtOnce { Taken::ReplyDue } else { Taken::Done })
             }
             ReplicationMessage::Unknown { tag, .. } => Ok(self.unknown("replication message", tag)),
         }
+    }
+
+    /// Passes a payload on as it is. Its position acknowledges it: for a commit it is the end of its record, for a
+    /// change it lies before that, so that the server sends the transaction again.
+    fn raw(&mut self, lsn: u64, payload: &[u8], out: &mut Arrays) -> Step {
+        if !out.reserve(1, 1) {
+            return Step::Full;
+        }
+        let mark = out.value_count();
+        out.push_value(Value::view(ValueKind::WAL_VALUE_BINARY, payload));
+        let ack_lsn = self.positions.pin_raw(lsn);
+        let extra = out.values_from(mark);
+        let event = Event { lsn, ack_lsn, extra, n_extra: 1, ..Event::new(EventKind::WAL_EVENT_RAW) };
+        out.push_event(event);
+        Step::Done(Effect::None)
+    }
+
+    /// Whether a message belongs to what is not wanted any more: it is not decoded then.
+    #[cold]
+    fn is_beyond(&self, lsn: u64, message: &[u8]) -> bool {
+        self.stop.zip(self.decoder.place(lsn, message)).is_some_and(|(stop, place)| place >= stop)
+    }
+
+    /// Whether a message was the last that is wanted: what comes next lies behind its end.
+    #[cold]
+    fn ends(&self, effect: Effect) -> bool {
+        let end = match effect {
+            Effect::Outstanding { ack_lsn } | Effect::StreamEnded { ack_lsn } => ack_lsn,
+            Effect::Empty { end_lsn } => end_lsn,
+            Effect::None | Effect::Began { .. } | Effect::Ignored => return false,
+        };
+        self.stop.is_some_and(|stop| end >= stop) && !self.is_inside()
     }
 
     #[inline]

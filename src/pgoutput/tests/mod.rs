@@ -1,6 +1,7 @@
 //! Tests of the decoder: what it makes of each message, what it refuses, and that refusing leaves no trace.
 
 mod faults;
+mod feeder;
 mod kinds;
 mod messages;
 mod prepared;

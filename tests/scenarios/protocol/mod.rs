@@ -4,6 +4,9 @@ mod forms;
 mod reassembly;
 mod workload;
 
+mod a_bounded_replay_ends_where_it_was_told;
+mod a_decoder_needs_no_connection;
+mod payloads_of_any_plugin_come_as_they_are;
 mod prepared_transactions_are_followed_to_their_end;
 mod rolled_back_parts_of_streamed_transactions_are_told;
 mod same_wal_same_rows_in_every_form;

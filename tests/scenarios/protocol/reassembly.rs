@@ -41,6 +41,8 @@ pub struct Reassembly {
     streamed: HashMap<u32, Log>,
     prepared: HashMap<String, Transaction>,
     pub done: Vec<Transaction>,
+    /// How many streamed transactions were open at the end.
+    pub discarded: usize,
     /// How many events of each kind came.
     pub counts: HashMap<u32, usize>,
     /// The highest acknowledgeable position so far.
@@ -102,6 +104,9 @@ impl Reassembly {
         } else if is(K::WAL_EVENT_STREAM_STOP) {
             assert_eq!(self.block.take(), Some(it.xid));
         } else if is(K::WAL_EVENT_STREAM_ABORT) {
+            if it.flags & flags::DISCARDED != 0 {
+                self.discarded += 1;
+            }
             if it.xid == it.subxid {
                 self.streamed.remove(&it.xid).expect("known");
             } else {

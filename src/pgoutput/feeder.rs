@@ -1,0 +1,97 @@
+//! A decoder that is fed by hand: copies messages into batches of its own and keeps the full ones.
+//! It must never let a batch's bytes move once an event points at them.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::{Decoder, Step};
+use crate::batch::{Batch, Home, Pool};
+use crate::error::{Error, Result, Status};
+
+/// How many freed batches are kept for the next.
+const KEPT: usize = 4;
+
+/// Messages in, batches out.
+#[derive(Debug)]
+pub struct Feeder {
+    decoder: Decoder,
+    pool: Arc<Recycler>,
+    events: usize,
+    bytes: usize,
+    working: Option<Box<Batch>>,
+    full: VecDeque<Box<Batch>>,
+}
+
+/// Takes batches back, also when the feeder is gone.
+#[derive(Debug)]
+struct Recycler(Pool);
+
+impl Home for Recycler {
+    fn give_back(&self, batch: Box<Batch>) {
+        self.0.give(batch);
+    }
+}
+
+impl Feeder {
+    /// Batches of at most so many events and, but for single longer messages, bytes.
+    pub fn new(events: usize, bytes: usize) -> Self {
+        Self {
+            decoder: Decoder::new(),
+            pool: Arc::new(Recycler(Pool::new(KEPT))),
+            events,
+            bytes,
+            working: None,
+            full: VecDeque::new(),
+        }
+    }
+
+    /// Decodes one message. After an error nothing is changed.
+    pub fn feed(&mut self, lsn: u64, message: &[u8]) -> Result<()> {
+        loop {
+            let room =
+                self.working.as_mut().is_some_and(|batch| batch.chunk.tail_mut().len() >= message.len());
+            if !room {
+                self.seal();
+                self.working = Some(self.pool.0.take(message.len().max(self.bytes), self.events)?);
+            }
+            let Some(batch) = &mut self.working else { return Err(no_batch()) };
+            let Batch { chunk, arrays, .. } = batch.as_mut();
+            let start = chunk.filled().len();
+            chunk.append(message);
+            let copied = chunk.filled().get(start..).unwrap_or_default();
+            match self.decoder.decode(lsn, copied, arrays) {
+                Ok(Step::Done(_)) => return Ok(()),
+                Ok(Step::Full) => {
+                    chunk.retreat(message.len());
+                    self.seal();
+                }
+                Err(error) => {
+                    chunk.retreat(message.len());
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    /// The oldest batch, if there is an event.
+    pub fn next_batch(&mut self) -> Option<Box<Batch>> {
+        if self.full.is_empty() {
+            self.seal();
+        }
+        self.full.pop_front()
+    }
+
+    fn seal(&mut self) {
+        let Some(mut batch) = self.working.take() else { return };
+        if batch.arrays.events().is_empty() {
+            self.pool.0.give(batch);
+        } else {
+            batch.home = Some(Arc::clone(&self.pool) as _);
+            self.full.push_back(batch);
+        }
+    }
+}
+
+fn no_batch() -> Error {
+    Error::new(Status::WAL_E_INTERNAL, "a decoder has no batch to fill")
+}
