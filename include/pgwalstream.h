@@ -962,6 +962,7 @@ WAL_NOEXCEPT;
  * Decodes one message. What comes of it is got with wal_decoder_next_batch. Messages come in the order in which the
  * server sent them, each whole, from the beginning of a session: what a message refers to was described before.
  *
+ * @param[in,out] decoder one of wal_decoder_new
  * @param[in] lsn where the message starts, as XLogData or the column lsn says; 0 where it has no position
  * @param[in] data the message, from its kind on; copied
  * @param[in] len how many bytes
@@ -981,6 +982,7 @@ WAL_NOEXCEPT;
 /**
  * A batch of what was decoded, the oldest first.
  *
+ * @param[in,out] decoder one of wal_decoder_new
  * @param[out] out the batch, owned by the caller: wal_batch_free; it outlives the decoder
  * @param[out] err may be NULL; owned by the caller
  * @return WAL_OK; WAL_TIMEOUT: there is nothing, feed more; WAL_E_INVALID_ARGUMENT

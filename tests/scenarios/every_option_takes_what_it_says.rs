@@ -48,6 +48,8 @@ fn values(it: &Described) -> (Vec<String>, Vec<&'static str>) {
             ],
             vec!["nonsense", "hots=h", "host='unclosed", "postgresql://h:port/d"],
         ),
+        "text" if it.name == "plugin" => (vec!["pgoutput".into(), "test_decoding".into()], vec![]),
+        "pairs" => (vec!["a=b".into(), "skip-empty-xacts=on,x='1,2'".into()], vec!["=b", "a=b,", "a='open"]),
         "text" => (vec!["slot_1".into(), "x".into()], vec!["", "Slot", "with space", "s-1", "ü"]),
         "names" => (
             vec!["a".into(), "a,b".into(), " a , \"B c\",\"d\"\"e\"".into()],
