@@ -30,7 +30,13 @@ impl<'a> Prepared<'a> {
     }
 
     fn begin(&self, lsn: u64) -> Begin {
-        Begin::new(lsn, self.prepare_lsn, self.time, self.xid, Ending::Prepare)
+        Begin {
+            lsn,
+            final_lsn: self.prepare_lsn,
+            commit_time: self.time,
+            ending: Ending::Prepare,
+            xid: self.xid,
+        }
     }
 }
 
