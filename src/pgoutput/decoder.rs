@@ -147,13 +147,13 @@ impl Decoder {
     fn dispatch(&mut self, lsn: u64, message: &[u8], out: &mut Arrays) -> Read<Step> {
         let Some((kind, body)) = message.split_first() else { return Err(EMPTY) };
         let body = Reader::new(body);
-        if let Transaction::Block(_) = self.transaction {
-            return self.dispatch_in_block(*kind, lsn, body, out);
+        if let Transaction::Block(_) | Transaction::Prepared(..) = self.transaction {
+            return self.dispatch_aside(*kind, lsn, body, out);
         }
         match kind {
-            b'I' => self.insert::<false>(lsn, body, out),
-            b'U' => self.update::<false>(lsn, body, out),
-            b'D' => self.delete::<false>(lsn, body, out),
+            b'I' => self.insert::<true>(lsn, body, out),
+            b'U' => self.update::<true>(lsn, body, out),
+            b'D' => self.delete::<true>(lsn, body, out),
             b'B' => self.begin(lsn, body),
             b'C' => self.commit(body, out),
             b'R' => self.relation(lsn, body, out),
@@ -165,25 +165,19 @@ impl Decoder {
         }
     }
 
-    /// A message inside a streamed block: what belongs to the transaction bears an id before its body, a
-    /// subtransaction's, but the whole transaction's in messages.
+    /// A message inside a transaction that is to be prepared, or inside a streamed block: what belongs to the block's
+    /// transaction bears an id before its body, a subtransaction's, but the whole transaction's in messages.
     #[cold]
     #[inline(never)]
-    fn dispatch_in_block(
-        &mut self,
-        kind: u8,
-        lsn: u64,
-        mut body: Reader<'_>,
-        out: &mut Arrays,
-    ) -> Read<Step> {
+    fn dispatch_aside(&mut self, kind: u8, lsn: u64, mut body: Reader<'_>, out: &mut Arrays) -> Read<Step> {
         let has_subxid = matches!(kind, b'I' | b'U' | b'D' | b'T' | b'M' | b'R' | b'Y');
         if let Transaction::Block(block) = &mut self.transaction {
             block.subxid = if has_subxid { body.u32()? } else { 0 };
         }
         match kind {
-            b'I' => self.insert::<true>(lsn, body, out),
-            b'U' => self.update::<true>(lsn, body, out),
-            b'D' => self.delete::<true>(lsn, body, out),
+            b'I' => self.insert::<false>(lsn, body, out),
+            b'U' => self.update::<false>(lsn, body, out),
+            b'D' => self.delete::<false>(lsn, body, out),
             b'R' => self.relation(lsn, body, out),
             b'Y' => self.type_name(lsn, body, out),
             b'O' => self.origin(lsn, body, out),
@@ -214,7 +208,7 @@ impl Decoder {
     }
 
     #[inline]
-    fn insert<const BLOCK: bool>(&mut self, lsn: u64, mut body: Reader<'_>, out: &mut Arrays) -> Read<Step> {
+    fn insert<const PLAIN: bool>(&mut self, lsn: u64, mut body: Reader<'_>, out: &mut Arrays) -> Read<Step> {
         let oid = body.u32()?;
         if body.u8()? != b'N' {
             return Err(NO_NEW_ROW);
@@ -229,14 +223,14 @@ impl Decoder {
         let new = out.value_count();
         tuple::read(body, columns, out)?.end()?;
 
-        let event = self.transaction.change::<BLOCK>(EventKind::WAL_EVENT_INSERT, lsn, out);
+        let event = self.transaction.change::<PLAIN>(EventKind::WAL_EVENT_INSERT, lsn, out);
         let relation = relation.keep(out);
         out.push_event(Event { relation, new_values: out.values_from(new), n_new: columns as u32, ..event });
         Ok(DONE)
     }
 
     #[inline]
-    fn update<const BLOCK: bool>(&mut self, lsn: u64, mut body: Reader<'_>, out: &mut Arrays) -> Read<Step> {
+    fn update<const PLAIN: bool>(&mut self, lsn: u64, mut body: Reader<'_>, out: &mut Arrays) -> Read<Step> {
         let oid = body.u32()?;
         let mut part = body.u8()?;
         self.transaction.must_be_open()?;
@@ -258,7 +252,7 @@ impl Decoder {
         let new = out.value_count();
         tuple::read(body, columns, out)?.end()?;
 
-        let mut event = self.transaction.change::<BLOCK>(EventKind::WAL_EVENT_UPDATE, lsn, out);
+        let mut event = self.transaction.change::<PLAIN>(EventKind::WAL_EVENT_UPDATE, lsn, out);
         if old_row != 0 {
             event.old_values = out.values_from(old);
             event.n_old = columns as u32;
@@ -274,7 +268,7 @@ impl Decoder {
         Ok(DONE)
     }
 
-    fn delete<const BLOCK: bool>(&mut self, lsn: u64, mut body: Reader<'_>, out: &mut Arrays) -> Read<Step> {
+    fn delete<const PLAIN: bool>(&mut self, lsn: u64, mut body: Reader<'_>, out: &mut Arrays) -> Read<Step> {
         let oid = body.u32()?;
         let part = body.u8()?;
         self.transaction.must_be_open()?;
@@ -288,7 +282,7 @@ impl Decoder {
         let (rest, old_row) = read_old(part, body, relation.columns(), out)?;
         rest.end()?;
 
-        let event = self.transaction.change::<BLOCK>(EventKind::WAL_EVENT_DELETE, lsn, out);
+        let event = self.transaction.change::<PLAIN>(EventKind::WAL_EVENT_DELETE, lsn, out);
         let relation = relation.keep(out);
         out.push_event(Event {
             flags: event.flags | old_row,
@@ -302,7 +296,7 @@ impl Decoder {
 
     fn begin(&mut self, lsn: u64, mut body: Reader<'_>) -> Read<Step> {
         let (final_lsn, commit_time, xid) = (body.u64()?, body.i64()?, body.u32()?);
-        let begin = Begin { lsn, final_lsn, commit_time, ending: Ending::Commit, xid };
+        let begin = Begin { lsn, final_lsn, commit_time, xid };
         body.end()?;
         self.transaction.must_be_none()?;
         self.transaction = Transaction::Held(begin, None);

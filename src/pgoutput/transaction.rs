@@ -16,6 +16,8 @@ pub(super) enum Transaction {
     Held(Begin, Option<Origin>),
     /// BEGIN is delivered; the number is that of the next change.
     Open(Begin, u64),
+    /// The same for a transaction that ends with Prepare.
+    Prepared(Begin, u64),
     /// Inside a block of a streamed transaction.
     Block(Block),
 }
@@ -47,8 +49,6 @@ pub(super) struct Begin {
     pub(super) final_lsn: u64,
     /// When it committed or was prepared.
     pub(super) commit_time: i64,
-    /// Which of both.
-    pub(super) ending: Ending,
     /// Its id.
     pub(super) xid: u32,
 }
@@ -78,7 +78,7 @@ impl Transaction {
     pub(super) fn current(&self) -> Option<&Begin> {
         match self {
             Self::None | Self::Block(_) => None,
-            Self::Held(begin, _) | Self::Open(begin, _) => Some(begin),
+            Self::Held(begin, _) | Self::Open(begin, _) | Self::Prepared(begin, _) => Some(begin),
         }
     }
 
@@ -101,17 +101,19 @@ impl Transaction {
     /// The end of a transaction must be that of the one that is open (apply_handle_commit, apply_handle_prepare).
     pub(super) fn must_end(&self, ending: Ending, final_lsn: u64) -> Read<()> {
         self.must_be_open()?;
-        match self.current() {
-            Some(begin) if begin.ending == ending && begin.final_lsn == final_lsn => Ok(()),
-            _ => Err(OTHER_END),
-        }
+        let ends = match (self, ending) {
+            (Self::Held(begin, _) | Self::Open(begin, _), Ending::Commit)
+            | (Self::Prepared(begin, _), Ending::Prepare) => begin.final_lsn == final_lsn,
+            _ => false,
+        };
+        if ends { Ok(()) } else { Err(OTHER_END) }
     }
 
     /// How many events and values go out before the next event does.
     #[inline]
     pub(super) fn held(&self) -> (usize, usize) {
         match self {
-            Self::None | Self::Open(..) | Self::Block(_) => (0, 0),
+            Self::None | Self::Open(..) | Self::Prepared(..) | Self::Block(_) => (0, 0),
             Self::Held(_, None) => (1, 0),
             Self::Held(_, Some(_)) => (2, 1),
         }
@@ -136,7 +138,7 @@ impl Transaction {
         begin.event(kind, lsn, sequence)
     }
 
-    /// As `event`, inside a block too.
+    /// As `event`, inside a block and a transaction that is to be prepared too.
     #[inline(never)]
     pub(super) fn event_anywhere(
         &mut self,
@@ -150,17 +152,22 @@ impl Transaction {
                 let flags = flags::STREAMED;
                 Event { flags, lsn, xid: *xid, subxid: *subxid, ..Event::new(kind) }
             }
+            Self::Prepared(begin, next) => {
+                let sequence = *next;
+                *next += u64::from(numbering == Numbering::Counted);
+                begin.event(kind, lsn, sequence)
+            }
             Self::None | Self::Held(..) | Self::Open(..) => self.event(kind, lsn, numbering, out),
         }
     }
 
-    /// The event of a change. Whether it is in a block is known before: what a version 1 stream goes through is
-    /// compiled without a thought of blocks.
+    /// The event of a change. Whether it is in an ordinary transaction is known before: what a version 1 stream goes
+    /// through is compiled without a thought of the others, which is measurable.
     #[inline(always)]
-    pub(super) fn change<const BLOCK: bool>(&mut self, kind: EventKind, lsn: u64, out: &mut Arrays) -> Event {
-        match BLOCK {
-            true => self.event_anywhere(kind, lsn, Numbering::Counted, out),
-            false => self.event(kind, lsn, Numbering::Counted, out),
+    pub(super) fn change<const PLAIN: bool>(&mut self, kind: EventKind, lsn: u64, out: &mut Arrays) -> Event {
+        match PLAIN {
+            true => self.event(kind, lsn, Numbering::Counted, out),
+            false => self.event_anywhere(kind, lsn, Numbering::Counted, out),
         }
     }
 
