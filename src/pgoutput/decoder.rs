@@ -118,7 +118,7 @@ impl Decoder {
             }
             b'r' => Some(lsn),
             // Whatever was committed before this was sent before it.
-            _ if matches!(self.transaction, Transaction::Block(..)) => Some(lsn),
+            _ if matches!(self.transaction, Transaction::Block(_)) => Some(lsn),
             _ => None,
         }
     }
@@ -130,7 +130,7 @@ impl Decoder {
 
     /// The streamed transaction of which a block is open.
     pub fn block(&self) -> Option<u32> {
-        if let Transaction::Block(begin, _) = &self.transaction { Some(begin.xid) } else { None }
+        if let Transaction::Block(block) = &self.transaction { Some(block.xid) } else { None }
     }
 
     /// The ids of the streamed transactions that are open.
@@ -147,10 +147,13 @@ impl Decoder {
     fn dispatch(&mut self, lsn: u64, message: &[u8], out: &mut Arrays) -> Read<Step> {
         let Some((kind, body)) = message.split_first() else { return Err(EMPTY) };
         let body = Reader::new(body);
+        if let Transaction::Block(_) | Transaction::Prepared(..) = self.transaction {
+            return self.dispatch_aside(*kind, lsn, body, out);
+        }
         match kind {
-            b'I' => self.insert(lsn, body, out),
-            b'U' => self.update(lsn, body, out),
-            b'D' => self.delete(lsn, body, out),
+            b'I' => self.insert::<true>(lsn, body, out),
+            b'U' => self.update::<true>(lsn, body, out),
+            b'D' => self.delete::<true>(lsn, body, out),
             b'B' => self.begin(lsn, body),
             b'C' => self.commit(body, out),
             b'R' => self.relation(lsn, body, out),
@@ -159,6 +162,30 @@ impl Decoder {
             b'T' => self.truncate(lsn, body, out),
             b'M' => self.message(body, out),
             _ => self.dispatch_rest(*kind, lsn, body, out),
+        }
+    }
+
+    /// A message inside a transaction that is to be prepared, or inside a streamed block: what belongs to the block's
+    /// transaction bears an id before its body, a subtransaction's, but the whole transaction's in messages.
+    #[cold]
+    #[inline(never)]
+    fn dispatch_aside(&mut self, kind: u8, lsn: u64, mut body: Reader<'_>, out: &mut Arrays) -> Read<Step> {
+        let has_subxid = matches!(kind, b'I' | b'U' | b'D' | b'T' | b'M' | b'R' | b'Y');
+        if let Transaction::Block(block) = &mut self.transaction {
+            block.subxid = if has_subxid { body.u32()? } else { 0 };
+        }
+        match kind {
+            b'I' => self.insert::<false>(lsn, body, out),
+            b'U' => self.update::<false>(lsn, body, out),
+            b'D' => self.delete::<false>(lsn, body, out),
+            b'R' => self.relation(lsn, body, out),
+            b'Y' => self.type_name(lsn, body, out),
+            b'O' => self.origin(lsn, body, out),
+            b'T' => self.truncate(lsn, body, out),
+            b'M' => self.message(body, out),
+            b'B' => self.begin(lsn, body),
+            b'C' => self.commit(body, out),
+            _ => self.dispatch_rest(kind, lsn, body, out),
         }
     }
 
@@ -181,8 +208,7 @@ impl Decoder {
     }
 
     #[inline]
-    fn insert(&mut self, lsn: u64, body: Reader<'_>, out: &mut Arrays) -> Read<Step> {
-        let mut body = self.transaction.prefix(body)?;
+    fn insert<const PLAIN: bool>(&mut self, lsn: u64, mut body: Reader<'_>, out: &mut Arrays) -> Read<Step> {
         let oid = body.u32()?;
         if body.u8()? != b'N' {
             return Err(NO_NEW_ROW);
@@ -197,15 +223,14 @@ impl Decoder {
         let new = out.value_count();
         tuple::read(body, columns, out)?.end()?;
 
-        let event = self.transaction.event(EventKind::WAL_EVENT_INSERT, lsn, Numbering::Counted, out);
+        let event = self.transaction.change::<PLAIN>(EventKind::WAL_EVENT_INSERT, lsn, out);
         let relation = relation.keep(out);
         out.push_event(Event { relation, new_values: out.values_from(new), n_new: columns as u32, ..event });
         Ok(DONE)
     }
 
     #[inline]
-    fn update(&mut self, lsn: u64, body: Reader<'_>, out: &mut Arrays) -> Read<Step> {
-        let mut body = self.transaction.prefix(body)?;
+    fn update<const PLAIN: bool>(&mut self, lsn: u64, mut body: Reader<'_>, out: &mut Arrays) -> Read<Step> {
         let oid = body.u32()?;
         let mut part = body.u8()?;
         self.transaction.must_be_open()?;
@@ -227,7 +252,7 @@ impl Decoder {
         let new = out.value_count();
         tuple::read(body, columns, out)?.end()?;
 
-        let mut event = self.transaction.event(EventKind::WAL_EVENT_UPDATE, lsn, Numbering::Counted, out);
+        let mut event = self.transaction.change::<PLAIN>(EventKind::WAL_EVENT_UPDATE, lsn, out);
         if old_row != 0 {
             event.old_values = out.values_from(old);
             event.n_old = columns as u32;
@@ -243,8 +268,7 @@ impl Decoder {
         Ok(DONE)
     }
 
-    fn delete(&mut self, lsn: u64, body: Reader<'_>, out: &mut Arrays) -> Read<Step> {
-        let mut body = self.transaction.prefix(body)?;
+    fn delete<const PLAIN: bool>(&mut self, lsn: u64, mut body: Reader<'_>, out: &mut Arrays) -> Read<Step> {
         let oid = body.u32()?;
         let part = body.u8()?;
         self.transaction.must_be_open()?;
@@ -258,7 +282,7 @@ impl Decoder {
         let (rest, old_row) = read_old(part, body, relation.columns(), out)?;
         rest.end()?;
 
-        let event = self.transaction.event(EventKind::WAL_EVENT_DELETE, lsn, Numbering::Counted, out);
+        let event = self.transaction.change::<PLAIN>(EventKind::WAL_EVENT_DELETE, lsn, out);
         let relation = relation.keep(out);
         out.push_event(Event {
             flags: event.flags | old_row,
@@ -272,7 +296,7 @@ impl Decoder {
 
     fn begin(&mut self, lsn: u64, mut body: Reader<'_>) -> Read<Step> {
         let (final_lsn, commit_time, xid) = (body.u64()?, body.i64()?, body.u32()?);
-        let begin = Begin::new(lsn, final_lsn, commit_time, xid, Ending::Commit);
+        let begin = Begin { lsn, final_lsn, commit_time, xid };
         body.end()?;
         self.transaction.must_be_none()?;
         self.transaction = Transaction::Held(begin, None);
@@ -301,7 +325,7 @@ impl Decoder {
     }
 
     fn relation(&mut self, lsn: u64, body: Reader<'_>, out: &mut Arrays) -> Read<Step> {
-        let definition = Definition::read(self.transaction.prefix(body)?)?;
+        let definition = Definition::read(body)?;
         let subxid = self.transaction.subxid();
         if self.relations.knows(&definition) {
             self.relations.define(&definition, subxid)?;
@@ -312,20 +336,20 @@ impl Decoder {
             return Ok(Step::Full);
         }
         let relation = self.relations.define(&definition, subxid)?.keep(out);
-        let event = self.transaction.event(EventKind::WAL_EVENT_RELATION, lsn, Numbering::Uncounted, out);
+        let event =
+            self.transaction.event_anywhere(EventKind::WAL_EVENT_RELATION, lsn, Numbering::Uncounted, out);
         out.push_event(Event { relation, ..event });
         Ok(DONE)
     }
 
     /// The name is that of the base type where the OID is a domain's (logicalrep_write_typ).
-    fn type_name(&mut self, lsn: u64, body: Reader<'_>, out: &mut Arrays) -> Read<Step> {
-        let mut body = self.transaction.prefix(body)?;
+    fn type_name(&mut self, lsn: u64, mut body: Reader<'_>, out: &mut Arrays) -> Read<Step> {
         let oid = body.u32()?;
         let namespace = body.namespace()?;
         let name = body.text()?;
         body.end()?;
         // As relations: what a streamed transaction describes is its own.
-        let is_streamed = matches!(self.transaction, Transaction::Block(..));
+        let is_streamed = matches!(self.transaction, Transaction::Block(_));
         if !is_streamed && self.types.knows(oid, namespace, name) {
             return Ok(DONE);
         }
@@ -336,7 +360,8 @@ impl Decoder {
         if !is_streamed {
             self.types.define(oid, namespace, name);
         }
-        let event = self.transaction.event(EventKind::WAL_EVENT_TYPE, lsn, Numbering::Uncounted, out);
+        let event =
+            self.transaction.event_anywhere(EventKind::WAL_EVENT_TYPE, lsn, Numbering::Uncounted, out);
         push_with_texts(Event { number: u64::from(oid), ..event }, [namespace, name], out);
         Ok(DONE)
     }
@@ -356,15 +381,14 @@ impl Decoder {
         match &mut self.transaction {
             Transaction::Held(_, held @ None) => *held = Some(origin),
             other => {
-                let event = other.event(EventKind::WAL_EVENT_ORIGIN, lsn, Numbering::Uncounted, out);
+                let event = other.event_anywhere(EventKind::WAL_EVENT_ORIGIN, lsn, Numbering::Uncounted, out);
                 origin.deliver(event, out);
             }
         }
         Ok(DONE)
     }
 
-    fn truncate(&mut self, lsn: u64, body: Reader<'_>, out: &mut Arrays) -> Read<Step> {
-        let mut body = self.transaction.prefix(body)?;
+    fn truncate(&mut self, lsn: u64, mut body: Reader<'_>, out: &mut Arrays) -> Read<Step> {
         let count = body.u32()?;
         let options = body.u8()?;
         let (oids, rest) = body.rest().as_chunks::<4>();
@@ -384,7 +408,8 @@ impl Decoder {
             let relation = self.relations.find(u32::from_be_bytes(*oid))?.keep(out);
             out.push_value(relation_value(relation));
         }
-        let event = self.transaction.event(EventKind::WAL_EVENT_TRUNCATE, lsn, Numbering::Counted, out);
+        let event =
+            self.transaction.event_anywhere(EventKind::WAL_EVENT_TRUNCATE, lsn, Numbering::Counted, out);
         out.push_event(Event {
             flags: event.flags | truncate_flags(options),
             extra: out.values_from(mark),
@@ -397,8 +422,7 @@ impl Decoder {
     /// A message outside transactions has its own position for an identity, and acknowledges by it: that is the end
     /// of its record (logicalmsg_decode queues it with buf->endptr), where the next record begins. One byte more
     /// would skip a transaction whose commit record that is.
-    fn message(&mut self, body: Reader<'_>, out: &mut Arrays) -> Read<Step> {
-        let mut body = self.transaction.prefix(body)?;
+    fn message(&mut self, mut body: Reader<'_>, out: &mut Arrays) -> Read<Step> {
         let transactional = body.u8()? & MESSAGE_TRANSACTIONAL != 0;
         let lsn = body.u64()?;
         let prefix = body.text()?;
@@ -417,7 +441,8 @@ impl Decoder {
             return Ok(Step::Full);
         }
         if transactional {
-            let event = self.transaction.event(EventKind::WAL_EVENT_MESSAGE, lsn, Numbering::Counted, out);
+            let event =
+                self.transaction.event_anywhere(EventKind::WAL_EVENT_MESSAGE, lsn, Numbering::Counted, out);
             let flags = event.flags | flags::TRANSACTIONAL;
             push_with_texts(Event { flags, ..event }, [prefix, content], out);
             return Ok(DONE);

@@ -30,7 +30,7 @@ impl<'a> Prepared<'a> {
     }
 
     fn begin(&self, lsn: u64) -> Begin {
-        Begin::new(lsn, self.prepare_lsn, self.time, self.xid, Ending::Prepare)
+        Begin { lsn, final_lsn: self.prepare_lsn, commit_time: self.time, xid: self.xid }
     }
 }
 
@@ -50,7 +50,7 @@ impl Decoder {
         let begin = prepared.begin(lsn);
         let event = begin.event(EventKind::WAL_EVENT_BEGIN_PREPARE, lsn, 0);
         push_with_gid(Event { number: prepared.end_lsn, ..event }, prepared.gid, out);
-        self.transaction = Transaction::Open(begin, 0);
+        self.transaction = Transaction::Prepared(begin, 0);
     }
 
     /// The transaction is complete. One that was rolled back before the server came to decode it is prepared without
@@ -70,8 +70,12 @@ impl Decoder {
         if !has_begun {
             self.tell_begin_prepare(&prepared, prepare_lsn, out);
         }
-        let event =
-            self.transaction.event(EventKind::WAL_EVENT_PREPARE, prepare_lsn, Numbering::Uncounted, out);
+        let event = self.transaction.event_anywhere(
+            EventKind::WAL_EVENT_PREPARE,
+            prepare_lsn,
+            Numbering::Uncounted,
+            out,
+        );
         push_with_gid(Event { ack_lsn, number: ack_lsn, ..event }, gid, out);
         self.transaction = Transaction::None;
         Ok(Step::Done(Effect::Outstanding { ack_lsn }))

@@ -5,7 +5,7 @@ use super::decoder::{DONE, Decoder, Effect, Step};
 use super::fault::{Fault, Read};
 use super::reader::Reader;
 use super::relations::Table;
-use super::transaction::{Begin, Transaction};
+use super::transaction::{Block, Transaction};
 use crate::batch::{Arrays, Event, EventKind, flags};
 
 /// The streamed transactions that are open: a few at a time, so that a search in order does.
@@ -66,7 +66,7 @@ impl Decoder {
         }
         let definitions = self.streamed.find(xid).map(|open| std::mem::take(&mut open.definitions));
         self.relations.enter(definitions.unwrap_or_default());
-        self.transaction = Transaction::Block(Begin::block(lsn, xid), 0);
+        self.transaction = Transaction::Block(Block { xid, subxid: 0 });
         let flags = if is_first { flags::FIRST_SEGMENT } else { 0 };
         out.push_event(Event { lsn, xid, flags, ..Event::new(EventKind::WAL_EVENT_STREAM_START) });
         Ok(DONE)
@@ -75,7 +75,7 @@ impl Decoder {
     /// The block ends.
     pub(super) fn stream_stop(&mut self, lsn: u64, body: Reader<'_>, out: &mut Arrays) -> Read<Step> {
         body.end()?;
-        let Transaction::Block(Begin { xid, .. }, _) = self.transaction else { return Err(NO_BLOCK) };
+        let Transaction::Block(Block { xid, .. }) = self.transaction else { return Err(NO_BLOCK) };
         if !out.reserve(1, 0) {
             return Ok(Step::Full);
         }
@@ -123,7 +123,7 @@ impl Decoder {
         let has_more = !body.rest().is_empty();
         let (abort_lsn, abort_time) = if has_more { (body.u64()?, body.i64()?) } else { (0, 0) };
         body.end()?;
-        let is_block = matches!(self.transaction, Transaction::Block(..));
+        let is_block = matches!(self.transaction, Transaction::Block(_));
         let Some(open) = self.streamed.find(xid) else { return Ok(Step::Done(Effect::Ignored)) };
         if is_block {
             return Err(ABORT_IN_BLOCK);
