@@ -1,6 +1,9 @@
 //! P1: PostgreSQL 18 sends Stream Abort at protocol version 1, where nothing is streamed: a transaction that outgrew
 //! logical_decoding_work_mem and was rolled back takes its subtransactions for streamed ones
 //! (ReorderBufferTruncateTXN). It means nothing: it is counted, and every row comes.
+//!
+//! The recipe of pitfalls.md, a savepoint rolled back in a transaction that commits, brings no such message on 18.4;
+//! the workload has both.
 
 use crate::harness::{Kind, Options, Server};
 

@@ -125,6 +125,9 @@ fn both_ways_of_reading_mix() {
             continue;
         }
         for _ in 0..turn % 7 {
+            if seen.len() == 3000 {
+                break;
+            }
             let Next::Event(event) = stream.next(60_000).unwrap() else { panic!("nothing comes") };
             if event.kind() == Kind::Insert {
                 seen.push(event.new_value(0).as_int32().unwrap());
