@@ -138,7 +138,7 @@ pub unsafe extern "C" fn wal_error_is_retriable(error: *const wal_error) -> i32 
 
 /// 1 if the stream does not go on after this: it ended with this error, or did not connect. An ended stream is to be
 /// freed, one that did not connect can be connected again; either makes sense only if the error is retriable or its
-/// cause was mended. 0 for a mistake in a call, which leaves the stream as it was.
+/// cause was mended. 0 for a mistake in a call or an option, which leaves the stream as it was.
 ///
 /// @return 1 or 0
 /// @param error may be NULL
@@ -146,7 +146,7 @@ pub unsafe extern "C" fn wal_error_is_retriable(error: *const wal_error) -> i32 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wal_error_is_fatal(error: *const wal_error) -> i32 {
     // SAFETY: as `field` says.
-    boundary!(neutral(0; { unsafe { field(error, 0, |error| i32::from((error.status as wal_status) <= -20)) } }))
+    boundary!(neutral(0; { unsafe { field(error, 0, |error| i32::from((error.status as wal_status) < Status::WAL_E_CONNINFO as wal_status)) } }))
 }
 
 /// Frees an error.
