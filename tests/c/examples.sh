@@ -141,7 +141,8 @@ check "nothing comes twice" exits 0 run_batch --timeout 0.5 "$conninfo" ex_batch
 check "and nothing was left" grep -q '^rows 0 ' "$work/out"
 sql 'INSERT INTO "Odd.name" (id) SELECT g FROM generate_series(5001, 5500) g'
 check "wal_batch --count" exits 0 run_batch --count 10 --option batch_events=16 --timeout 10 "$conninfo" ex_batch ex
-check "ends" grep -Eq '^rows 1[0-9] ' "$work/out"
+# The batch of the 10th row is counted whole, and a batch of 16 may bring BEGIN and RELATION besides.
+check "ends" grep -Eq '^rows (1[0-9]|2[0-7]) ' "$work/out"
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
