@@ -5,6 +5,7 @@
 #include "check.h"
 
 #include <pthread.h>
+#include <signal.h>
 
 typedef struct waiter {
     wal_stream *stream;
@@ -192,8 +193,45 @@ static void batches_elsewhere(void) {
     CHECK_EQ(inserts, 5000);
 }
 
+static volatile sig_atomic_t prodding;
+
+static void *interrupt_and_take_back(void *argument) {
+    while (prodding) {
+        wal_stream_interrupt(argument);
+        wal_stream_interrupt_clear(argument);
+    }
+    return NULL;
+}
+
+/* An interrupt that is taken back at any moment costs no event: not even one of a batch that is half read. */
+static void interrupts_taken_back(void) {
+    wal_stream *stream = test_open("c_threads", "c_threads", NULL, NULL);
+    pthread_t thread;
+    uint64_t expected = 0, gaps = 0;
+    wal_status status = WAL_OK;
+
+    sql("INSERT INTO c_threads SELECT g FROM generate_series(100001, 150000) g");
+    prodding = 1;
+    REQUIRE(pthread_create(&thread, NULL, interrupt_and_take_back, stream) == 0);
+    while (expected < 50000 && (status == WAL_OK || status == WAL_INTERRUPTED)) {
+        const wal_event *event = NULL;
+
+        status = wal_stream_next(stream, 20000, &event, NULL);
+        if (status != WAL_OK || event->kind != WAL_EVENT_INSERT)
+            continue;
+        gaps += event->sequence != expected;
+        expected = event->sequence + 1;
+    }
+    prodding = 0;
+    pthread_join(thread, NULL);
+    CHECK_EQ(expected, 50000);
+    CHECK_EQ(gaps, 0);
+    wal_stream_free(stream);
+}
+
 int main(void) {
     test_setup("c_threads");
+    interrupts_taken_back();
     freed_while_waiting();
     busy();
     hammered();
