@@ -29,7 +29,7 @@ pub enum Fill {
 pub enum Sent {
     /// The socket took everything.
     All,
-    /// So many bytes are queued; `flush` or `poll_io` writes them.
+    /// So many bytes are queued; `poll_io` writes them.
     Queued(usize),
 }
 
@@ -86,11 +86,8 @@ pub trait Session: Send {
     /// Not cancel-safe, as `query`.
     fn start_copy(&mut self, sql: &str) -> impl Future<Output = Result<()>> + Send;
 
-    /// Waits until `fill` can make progress. May be wrong as long as `fill` has not said `WouldBlock`. Cancel-safe.
-    fn readable(&mut self) -> impl Future<Output = Result<()>> + Send;
-
     /// Moves bytes into `buf` without waiting: backend messages exactly as on the wire, cut anywhere. Asks the
-    /// kernel each time, whatever `readable` knows. An empty `buf` gives `WouldBlock`.
+    /// kernel each time, whatever `poll_io` knows. An empty `buf` gives `WouldBlock`.
     ///
     /// After `send` failed, what the server said last can still be read here.
     fn fill(&mut self, buf: &mut [u8]) -> Result<Fill>;
@@ -98,9 +95,6 @@ pub trait Session: Send {
     /// Takes `bytes`, whole messages, and writes what the socket takes; the rest is queued, so that no message is
     /// ever torn. On an error everything queued is gone.
     fn send(&mut self, bytes: &[u8]) -> Result<Sent>;
-
-    /// Writes queued bytes until nothing is queued. Cancel-safe.
-    fn flush(&mut self) -> impl Future<Output = Result<()>> + Send;
 
     /// Waits for what may come first: `Readable` (if `want_read`), or everything queued being written (if anything
     /// is). With neither it waits for ever. One borrow, so it fits beside a timer in `select!`. Cancel-safe.

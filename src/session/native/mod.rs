@@ -80,20 +80,12 @@ impl Session for NativeSession {
         end.into_result(&mut self.phase).map(drop)
     }
 
-    async fn readable(&mut self) -> Result<()> {
-        self.transport.readable().await
-    }
-
     fn fill(&mut self, buf: &mut [u8]) -> Result<Fill> {
         self.transport.fill(buf)
     }
 
     fn send(&mut self, bytes: &[u8]) -> Result<Sent> {
         self.transport.send(bytes)
-    }
-
-    async fn flush(&mut self) -> Result<()> {
-        self.transport.flush().await
     }
 
     async fn poll_io(&mut self, want_read: bool) -> Result<Readiness> {

@@ -338,7 +338,7 @@ async fn copying(
 async fn wait_and_fill(session: &mut NativeSession, buf: &mut [u8]) -> Fill {
     loop {
         match session.fill(buf).unwrap() {
-            Fill::WouldBlock => session.readable().await.unwrap(),
+            Fill::WouldBlock => drop(session.poll_io(true).await.unwrap()),
             other => return other,
         }
     }
@@ -357,7 +357,7 @@ fn fill_gives_the_left_over_first_and_then_the_socket() {
         let mut buf = [0; 64];
         assert_eq!(session.fill(&mut []).unwrap(), Fill::WouldBlock);
         assert_eq!(session.poll_io(true).await.unwrap(), Readiness::Readable);
-        session.readable().await.unwrap();
+        session.poll_io(true).await.unwrap();
         assert_eq!(session.fill(&mut buf[..4]).unwrap(), Fill::Bytes(4));
         assert_eq!(session.fill(&mut buf[4..]).unwrap(), Fill::Bytes(5));
         assert_eq!(&buf[..9], b"left over");
@@ -430,7 +430,7 @@ fn what_the_socket_does_not_take_is_queued_whole() {
             }
         }
         session.send(&message(b'c', b"")).unwrap();
-        session.flush().await.unwrap();
+        session.poll_io(false).await.unwrap();
         assert_eq!(wait_and_fill(&mut session, &mut buf).await, Fill::Bytes(4));
         assert_eq!(buf[..4], sent.to_be_bytes());
     });
