@@ -918,8 +918,8 @@ typedef struct wal_stats {
     /**
      * How long ago the oldest transaction committed that was received and is not acknowledged, in microseconds by
      * this machine's clock and the server's, which must agree; 0 while everything received is acknowledged. A
-     * message outside transactions, and a raw payload, count from when the server sent them. Exact while at most 256
-     * are outstanding; beyond that it may be that of a transaction a few hundredths of them later.
+     * message outside transactions, and a raw payload, count from when the server sent them. Exact as long as no more
+     * than 256 are outstanding at a time; else it may be that of a transaction a few hundredths of them later.
      */
     uint64_t lag_microseconds;
     /**

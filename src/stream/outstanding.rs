@@ -4,14 +4,18 @@
 
 use std::collections::VecDeque;
 
-/// So many positions are remembered. Where more are outstanding every second one is forgotten, never the oldest and
-/// never the newest.
+/// So many positions are remembered. Where more are outstanding it is each second, fourth, and so on, with the oldest and
+/// the newest always among them.
 const MOST: usize = 256;
 
 /// What was received and is not acknowledged yet.
 #[derive(Debug, Default)]
 pub struct Outstanding {
     marks: VecDeque<Mark>,
+    /// For how many positions a mark stands: it is the last of them.
+    stride: u64,
+    /// For how many the newest stands so far.
+    run: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,10 +32,23 @@ impl Outstanding {
         if self.marks.back().is_some_and(|last| ack_lsn <= last.ack_lsn) {
             return;
         }
+        let mark = Mark { ack_lsn, time };
+        let is_oldest = self.marks.len() < 2;
+        match self.marks.back_mut() {
+            Some(newest) if self.run < self.stride && !is_oldest => {
+                *newest = mark;
+                self.run += 1;
+            }
+            _ => self.push_mark(mark),
+        }
+    }
+
+    fn push_mark(&mut self, mark: Mark) {
         if self.marks.len() >= MOST {
             self.thin();
         }
-        self.marks.push_back(Mark { ack_lsn, time });
+        self.marks.push_back(mark);
+        self.run = 1;
     }
 
     /// Takes over what came since.
@@ -39,6 +56,7 @@ impl Outstanding {
         for mark in newer.marks.drain(..) {
             self.push(mark.ack_lsn, mark.time);
         }
+        (newer.stride, newer.run) = (0, 0);
     }
 
     /// Everything up to `acked` is acknowledged.
@@ -46,10 +64,13 @@ impl Outstanding {
         while self.marks.front().is_some_and(|first| first.ack_lsn <= acked) {
             self.marks.pop_front();
         }
+        if self.marks.len() < MOST / 4 {
+            self.stride /= 2;
+        }
     }
 
     /// The time of the oldest, `None` while nothing is outstanding. While more are outstanding than are remembered,
-    /// the oldest that is remembered.
+    /// the oldest that is.
     pub fn oldest(&self) -> Option<i64> {
         self.marks.front().map(|mark| mark.time)
     }
@@ -60,6 +81,7 @@ impl Outstanding {
             keep = !keep;
             keep
         });
+        self.stride = (self.stride * 2).max(2);
     }
 }
 
@@ -104,5 +126,11 @@ mod tests {
         assert_eq!(it.oldest(), Some(most as i64), "and neither is the newest");
         it.settle(most);
         assert_eq!(it.oldest(), None);
+        // And once few are outstanding again, it is exact again.
+        for n in most + 1..most + 1000 {
+            it.push(n, n as i64);
+            it.settle(n - 1);
+            assert_eq!(it.oldest(), Some(n as i64));
+        }
     }
 }
