@@ -788,9 +788,15 @@ typedef struct wal_option_info {
 } wal_option_info;
 
 /**
- * Receives log messages. Called on the engine's thread or on one that is inside a call; the texts live as long as
- * the call of the callback. It must not throw, longjmp, block for long, or call any wal_stream function: those
- * answer WAL_E_BUSY from here.
+ * Receives log messages. `level` is a wal_log_level. `target` names the part of the library that speaks: "connect"
+ * (connecting, checking the server, the slot), "stream" (what the server says, how the stream ends) or "feedback" (each
+ * status update, for debugging); further ones may come. `message` is UTF-8 and never holds a password. No
+ * level logs single events: how much is logged does not depend on how many there are.
+ *
+ * Called on the engine's thread or on one that is inside a call; the texts live as long as the call of the callback.
+ * While it runs, that thread does nothing else: on the engine's, all streams of the thread wait for it. So it must not
+ * block for long; queue the message where writing it may take time. It must not throw, longjmp, free a stream or call
+ * any other wal_stream function: those answer WAL_E_BUSY from here.
  */
 typedef void (*wal_log_callback)(void *userdata,
                                  int32_t level,
@@ -870,15 +876,17 @@ typedef struct wal_stats {
      */
     uint64_t reported_lsn;
     /**
-     * The server's position in its last message.
+     * The server's position in its last message: how far it had decoded, which while it catches up lies before the
+     * end of what it has written (pg_current_wal_lsn()).
      */
     uint64_t server_wal_end;
     /**
-     * Memory of the batches that wait for the program, in bytes.
+     * Memory of the batches that wait for the program, in bytes: received bytes, events and values. It is less than
+     * option queue_bytes plus one batch, or one message where that is longer.
      */
     uint64_t queue_bytes;
     /**
-     * Batches in the program's hands.
+     * Batches in the program's hands: handed out and not freed. The one that wal_stream_next walks through is one.
      */
     uint64_t batches_live;
     /**
@@ -897,6 +905,27 @@ typedef struct wal_stats {
      * Process id of the walsender; 0 before connecting.
      */
     uint32_t backend_pid;
+    /**
+     * Times the connection was made anew.
+     */
+    uint64_t reconnects;
+    /**
+     * How far the acknowledgement is behind the server: from the position that is known to be safe, acknowledged by
+     * the program or, while nothing was outstanding, reported without it, to server_wal_end. WAL that the server has
+     * not decoded yet is not in it.
+     */
+    uint64_t lag_bytes;
+    /**
+     * How long ago the oldest transaction committed that was received and is not acknowledged, in microseconds by
+     * this machine's clock and the server's, which must agree; 0 while everything received is acknowledged. A
+     * message outside transactions, and a raw payload, count from when the server sent them. Exact as long as no more
+     * than 256 are outstanding at a time; else it may be that of a transaction a few hundredths of them later.
+     */
+    uint64_t lag_microseconds;
+    /**
+     * The stream's number in this process, from 1: label "stream" of wal_stats_prometheus().
+     */
+    uint64_t stream_id;
 } wal_stats;
 
 #ifdef __cplusplus
@@ -1640,6 +1669,42 @@ wal_status wal_stream_stats(const struct wal_stream *stream,
                             struct wal_stats *out,
                             size_t size,
                             struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * The counters of all streams of this process, in Prometheus's text format, version 0.0.4: serve it with the content
+ * type "text/plain; version=0.0.4". Every metric is named pgwalstream_…; those of a stream have the labels "stream", its
+ * stream_id, and "slot". A stream is there from wal_stream_new to wal_stream_free; asking does not keep it alive.
+ *
+ * Streams come and go between two calls: make the buffer larger and ask again until it is large enough.
+ *
+ * @code{.c}
+ * char *text = NULL;
+ * size_t length, size;
+ * wal_status status = wal_stats_prometheus(NULL, 0, &length, NULL);
+ *
+ * do {
+ *     size = length + 1024;
+ *     text = realloc(text, size);
+ *     status = wal_stats_prometheus(text, size, &length, NULL);
+ * } while (status == WAL_E_OUT_OF_RANGE);
+ * @endcode
+ *
+ * @param[out] buffer gets the text, ended by NUL; NULL to ask for the length
+ * @param[in] size of the buffer
+ * @param[out] length of the text without the NUL, also where the buffer is too small
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK; WAL_E_OUT_OF_RANGE: the buffer is too small, and holds an empty text if it holds anything;
+ * WAL_E_INVALID_ARGUMENT; WAL_E_SYSTEM
+ * @par Thread safety
+ * any thread, any time, several at once; from a log callback too
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_stats_prometheus(char *buffer,
+                                size_t size,
+                                size_t *length,
+                                struct wal_error **err)
 WAL_NOEXCEPT;
 
 /**

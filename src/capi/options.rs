@@ -37,9 +37,15 @@ pub struct wal_option_info {
     pub sentence: *const c_char,
 }
 
-/// Receives log messages. Called on the engine's thread or on one that is inside a call; the texts live as long as
-/// the call of the callback. It must not throw, longjmp, block for long, or call any wal_stream function: those
-/// answer WAL_E_BUSY from here.
+/// Receives log messages. `level` is a wal_log_level. `target` names the part of the library that speaks: "connect"
+/// (connecting, checking the server, the slot), "stream" (what the server says, how the stream ends) or "feedback" (each
+/// status update, for debugging); further ones may come. `message` is UTF-8 and never holds a password. No
+/// level logs single events: how much is logged does not depend on how many there are.
+///
+/// Called on the engine's thread or on one that is inside a call; the texts live as long as the call of the callback.
+/// While it runs, that thread does nothing else: on the engine's, all streams of the thread wait for it. So it must not
+/// block for long; queue the message where writing it may take time. It must not throw, longjmp, free a stream or call
+/// any other wal_stream function: those answer WAL_E_BUSY from here.
 #[allow(non_camel_case_types)]
 pub type wal_log_callback =
     Option<unsafe extern "C" fn(userdata: *mut c_void, level: i32, target: wal_bytes, message: wal_bytes)>;

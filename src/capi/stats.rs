@@ -1,10 +1,12 @@
 //! Counters as C sees them: a struct that may grow at its end.
 
+use std::ffi::c_char;
+
 use super::boundary::{boundary, not_null};
 use super::stream::{shared_use, wal_stream};
 use super::{wal_error, wal_status};
-use crate::engine::{Shared, Snapshot};
-use crate::error::Status;
+use crate::engine::{Shared, Snapshot, prometheus};
+use crate::error::{Error, Status};
 
 /// The counters of a stream since it was made. New ones come at the end.
 #[repr(C)]
@@ -45,11 +47,13 @@ pub struct wal_stats {
     pub acked_lsn: u64,
     /// The flush position last reported to the server.
     pub reported_lsn: u64,
-    /// The server's position in its last message.
+    /// The server's position in its last message: how far it had decoded, which while it catches up lies before the
+    /// end of what it has written (pg_current_wal_lsn()).
     pub server_wal_end: u64,
-    /// Memory of the batches that wait for the program, in bytes.
+    /// Memory of the batches that wait for the program, in bytes: received bytes, events and values. It is less than
+    /// option queue_bytes plus one batch, or one message where that is longer.
     pub queue_bytes: u64,
-    /// Batches in the program's hands.
+    /// Batches in the program's hands: handed out and not freed. The one that wal_stream_next walks through is one.
     pub batches_live: u64,
     /// Memory of the batches in the program's hands, in bytes.
     pub live_bytes: u64,
@@ -59,6 +63,19 @@ pub struct wal_stats {
     pub server_version: u32,
     /// Process id of the walsender; 0 before connecting.
     pub backend_pid: u32,
+    /// Times the connection was made anew.
+    pub reconnects: u64,
+    /// How far the acknowledgement is behind the server: from the position that is known to be safe, acknowledged by
+    /// the program or, while nothing was outstanding, reported without it, to server_wal_end. WAL that the server has
+    /// not decoded yet is not in it.
+    pub lag_bytes: u64,
+    /// How long ago the oldest transaction committed that was received and is not acknowledged, in microseconds by
+    /// this machine's clock and the server's, which must agree; 0 while everything received is acknowledged. A
+    /// message outside transactions, and a raw payload, count from when the server sent them. Exact as long as no more
+    /// than 256 are outstanding at a time; else it may be that of a transaction a few hundredths of them later.
+    pub lag_microseconds: u64,
+    /// The stream's number in this process, from 1: label "stream" of wal_stats_prometheus().
+    pub stream_id: u64,
 }
 
 /// The counters at this moment. Each is right; together they may straddle an update.
@@ -91,6 +108,65 @@ pub unsafe extern "C" fn wal_stream_stats(
     }))
 }
 
+/// The counters of all streams of this process, in Prometheus's text format, version 0.0.4: serve it with the content
+/// type "text/plain; version=0.0.4". Every metric is named pgwalstream_…; those of a stream have the labels "stream", its
+/// stream_id, and "slot". A stream is there from wal_stream_new to wal_stream_free; asking does not keep it alive.
+///
+/// Streams come and go between two calls: make the buffer larger and ask again until it is large enough.
+///
+/// @code{.c}
+/// char *text = NULL;
+/// size_t length, size;
+/// wal_status status = wal_stats_prometheus(NULL, 0, &length, NULL);
+///
+/// do {
+///     size = length + 1024;
+///     text = realloc(text, size);
+///     status = wal_stats_prometheus(text, size, &length, NULL);
+/// } while (status == WAL_E_OUT_OF_RANGE);
+/// @endcode
+///
+/// @param[out] buffer gets the text, ended by NUL; NULL to ask for the length
+/// @param[in] size of the buffer
+/// @param[out] length of the text without the NUL, also where the buffer is too small
+/// @param[out] err may be NULL; owned by the caller
+/// @return WAL_OK; WAL_E_OUT_OF_RANGE: the buffer is too small, and holds an empty text if it holds anything;
+/// WAL_E_INVALID_ARGUMENT; WAL_E_SYSTEM
+/// @par Thread safety
+/// any thread, any time, several at once; from a log callback too
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wal_stats_prometheus(
+    buffer: *mut c_char,
+    size: usize,
+    length: *mut usize,
+    err: *mut *mut wal_error,
+) -> wal_status {
+    boundary!(fallible(err; length = 0; {
+        if size > 0 {
+            not_null(buffer.cast_const(), "buffer")?;
+        }
+        // SAFETY: the contract: `buffer` holds `size` bytes, or is NULL.
+        let room = if buffer.is_null() { &mut [][..] } else { unsafe { std::slice::from_raw_parts_mut(buffer.cast::<u8>(), size) } };
+        if let Some(first) = room.first_mut() {
+            *first = 0;
+        }
+        let text = prometheus()?;
+        // SAFETY: checked not to be NULL.
+        unsafe { length.write(text.len()) };
+        if buffer.is_null() {
+            return Ok(Status::WAL_OK);
+        }
+        let Some((to, [end, ..])) = room.split_at_mut_checked(text.len()) else {
+            let what = format!("the buffer holds {size} bytes, the text has {} and a NUL", text.len());
+            return Err(Error::new(Status::WAL_E_OUT_OF_RANGE, what));
+        };
+        to.copy_from_slice(text.as_bytes());
+        *end = 0;
+        Ok(Status::WAL_OK)
+    }))
+}
+
 /// Writes a struct into a caller's that may be older and shorter, or newer and longer: the rest is zeroed.
 ///
 /// # Safety
@@ -105,7 +181,7 @@ pub(super) unsafe fn copy_sized<T: Copy>(from: &T, out: *mut T, size: usize) {
 }
 
 fn of(shared: &Shared) -> wal_stats {
-    let at: Snapshot = shared.counts.snapshot();
+    let at: Snapshot = shared.snapshot();
     wal_stats {
         events: at.events,
         batches: at.batches,
@@ -121,15 +197,19 @@ fn of(shared: &Shared) -> wal_stats {
         notices: at.notices,
         gaps: at.gaps,
         received_lsn: at.received_lsn,
-        delivered_lsn: shared.acks.delivered(),
-        acked_lsn: shared.acks.acked(),
+        delivered_lsn: at.delivered_lsn,
+        acked_lsn: at.acked_lsn,
         reported_lsn: at.reported_lsn,
         server_wal_end: at.server_wal_end,
-        queue_bytes: shared.queue_weight() as u64,
+        queue_bytes: at.queue_bytes,
         batches_live: at.batches_live,
         live_bytes: at.live_bytes,
         last_message_time: at.last_message_time,
         server_version: at.server_version as u32,
         backend_pid: at.backend_pid as u32,
+        reconnects: at.reconnects,
+        lag_bytes: at.lag_bytes,
+        lag_microseconds: at.lag_microseconds,
+        stream_id: at.stream_id,
     }
 }

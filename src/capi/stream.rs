@@ -374,6 +374,11 @@ unsafe fn enter<'a>(stream: *const wal_stream) -> Result<Inside<'a>> {
 }
 
 impl wal_stream {
+    /// What the engine and the consumer share, for Rust that holds a handle of C's: the benches fill its queue.
+    pub fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
     /// Remembers a panic.
     fn settle(&self, outcome: Result<Result<Status>>) -> Result<Status> {
         // A panic of the engine's thread comes as an error of the stream.

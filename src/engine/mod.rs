@@ -7,6 +7,8 @@ mod connect;
 mod intake;
 mod log;
 mod panics;
+mod prometheus;
+mod registry;
 mod shared;
 mod stats;
 mod task;
@@ -17,6 +19,7 @@ use std::time::{Duration, Instant};
 
 pub use log::{Level, Logger, Sink};
 pub use panics::guard;
+pub use prometheus::prometheus;
 pub use shared::Shared;
 pub use stats::Snapshot;
 pub use thread::set_threads;
@@ -56,6 +59,7 @@ impl Stream {
     /// A stream that is not connected yet.
     pub fn new(options: &Options, logger: Logger) -> Result<Self> {
         let shared = Arc::new(Shared::new(options.config()?, logger)?);
+        registry::add(&shared)?;
         Ok(Self { shared, engine: None, current: None, given: 0 })
     }
 
@@ -129,6 +133,7 @@ impl Stream {
     pub fn close(self) {}
 
     fn end(&mut self) {
+        registry::remove(&self.shared);
         // What the consumer did not come back for after the last event is not acknowledged.
         if let Some(mut batch) = self.current.take() {
             batch.home = None;

@@ -11,7 +11,8 @@ use tokio::sync::Notify;
 
 use super::acks::Acks;
 use super::log::Logger;
-use super::stats::Counts;
+use super::registry;
+use super::stats::{Counts, Owed};
 use crate::batch::{Batch, EventKind, Home, Pool};
 use crate::error::{Error, Result, Status};
 use crate::options::Config;
@@ -23,6 +24,8 @@ static POOL: PerProcess<Pool> = PerProcess::new(|| Pool::new(16));
 /// One stream, seen from both sides.
 #[derive(Debug)]
 pub struct Shared {
+    /// The stream's number in this process.
+    pub id: u64,
     /// The options.
     pub config: Config,
     /// Where messages go.
@@ -31,6 +34,8 @@ pub struct Shared {
     pub counts: Counts,
     /// What was delivered and acknowledged.
     pub acks: Acks,
+    /// Since when what is outstanding is.
+    pub owed: Owed,
     /// Wakes the stream's task.
     pub engine: Notify,
     /// The connection's descriptor, -1 without one: a forked child closes its copy by hand.
@@ -144,7 +149,9 @@ impl Shared {
         let system =
             |error: std::io::Error| Error::os(Status::WAL_E_SYSTEM, "cannot make an eventfd", &error);
         Ok(Self {
+            id: registry::next_id(),
             acks: Acks::new(config.ack),
+            owed: Owed::default(),
             config,
             logger,
             counts: Counts::default(),

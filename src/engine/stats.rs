@@ -1,6 +1,11 @@
 //! What a stream counts. Written by the engine and by readers of batches, read by anyone at any time.
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::shared::Shared;
+use crate::stream::Outstanding;
+use crate::sys::pg_micros;
 
 macro_rules! stats {
     ($($(#[doc = $doc:literal])* $name:ident,)*) => {
@@ -18,14 +23,26 @@ macro_rules! stats {
             $($(#[doc = $doc])* pub $name: u64,)*
             /// The server's clock in the last message, microseconds since 2000-01-01 UTC.
             pub last_message_time: i64,
+            /// The stream's number in this process, from 1.
+            pub stream_id: u64,
+            /// The highest position that the program was given and may acknowledge.
+            pub delivered_lsn: u64,
+            /// The acknowledged position.
+            pub acked_lsn: u64,
+            /// Memory of the batches that wait for the program, in bytes.
+            pub queue_bytes: u64,
+            /// From what is safe, acknowledged or reported as such, to the server's position in its last message.
+            pub lag_bytes: u64,
+            /// How long ago the oldest committed of what is received and not acknowledged; 0 if all is.
+            pub lag_microseconds: u64,
         }
 
         impl Counts {
-            /// The counters as they are now; each is right, together they may straddle an update.
-            pub fn snapshot(&self) -> Snapshot {
+            fn snapshot(&self) -> Snapshot {
                 Snapshot {
                     $($name: self.$name.load(Ordering::Relaxed),)*
                     last_message_time: self.last_message_time.load(Ordering::Relaxed),
+                    ..Snapshot::default()
                 }
             }
         }
@@ -73,6 +90,8 @@ stats! {
     batches_live,
     /// Memory of the batches in the program's hands, in bytes.
     live_bytes,
+    /// Times the connection was made anew.
+    reconnects,
 }
 
 impl Counts {
@@ -84,5 +103,44 @@ impl Counts {
     /// Sets a counter.
     pub fn set(counter: &AtomicU64, n: u64) {
         counter.store(n, Ordering::Relaxed);
+    }
+}
+
+/// What is outstanding, for both sides.
+#[derive(Debug, Default)]
+pub struct Owed(Mutex<Outstanding>);
+
+impl Owed {
+    /// Takes over what came in a turn of reading, while everything up to `acked` is acknowledged.
+    pub fn append(&self, newer: &mut Outstanding, acked: u64) {
+        let mut all = self.lock();
+        all.append(newer);
+        all.settle(acked);
+    }
+
+    fn oldest(&self, acked: u64) -> Option<i64> {
+        let mut all = self.lock();
+        all.settle(acked);
+        all.oldest()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Outstanding> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Shared {
+    /// The counters as they are now; each is right, together they may straddle an update.
+    pub fn snapshot(&self) -> Snapshot {
+        let mut at = self.counts.snapshot();
+        at.stream_id = self.id;
+        at.delivered_lsn = self.acks.delivered();
+        at.acked_lsn = self.acks.acked();
+        at.queue_bytes = self.queue_weight() as u64;
+        // What is reported lies beyond what is acknowledged while nothing is outstanding.
+        at.lag_bytes = at.server_wal_end.saturating_sub(at.acked_lsn.max(at.reported_lsn));
+        let since = self.owed.oldest(at.acked_lsn);
+        at.lag_microseconds = since.map_or(0, |time| pg_micros().saturating_sub(time).max(0).cast_unsigned());
+        at
     }
 }

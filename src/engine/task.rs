@@ -308,7 +308,8 @@ impl<S: Session> Streaming<S> {
         }
     }
 
-    fn publish(&self) {
+    fn publish(&mut self) {
+        self.shared.owed.append(&mut self.receiver.outstanding, self.shared.acks.acked());
         let (to, from) = (&self.shared.counts, &self.receiver.counters);
         for (counter, value) in [
             (&to.transactions, from.transactions),

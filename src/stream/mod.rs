@@ -2,11 +2,13 @@
 //!
 //! Plain functions over bytes and positions: nothing here opens a socket or reads a clock.
 
+mod outstanding;
 mod pace;
 mod positions;
 mod preflight;
 mod receiver;
 
+pub use outstanding::Outstanding;
 pub use pace::{Pace, Path};
 pub use positions::{Positions, Report};
 pub use preflight::{Finding, Preflight, Server, Slot};

@@ -2,8 +2,8 @@
 //!
 //! It feeds the decoder and the positions, and must never pass over a message that could hold a change.
 
-use super::Positions;
 use super::preflight::publication_error;
+use super::{Outstanding, Positions};
 use crate::batch::{Arrays, Event, EventKind, Value, ValueKind, flags};
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
@@ -57,6 +57,8 @@ pub struct Receiver {
     pub positions: Positions,
     /// What was counted.
     pub counters: Counters,
+    /// What came since it was last taken from here, and is to be acknowledged.
+    pub outstanding: Outstanding,
     decoder: Decoder,
     /// Whether payloads are decoded.
     decode: bool,
@@ -75,6 +77,7 @@ impl Receiver {
         Self {
             positions: Positions::limited(stop),
             counters: Counters::default(),
+            outstanding: Outstanding::default(),
             decoder: Decoder::new(),
             decode: config.decode,
             stop,
@@ -127,13 +130,13 @@ impl Receiver {
                 let step = if self.decode {
                     self.decoder.decode(start.0, body, out)?
                 } else {
-                    self.raw(start.0, body, out)
+                    self.raw(start.0, body, clock, out)
                 };
                 let effect = match step {
                     Step::Full => return Ok(Taken::Full),
                     Step::Done(effect) => effect,
                 };
-                self.apply(effect);
+                self.apply(effect, clock, out);
                 self.positions.received(end.0);
                 self.counters.last_message_time = clock;
                 self.counters.server_wal_end = self.counters.server_wal_end.max(end.0);
@@ -155,13 +158,14 @@ impl Receiver {
 
     /// Passes a payload on as it is. Its position acknowledges it: for a commit it is the end of its record, for a
     /// change it lies before that, so that the server sends the transaction again.
-    fn raw(&mut self, lsn: u64, payload: &[u8], out: &mut Arrays) -> Step {
+    fn raw(&mut self, lsn: u64, payload: &[u8], clock: i64, out: &mut Arrays) -> Step {
         if !out.reserve(1, 1) {
             return Step::Full;
         }
         let mark = out.value_count();
         out.push_value(Value::view(ValueKind::WAL_VALUE_BINARY, payload));
         let ack_lsn = self.positions.pin_raw(lsn);
+        self.outstanding.push(ack_lsn, clock);
         let extra = out.values_from(mark);
         let event = Event { lsn, ack_lsn, extra, n_extra: 1, ..Event::new(EventKind::WAL_EVENT_RAW) };
         out.push_event(event);
@@ -186,16 +190,16 @@ impl Receiver {
     }
 
     #[inline]
-    fn apply(&mut self, effect: Effect) {
+    fn apply(&mut self, effect: Effect, clock: i64, out: &Arrays) {
         match effect {
             Effect::None => {}
             Effect::Began { final_lsn } => self.positions.transaction(Some(final_lsn)),
             Effect::Outstanding { ack_lsn } => {
-                self.positions.pin(ack_lsn);
+                self.pin(ack_lsn, clock, out);
                 self.end_of_transaction();
             }
             Effect::StreamEnded { ack_lsn } => {
-                self.positions.pin(ack_lsn);
+                self.pin(ack_lsn, clock, out);
                 self.counters.transactions += 1;
             }
             Effect::Empty { end_lsn } => {
@@ -205,6 +209,14 @@ impl Receiver {
             }
             Effect::Ignored => self.counters.ignored_aborts += 1,
         }
+    }
+
+    /// The newest event is to be acknowledged. One that tells no time, such as a message outside transactions, counts
+    /// from when the server sent it.
+    fn pin(&mut self, ack_lsn: u64, clock: i64, out: &Arrays) {
+        self.positions.pin(ack_lsn);
+        let time = out.events().last().map_or(0, |event| event.commit_time);
+        self.outstanding.push(ack_lsn, if time == 0 { clock } else { time });
     }
 
     fn end_of_transaction(&mut self) {

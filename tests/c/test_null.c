@@ -53,6 +53,24 @@ static void neutral(void) {
     wal_stream_free(NULL);
 }
 
+static void prometheus_calls(void) {
+    wal_error *error = DIRT;
+    char buffer[8];
+    size_t length = 7;
+
+    INVALID(wal_stats_prometheus(NULL, sizeof buffer, &length, &error));
+    CHECK_EQ(length, 0);
+    INVALID(wal_stats_prometheus(buffer, sizeof buffer, NULL, &error));
+    INVALID_WITHOUT_ERROR(wal_stats_prometheus(buffer, sizeof buffer, NULL, NULL));
+    CHECK_STATUS(wal_stats_prometheus(NULL, 0, &length, &error), WAL_OK, &error);
+    CHECK(length > sizeof buffer);
+    /* Too small: the text is empty, and its length is told. */
+    memset(buffer, 0x55, sizeof buffer);
+    length = 0;
+    CHECK_STATUS(wal_stats_prometheus(buffer, sizeof buffer, &length, &error), WAL_E_OUT_OF_RANGE, &error);
+    CHECK(length > sizeof buffer && buffer[0] == '\0' && buffer[1] == 0x55);
+}
+
 static void options_calls(void) {
     wal_options *options = NULL;
     const char *text = DIRT;
@@ -79,6 +97,7 @@ static void options_calls(void) {
     INVALID(wal_lsn_parse(NULL, &lsn, &error));
     CHECK_EQ(lsn, 0);
     INVALID(wal_lsn_parse("0/1", NULL, &error));
+    prometheus_calls();
     wal_options_free(options);
 }
 

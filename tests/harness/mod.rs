@@ -2,12 +2,14 @@
 
 pub mod abi;
 pub mod program;
+pub mod prometheus;
 pub mod proxy;
 pub mod server;
 pub mod stream;
 pub mod view;
 
 pub use program::Program;
+pub use prometheus::Metrics;
 pub use proxy::Proxy;
 pub use server::{Database, Server};
 pub use stream::{Failure, Next, Options, Stream};

@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 
 /// What a proxy does to a message of the server: the tag and the body in, what the library gets out.
@@ -33,10 +33,37 @@ impl Outlet {
     }
 }
 
+/// Which way nothing passes any more. What was read already waits; the connections stay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stall {
+    FromServer,
+    ToServer,
+    Both,
+}
+
+/// The state of the way, and who waits for it to change.
+#[derive(Default)]
+struct Valve(Mutex<Option<Stall>>, Condvar);
+
+impl Valve {
+    fn set(&self, to: Option<Stall>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = to;
+        self.1.notify_all();
+    }
+
+    /// Waits while what goes `this_way` is stalled.
+    fn pass(&self, this_way: Stall) {
+        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let stalled = |now: &mut Option<Stall>| *now == Some(this_way) || *now == Some(Stall::Both);
+        drop(self.1.wait_while(held, stalled).unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
 /// A listening proxy.
 pub struct Proxy {
     port: u16,
     startup: Arc<Mutex<Vec<u8>>>,
+    valve: Arc<Valve>,
 }
 
 impl Proxy {
@@ -47,23 +74,39 @@ impl Proxy {
         let startup = Arc::new(Mutex::new(Vec::new()));
         let tamper: Arc<Mutex<Box<Tamper>>> = Arc::new(Mutex::new(Box::new(tamper)));
         let noted = Arc::clone(&startup);
+        let valve = Arc::new(Valve::default());
+        let ways = Arc::clone(&valve);
         thread::spawn(move || {
             for client in listener.incoming() {
                 let client = client.unwrap();
                 let server = TcpStream::connect(("127.0.0.1", target)).unwrap();
                 let (tamper, noted) = (Arc::clone(&tamper), Arc::clone(&noted));
+                let (there, back) = (Arc::clone(&ways), Arc::clone(&ways));
                 let (mut from, mut to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
                 thread::spawn(move || {
-                    forward(&mut from, &mut to, &noted);
+                    forward(&mut from, &mut to, &noted, &there);
+                    // The end of a connection passes no sooner than its bytes.
+                    there.pass(Stall::ToServer);
                     let _ = to.shutdown(Shutdown::Both);
                 });
                 thread::spawn(move || {
-                    tamper_with(server, &client, &tamper);
+                    tamper_with(server, &client, &tamper, &back);
+                    back.pass(Stall::FromServer);
                     let _ = client.shutdown(Shutdown::Both);
                 });
             }
         });
-        Self { port, startup }
+        Self { port, startup, valve }
+    }
+
+    /// Lets nothing pass this way any more, on any connection.
+    pub fn stall(&self, way: Stall) {
+        self.valve.set(Some(way));
+    }
+
+    /// Lets everything pass again.
+    pub fn resume(&self) {
+        self.valve.set(None);
     }
 
     /// How to reach a database through the proxy.
@@ -87,7 +130,7 @@ impl Proxy {
     }
 }
 
-fn forward(from: &mut TcpStream, to: &mut TcpStream, startup: &Mutex<Vec<u8>>) {
+fn forward(from: &mut TcpStream, to: &mut TcpStream, startup: &Mutex<Vec<u8>>, valve: &Valve) {
     let mut buffer = vec![0; 64 << 10];
     let mut first = true;
     while let Ok(n @ 1..) = from.read(&mut buffer) {
@@ -96,13 +139,14 @@ fn forward(from: &mut TcpStream, to: &mut TcpStream, startup: &Mutex<Vec<u8>>) {
             *startup.lock().unwrap_or_else(PoisonError::into_inner) = buffer[..n].to_vec();
             first = false;
         }
+        valve.pass(Stall::ToServer);
         if to.write_all(&buffer[..n]).is_err() {
             return;
         }
     }
 }
 
-fn tamper_with(mut server: TcpStream, mut client: &TcpStream, tamper: &Mutex<Box<Tamper>>) {
+fn tamper_with(mut server: TcpStream, mut client: &TcpStream, tamper: &Mutex<Box<Tamper>>, valve: &Valve) {
     let mut head = [0; 5];
     let mut body = Vec::new();
     while server.read_exact(&mut head).is_ok() {
@@ -113,6 +157,7 @@ fn tamper_with(mut server: TcpStream, mut client: &TcpStream, tamper: &Mutex<Box
         }
         let mut outlet = Outlet { bytes: Vec::new(), cut: false };
         tamper.lock().unwrap_or_else(PoisonError::into_inner)(head[0], &body, &mut outlet);
+        valve.pass(Stall::FromServer);
         if client.write_all(&outlet.bytes).is_err() || outlet.cut {
             return;
         }

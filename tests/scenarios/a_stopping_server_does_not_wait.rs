@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::harness::server::Stop;
-use crate::harness::{Database, Next, Options, Server};
+use crate::harness::{Database, Kind, Next, Options, Server, Stream};
 use pgwalstream::error::Status;
 
 fn p9_a_caught_up_consumer_does_not_delay_a_fast_stop(version: u32) {
@@ -88,3 +88,80 @@ fn p9_a_server_that_is_not_there_is_worth_another_try() {
     assert_eq!(failure.status, Status::WAL_E_CONNECT, "{failure:?}");
     assert!(failure.is_retriable && failure.os_errno == libc::ECONNREFUSED, "{failure:?}");
 }
+
+/// Twenty that wait, and twenty that acknowledge each commit at once while somebody writes until the very end.
+fn p9_forty_consumers_do_not_delay_a_fast_stop(version: u32) {
+    let server = Server::start(version, &[]);
+    let mut db = server.database();
+    db.run(
+        "CREATE TABLE busy (id int); CREATE TABLE idle (id int);
+         CREATE PUBLICATION busy FOR TABLE busy; CREATE PUBLICATION idle FOR TABLE idle",
+    );
+    let slots: Vec<(String, &str)> =
+        (0..40).map(|number| (db.slot(), if number < 20 { "busy" } else { "idle" })).collect();
+    // What stopping takes with the same writer and no consumer.
+    let alone = stop_under_load(&server, &mut db, &[]);
+    // A busy machine may delay one stop, or two, but not each.
+    let mut tries = (0..3).map(|_| {
+        server.restart();
+        db.sql = server.client(&db.name);
+        stop_under_load(&server, &mut db, &slots)
+    });
+    let quick = tries.any(|took| {
+        println!("{version}: {took:?}, alone {alone:?}");
+        took <= alone + Duration::from_secs(1)
+    });
+    assert!(quick, "thrice more than a second longer than {alone:?}");
+}
+
+/// Lets consumers of these slots, and somebody who writes, run for a second, and stops the server.
+fn stop_under_load<'s>(server: &'s Server, db: &mut Database<'s>, slots: &[(String, &str)]) -> Duration {
+    db.run("CHECKPOINT");
+    let consumers: Vec<_> = slots
+        .iter()
+        .map(|(slot, publication)| {
+            // Longer than the test: only the server's question or the acknowledgement can be the reason to report.
+            let options = Options::stream(&db.conninfo(), slot, publication).with("status_interval", "1h");
+            let stream = options.open().unwrap();
+            thread::spawn(move || consume(stream))
+        })
+        .collect();
+    let mut writer = server.client(&db.name);
+    let writing = thread::spawn(move || {
+        let mut commits = 0;
+        while writer.batch_execute("INSERT INTO busy VALUES (1)").is_ok() {
+            commits += 1;
+            thread::sleep(Duration::from_millis(2));
+        }
+        commits
+    });
+    thread::sleep(Duration::from_secs(1));
+    let took = server.stop(Stop::Fast);
+    assert!(writing.join().unwrap() > 10, "somebody wrote");
+    let commits: Vec<u64> = consumers.into_iter().map(|consumer| consumer.join().unwrap()).collect();
+    for ((_, publication), commits) in slots.iter().zip(&commits) {
+        assert_eq!(*publication == "busy", *commits > 0, "{commits} commits of {publication}");
+    }
+    took
+}
+
+/// Acknowledges each commit at once, until the server is gone. Tells how many there were.
+fn consume(mut stream: Stream) -> u64 {
+    let mut commits = 0;
+    loop {
+        match stream.next(60_000) {
+            Ok(Next::Event(event)) => {
+                let (kind, lsn) = (event.kind(), event.fields().ack_lsn);
+                commits += u64::from(kind == Kind::Commit);
+                stream.ack(lsn).unwrap();
+            }
+            Ok(Next::Nothing(status)) => panic!("{status:?}"),
+            Err(failure) => {
+                assert!(failure.is_retriable, "{failure:?}");
+                return commits;
+            }
+        }
+    }
+}
+
+on_versions! { p9_forty_consumers_do_not_delay_a_fast_stop v15 15, v18 18 }

@@ -232,47 +232,6 @@ fn acknowledgements_come_from_any_thread() {
     assert!(stream.stats().acked_lsn == last);
 }
 
-/// A callback that calls back is refused, and nothing else happens.
-#[test]
-fn a_log_callback_may_not_call_back() {
-    static STREAM: AtomicU64 = AtomicU64::new(0);
-    static REFUSED: AtomicU64 = AtomicU64::new(0);
-    static CALLED: AtomicU64 = AtomicU64::new(0);
-    unsafe extern "C" fn callback(
-        _: *mut std::ffi::c_void,
-        level: i32,
-        target: abi::wal_bytes,
-        message: abi::wal_bytes,
-    ) {
-        assert!((1..=4).contains(&level) && target.len > 0 && message.len > 0);
-        CALLED.fetch_add(1, Ordering::SeqCst);
-        let stream = STREAM.load(Ordering::SeqCst) as *mut abi::wal_stream;
-        if stream.is_null() {
-            return;
-        }
-        // SAFETY: the stream lives until the test takes the pointer back.
-        let status = unsafe { abi::wal_stream_ack(stream, 0, std::ptr::null_mut()) };
-        assert_eq!(status, Status::WAL_E_BUSY as i32);
-        REFUSED.fetch_add(1, Ordering::SeqCst);
-    }
-    let mut db = Server::shared(18).database();
-    let options = table(&mut db).log(4, Some(callback), std::ptr::null_mut());
-    let mut stream = options.open().unwrap();
-    STREAM.store(stream.raw() as u64, Ordering::SeqCst);
-    db.run("INSERT INTO t VALUES (1)");
-    let commit = stream.read_transactions(1).pop().unwrap();
-    stream.ack(commit.ack_lsn).unwrap();
-    eventually("the callback is called", || {
-        stream.flush(10_000).unwrap();
-        REFUSED.load(Ordering::SeqCst) > 0
-    });
-    STREAM.store(0, Ordering::SeqCst);
-    // Whoever is inside the callback now has the pointer still.
-    thread::sleep(Duration::from_millis(100));
-    drop(stream);
-    assert!(CALLED.load(Ordering::SeqCst) >= REFUSED.load(Ordering::SeqCst));
-}
-
 /// The engine's threads take no signal that the program may want for itself.
 #[test]
 fn the_engine_blocks_all_signals() {
