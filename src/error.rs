@@ -110,7 +110,8 @@ pub enum Status {
     WAL_E_PANIC = -99,
 }
 
-/// Everything that is known of a failure.
+/// Everything that is known of a failure. Shown with `{}` it is one sentence, with `{:?}` all there is; neither ever holds
+/// a password or a value of the data.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}", .0.message)]
 pub struct Error(Box<Body>);
@@ -131,6 +132,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
     /// An error with one sentence, which says what happened, where, and with which value.
+    #[doc(hidden)]
     #[cold]
     #[inline(never)]
     pub fn new(status: Status, message: impl Into<String>) -> Self {
@@ -146,6 +148,7 @@ impl Error {
     }
 
     /// A failed system call: `what` names it or the thing it was done to.
+    #[doc(hidden)]
     #[cold]
     pub fn os(status: Status, what: impl fmt::Display, error: &std::io::Error) -> Self {
         let mut it = Self::new(status, format!("{what}: {error}"));
@@ -154,6 +157,7 @@ impl Error {
     }
 
     /// Adds what explains the sentence.
+    #[doc(hidden)]
     #[must_use]
     pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
         self.0.detail = detail.into();
@@ -161,6 +165,7 @@ impl Error {
     }
 
     /// Adds what the user can do about it.
+    #[doc(hidden)]
     #[must_use]
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.0.hint = hint.into();
@@ -168,13 +173,23 @@ impl Error {
     }
 
     /// Adds the server's SQLSTATE (PostgreSQL documentation, appendix A).
+    #[doc(hidden)]
     #[must_use]
     pub fn with_sqlstate(mut self, sqlstate: [u8; 5]) -> Self {
         self.0.sqlstate = Some(sqlstate);
         self
     }
 
+    /// Says where it happened, in front of the sentence.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn within(mut self, place: impl fmt::Display) -> Self {
+        self.0.message = format!("{place}: {}", self.0.message);
+        self
+    }
+
     /// Overrides what the status alone says of trying again.
+    #[doc(hidden)]
     #[must_use]
     pub fn with_retriable(mut self, retriable: bool) -> Self {
         self.0.retriable = retriable;
@@ -182,6 +197,7 @@ impl Error {
     }
 
     /// The class of the error.
+    #[doc(hidden)]
     pub fn status(&self) -> Status {
         self.0.status
     }

@@ -1,10 +1,96 @@
-//! Streams PostgreSQL's changes to C, C++, Go and Rust programs.
+//! Streams PostgreSQL's changes to Rust, C, C++ and Go programs: every insert, update, delete, truncate and logical message,
+//! decoded, in the order of the commits, without copying. PostgreSQL 14 to 18.
 //!
-//! The layers, each of which knows only those below it:
+//! A program connects a [`Stream`] to a replication slot, reads events one by one or in batches, makes them safe in its own
+//! way, and acknowledges. The server keeps what was not acknowledged and sends it again after a restart.
+//!
+//! ```no_run
+//! use pgwalstream::{EventKind, Options, SlotCreate, Stream};
+//!
+//! # async fn run() -> Result<(), pgwalstream::Error> {
+//! let options = Options::new()
+//!     .conninfo("host=/run/postgresql dbname=shop")
+//!     .slot("shop_slot")
+//!     .slot_create(SlotCreate::IfMissing)
+//!     .publication("shop_pub");
+//! let mut stream = Stream::connect(&options).await?;
+//!
+//! while let Some(event) = stream.next_event().await? {
+//!     match event.kind() {
+//!         EventKind::Insert | EventKind::Update => {
+//!             if let (Some(table), Some(row)) = (event.relation(), event.new_row()) {
+//!                 println!("{}: id {}", table.name(), row.get("id")?.as_i64()?);
+//!             }
+//!         }
+//!         _ => {} // more kinds may come
+//!     }
+//!     // Once this event and all before it are safe with you:
+//!     stream.ack(event.ack_lsn())?;
+//! }
+//! stream.close().await
+//! # }
+//! ```
+//!
+//! # Rows as your own types
+//!
+//! With the feature `serde` a row becomes a struct by its columns' names, the same from text and binary:
+//!
+//! ```no_run
+//! # #[cfg(feature = "serde")]
+//! # mod typed {
+//! use pgwalstream::{Event, Maybe};
+//! use serde::Deserialize;
+//!
+//! #[derive(Deserialize)]
+//! struct Order {
+//!     id: i64,
+//!     customer: String,
+//!     total: Option<String>,       // numeric, exactly; NULL is None
+//!     note: Maybe<Option<String>>, // a large value that an UPDATE left alone is not sent, and is not None
+//! }
+//!
+//! fn order(event: &Event) -> Result<Order, pgwalstream::Error> {
+//!     event.deserialize_new()
+//! }
+//! # }
+//! ```
+//!
+//! # Batches
+//!
+//! [`Stream::next_batch`] gives all that is ready: the fastest way. A [`Batch`] is shared by count; it and each [`Event`] of
+//! it may be kept, sent to other threads, and outlive the stream. What is kept keeps the batch's memory: copy what stays
+//! long. With the feature `futures`, `Stream::batches` and `Stream::events` are streams for combinators.
+//!
+//! # Waiting
+//!
+//! One engine thread per process does all the I/O, decoding and keepalives, so that a program which takes ten minutes over
+//! one batch keeps its connection. Nothing here blocks the program's runtime, whichever it is, and every future may be
+//! dropped at any moment without loss: `select!` and timeouts are fine around [`Stream::next_event`].
+//!
+//! # Positions
+//!
+//! [`Event::ack_lsn`] is what to acknowledge once the event and all before it are safe. What was received and not
+//! acknowledged comes again: recognise it by ([`commit_lsn`](Event::commit_lsn), [`sequence`](Event::sequence)), which a
+//! change keeps for ever. From another task acknowledge with an [`Acker`].
+//!
+//! # Features
+//!
+//! All off by default: the C library is built of this crate and needs none of them.
+//!
+//! | feature | what it brings |
+//! |---|---|
+//! | `serde` | rows and values into your own types |
+//! | `json` | json and jsonb columns into nested types and `serde_json::Value`; implies `serde` |
+//! | `futures` | batches and events as `futures_core::Stream` |
+//! | `chrono`, `jiff`, `uuid` | `TryFrom<Value>` for their types (through serde they work without these) |
+//!
+//! # Inside
+//!
+//! The layers, each of which knows only those below it; hidden, and no part of the API:
 //!
 //! | layer | what it holds |
 //! |---|---|
-//! | `capi` | the C ABI: the only `extern "C"` functions |
+//! | `capi`, `client` | the C ABI: the only `extern "C"` functions; beside it the Rust API |
 //! | `engine` | the engine thread, the queues between it and the consumers |
 //! | `stream` | preflight, START_REPLICATION, LSN bookkeeping, feedback: no socket, no clock |
 //! | `session` | a connection: socket plus `wire` |
@@ -17,16 +103,38 @@
 //! | `sys` | the few system calls that std and tokio do not offer |
 //! | `error`, `lsn` | what everything speaks of |
 
+#[doc(hidden)]
 pub mod batch;
+#[doc(hidden)]
 pub mod capi;
+/// cbindgen:ignore
+mod client;
+#[doc(hidden)]
 pub mod conninfo;
+#[doc(hidden)]
 pub mod engine;
+#[doc(hidden)]
 pub mod error;
+#[doc(hidden)]
 pub mod lsn;
+#[doc(hidden)]
 pub mod options;
+#[doc(hidden)]
 pub mod pgoutput;
+#[doc(hidden)]
 pub mod session;
+#[doc(hidden)]
 pub mod stream;
+#[doc(hidden)]
 pub mod sys;
+#[doc(hidden)]
 pub mod types;
+#[doc(hidden)]
 pub mod wire;
+
+pub use batch::{Column, Relation};
+pub use client::*;
+pub use engine::Snapshot as Counters;
+pub use error::{Error, Result};
+pub use lsn::Lsn;
+pub use options::{AckMode, GapPolicy, OriginFilter, SlotCreate, Streaming};

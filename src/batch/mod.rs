@@ -9,6 +9,7 @@ mod event;
 mod pool;
 mod relation;
 mod value;
+mod view;
 
 pub use arrays::Arrays;
 pub use chunk::Chunk;
@@ -16,3 +17,4 @@ pub use event::{Event, EventKind, flags};
 pub use pool::{Batch, Home, Pool};
 pub use relation::{Column, Relation};
 pub use value::{Value, ValueKind};
+pub use view::{EventView, RowView, ValueView};

@@ -7,28 +7,28 @@
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Relation {
     /// The table's OID.
-    pub oid: u32,
+    pub(crate) oid: u32,
     /// 1 for the first definition that the stream saw, one more for each change of it.
-    pub generation: u32,
+    pub(crate) generation: u32,
     /// The schema's name; "pg_catalog" where the protocol sends "".
-    pub namespace: Box<[u8]>,
+    pub(crate) namespace: Box<[u8]>,
     /// The table's name.
-    pub name: Box<[u8]>,
+    pub(crate) name: Box<[u8]>,
     /// `pg_class.relreplident`: 'd' default, 'n' nothing, 'f' full, 'i' index.
-    pub replica_identity: u8,
+    pub(crate) replica_identity: u8,
     /// The published columns, in the order of the values.
-    pub columns: Box<[Column]>,
+    pub(crate) columns: Box<[Column]>,
 }
 
 /// One column of a relation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {
     /// The column's name.
-    pub name: Box<[u8]>,
+    pub(crate) name: Box<[u8]>,
     /// OID of the column's type.
-    pub type_oid: u32,
+    pub(crate) type_oid: u32,
     /// `pg_attribute.atttypmod`, -1 where there is none.
-    pub typmod: i32,
+    pub(crate) typmod: i32,
     /// Whether the column is part of the replica identity.
-    pub is_key: bool,
+    pub(crate) is_key: bool,
 }

@@ -1,9 +1,10 @@
 //! The C ABI: the only `extern "C"` functions, and nothing else. It must never hold logic that a Rust user would miss.
 //!
 //! The contract stands in prose at the head of the header (`cbindgen.toml`). Every exported function is declared in
-//! plain sight, since cbindgen does not look into macros, and has its body inside [`boundary`]'s macro.
+//! plain sight, since cbindgen does not look into macros, and has its body inside `boundary`'s macro.
 
 #![allow(clippy::missing_safety_doc, reason = "the header's contract says what callers owe, once")]
+#![allow(rustdoc::broken_intra_doc_links, rustdoc::invalid_html_tags, reason = "the comments are doxygen's")]
 
 mod batch;
 mod boundary;

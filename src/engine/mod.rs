@@ -13,6 +13,7 @@ mod shared;
 mod stats;
 mod task;
 mod thread;
+mod wakers;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,16 +21,21 @@ use std::time::{Duration, Instant};
 pub use log::{Level, Logger, Sink};
 pub use panics::guard;
 pub use prometheus::prometheus;
-pub use shared::Shared;
+pub use shared::{Found, Shared};
 pub use stats::Snapshot;
 pub use thread::set_threads;
+
+use tokio::sync::oneshot;
 
 use crate::batch::{Batch, Event};
 use crate::error::{Error, Result, Status};
 use crate::options::Options;
 use crate::sys::{self, ForkGuard, PollFd};
-use shared::{Found, Phase, TaskLife};
+use shared::{Phase, TaskLife};
 use thread::Engine;
+
+/// How much longer closing may take than its option says.
+const GRACE: Duration = Duration::from_millis(500);
 
 /// A stream of changes, read by one consumer at a time.
 #[derive(Debug)]
@@ -132,20 +138,47 @@ impl Stream {
     /// does the same.
     pub fn close(self) {}
 
+    /// Begins to connect, for a future: `Shared::poll_connected` tells what becomes of it.
+    pub fn begin_connect(&mut self) -> Result<()> {
+        let (attempt, life) = self.shared.begin_attempt()?;
+        self.start(attempt, None, life)
+    }
+
+    /// Ends the stream without waiting for the good-bye, which the engine's thread says. The receiver hears when that is
+    /// done, or when it took longer than it may.
+    pub fn leave(mut self) -> oneshot::Receiver<()> {
+        let (done, heard) = oneshot::channel();
+        if let Some(engine) = self.engine.take() {
+            let shared = Arc::clone(&self.shared);
+            shared.begin_close();
+            let runs_on = Arc::clone(&engine);
+            runs_on.spawn(async move {
+                let closed = shared.closed();
+                if tokio::time::timeout(shared.config.close_timeout + GRACE, closed).await.is_err() {
+                    shared.give_up_closing();
+                }
+                shared.empty();
+                // The last stream's end stops the thread that this runs on, once it has told.
+                let _ = done.send(());
+                drop(engine);
+            });
+        }
+        heard
+    }
+
     fn end(&mut self) {
         registry::remove(&self.shared);
+        // A stream that was never connected, or that was left, has nothing to say.
+        if self.engine.is_none() {
+            return;
+        }
         // What the consumer did not come back for after the last event is not acknowledged.
         if let Some(mut batch) = self.current.take() {
             batch.home = None;
             self.shared.discard(batch);
         }
-        let grace = Duration::from_millis(500);
-        if !self.shared.close(self.shared.config.close_timeout + grace) {
-            self.shared.logger.log(
-                Level::WAL_LOG_WARN,
-                "stream",
-                || "closing took too long and was given up",
-            );
+        if !self.shared.close(self.shared.config.close_timeout + GRACE) {
+            self.shared.give_up_closing();
         }
         self.shared.empty();
         self.engine.take();

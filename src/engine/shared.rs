@@ -2,6 +2,8 @@
 //!
 //! A lock is held for the time of a push or a pop, never across I/O, decoding or a callback.
 
+mod awaiting;
+
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -13,6 +15,7 @@ use super::acks::Acks;
 use super::log::Logger;
 use super::registry;
 use super::stats::{Counts, Owed};
+use super::wakers::Wakers;
 use crate::batch::{Batch, EventKind, Home, Pool};
 use crate::error::{Error, Result, Status};
 use crate::options::Config;
@@ -44,6 +47,8 @@ pub struct Shared {
     pool: &'static Pool,
     queue: Mutex<Queue>,
     changed: Condvar,
+    /// Who waits as a future, for the same as `changed` and `ready` tell.
+    wakers: Wakers,
     ready: EventFd,
     signaled: AtomicBool,
     interrupted: AtomicBool,
@@ -171,6 +176,7 @@ impl Shared {
                 tasks: 0,
             }),
             changed: Condvar::new(),
+            wakers: Wakers::default(),
             ready: EventFd::new().map_err(system)?,
             signaled: AtomicBool::new(false),
             interrupted: AtomicBool::new(false),
@@ -303,6 +309,7 @@ impl Shared {
     pub fn flushed(&self, number: u64) {
         self.lock().flush_done = number;
         self.changed.notify_all();
+        self.wakers.wake();
     }
 
     /// Whether the next acknowledgement shall wake the engine at once.
@@ -350,11 +357,12 @@ impl Shared {
         self.signaled.store(false, Ordering::SeqCst);
     }
 
-    /// Makes the descriptor readable, with one system call at most and none while it is.
+    /// Makes the descriptor readable, with one system call at most and none while it is, and wakes futures.
     pub fn signal(&self) {
         if !self.signaled.swap(true, Ordering::SeqCst) {
             self.ready.signal();
         }
+        self.wakers.wake();
     }
 
     /// The descriptor that is readable while a call would not wait.
@@ -402,22 +410,11 @@ impl Shared {
     /// Waits until the present acknowledgement was written to the connection. False: the time passed.
     pub fn flush(&self, timeout: Option<Duration>) -> Result<bool> {
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let number = self.ask_flush();
         let mut queue = self.lock();
-        queue.flush_asked += 1;
-        let number = queue.flush_asked;
-        self.engine.notify_one();
         loop {
-            if queue.flush_done >= number {
+            if queue.is_flushed(number)? {
                 return Ok(true);
-            }
-            match &queue.phase {
-                Phase::Streaming | Phase::Closing => {}
-                Phase::Ended(error) => return Err(error.clone()),
-                // It left because everything was acknowledged and reported.
-                Phase::Closed if queue.finished => return Ok(true),
-                Phase::New | Phase::Connecting | Phase::Failed(_) | Phase::Closed => {
-                    return Err(not_connected());
-                }
             }
             queue = match deadline {
                 None => self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner),
@@ -430,6 +427,17 @@ impl Shared {
                 }
             };
         }
+    }
+
+    /// Asks for a flush and gives the request's number.
+    fn ask_flush(&self) -> u64 {
+        let number = {
+            let mut queue = self.lock();
+            queue.flush_asked += 1;
+            queue.flush_asked
+        };
+        self.engine.notify_one();
+        number
     }
 
     /// Begins an attempt to connect and gives its number, with what its task lives by.
@@ -523,6 +531,20 @@ impl Shared {
     }
 }
 
+impl Queue {
+    /// Whether the request to flush of this number is done. An error: it never will be.
+    fn is_flushed(&self, number: u64) -> Result<bool> {
+        match &self.phase {
+            _ if self.flush_done >= number => Ok(true),
+            Phase::Streaming | Phase::Closing => Ok(false),
+            Phase::Ended(error) => Err(error.clone()),
+            // It left because everything was acknowledged and reported.
+            Phase::Closed if self.finished => Ok(true),
+            Phase::New | Phase::Connecting | Phase::Failed(_) | Phase::Closed => Err(not_connected()),
+        }
+    }
+}
+
 impl Home for Shared {
     fn give_back(&self, batch: Box<Batch>) {
         if self.process.is_forked_child() {
@@ -552,5 +574,5 @@ impl Found {
 }
 
 fn not_connected() -> Error {
-    Error::new(Status::WAL_E_STATE, "the stream is not connected").with_hint("Call wal_stream_connect first.")
+    Error::new(Status::WAL_E_STATE, "the stream is not connected").with_hint("Connect it first.")
 }

@@ -10,6 +10,7 @@ use crate::lsn::Lsn;
 
 /// Whether connecting may create the slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum SlotCreate {
     /// A missing slot is an error.
     Never,
@@ -21,6 +22,7 @@ pub enum SlotCreate {
 
 /// Who acknowledges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum AckMode {
     /// The program does.
     Manual,
@@ -30,6 +32,7 @@ pub enum AckMode {
 
 /// Whether transactions come while they run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Streaming {
     /// They come once they are committed.
     Off,
@@ -41,6 +44,7 @@ pub enum Streaming {
 
 /// Which changes are sent, by where they were made first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum OriginFilter {
     /// All.
     Any,
@@ -50,6 +54,7 @@ pub enum OriginFilter {
 
 /// What to do when the server says that it skipped changes (pitfall P17).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum GapPolicy {
     /// End the stream.
     Error,

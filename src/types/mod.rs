@@ -15,6 +15,7 @@ mod datetime;
 mod field;
 mod number;
 pub mod oid;
+mod render;
 #[cfg(test)]
 mod tests;
 
@@ -25,3 +26,4 @@ pub use datetime::{
 pub use datetime::{as_date, as_time, as_timestamp, as_timestamptz, as_timetz};
 pub use field::{Field, ReadError};
 pub use number::{as_bool, as_float32, as_float64, as_int16, as_int32, as_int64, as_uint32};
+pub use render::{Style, is_time, write_numeric, write_time};

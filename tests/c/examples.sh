@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Runs the examples against a server as a user would and looks at what they print.
 #
-#   tests/c/with-server.sh 18 -- tests/c/examples.sh WAL_TAIL WAL_BATCH [WRAPPER…]
+#   tests/c/with-server.sh 18 -- tests/c/examples.sh WAL_TAIL WAL_BATCH WAL_EPOLL [WRAPPER…]
 #
 # WRAPPER, valgrind say, runs each. The last line is "N passed, N failed".
 # shellcheck disable=SC2016 # Python in single quotes
 set -uo pipefail
-tail_program=$1 batch_program=$2
-shift 2
+tail_program=$1 batch_program=$2 epoll_program=$3
+shift 3
 wrapper=("$@")
 : "${PGWALSTREAM_TEST_CONNINFO:?run this with tests/c/with-server.sh}" "${PGWALSTREAM_PSQL:?run this with tests/c/with-server.sh}"
 conninfo=$PGWALSTREAM_TEST_CONNINFO
@@ -28,6 +28,7 @@ check() { # WHAT COMMAND…
   fi
 }
 run_tail() { timeout 60 "${wrapper[@]}" "$tail_program" "$@" >"$work/out" 2>"$work/err"; }
+run_epoll() { timeout 60 "${wrapper[@]}" "$epoll_program" "$@" >"$work/out" 2>"$work/err"; }
 run_batch() { timeout 60 "${wrapper[@]}" "$batch_program" "$@" >"$work/out" 2>"$work/err"; }
 exits() { # STATUS COMMAND…
   local want=$1 rc=0
@@ -53,7 +54,7 @@ PYTHON
 slot_at() { sql "SELECT confirmed_flush_lsn FROM pg_replication_slots WHERE slot_name = '$1'"; }
 
 # --- The command line ---------------------------------------------------------------------------------------------
-for program in run_tail run_batch; do
+for program in run_tail run_batch run_epoll; do
   check "$program --help" exits 0 $program --help
   check "$program --help names every option" grep -q 'close_timeout' "$work/out"
   check "$program --version" exits 0 $program --version
@@ -143,6 +144,48 @@ sql 'INSERT INTO "Odd.name" (id) SELECT g FROM generate_series(5001, 5500) g'
 check "wal_batch --count" exits 0 run_batch --count 10 --option batch_events=16 --timeout 10 "$conninfo" ex_batch ex
 # The batch of the 10th row is counted whole, and a batch of 16 may bring BEGIN and RELATION besides.
 check "ends" grep -Eq '^rows (1[0-9]|2[0-7]) ' "$work/out"
+
+# --- wal_epoll ----------------------------------------------------------------------------------------------------
+sql "SELECT pg_create_logical_replication_slot(s, 'pgoutput') FROM unnest('{ex_a,ex_b}'::text[]) s" >/dev/null
+sql 'INSERT INTO "Odd.name" (id) SELECT g FROM generate_series(110001, 120000) g' \
+  'DO $$ BEGIN FOR i IN 7001..7200 LOOP INSERT INTO "Odd.name" (id) VALUES (i); COMMIT; END LOOP; END $$'
+ids() { # SLOT: the ids that it printed, in order
+  sed -n "s/^$1\t//p" "$work/out" | grep '"INSERT"' | grep -o '"id":[0-9]*' | cut -d: -f2
+}
+want=$(seq 110001 120000 && seq 7001 7200)
+check "wal_epoll with --also and no slot" exits 2 run_epoll --also
+check "wal_epoll on two slots" exits 0 run_epoll --also ex_b --timeout 2 "$conninfo" ex_a ex
+check "each gives every row once, in order" test "$(ids ex_a)" = "$want" -a "$(ids ex_b)" = "$want"
+check "both have their turns" test "$(cut -f1 "$work/out" | uniq | wc -l)" -gt 2
+check "nothing comes twice" exits 0 run_epoll --also ex_b --timeout 0.5 "$conninfo" ex_a ex
+check "and nothing was left" test -z "$(ids ex_a)$(ids ex_b)"
+sql 'INSERT INTO "Odd.name" (id) SELECT g FROM generate_series(8001, 8010) g'
+check "wal_epoll --count" exits 0 run_epoll --also ex_b --count 15 --timeout 20 "$conninfo" ex_a ex
+check "is reached" grep -q 'wal_epoll: 20 changes received' "$work/err"
+check "wal_epoll with a slot that is missing" exits 1 run_epoll --also no_such_slot "$conninfo" ex_a ex
+
+# A server that ends one of the streams leaves the other; SIGTERM ends it all.
+"${wrapper[@]}" "$epoll_program" --also ex_b "$conninfo" ex_a ex >"$work/out" 2>"$work/err" &
+pid=$!
+active() { sql "SELECT count(*) FROM pg_replication_slots WHERE active AND slot_name IN ('ex_a', 'ex_b')"; }
+await() { # SECONDS COMMAND…: until it succeeds
+  local end=$((SECONDS + $1))
+  shift
+  until "$@"; do
+    [ "$SECONDS" -lt "$end" ] || return 1
+    sleep 0.1
+  done
+}
+both_active() { [ "$(active)" = 2 ]; }
+check "both slots are followed" await 30 both_active
+sql "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = 'ex_a'" >/dev/null
+check "the end of one is told" await 30 grep -q 'slot ex_a' "$work/err"
+sql 'INSERT INTO "Odd.name" (id) VALUES (9001)'
+check "and the other goes on" await 30 grep -q '^ex_b.*9001' "$work/out"
+kill -s TERM "$pid"
+rc=0
+wait "$pid" || rc=$?
+check "SIGTERM ends it" test "$rc" = 0
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -23,6 +23,7 @@ mod a_table_changes_its_shape_in_the_middle;
 mod a_thousand_idle_streams_cost_one_thread;
 mod a_wrong_message_ends_the_stream;
 mod a_wrong_setup_is_named;
+mod an_event_loop_never_sleeps_over_an_event;
 mod an_idle_stream_lets_the_server_forget;
 mod batches_outlive_everything;
 mod connection;

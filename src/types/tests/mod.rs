@@ -3,6 +3,7 @@
 mod bytes;
 mod datetime;
 mod number;
+mod render;
 
 use proptest::prelude::*;
 

@@ -1,0 +1,134 @@
+//! Events with the life of their batch: the safe way to what their pointers lead to. It must never give out anything
+//! that outlives the batch.
+
+use super::{Batch, Event, Relation, Value, ValueKind};
+
+/// An event within its batch, which is only read while this lives.
+#[derive(Clone, Copy, Debug)]
+pub struct EventView<'a> {
+    event: &'a Event,
+    batch: &'a Batch,
+}
+
+/// A row of an event, within its batch.
+#[derive(Clone, Copy, Debug)]
+pub struct RowView<'a> {
+    values: &'a [Value],
+}
+
+/// A value within its batch.
+#[derive(Clone, Copy, Debug)]
+pub struct ValueView<'a> {
+    kind: u8,
+    bytes: &'a [u8],
+}
+
+// SAFETY: shared references into a batch, which is Sync: nothing is written through its pointers.
+unsafe impl Send for EventView<'_> {}
+// SAFETY: as above.
+unsafe impl Sync for EventView<'_> {}
+// SAFETY: as above.
+unsafe impl Send for RowView<'_> {}
+// SAFETY: as above.
+unsafe impl Sync for RowView<'_> {}
+
+impl Batch {
+    /// The event at a place, counted from the first that was ever in the batch, walked over or not.
+    #[inline]
+    pub fn view(&self, at: usize) -> Option<EventView<'_>> {
+        self.arrays.events().get(at).map(|event| EventView { event, batch: self })
+    }
+}
+
+impl<'a> EventView<'a> {
+    /// The plain numbers of the event.
+    #[inline]
+    pub fn plain(self) -> &'a Event {
+        self.event
+    }
+
+    /// The relation of a change.
+    #[inline]
+    pub fn relation(self) -> Option<&'a Relation> {
+        // SAFETY: null, or a relation that the batch's arrays keep alive; the batch is borrowed for 'a.
+        unsafe { self.event.relation.as_ref() }
+    }
+
+    /// The new row, where there is one.
+    #[inline]
+    pub fn new_row(self) -> Option<RowView<'a>> {
+        RowView::of(self.event.new_values, self.event.n_new)
+    }
+
+    /// The old row or its key, where there is one.
+    #[inline]
+    pub fn old_row(self) -> Option<RowView<'a>> {
+        RowView::of(self.event.old_values, self.event.n_old)
+    }
+
+    /// What else the event's kind has.
+    #[inline]
+    pub fn extra(self, at: usize) -> Option<&'a [u8]> {
+        self.extras()?.at(at).map(ValueView::bytes)
+    }
+
+    /// The relations that extra values stand for, as those of a TRUNCATE do.
+    pub fn extra_relations(self) -> impl Iterator<Item = &'a Relation> {
+        // Without following the pointer: what it leads to is among what the batch keeps.
+        let kept = self.batch.arrays.relations();
+        let extras = self.extras().map_or(&[][..], |row| row.values);
+        extras.iter().filter_map(move |value| {
+            kept.iter().map(AsRef::as_ref).find(|known| std::ptr::from_ref(*known).cast() == value.data)
+        })
+    }
+
+    #[inline]
+    fn extras(self) -> Option<RowView<'a>> {
+        RowView::of(self.event.extra, self.event.n_extra)
+    }
+}
+
+impl<'a> RowView<'a> {
+    /// How many values the row has.
+    #[inline]
+    pub fn width(self) -> usize {
+        self.values.len()
+    }
+
+    /// The value at a place.
+    #[inline]
+    pub fn at(self, column: usize) -> Option<ValueView<'a>> {
+        let value = self.values.get(column)?;
+        let bytes = if matches!(value.kind, TEXT | BINARY) {
+            // SAFETY: a text or binary value of a batch points into the batch's chunk or at a text that it keeps.
+            unsafe { value.bytes() }
+        } else {
+            &[]
+        };
+        Some(ValueView { kind: value.kind, bytes })
+    }
+
+    /// Only for the pointers of an event whose batch is borrowed for 'a.
+    #[inline]
+    fn of(first: *const Value, n: u32) -> Option<Self> {
+        // SAFETY: the decoder wrote pointer and number together; the values lie in the batch's arrays.
+        (!first.is_null()).then(|| Self { values: unsafe { std::slice::from_raw_parts(first, n as usize) } })
+    }
+}
+
+const TEXT: u8 = ValueKind::WAL_VALUE_TEXT as u8;
+const BINARY: u8 = ValueKind::WAL_VALUE_BINARY as u8;
+
+impl<'a> ValueView<'a> {
+    /// A `wal_value_kind`.
+    #[inline]
+    pub fn kind(self) -> u8 {
+        self.kind
+    }
+
+    /// The bytes of a text or binary value, else nothing.
+    #[inline]
+    pub fn bytes(self) -> &'a [u8] {
+        self.bytes
+    }
+}

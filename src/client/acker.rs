@@ -1,0 +1,71 @@
+//! Acknowledging and asking from anywhere: a handle beside the stream. It must never keep the session alive.
+
+use std::sync::Arc;
+
+use crate::engine::{Shared, Snapshot};
+use crate::error::{Error, Result, Status};
+use crate::lsn::Lsn;
+use crate::sys::ForkGuard;
+
+/// Acknowledges for a stream, from any task or thread, also while the stream is being read. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Acker {
+    shared: Arc<Shared>,
+    process: ForkGuard,
+}
+
+/// The counters of a stream at one moment. Each is right; together they may straddle an update.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Stats {
+    /// What the engine counts.
+    pub counters: Snapshot,
+    /// The highest position that was given to the program and may be acknowledged.
+    pub delivered_lsn: Lsn,
+    /// The acknowledged position.
+    pub acked_lsn: Lsn,
+    /// The flush position last reported to the server.
+    pub reported_lsn: Lsn,
+}
+
+impl Acker {
+    pub(super) fn new(shared: Arc<Shared>) -> Result<Self> {
+        Ok(Self { shared, process: crate::engine::process()? })
+    }
+
+    /// Says that everything up to a position is safe: the server may forget it, and will not send it again. Cumulative,
+    /// never goes back, and refused beyond what was delivered. Takes what
+    /// [`Event::ack_lsn`](crate::Event::ack_lsn) gives; `None` changes nothing. The engine reports it within
+    /// `status_interval`, [`flush`](Self::flush) at once.
+    pub fn ack(&self, lsn: impl Into<Option<Lsn>>) -> Result<()> {
+        self.inside()?.ack(lsn.into().map_or(0, |lsn| lsn.0))
+    }
+
+    /// Reports the acknowledged position to the server now, and waits until the report was written to the connection.
+    pub async fn flush(&self) -> Result<()> {
+        self.inside()?.flushed_now().await
+    }
+
+    /// The counters.
+    pub fn stats(&self) -> Stats {
+        let counters = self.shared.snapshot();
+        Stats {
+            delivered_lsn: Lsn(counters.delivered_lsn),
+            acked_lsn: Lsn(counters.acked_lsn),
+            reported_lsn: Lsn(counters.reported_lsn),
+            counters,
+        }
+    }
+
+    /// The shared side, unless this is a forked child: the engine's thread is not there.
+    pub(super) fn inside(&self) -> Result<&Arc<Shared>> {
+        if self.is_forked_child() {
+            return Err(Error::new(Status::WAL_E_FORKED, "the stream belongs to the parent process"));
+        }
+        Ok(&self.shared)
+    }
+
+    pub(super) fn is_forked_child(&self) -> bool {
+        self.process.is_forked_child()
+    }
+}

@@ -1,0 +1,43 @@
+//! The Rust API: what a Rust program sees of the crate, beside `capi` and on the same layers. It must never block the
+//! program's runtime, and never show a name of the C API.
+
+mod acker;
+mod batch;
+#[cfg(any(feature = "chrono", feature = "jiff", feature = "uuid"))]
+mod convert;
+#[cfg(feature = "serde")]
+mod de;
+mod decoder;
+mod error;
+mod event;
+#[cfg(feature = "futures")]
+mod futures;
+mod kind;
+mod options;
+mod relation;
+mod row;
+mod stream;
+mod value;
+
+pub use acker::{Acker, Stats};
+pub use batch::{Batch, BatchEvents, IntoEvents};
+#[cfg(feature = "serde")]
+pub use de::Maybe;
+pub use decoder::Decoder;
+pub use error::ErrorCode;
+pub use event::{CustomType, Event, EventRef, Message, Origin};
+#[cfg(feature = "futures")]
+pub use futures::{Batches, Events};
+pub use kind::EventKind;
+pub use options::{LogLevel, Options};
+pub use row::Row;
+pub use stream::Stream;
+pub use value::{TimeTz, Value, ValueKind};
+
+use crate::error::Result;
+
+/// Over how many threads the streams that are connected from now on are spread; 1 is the default, and serves a thousand
+/// streams well. The threads are the engine's own: they do all the I/O, and are no part of the program's runtime.
+pub fn set_engine_threads(threads: usize) -> Result<()> {
+    crate::engine::set_threads(threads)
+}

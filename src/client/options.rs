@@ -1,0 +1,258 @@
+//! The options of a stream as a Rust program sets them. It must never lose a mistake: the first one is told when the
+//! options are used.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::engine::{Level, Logger};
+use crate::error::{Error, Result};
+use crate::lsn::Lsn;
+use crate::options::{self, AckMode, GapPolicy, OriginFilter, SlotCreate, Streaming};
+
+/// What a stream is made of. `conninfo`, `slot` and `publication` are required.
+///
+/// A value that an option does not take is told by [`check`](Self::check) and by
+/// [`Stream::connect`](crate::Stream::connect).
+///
+/// ```
+/// use pgwalstream::{Options, SlotCreate};
+///
+/// let options = Options::new()
+///     .conninfo("host=/run/postgresql dbname=shop")
+///     .slot("shop_slot")
+///     .slot_create(SlotCreate::IfMissing)
+///     .publication("shop_pub")
+///     .binary(true);
+/// options.check()?;
+/// # Ok::<(), pgwalstream::Error>(())
+/// ```
+#[derive(Clone, Default)]
+#[must_use]
+pub struct Options {
+    inner: options::Options,
+    publications: String,
+    logger: Logger,
+    wrong: Option<Error>,
+}
+
+/// How much a log message matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum LogLevel {
+    /// The stream ends.
+    Error,
+    /// Something is lost, or will be if nobody looks.
+    Warn,
+    /// Connecting, connected, ended.
+    Info,
+    /// Every step.
+    Debug,
+}
+
+impl Options {
+    /// Every option at its default.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Where to connect: keyword/value pairs or a URI, as libpq takes them.
+    pub fn conninfo(self, conninfo: impl AsRef<str>) -> Self {
+        self.set("conninfo", conninfo)
+    }
+
+    /// Whether what `conninfo` does not say is taken from libpq's environment variables and from `~/.pgpass`. Off by
+    /// default.
+    pub fn env(self, on: bool) -> Self {
+        self.switch("env", on)
+    }
+
+    /// The replication slot to stream from.
+    pub fn slot(self, name: impl AsRef<str>) -> Self {
+        self.set("slot", name)
+    }
+
+    /// A publication to stream, by its name exactly as it is, without quotes. Called again it adds another.
+    pub fn publication(mut self, name: impl AsRef<str>) -> Self {
+        if !self.publications.is_empty() {
+            self.publications.push(',');
+        }
+        self.publications.push('"');
+        self.publications.push_str(&name.as_ref().replace('"', "\"\""));
+        self.publications.push('"');
+        let names = self.publications.clone();
+        self.set("publication", names)
+    }
+
+    /// Whether connecting may create the slot. [`SlotCreate::Never`] by default.
+    pub fn slot_create(self, when: SlotCreate) -> Self {
+        let word = match when {
+            SlotCreate::Never => "never",
+            SlotCreate::IfMissing => "if_missing",
+            SlotCreate::Temporary => "temporary",
+        };
+        self.set("slot_create", word)
+    }
+
+    /// Where to start if that is beyond the slot's own position.
+    pub fn start_lsn(self, lsn: Lsn) -> Self {
+        self.set("start_lsn", lsn.to_string())
+    }
+
+    /// Where to end: the transactions whose commit lies before it are delivered, then the stream is over.
+    pub fn stop_lsn(self, lsn: Lsn) -> Self {
+        self.set("stop_lsn", lsn.to_string())
+    }
+
+    /// Whether to receive what `pg_logical_emit_message()` writes. Off by default.
+    pub fn messages(self, on: bool) -> Self {
+        self.switch("messages", on)
+    }
+
+    /// Whether values come in the binary form of their types: less work for the server. Off by default; what this crate
+    /// reads of a value is the same either way.
+    pub fn binary(self, on: bool) -> Self {
+        self.switch("binary", on)
+    }
+
+    /// Whether large transactions come while they run, **not yet committed**. [`Streaming::Off`] by default.
+    pub fn streaming(self, how: Streaming) -> Self {
+        let word = match how {
+            Streaming::Off => "off",
+            Streaming::On => "on",
+            Streaming::Parallel => "parallel",
+        };
+        self.set("streaming", word)
+    }
+
+    /// Whether prepared transactions come at PREPARE TRANSACTION. This marks the slot for good. Off by default.
+    pub fn two_phase(self, on: bool) -> Self {
+        self.switch("two_phase", on)
+    }
+
+    /// Which changes to send, by where they were made first. [`OriginFilter::Any`] by default.
+    pub fn origin(self, which: OriginFilter) -> Self {
+        self.set("origin", if which == OriginFilter::None { "none" } else { "any" })
+    }
+
+    /// Who acknowledges. [`AckMode::Manual`] by default: the program calls [`Stream::ack`](crate::Stream::ack). With
+    /// [`AckMode::Auto`] a batch is acknowledged when the last handle to it, or to an event of it, is dropped.
+    pub fn ack(self, who: AckMode) -> Self {
+        self.set("ack", if who == AckMode::Auto { "auto" } else { "manual" })
+    }
+
+    /// The longest time between two reports of the acknowledged position to the server. 10 s by default.
+    pub fn status_interval(self, most: Duration) -> Self {
+        self.duration("status_interval", most)
+    }
+
+    /// What to do when the server says that it skipped changes. [`GapPolicy::Error`] by default.
+    pub fn on_gap(self, what: GapPolicy) -> Self {
+        self.set("on_gap", if what == GapPolicy::Warn { "warn" } else { "error" })
+    }
+
+    /// How much memory decoded batches that wait for the program may take. 4 MB by default.
+    pub fn queue_bytes(self, most: usize) -> Self {
+        self.set("queue_bytes", most.to_string())
+    }
+
+    /// The most events of one batch. 4096 by default.
+    pub fn batch_events(self, most: usize) -> Self {
+        self.set("batch_events", most.to_string())
+    }
+
+    /// The most received bytes of one batch. 128 kB by default.
+    pub fn batch_bytes(self, most: usize) -> Self {
+        self.set("batch_bytes", most.to_string())
+    }
+
+    /// How long the engine may gather what comes while a stream is busy. 1 ms by default; a quiet stream is never
+    /// delayed.
+    pub fn latency_budget(self, most: Duration) -> Self {
+        self.duration("latency_budget", most)
+    }
+
+    /// How long closing may take to report the last acknowledged position. 1 s by default.
+    pub fn close_timeout(self, most: Duration) -> Self {
+        self.duration("close_timeout", most)
+    }
+
+    /// Sets any option by its name in the README's table.
+    pub fn set(mut self, key: &str, value: impl AsRef<str>) -> Self {
+        if let Err(error) = self.inner.set(key, Some(value.as_ref())) {
+            self.wrong.get_or_insert(error);
+        }
+        self
+    }
+
+    /// Sends what the engine has to say to `log`: messages of `most` and of what matters more, with the part of the library
+    /// that says it. Called on the engine's thread; it must not block for long. Without it there is silence.
+    pub fn on_log(
+        mut self,
+        most: LogLevel,
+        log: impl Fn(LogLevel, &str, &str) + Send + Sync + 'static,
+    ) -> Self {
+        let sink = move |level, target: &str, text: &str| log(LogLevel::of(level), target, text);
+        self.logger = Logger::new(most.level(), Arc::new(sink));
+        self
+    }
+
+    /// What an option is set to, or its default; a connection string comes without its password.
+    pub fn get(&self, key: &str) -> Result<String> {
+        self.inner.get(key)
+    }
+
+    /// The first mistake, if there is one.
+    pub fn check(&self) -> Result<()> {
+        match &self.wrong {
+            Some(error) => Err(error.clone()),
+            None => self.inner.config().map(drop),
+        }
+    }
+
+    /// The engine's stream of these options, not connected.
+    pub(super) fn stream(&self) -> Result<crate::engine::Stream> {
+        match &self.wrong {
+            Some(error) => Err(error.clone()),
+            None => crate::engine::Stream::new(&self.inner, self.logger.clone()),
+        }
+    }
+
+    fn switch(self, key: &str, on: bool) -> Self {
+        self.set(key, if on { "on" } else { "off" })
+    }
+
+    fn duration(self, key: &str, most: Duration) -> Self {
+        self.set(key, format!("{}ms", most.as_millis()))
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The conninfo holds a password.
+        f.debug_struct("Options")
+            .field("set", &self.inner)
+            .field("wrong", &self.wrong)
+            .finish_non_exhaustive()
+    }
+}
+
+impl LogLevel {
+    fn of(level: Level) -> Self {
+        match level {
+            Level::WAL_LOG_ERROR => Self::Error,
+            Level::WAL_LOG_WARN => Self::Warn,
+            Level::WAL_LOG_INFO => Self::Info,
+            Level::WAL_LOG_DEBUG => Self::Debug,
+        }
+    }
+
+    fn level(self) -> Level {
+        match self {
+            Self::Error => Level::WAL_LOG_ERROR,
+            Self::Warn => Level::WAL_LOG_WARN,
+            Self::Info => Level::WAL_LOG_INFO,
+            Self::Debug => Level::WAL_LOG_DEBUG,
+        }
+    }
+}

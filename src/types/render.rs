@@ -1,0 +1,178 @@
+//! Values as text where the text of the server is not there, because it sent binary, or is not what others read. Written to
+//! where the caller says; it must never lose a digit.
+
+use std::fmt::{self, Write};
+
+use super::calendar::{DAY, year_month_day};
+use super::field::{Field, Form, Read, ReadError};
+use super::{
+    DATE_INFINITY, DATE_MINUS_INFINITY, TIMESTAMP_INFINITY, TIMESTAMP_MINUS_INFINITY, as_date, as_time,
+    as_timestamp, as_timestamptz, as_timetz, oid,
+};
+
+/// How dates and times are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    /// As RFC 3339 and ISO 8601 have it, which has no infinity and the years 1 to 9999 only: `2026-02-28T12:34:56.5Z`.
+    Rfc3339,
+    /// As PostgreSQL does with DateStyle ISO: `2026-02-28 12:34:56.5+00`.
+    Postgres,
+}
+
+/// Whether `write_time` is for values of a type.
+pub fn is_time(type_oid: u32) -> bool {
+    matches!(type_oid, oid::DATE | oid::TIME | oid::TIMETZ | oid::TIMESTAMP | oid::TIMESTAMPTZ)
+}
+
+/// Writes a date, time or timestamp. OutOfRange: the style has no way to say it.
+pub fn write_time(field: Field<'_>, style: Style, out: &mut impl Write) -> Read<()> {
+    // Writing fails only where the caller's `out` does.
+    let written = match field.type_oid {
+        oid::DATE => match as_date(field)? {
+            DATE_INFINITY => write_infinity(style, "infinity", out)?,
+            DATE_MINUS_INFINITY => write_infinity(style, "-infinity", out)?,
+            days => write_moment(days.into(), None, "", style, out)?,
+        },
+        oid::TIME => write_clock(as_time(field)?, out),
+        oid::TIMETZ => {
+            let time = as_timetz(field)?;
+            write_clock(time.micros, out).and_then(|()| write_offset(time.offset, out))
+        }
+        oid::TIMESTAMP => write_timestamp(as_timestamp(field)?, "", style, out)?,
+        oid::TIMESTAMPTZ => {
+            let zone = if style == Style::Rfc3339 { "Z" } else { "+00" };
+            write_timestamp(as_timestamptz(field)?, zone, style, out)?
+        }
+        _ => return Err(ReadError::OtherType),
+    };
+    written.map_err(|_| ReadError::OutOfRange)
+}
+
+/// Writes a numeric exactly, with as many digits behind the point as the server shows (numeric_out).
+pub fn write_numeric(field: Field<'_>, out: &mut impl Write) -> Read<()> {
+    let bytes = match field.of_types(&[oid::NUMERIC])? {
+        Form::Text(text) => {
+            let text = std::str::from_utf8(text).map_err(|_| ReadError::Malformed)?;
+            return out.write_str(text).map_err(|_| ReadError::OutOfRange);
+        }
+        Form::Binary(bytes) => bytes,
+    };
+    let (words, odd) = bytes.as_chunks::<2>();
+    let mut words = words.iter().map(|word| u16::from_be_bytes(*word));
+    let header = [words.next(), words.next(), words.next(), words.next()];
+    let [Some(count), Some(weight), Some(sign), Some(scale)] = header else {
+        return Err(ReadError::Malformed);
+    };
+    let digits = words;
+    if !odd.is_empty() || digits.len() != usize::from(count) || digits.clone().any(|digit| digit > 9999) {
+        return Err(ReadError::Malformed);
+    }
+    let written = match sign {
+        // NUMERIC_POS, NUMERIC_NEG, NUMERIC_NAN, NUMERIC_PINF, NUMERIC_NINF
+        0x0000 => write_digits(digits, weight as i16, scale, out),
+        0x4000 => out.write_char('-').and_then(|()| write_digits(digits, weight as i16, scale, out)),
+        0xC000 => out.write_str("NaN"),
+        0xD000 => out.write_str("Infinity"),
+        0xF000 => out.write_str("-Infinity"),
+        _ => return Err(ReadError::Malformed),
+    };
+    written.map_err(|_| ReadError::OutOfRange)
+}
+
+/// Digits to the base of 10000, the first of which counts 10000^weight.
+fn write_digits(
+    digits: impl Iterator<Item = u16> + Clone,
+    weight: i16,
+    scale: u16,
+    out: &mut impl Write,
+) -> fmt::Result {
+    let mut whole = digits.chain(std::iter::repeat(0));
+    if weight < 0 {
+        out.write_char('0')?;
+    }
+    for place in 0..=weight {
+        let digit = whole.next().unwrap_or(0);
+        if place == 0 { write!(out, "{digit}")? } else { write!(out, "{digit:04}")? }
+    }
+    if scale == 0 {
+        return Ok(());
+    }
+    out.write_char('.')?;
+    let gap = usize::from(weight.saturating_add(1).min(0).unsigned_abs());
+    let fraction = std::iter::repeat_n(0, gap).chain(whole);
+    let mut left = usize::from(scale);
+    for digit in fraction {
+        let four = [digit / 1000, digit / 100 % 10, digit / 10 % 10, digit % 10];
+        for decimal in four.into_iter().take(left) {
+            write!(out, "{decimal}")?;
+        }
+        left = left.saturating_sub(4);
+        if left == 0 {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn write_infinity(style: Style, word: &str, out: &mut impl Write) -> Read<fmt::Result> {
+    if style == Style::Rfc3339 { Err(ReadError::OutOfRange) } else { Ok(out.write_str(word)) }
+}
+
+fn write_timestamp(micros: i64, zone: &str, style: Style, out: &mut impl Write) -> Read<fmt::Result> {
+    match micros {
+        TIMESTAMP_INFINITY => write_infinity(style, "infinity", out),
+        TIMESTAMP_MINUS_INFINITY => write_infinity(style, "-infinity", out),
+        _ => write_moment(micros.div_euclid(DAY), Some(micros.rem_euclid(DAY)), zone, style, out),
+    }
+}
+
+fn write_moment(
+    days: i64,
+    clock: Option<i64>,
+    zone: &str,
+    style: Style,
+    out: &mut impl Write,
+) -> Read<fmt::Result> {
+    let (year, month, day) = year_month_day(days);
+    if style == Style::Rfc3339 && !(1..=9999).contains(&year) {
+        return Err(ReadError::OutOfRange);
+    }
+    let mut write = || {
+        let (shown, era) = if year > 0 { (year, "") } else { (1 - year, " BC") };
+        write!(out, "{shown:04}-{month:02}-{day:02}")?;
+        if let Some(clock) = clock {
+            out.write_char(if style == Style::Rfc3339 { 'T' } else { ' ' })?;
+            write_clock(clock, out)?;
+        }
+        out.write_str(zone)?;
+        out.write_str(era)
+    };
+    Ok(write())
+}
+
+/// `HH:MM:SS` and what the fraction needs.
+fn write_clock(micros: i64, out: &mut impl Write) -> fmt::Result {
+    let (seconds, fraction) = (micros / 1_000_000, micros % 1_000_000);
+    write!(out, "{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)?;
+    if fraction == 0 {
+        return Ok(());
+    }
+    let (mut shown, mut width) = (fraction, 6);
+    while shown % 10 == 0 {
+        (shown, width) = (shown / 10, width - 1);
+    }
+    write!(out, ".{shown:0width$}")
+}
+
+/// `±HH`, with minutes and seconds where there are any.
+fn write_offset(offset: i32, out: &mut impl Write) -> fmt::Result {
+    let (sign, distance) = (if offset < 0 { '-' } else { '+' }, offset.unsigned_abs());
+    write!(out, "{sign}{:02}", distance / 3600)?;
+    if distance % 3600 != 0 {
+        write!(out, ":{:02}", distance / 60 % 60)?;
+    }
+    if distance % 60 != 0 {
+        write!(out, ":{:02}", distance % 60)?;
+    }
+    Ok(())
+}

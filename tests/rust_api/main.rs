@@ -1,0 +1,22 @@
+//! The Rust API against real servers. Each file tells one story, and its name is the story's sentence.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on panics"
+)]
+
+#[path = "../harness/mod.rs"]
+#[macro_use]
+#[allow(dead_code, unused_imports, unused_macros, reason = "these tests need a part of what all share")]
+mod harness;
+mod table;
+
+mod a_dropped_future_loses_nothing;
+mod a_stream_lives_in_any_runtime;
+mod every_kind_of_event_is_told;
+mod rows_become_the_programs_types;
+mod the_example_prints_what_it_reads;
+mod what_was_not_sent_is_never_none;
