@@ -8,7 +8,7 @@ mod table;
 
 pub use config::{AckMode, Config, GapPolicy, OriginFilter, SlotCreate, Streaming};
 pub use document::markdown;
-pub use parse::Kind;
+pub use parse::{Kind, qualified_names};
 pub use table::{Id, Spec, TABLE};
 
 use std::fmt;

@@ -3,6 +3,7 @@
 //! It must never block its thread, never raise SIGPIPE and never let a server make it hold more than a bounded amount
 //! of memory.
 
+mod cancel;
 mod connect;
 mod dial;
 mod query;
@@ -15,6 +16,7 @@ use std::os::fd::RawFd;
 use super::{Fill, Readiness, Rows, Sent, Session, Watch, version_number};
 use crate::error::{Error, Result, Status};
 use crate::wire::{ServerMessage, frontend};
+pub use cancel::Canceller;
 use dial::Address;
 use startup::Greeting;
 pub use startup::{Replication, StartupSettings};
@@ -43,6 +45,11 @@ impl NativeSession {
     /// The process id of the server's backend, as pg_stat_activity shows it.
     pub fn backend_pid(&self) -> u32 {
         self.greeting.backend_pid
+    }
+
+    /// What ends a query of this session from outside.
+    pub fn canceller(&self) -> Canceller {
+        Canceller::new(self.address.clone(), &self.greeting)
     }
 
     /// Whether a Unix socket carries it.

@@ -141,6 +141,18 @@ impl Transport {
         let _ = self.socket.socket().shutdown(Shutdown::Write);
     }
 
+    /// Waits until the server closes.
+    pub(super) async fn closed(&mut self) -> Result<()> {
+        let mut buf = [0; 64];
+        loop {
+            match self.receive(&mut buf)? {
+                Fill::Bytes(_) => (),
+                Fill::WouldBlock => drop(self.ready(Interest::READABLE).await?),
+                Fill::Eof => return Ok(()),
+            }
+        }
+    }
+
     async fn receive_some(&mut self) -> Result<()> {
         let mut buf = [0; READ];
         loop {
