@@ -55,6 +55,15 @@ impl Options {
         Config::new(self)
     }
 
+    /// What a connection without a stream needs: where to connect, and the publications that are named.
+    pub fn connection(&self) -> Result<(Conninfo, Vec<String>)> {
+        let publications = match self.text(Id::Publication) {
+            "" => Vec::new(),
+            text => parse::names(text).map_err(|why| Error::new(Status::WAL_E_BAD_OPTION, why))?,
+        };
+        Ok((config::conninfo(self)?, publications))
+    }
+
     /// The most events and bytes of a batch.
     pub fn batch_bounds(&self) -> (usize, usize) {
         let number =

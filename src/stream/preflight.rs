@@ -6,7 +6,7 @@ use crate::lsn::Lsn;
 use crate::options::{Config, OriginFilter, SlotCreate, Streaming};
 
 use super::slot_commands::NewSlot;
-use super::slot_row::{invalidated, reason_column, slot_flag};
+use super::slot_row::{WalKept, invalidated, reason_column, slot_flag, wal_kept};
 use super::sql::{quote_command_literal, quote_identifier, quote_literal};
 
 /// The oldest version that sends what this library reads.
@@ -54,6 +54,8 @@ pub struct Slot {
     pub confirmed_flush: Lsn,
     /// Whether it sends prepared transactions at PREPARE TRANSACTION.
     pub two_phase: bool,
+    /// Whether the WAL it needs is there.
+    pub kept: WalKept,
 }
 
 impl<'a> Preflight<'a> {
@@ -267,7 +269,7 @@ impl<'a> Preflight<'a> {
             )
             .with_hint("Stop the other consumer, or wait: after a lost connection the server may need wal_sender_timeout to notice."));
         }
-        Ok(Slot { confirmed_flush: cell(row, 5).parse().unwrap_or_default(), two_phase: cell(row, 8) == "t" })
+        Ok(Slot { confirmed_flush: cell(row, 5).parse().unwrap_or_default(), two_phase: cell(row, 8) == "t", kept: wal_kept(cell(row, 6)) })
     }
 
     fn mismatch(&self, what: String, hint: &str) -> Error {

@@ -30,6 +30,15 @@ pub struct NativeSession {
     address: Address,
 }
 
+/// What comes over a connection on which nothing was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unasked {
+    /// Nothing, or what a server may say at any time.
+    Nothing,
+    /// An error, or the end: the server ended the session.
+    End,
+}
+
 /// What may be done next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
@@ -50,6 +59,16 @@ impl NativeSession {
     /// What ends a query of this session from outside.
     pub fn canceller(&self) -> Canceller {
         Canceller::new(self.address.clone(), &self.greeting)
+    }
+
+    /// Whether the next query's answer could be told apart.
+    pub fn is_idle(&self) -> bool {
+        self.phase == Phase::Idle
+    }
+
+    /// What the server said while nothing was asked of it: nothing, as long as it is there.
+    pub fn unasked(&self) -> Unasked {
+        self.transport.unasked()
     }
 
     /// Whether a Unix socket carries it.

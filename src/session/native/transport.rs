@@ -8,9 +8,11 @@ use std::os::fd::RawFd;
 
 use tokio::io::{Interest, Ready};
 
+use super::Unasked;
 use super::super::{Fill, Readiness, Sent, Watch};
 use crate::error::{Error, Result, Status};
 use crate::sys::AsyncSocket;
+use crate::wire::backend::tag;
 use crate::wire::frame::{self, Frame};
 
 /// What one read takes while messages are looked at here; so much at most is left over for `fill`.
@@ -139,6 +141,20 @@ impl Transport {
     /// Tells the server that no more will come. What it still has to say is not waited for.
     pub(super) fn shut_down(&self) {
         let _ = self.socket.socket().shutdown(Shutdown::Write);
+    }
+
+    /// Looks at what has come without taking it.
+    pub(super) fn unasked(&self) -> Unasked {
+        let first = match self.inbox.left().first() {
+            Some(first) => Ok(Some(*first)),
+            None => self.socket.peek(),
+        };
+        match first {
+            Ok(None | Some(tag::ERROR_RESPONSE)) => Unasked::End,
+            Ok(Some(_)) => Unasked::Nothing,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Unasked::Nothing,
+            Err(_) => Unasked::End,
+        }
     }
 
     /// Waits until the server closes.
