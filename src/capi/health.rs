@@ -53,9 +53,9 @@ pub struct wal_health {
     pub total_txns: u64,
     /// pg_stat_replication_slots: how many bytes of changes were decoded.
     pub total_bytes: u64,
-    /// A wal_slot_wal: whether the WAL that it needs is there.
+    /// A wal_slot_wal_code: whether the WAL that it needs is there.
     pub wal: u32,
-    /// A wal_slot_invalidation: why the server gave it up for good.
+    /// A wal_invalidation_code: why the server gave it up for good.
     pub invalidation: u32,
     /// WAL_SLOT_TEMPORARY, _TWO_PHASE, _FAILOVER, _ACTIVE, _SYNCED, _CONFLICTING, _IN_RECOVERY, or-ed.
     pub flags: u32,
@@ -138,7 +138,16 @@ pub unsafe extern "C" fn wal_stream_slot_health(
 }
 
 fn of(sampled_at: i64, health: &Health) -> wal_health {
-    let [spill_txns, spill_count, spill_bytes, stream_txns, stream_count, stream_bytes, total_txns, total_bytes]: [u64; 8] = health.counters;
+    let [
+        spill_txns,
+        spill_count,
+        spill_bytes,
+        stream_txns,
+        stream_count,
+        stream_bytes,
+        total_txns,
+        total_bytes,
+    ]: [u64; 8] = health.counters;
     wal_health {
         sampled_at,
         safe_wal_size: health.safe_wal_size,

@@ -117,7 +117,7 @@ pub unsafe extern "C" fn wal_publication_list(
 }
 
 /// The tables of a publication, each with what is published of it, and whether its updates and deletes can be (see
-/// wal_table_identity). With WAL_PUBLICATION_VIA_ROOT partitioned tables, without it their partitions.
+/// wal_table_identity()). With WAL_PUBLICATION_VIA_ROOT partitioned tables, without it their partitions.
 ///
 /// @param[in,out] connection to use
 /// @param[in] name of the publication, as it is
@@ -146,7 +146,11 @@ pub unsafe extern "C" fn wal_publication_tables(
 }
 
 /// SAFETY of the accessors below: the contract: `publication` is NULL or borrowed from a list that was not freed yet.
-unsafe fn field<T>(publication: *const wal_publication, neutral: T, get: impl FnOnce(&Publication) -> T) -> T {
+unsafe fn field<T>(
+    publication: *const wal_publication,
+    neutral: T,
+    get: impl FnOnce(&Publication) -> T,
+) -> T {
     // SAFETY: see above.
     unsafe { publication.as_ref() }.map_or(neutral, |it| get(&it.publication))
 }
@@ -191,7 +195,10 @@ pub unsafe extern "C" fn wal_publications_count(publications: *const wal_publica
 /// @return borrowed from the list; NULL where there is none of this index
 /// @since 0.1
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wal_publications_at(publications: *const wal_publications, index: usize) -> *const wal_publication {
+pub unsafe extern "C" fn wal_publications_at(
+    publications: *const wal_publications,
+    index: usize,
+) -> *const wal_publication {
     boundary!(neutral(std::ptr::null(); {
         // SAFETY: the contract: NULL or a live list.
         unsafe { publications.as_ref() }.and_then(|it| it.publications.get(index)).map_or(std::ptr::null(), std::ptr::from_ref)

@@ -52,7 +52,7 @@ pub unsafe extern "C" fn wal_slot_name(slot: *const wal_slot) -> wal_bytes {
 /// What it is for.
 ///
 /// @param slot may be NULL
-/// @return a wal_slot_kind
+/// @return a wal_slot_kind_code
 /// @since 0.1
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wal_slot_kind(slot: *const wal_slot) -> u32 {
@@ -152,7 +152,7 @@ pub unsafe extern "C" fn wal_slot_confirmed_flush_lsn(slot: *const wal_slot) -> 
 /// Whether the WAL that it needs is there.
 ///
 /// @param slot may be NULL
-/// @return a wal_slot_wal
+/// @return a wal_slot_wal_code
 /// @since 0.1
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wal_slot_wal(slot: *const wal_slot) -> u32 {
@@ -175,7 +175,7 @@ pub unsafe extern "C" fn wal_slot_safe_wal_size(slot: *const wal_slot) -> i64 {
 /// Why the server gave it up for good: it is of no more use then, and can only be dropped.
 ///
 /// @param slot may be NULL
-/// @return a wal_slot_invalidation
+/// @return a wal_invalidation_code
 /// @since 0.1
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wal_slot_invalidation(slot: *const wal_slot) -> u32 {

@@ -81,7 +81,7 @@ pub unsafe extern "C" fn wal_table_replica_identity(table: *const wal_table) -> 
 /// updates or deletes, it refuses every UPDATE or DELETE of this table.
 ///
 /// @param table may be NULL
-/// @return a wal_table_identity; WAL_IDENTITY_USABLE if it can, or neither is published
+/// @return a wal_identity_code; WAL_IDENTITY_USABLE if it can, or neither is published
 /// @since 0.1
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wal_table_identity(table: *const wal_table) -> u32 {

@@ -2,16 +2,21 @@
 
 use std::time::{Duration, Instant};
 
+use tokio::time::timeout_at;
+
 use super::creation::{Made, Making, create};
 use super::log::Level;
 use super::shared::Shared;
 use super::stats::Counts;
 use crate::error::{Error, Result, Status};
 use crate::options::SlotCreate;
-use crate::session::{NativeSession, Session, StartupSettings};
+use crate::session::{NativeSession, Replication, Session, StartupSettings};
 use crate::stream::{
     Finding, Path, Preflight, PublishedTable, Server, WalKept, Which, tables_query, validity, validity_query,
 };
+
+/// How long looking at the published tables may take.
+const PREFLIGHT: Duration = Duration::from_secs(2);
 
 /// How many tables without a usable replica identity are named.
 const MOST_TABLES: u32 = 20;
@@ -57,8 +62,8 @@ pub async fn connect(shared: &Shared, deadline: Option<Instant>) -> Result<Conne
     if !config.publications.is_empty() {
         preflight.publications(&session.query(&preflight.publication_query()).await?.rows, &server)?;
     }
-    warn_of_identities(shared, &mut session).await;
-    prepare_slot(shared, &mut session, &preflight, &server, deadline).await?;
+    Box::pin(warn_of_identities(shared)).await;
+    Box::pin(prepare_slot(shared, &mut session, &preflight, &server, deadline)).await?;
     if let Err(error) = session.start_copy(&preflight.start_command()).await {
         return Err(reason(shared, &mut session, preflight.explain(error)).await);
     }
@@ -143,25 +148,35 @@ async fn make_slot(
     }
 }
 
-/// Tables whose updates or deletes will fail deserve a word before they do (P26). What goes wrong here is nobody's
-/// concern.
-async fn warn_of_identities(shared: &Shared, session: &mut NativeSession) {
-    if shared.config.publications.is_empty() {
+/// Tables whose updates or deletes will fail deserve a word before they do (P26), if anybody listens. What goes wrong here
+/// is nobody's concern.
+///
+/// Never over the walsender's own session: looking at tables there fills its caches with their present definitions, and
+/// it would decode older WAL with those (seen on 16 to 18).
+async fn warn_of_identities(shared: &Shared) {
+    let (config, logger) = (&shared.config, &shared.logger);
+    if config.publications.is_empty() || !logger.listens(Level::WAL_LOG_WARN) {
         return;
     }
-    let which = Which::Unusable(MOST_TABLES);
-    let query = tables_query(session.server_version(), &shared.config.publications, which);
-    match session.query(&query).await {
-        Ok(found) => {
-            for row in &found.rows {
-                let warning = || PublishedTable::read(row).warning();
-                shared.logger.log(Level::WAL_LOG_WARN, "preflight", warning);
+    let deadline = Instant::now() + PREFLIGHT;
+    let look = async {
+        let settings = StartupSettings { replication: Replication::Off, server_settings: Vec::new() };
+        let mut session = NativeSession::connect(&config.conninfo, &settings, Some(deadline)).await?;
+        let which = Which::Unusable(MOST_TABLES);
+        let query = tables_query(session.server_version(), &config.publications, which);
+        let found = session.query(&query).await?;
+        let _ = session.say_goodbye();
+        Ok::<_, Error>(found.rows)
+    };
+    match timeout_at(deadline.into(), look).await {
+        Ok(Ok(rows)) => {
+            for row in &rows {
+                logger.log(Level::WAL_LOG_WARN, "preflight", || PublishedTable::read(row).warning());
             }
         }
-        Err(error) => {
-            let text = || format!("cannot look at the published tables: {error:?}");
-            shared.logger.log(Level::WAL_LOG_DEBUG, "preflight", text);
-        }
+        other => logger.log(Level::WAL_LOG_DEBUG, "preflight", || {
+            format!("cannot look at the published tables: {:?}", other.map(|it| it.map(drop)))
+        }),
     }
 }
 

@@ -154,7 +154,8 @@ impl Connection {
         }
         let deadline = deadline(timeout);
         let conninfo = Arc::clone(&self.conninfo);
-        self.logger.log(Level::WAL_LOG_DEBUG, "connection", || format!("connecting to {}", conninfo.redacted()));
+        self.logger
+            .log(Level::WAL_LOG_DEBUG, "connection", || format!("connecting to {}", conninfo.redacted()));
         if self.control.take_interrupt() {
             return Ok(Next::Interrupted);
         }
@@ -193,8 +194,9 @@ impl Connection {
             };
             let ended = match limits {
                 Limits::OfCreation => match session.query("RESET lock_timeout").await {
-                    Ok(_) => ask(&mut session, &conninfo, &sql, why).await,
-                    Err(error) => Ended::Answered(Err(error)),
+                    // In a transaction that failed it is refused, and rolled back with it.
+                    Err(error) if !session.is_idle() => Ended::Answered(Err(error)),
+                    _ => ask(&mut session, &conninfo, &sql, why).await,
                 },
                 Limits::Usual => ask(&mut session, &conninfo, &sql, why).await,
             };
@@ -213,7 +215,9 @@ impl Connection {
                 Status::WAL_E_CONNECTION_LOST,
                 "a command was given up, and the server did not say whether it ended it",
             )
-            .with_hint("The connection was closed: look at what the command was to change, and connect again.")),
+            .with_hint(
+                "The connection was closed: look at what the command was to change, and connect again.",
+            )),
         }
     }
 

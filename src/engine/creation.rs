@@ -15,6 +15,9 @@ use crate::session::{NativeSession, Replication, Rows, Session, StartupSettings}
 /// How long the search for who is waited for may take.
 const SEARCH: Duration = Duration::from_secs(1);
 
+/// How exactly a caller keeps the time.
+const SLACK: Duration = Duration::from_millis(50);
+
 /// How many of them an error names.
 const NAMED: usize = 8;
 
@@ -60,14 +63,20 @@ pub async fn create(
     let pid = session.backend_pid();
     let stop = async {
         tokio::select! {
-            () = interrupted => Why::Interrupted,
-            () = until(making.deadline) => Why::Deadline(blockers(conninfo, pid).await),
+            // A caller's clock may strike just before this one.
+            () = interrupted => match making.deadline {
+                Some(deadline) if Instant::now() + SLACK >= deadline => {
+                    Why::Deadline(Box::pin(blockers(conninfo, pid)).await)
+                }
+                _ => Why::Interrupted,
+            },
+            () = until(making.deadline) => Why::Deadline(Box::pin(blockers(conninfo, pid)).await),
         }
     };
-    match ask(session, conninfo, making.command, stop).await {
+    match Box::pin(ask(session, conninfo, making.command, stop)).await {
         Ended::Answered(Ok(rows)) => Ok(Made::Yes(rows)),
         Ended::Answered(Err(error)) if error.sqlstate() == "55P03" => {
-            Err(late(making.slot, begun.elapsed(), &blockers(conninfo, pid).await))
+            Err(late(making.slot, begun.elapsed(), &Box::pin(blockers(conninfo, pid)).await))
         }
         Ended::Answered(Err(error)) => Err(error),
         Ended::Cancelled(Why::Interrupted) => Ok(Made::Interrupted),
@@ -119,9 +128,12 @@ fn late(slot: &str, waited: Duration, blockers: &str) -> Error {
         format!("It waits for transactions that were running: {blockers}.")
     };
     let millis = waited.as_millis();
-    Error::new(Status::WAL_E_SLOT_TIMEOUT, format!("replication slot \"{slot}\" was not made within {millis} ms"))
-        .with_detail(detail)
-        .with_hint("End these transactions, or allow more time. The server made no slot.")
+    Error::new(
+        Status::WAL_E_SLOT_TIMEOUT,
+        format!("replication slot \"{slot}\" was not made within {millis} ms"),
+    )
+    .with_detail(detail)
+    .with_hint("End these transactions, or allow more time. The server made no slot.")
 }
 
 fn in_doubt(slot: &str) -> Error {

@@ -21,6 +21,10 @@ const LOOK: Duration = Duration::from_secs(10);
 /// How long a stream that ended waits to know whether its slot was invalidated.
 const VERDICT: Duration = Duration::from_secs(2);
 
+/// How often, and after how long each time, to look whether a slot that was taken away is invalidated.
+const LOOKS: u32 = 6;
+const BETWEEN: Duration = Duration::from_millis(100);
+
 /// The last look, and when it was, in microseconds since 2000.
 #[derive(Debug, Default)]
 pub struct LastHealth(Mutex<Option<(i64, Health)>>);
@@ -47,7 +51,7 @@ pub async fn watch(shared: &Shared) {
     let mut said = (Concern::None, None);
     loop {
         sleep(interval).await;
-        let now = match look(&shared.config.conninfo, slot).await {
+        let now = match Box::pin(look(&shared.config.conninfo, slot)).await {
             Ok(Some(health)) => {
                 shared.health.set(health);
                 let concern = health.concern(shared.config.health_safe_wal as u64);
@@ -103,9 +107,16 @@ pub async fn verdict(shared: &Shared, error: Error) -> Error {
     let look = async {
         let mut session = short(&shared.config.conninfo, deadline).await.ok()?;
         let query = validity_query(session.server_version(), slot);
-        let found = validity(slot, &session.query(&query).await.ok()?.rows);
+        // The process is terminated first, and the slot invalidated once it has let go of it.
+        for _ in 0..LOOKS {
+            let found = validity(slot, &session.query(&query).await.ok()?.rows);
+            if found.is_some() || error.status() == WAL_E_CONNECTION_LOST {
+                return found;
+            }
+            sleep(BETWEEN).await;
+        }
         let _ = session.say_goodbye();
-        found
+        None
     };
     match timeout_at(deadline.into(), look).await {
         Ok(Some(invalidated)) => {

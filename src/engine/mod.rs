@@ -168,7 +168,9 @@ impl Stream {
     fn given_up(&self, outcome: Result<Next<()>>) -> Result<Next<()>> {
         let is_late = matches!(&outcome, Err(error) if error.status() == Status::WAL_E_CONNECT_TIMEOUT);
         match (outcome, self.shared.creation.settle()) {
-            (Ok(Next::Interrupted), Some(error)) if error.status() == Status::WAL_E_SLOT_IN_DOUBT => Err(error),
+            (Ok(Next::Interrupted), Some(error)) if error.status() == Status::WAL_E_SLOT_IN_DOUBT => {
+                Err(error)
+            }
             (Err(_), Some(error)) if is_late => Err(error),
             (outcome, _) => outcome,
         }

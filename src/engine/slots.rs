@@ -10,7 +10,9 @@ use crate::session::Rows;
 use crate::stream::slot_commands::{
     InUse, NewSlot, advance, advanced, alter, copy, drop_slot, explain, read_physical, timeline,
 };
-use crate::stream::{Health, SlotKind, SlotRow, health_query, slot_flag, slots_query, validity, validity_query};
+use crate::stream::{
+    Health, SlotKind, SlotRow, health_query, slot_flag, slots_query, validity, validity_query,
+};
 use crate::sys::pg_micros;
 
 /// Goes on with what a command answered, or returns what it came to instead.
@@ -74,7 +76,7 @@ impl Connection {
 
     /// Ends a slot.
     pub fn drop_slot(&mut self, slot: &str, in_use: InUse, timeout: Option<Duration>) -> Result<Next<()>> {
-        answer!(self.on_slot(slot, &drop_slot(slot, in_use), deadline(timeout))?);
+        answer!(self.on_slot(slot, &drop_slot(slot, in_use)?, deadline(timeout))?);
         Ok(Next::Ready(()))
     }
 

@@ -80,7 +80,7 @@ async fn work(shared: Arc<Shared>, attempt: u64, deadline: Option<Instant>) -> R
         return Ok(());
     }
     match outcome {
-        Err(error) => Err(health::verdict(&shared, error).await),
+        Err(error) => Err(Box::pin(health::verdict(&shared, error)).await),
         Ok(()) => Ok(()),
     }
 }

@@ -8,7 +8,7 @@ mod table;
 
 pub use config::{AckMode, Config, GapPolicy, OriginFilter, SlotCreate, Streaming};
 pub use document::markdown;
-pub use parse::{Kind, qualified_names};
+pub use parse::{Kind, qualified_names, slot_name};
 pub use table::{Id, Spec, TABLE};
 
 use std::fmt;

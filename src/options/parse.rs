@@ -125,7 +125,7 @@ impl Kind {
 }
 
 /// PostgreSQL's own rule (ReplicationSlotValidateName), so that a mistyped name is found before any server is asked.
-fn slot_name(text: &str) -> Result<(), String> {
+pub fn slot_name(text: &str) -> Result<(), String> {
     let fits = text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
     match text.len() {
         1..=63 if fits => Ok(()),
@@ -294,7 +294,8 @@ fn pair_value(text: &str) -> Result<(String, &str), String> {
 
 fn identifier(text: &str, dots: Dots) -> Result<(String, &str), String> {
     let Some(mut rest) = text.strip_prefix('"') else {
-        let ends = |c: char| matches!(c, ',' | '"') || c.is_whitespace() || c == '.' && dots == Dots::Separate;
+        let ends =
+            |c: char| matches!(c, ',' | '"') || c.is_whitespace() || c == '.' && dots == Dots::Separate;
         let end = text.find(ends).unwrap_or(text.len());
         let (name, rest) = text.split_at_checked(end).unwrap_or((text, ""));
         return Ok((name.to_ascii_lowercase(), rest));

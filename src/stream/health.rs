@@ -153,7 +153,8 @@ mod tests {
 
     #[test]
     fn what_is_wrong_comes_before_what_may_be() {
-        let good = Health { safe_wal_size: 1000, wal_kept: WalKept::WAL_SLOT_WAL_RESERVED, ..Health::default() };
+        let good =
+            Health { safe_wal_size: 1000, wal_kept: WalKept::WAL_SLOT_WAL_RESERVED, ..Health::default() };
         let unreserved = Health { wal_kept: WalKept::WAL_SLOT_WAL_UNRESERVED, ..good };
         let lost = Health { invalidation: Invalidation::WAL_INVALIDATION_IDLE_TIMEOUT, ..unreserved };
         let unlimited = Health { safe_wal_size: -1, ..good };

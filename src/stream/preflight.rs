@@ -269,7 +269,11 @@ impl<'a> Preflight<'a> {
             )
             .with_hint("Stop the other consumer, or wait: after a lost connection the server may need wal_sender_timeout to notice."));
         }
-        Ok(Slot { confirmed_flush: cell(row, 5).parse().unwrap_or_default(), two_phase: cell(row, 8) == "t", kept: wal_kept(cell(row, 6)) })
+        Ok(Slot {
+            confirmed_flush: cell(row, 5).parse().unwrap_or_default(),
+            two_phase: cell(row, 8) == "t",
+            kept: wal_kept(cell(row, 6)),
+        })
     }
 
     fn mismatch(&self, what: String, hint: &str) -> Error {

@@ -63,7 +63,8 @@ fn table_list(tables: &str, flags: u32) -> Result<String> {
         (true, true) => Ok(" FOR ALL TABLES".to_owned()),
         (false, true) => Err(invalid("give tables, or the flag for all tables, not both".to_owned())),
         (false, false) => {
-            let names = qualified_names(tables).map_err(|why| invalid(format!("the list of tables: {why}")))?;
+            let names =
+                qualified_names(tables).map_err(|why| invalid(format!("the list of tables: {why}")))?;
             let quoted: Vec<String> = names
                 .iter()
                 .map(|parts| parts.iter().map(|part| quote_identifier(part)).collect::<Vec<_>>().join("."))
@@ -246,9 +247,11 @@ impl PublishedTable {
 pub fn explain_publication(error: Error, name: &str) -> Error {
     let name = quote_identifier(name);
     let (status, message, hint) = match error.sqlstate() {
-        "42710" => {
-            (Status::WAL_E_PUBLICATION_EXISTS, format!("publication {name} exists already"), "Choose another name, or drop that one.")
-        }
+        "42710" => (
+            Status::WAL_E_PUBLICATION_EXISTS,
+            format!("publication {name} exists already"),
+            "Choose another name, or drop that one.",
+        ),
         "42704" => (
             Status::WAL_E_PUBLICATION_MISSING,
             format!("publication {name} does not exist"),
@@ -261,8 +264,9 @@ pub fn explain_publication(error: Error, name: &str) -> Error {
 }
 
 fn invalid(why: String) -> Error {
-    Error::new(Status::WAL_E_INVALID_ARGUMENT, why)
-        .with_hint("Tables are separated by commas; names are quoted as in SQL: a, public.b, \"My schema\".\"C\"")
+    Error::new(Status::WAL_E_INVALID_ARGUMENT, why).with_hint(
+        "Tables are separated by commas; names are quoted as in SQL: a, public.b, \"My schema\".\"C\"",
+    )
 }
 
 #[cfg(test)]
@@ -277,7 +281,11 @@ mod tests {
             r#"CREATE PUBLICATION "p""; DROP TABLE t; --" FOR TABLE "a", "public"."b", "S. x"."t""y""#
         );
         for bad in ["a; b", "a,", "\"open", "a.b.c.d", "a..b", "a b"] {
-            assert_eq!(create_publication("p", bad, 0).unwrap_err().status(), Status::WAL_E_INVALID_ARGUMENT, "{bad}");
+            assert_eq!(
+                create_publication("p", bad, 0).unwrap_err().status(),
+                Status::WAL_E_INVALID_ARGUMENT,
+                "{bad}"
+            );
         }
     }
 
@@ -287,10 +295,20 @@ mod tests {
             ("", 0, ""),
             ("", ALL_TABLES, " FOR ALL TABLES"),
             ("t", INSERT | DELETE, " FOR TABLE \"t\" WITH (publish = 'insert, delete')"),
-            ("t", VIA_ROOT | TRUNCATE, " FOR TABLE \"t\" WITH (publish = 'truncate', publish_via_partition_root = true)"),
+            (
+                "t",
+                VIA_ROOT | TRUNCATE,
+                " FOR TABLE \"t\" WITH (publish = 'truncate', publish_via_partition_root = true)",
+            ),
         ] {
-            assert_eq!(create_publication("p", tables, flags).unwrap(), format!("CREATE PUBLICATION \"p\"{rest}"));
+            assert_eq!(
+                create_publication("p", tables, flags).unwrap(),
+                format!("CREATE PUBLICATION \"p\"{rest}")
+            );
         }
-        assert!(create_publication("p", "t", ALL_TABLES).is_err() && create_publication("p", "t", 1 << 30).is_err());
+        assert!(
+            create_publication("p", "t", ALL_TABLES).is_err()
+                && create_publication("p", "t", 1 << 30).is_err()
+        );
     }
 }

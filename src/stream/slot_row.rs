@@ -108,9 +108,7 @@ impl Invalidation {
             Self::WAL_INVALIDATION_ROWS_REMOVED => {
                 "On this standby the replay of the primary's VACUUM removed catalog rows that decoding needs: set hot_standby_feedback on the standby."
             }
-            Self::WAL_INVALIDATION_WAL_LEVEL => {
-                "The primary's wal_level was lowered below \"logical\"."
-            }
+            Self::WAL_INVALIDATION_WAL_LEVEL => "The primary's wal_level was lowered below \"logical\".",
             Self::WAL_INVALIDATION_IDLE_TIMEOUT => {
                 "Nobody streamed from the slot for longer than idle_replication_slot_timeout."
             }
@@ -125,11 +123,12 @@ impl Invalidation {
 /// What stands for a reason where the server has only a flag.
 const CONFLICT: &str = "recovery conflict";
 
-/// The expression for why a slot is invalid, NULL where it is not: 14 and 15 know one reason, 16 a flag.
+/// The expression for why a slot is invalid, NULL where it is not or wal_status says enough: 14 and 15 know one reason, 16
+/// has a flag for all, and forgets restart_lsn if WAL was removed (InvalidatePossiblyObsoleteSlot).
 pub(super) fn reason_column(version: u32) -> String {
     match version {
         170_000.. => "invalidation_reason".to_owned(),
-        160_000.. => format!("CASE WHEN conflicting THEN '{CONFLICT}' END"),
+        160_000.. => format!("CASE WHEN conflicting AND restart_lsn IS NOT NULL THEN '{CONFLICT}' END"),
         _ => "NULL".to_owned(),
     }
 }

@@ -8,8 +8,8 @@ use std::os::fd::RawFd;
 
 use tokio::io::{Interest, Ready};
 
-use super::Unasked;
 use super::super::{Fill, Readiness, Sent, Watch};
+use super::Unasked;
 use crate::error::{Error, Result, Status};
 use crate::sys::AsyncSocket;
 use crate::wire::backend::tag;
