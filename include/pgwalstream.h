@@ -126,6 +126,28 @@
  * (same gid, same wal_event_prepare_end_lsn()), and its end may come without it: if it was
  * acknowledged before, or changed nothing.
  *
+ * @section slots Slots, publications, snapshots
+ *
+ * A ::wal_connection runs commands: each waits for its answer, for at most `timeout_ms`, and can be interrupted from any
+ * thread with wal_connection_interrupt(). What is given up is cancelled on the server, and the call returns once the server
+ * has said so, a few seconds later at most. Several commands may follow each other over one connection, one at a time.
+ *
+ * To copy tables and go on with their changes, each row once: make the publication, make the slot with
+ * #WAL_SLOT_EXPORT_SNAPSHOT, copy in other sessions after `SET TRANSACTION SNAPSHOT`, and only then stream. The snapshot
+ * lives as long as the connection is neither closed nor used: therefore it refuses commands until
+ * wal_connection_release_snapshot().
+ *
+ * @code{.c}
+ * if (wal_connection_open(options, 10000, &connection, &error) == WAL_OK &&
+ *     wal_slot_create_logical(connection, "shop_slot", NULL, WAL_SLOT_EXPORT_SNAPSHOT, 60000, &slot, &error) == WAL_OK) {
+ *     copy_tables(wal_slot_snapshot_name(slot));
+ *     if (wal_connection_check(connection, &error) == WAL_OK)
+ *         start_streaming("shop_slot");
+ * }
+ * wal_slot_free(slot);
+ * wal_connection_free(connection);
+ * @endcode
+ *
  * @section abi Compatibility
  *
  * Within a SONAME nothing is changed or removed. New functions, new event kinds, new value kinds and new status values
@@ -206,6 +228,50 @@
  * transaction, and what was streamed of it is to be dropped.
  */
 #define WAL_EVENT_FLAG_DISCARDED UINT32_C(128)
+/** @} */
+
+/**
+ * @name What a slot is made for, and how it stands
+ * @{
+ */
+/** It is gone with the connection that made it. */
+#define WAL_SLOT_TEMPORARY UINT32_C(1)
+/** It sends prepared transactions at PREPARE TRANSACTION. */
+#define WAL_SLOT_TWO_PHASE UINT32_C(2)
+/** Standbys keep a copy of it, from which a stream can go on after a failover. */
+#define WAL_SLOT_FAILOVER UINT32_C(4)
+/** wal_slot_create_physical(): WAL is held back from now on, and not only from the first connection on. */
+#define WAL_SLOT_RESERVE_WAL UINT32_C(8)
+/** wal_slot_create_logical(): a snapshot is exported for other sessions. */
+#define WAL_SLOT_EXPORT_SNAPSHOT UINT32_C(16)
+/** wal_slot_create_logical(): the snapshot is that of a transaction begun over the same connection. */
+#define WAL_SLOT_USE_SNAPSHOT UINT32_C(32)
+/** Somebody uses it. */
+#define WAL_SLOT_ACTIVE UINT32_C(256)
+/** It is a standby's copy of a slot of the primary. */
+#define WAL_SLOT_SYNCED UINT32_C(512)
+/** Recovery on a standby removed what it needs. */
+#define WAL_SLOT_CONFLICTING UINT32_C(1024)
+/** wal_health: the server is a standby. */
+#define WAL_SLOT_IN_RECOVERY UINT32_C(2048)
+/** @} */
+
+/**
+ * @name What a publication publishes, and how
+ * @{
+ */
+/** INSERT. */
+#define WAL_PUBLISH_INSERT UINT32_C(1)
+/** UPDATE. */
+#define WAL_PUBLISH_UPDATE UINT32_C(2)
+/** DELETE. */
+#define WAL_PUBLISH_DELETE UINT32_C(4)
+/** TRUNCATE. */
+#define WAL_PUBLISH_TRUNCATE UINT32_C(8)
+/** Changes of partitions come as those of the partitioned table at their root. */
+#define WAL_PUBLICATION_VIA_ROOT UINT32_C(256)
+/** All tables, those to come too. */
+#define WAL_PUBLICATION_ALL_TABLES UINT32_C(512)
 /** @} */
 
 
@@ -384,6 +450,22 @@ enum wal_status_code
      * The server ended the stream: shut down, or an administrator's command.
      */
     WAL_E_SERVER_SHUTDOWN = -69,
+    /**
+     * A slot of this name exists already.
+     */
+    WAL_E_SLOT_EXISTS = -70,
+    /**
+     * A publication of this name exists already.
+     */
+    WAL_E_PUBLICATION_EXISTS = -71,
+    /**
+     * Creating a slot took longer than it may: it waits for the transactions that are running. The slot was not made.
+     */
+    WAL_E_SLOT_TIMEOUT = -76,
+    /**
+     * Creating a slot was given up, and the server did not say that it gave up too: it may still make the slot.
+     */
+    WAL_E_SLOT_IN_DOUBT = -77,
     /**
      * No memory.
      */
@@ -591,6 +673,158 @@ typedef int32_t wal_log_level;
 #endif // __cplusplus
 
 /**
+ * What a slot is for.
+ */
+enum wal_slot_kind_code
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * Not known.
+     */
+    WAL_SLOT_KIND_UNKNOWN = 0,
+    /**
+     * For decoded changes.
+     */
+    WAL_SLOT_KIND_LOGICAL = 1,
+    /**
+     * For the WAL itself.
+     */
+    WAL_SLOT_KIND_PHYSICAL = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum wal_slot_kind_code wal_slot_kind_code;
+#else
+typedef uint32_t wal_slot_kind_code;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * Whether the WAL that a slot needs is there (PostgreSQL documentation, pg_replication_slots.wal_status).
+ */
+enum wal_slot_wal_code
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * The slot holds nothing back, or it is not known.
+     */
+    WAL_SLOT_WAL_NONE = 0,
+    /**
+     * All within max_wal_size.
+     */
+    WAL_SLOT_WAL_RESERVED = 1,
+    /**
+     * More than max_wal_size, and still kept for the slot.
+     */
+    WAL_SLOT_WAL_EXTENDED = 2,
+    /**
+     * Beyond max_slot_wal_keep_size: the next checkpoint may remove it, unless the consumer is faster.
+     */
+    WAL_SLOT_WAL_UNRESERVED = 3,
+    /**
+     * Some of it is gone, and the slot is of no more use.
+     */
+    WAL_SLOT_WAL_LOST = 4,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum wal_slot_wal_code wal_slot_wal_code;
+#else
+typedef uint32_t wal_slot_wal_code;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * Why the server gave a slot up for good.
+ */
+enum wal_invalidation_code
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * It did not.
+     */
+    WAL_INVALIDATION_NONE = 0,
+    /**
+     * The slot fell behind by more than max_slot_wal_keep_size ("wal_removed").
+     */
+    WAL_INVALIDATION_WAL_REMOVED = 1,
+    /**
+     * On a standby: the primary removed rows that decoding needs ("rows_removed").
+     */
+    WAL_INVALIDATION_ROWS_REMOVED = 2,
+    /**
+     * On a standby: the primary's wal_level is not "logical" any more ("wal_level_insufficient").
+     */
+    WAL_INVALIDATION_WAL_LEVEL = 3,
+    /**
+     * Nobody used it for longer than idle_replication_slot_timeout ("idle_timeout").
+     */
+    WAL_INVALIDATION_IDLE_TIMEOUT = 4,
+    /**
+     * On a standby of PostgreSQL 16, which does not tell the two reasons of a conflict with recovery apart.
+     */
+    WAL_INVALIDATION_CONFLICT = 5,
+    /**
+     * For a reason that this library does not know.
+     */
+    WAL_INVALIDATION_OTHER = 6,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum wal_invalidation_code wal_invalidation_code;
+#else
+typedef uint32_t wal_invalidation_code;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * Whether an UPDATE or a DELETE of a published table can say which row it was.
+ */
+enum wal_identity_code
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * It can, or neither is published.
+     */
+    WAL_IDENTITY_USABLE = 0,
+    /**
+     * REPLICA IDENTITY DEFAULT, and there is no primary key.
+     */
+    WAL_IDENTITY_NO_PRIMARY_KEY = 1,
+    /**
+     * REPLICA IDENTITY NOTHING.
+     */
+    WAL_IDENTITY_NOTHING = 2,
+    /**
+     * REPLICA IDENTITY USING INDEX, and the index was dropped.
+     */
+    WAL_IDENTITY_INDEX_MISSING = 3,
+    /**
+     * The publication's column list leaves out columns of the replica identity.
+     */
+    WAL_IDENTITY_COLUMN_LIST = 4,
+    /**
+     * A partition whose own replica identity is not usable.
+     */
+    WAL_IDENTITY_PARTITION = 5,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum wal_identity_code wal_identity_code;
+#else
+typedef uint32_t wal_identity_code;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * Events, their values and the bytes behind both: owned by one, read by any thread, recycled when given back.
  */
 typedef struct wal_batch wal_batch;
@@ -601,6 +835,12 @@ typedef struct wal_batch wal_batch;
  * The same definition sent again is the same generation; a changed one is the next.
  */
 typedef struct wal_relation wal_relation;
+
+/**
+ * A connection for commands about slots and publications, and for SQL. It streams nothing: that is what a wal_stream is
+ * for.
+ */
+typedef struct wal_connection wal_connection;
 
 /**
  * A decoder of pgoutput's messages that has no connection: for messages from pg_logical_slot_peek_binary_changes(), from
@@ -619,9 +859,45 @@ typedef struct wal_error wal_error;
 typedef struct wal_options wal_options;
 
 /**
+ * A publication, borrowed from its list.
+ */
+typedef struct wal_publication wal_publication;
+
+/**
+ * The publications of a database, by name. Owned by whoever got them: wal_publications_free; read by any thread.
+ */
+typedef struct wal_publications wal_publications;
+
+/**
+ * The rows that a query gave. Owned by whoever got them: wal_rows_free; read by any thread.
+ */
+typedef struct wal_rows wal_rows;
+
+/**
+ * A slot as it was when it was looked at. A wal_slot that a function gave through an out-parameter is owned by the
+ * caller: wal_slot_free; one from a list is borrowed from the list. Read by any thread.
+ */
+typedef struct wal_slot wal_slot;
+
+/**
+ * Slots, in the order of their names. Owned by whoever got them: wal_slots_free; read by any thread.
+ */
+typedef struct wal_slots wal_slots;
+
+/**
  * A stream of changes.
  */
 typedef struct wal_stream wal_stream;
+
+/**
+ * A table of a publication, borrowed from its list.
+ */
+typedef struct wal_table wal_table;
+
+/**
+ * The tables of a publication, by schema and name. Owned by whoever got them: wal_tables_free; read by any thread.
+ */
+typedef struct wal_tables wal_tables;
 
 /**
  * One column's value: a view into its batch, not terminated by NUL. 16 bytes.
@@ -760,6 +1036,101 @@ typedef struct wal_bytes {
      */
     size_t len;
 } wal_bytes;
+
+/**
+ * How a slot was doing when it was looked at. New fields come at the end.
+ */
+typedef struct wal_health {
+    /**
+     * When it was looked at, by this machine's clock: microseconds since 2000-01-01 00:00:00 UTC.
+     */
+    int64_t sampled_at;
+    /**
+     * How many more bytes of WAL may be written before the slot is lost; -1 without a limit (max_slot_wal_keep_size),
+     * and once it is lost.
+     */
+    int64_t safe_wal_size;
+    /**
+     * Where the server is: the end of what it flushed, or of what it replayed while it is a standby.
+     */
+    uint64_t server_lsn;
+    /**
+     * The oldest WAL that the slot holds back, or 0.
+     */
+    uint64_t restart_lsn;
+    /**
+     * Up to where its consumer acknowledged everything; 0 for a physical slot.
+     */
+    uint64_t confirmed_flush_lsn;
+    /**
+     * How far the consumer is behind server_lsn.
+     */
+    uint64_t lag_bytes;
+    /**
+     * How much WAL the slot holds back.
+     */
+    uint64_t retained_bytes;
+    /**
+     * How many transactions ago the oldest row died that it keeps from VACUUM; -1 if it keeps none.
+     */
+    int64_t xmin_age;
+    /**
+     * The same for the rows of the catalogs: it grows while nobody reads from a slot, and VACUUM cannot clean up.
+     */
+    int64_t catalog_xmin_age;
+    /**
+     * Since when nobody uses it (17): microseconds since 2000-01-01 00:00:00 UTC, or 0.
+     */
+    int64_t inactive_since;
+    /**
+     * pg_stat_replication_slots: transactions that went to disk because logical_decoding_work_mem was full.
+     */
+    uint64_t spill_txns;
+    /**
+     * pg_stat_replication_slots: how often that happened.
+     */
+    uint64_t spill_count;
+    /**
+     * pg_stat_replication_slots: how many bytes of changes went to disk.
+     */
+    uint64_t spill_bytes;
+    /**
+     * pg_stat_replication_slots: transactions that were streamed while they ran.
+     */
+    uint64_t stream_txns;
+    /**
+     * pg_stat_replication_slots: how often that happened.
+     */
+    uint64_t stream_count;
+    /**
+     * pg_stat_replication_slots: how many bytes of changes were streamed.
+     */
+    uint64_t stream_bytes;
+    /**
+     * pg_stat_replication_slots: transactions that were sent.
+     */
+    uint64_t total_txns;
+    /**
+     * pg_stat_replication_slots: how many bytes of changes were decoded.
+     */
+    uint64_t total_bytes;
+    /**
+     * A wal_slot_wal_code: whether the WAL that it needs is there.
+     */
+    uint32_t wal;
+    /**
+     * A wal_invalidation_code: why the server gave it up for good.
+     */
+    uint32_t invalidation;
+    /**
+     * WAL_SLOT_TEMPORARY, _TWO_PHASE, _FAILOVER, _ACTIVE, _SYNCED, _CONFLICTING, _IN_RECOVERY, or-ed.
+     */
+    uint32_t flags;
+    /**
+     * The server's process that uses it, or 0.
+     */
+    uint32_t active_pid;
+} wal_health;
 
 /**
  * What is known of one option. All texts are static.
@@ -969,6 +1340,161 @@ WAL_NOEXCEPT;
 WAL_API
 void wal_batch_free(struct wal_batch *batch)
 WAL_NOEXCEPT;
+
+/**
+ * Makes a connection that is not open yet, so that another thread or a signal handler can interrupt opening it.
+ *
+ * @param[in] options copied; what counts is conninfo, env, the log callback, and publication: see
+ * wal_slot_create_logical
+ * @param[out] out the connection, owned by the caller: wal_connection_free
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK, WAL_E_BAD_OPTION, WAL_E_CONNINFO, WAL_E_NOT_BUILT, WAL_E_SYSTEM, WAL_E_INVALID_ARGUMENT
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_connection_new(const struct wal_options *options,
+                              struct wal_connection **out,
+                              struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Opens the connection: a walsender's, in the database that conninfo names. After an error, an interrupt or the loss of
+ * the connection it can be opened again.
+ *
+ * @param[in,out] connection to open
+ * @param[in] timeout_ms -1 waits as long as it takes
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK; WAL_INTERRUPTED; WAL_END (it is being freed); WAL_E_CONNECT_TIMEOUT; WAL_E_SERVER_VERSION (older than
+ * 14); WAL_E_STATE (open already); what went wrong
+ * @par Thread safety
+ * one thread at a time, any thread; a second one gets WAL_E_BUSY
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_connection_connect(struct wal_connection *connection,
+                                  int32_t timeout_ms,
+                                  struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * wal_connection_new and wal_connection_connect.
+ *
+ * @param[in] options copied, as for wal_connection_new
+ * @param[in] timeout_ms -1 waits as long as it takes
+ * @param[out] out the connection, owned by the caller: wal_connection_free; NULL on an error
+ * @param[out] err may be NULL; owned by the caller
+ * @return as wal_connection_new and wal_connection_connect
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_connection_open(const struct wal_options *options,
+                               int32_t timeout_ms,
+                               struct wal_connection **out,
+                               struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Looks whether the server still keeps the connection, without asking it anything: an exported snapshot lives on. A
+ * connection that was cut on the way without a word is noticed by TCP's keepalives only, as conninfo sets them.
+ *
+ * @param[in,out] connection to look at
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK; WAL_E_CONNECTION_LOST; WAL_E_STATE (not open)
+ * @par Thread safety
+ * one thread at a time, any thread; a second one gets WAL_E_BUSY
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_connection_check(struct wal_connection *connection,
+                                struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Says that the snapshot exported over this connection is not needed any more. Until then every command over it
+ * answers WAL_E_STATE, for the snapshot ends with the next command; after it commands go on as usual.
+ *
+ * @param[in,out] connection that exported; without a snapshot nothing happens
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK
+ * @par Thread safety
+ * one thread at a time, any thread; a second one gets WAL_E_BUSY
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_connection_release_snapshot(struct wal_connection *connection,
+                                           struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Runs SQL (several statements are possible) and gives the rows of the last statement, as text. Meant for small
+ * answers (16 MiB at most): to read in the transaction that wal_slot_create_logical began for WAL_SLOT_USE_SNAPSHOT, and to
+ * end it. The library does not look at the text: take care of quoting.
+ *
+ * @param[in,out] connection to use
+ * @param[in] sql the statements
+ * @param[in] timeout_ms -1 waits as long as it takes; else the server is told to cancel then
+ * @param[out] out the rows, owned by the caller: wal_rows_free
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK; WAL_TIMEOUT, WAL_INTERRUPTED: the server cancelled it; WAL_END; WAL_E_SERVER and others, with the
+ * server's SQLSTATE; WAL_E_CONNECTION_LOST; WAL_E_STATE
+ * @par Thread safety
+ * one thread at a time, any thread; a second one gets WAL_E_BUSY
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_connection_query(struct wal_connection *connection,
+                                const char *sql,
+                                int32_t timeout_ms,
+                                struct wal_rows **out,
+                                struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * The server's version, as in server_version_num: 180004 is 18.4.
+ *
+ * @param[in] connection may be NULL
+ * @return the number; 0 before the connection was opened, and in a forked child
+ * @par Thread safety
+ * any thread, any time
+ * @since 0.1
+ */
+WAL_API uint32_t wal_connection_server_version(const struct wal_connection *connection) WAL_NOEXCEPT;
+
+/**
+ * Makes the call that waits, or else the next one, return WAL_INTERRUPTED once. A command that the server works on is
+ * cancelled there, and the call returns once the server has said so, within a few seconds.
+ *
+ * @param connection may be NULL
+ * @par Thread safety
+ * any thread, any time, and signal handlers: it is async-signal-safe and keeps errno
+ * @since 0.1
+ */
+WAL_API
+void wal_connection_interrupt(const struct wal_connection *connection)
+WAL_NOEXCEPT;
+
+/**
+ * Takes back an interrupt that no call has consumed.
+ *
+ * @param connection may be NULL
+ * @par Thread safety
+ * any thread, any time
+ * @since 0.1
+ */
+WAL_API void wal_connection_interrupt_clear(const struct wal_connection *connection) WAL_NOEXCEPT;
+
+/**
+ * Closes a connection. What lives as long as it ends with it: temporary slots, an exported snapshot, an open
+ * transaction. A thread that waits inside a call is interrupted, gets WAL_END, and is waited for.
+ *
+ * In a forked child it only closes the child's copies of the descriptors; the parent goes on.
+ *
+ * @param connection may be NULL
+ * @par Thread safety
+ * once, from any thread; every call after it is the caller's error
+ * @since 0.1
+ */
+WAL_API void wal_connection_free(struct wal_connection *connection) WAL_NOEXCEPT;
 
 /**
  * Makes a decoder that knows no relation yet.
@@ -1381,6 +1907,49 @@ WAL_NOEXCEPT;
 WAL_API void wal_event_free(struct wal_event *event) WAL_NOEXCEPT;
 
 /**
+ * Looks at a slot's health.
+ *
+ * @param[in,out] connection to use
+ * @param[in] name of the slot
+ * @param[in] timeout_ms -1 waits as long as it takes
+ * @param[out] out the health; as many bytes as `size` says are written, those that this library does not know as 0
+ * @param[in] size sizeof(wal_health) of the header the program was compiled with
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK; WAL_TIMEOUT; WAL_INTERRUPTED; WAL_END; WAL_E_SLOT_MISSING; WAL_E_INVALID_ARGUMENT; what else went wrong
+ * @par Thread safety
+ * one thread at a time, any thread; a second one gets WAL_E_BUSY
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_slot_health(struct wal_connection *connection,
+                           const char *name,
+                           int32_t timeout_ms,
+                           struct wal_health *out,
+                           size_t size,
+                           struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * What was last seen of the health of a stream's slot: option health_interval has the engine look.
+ *
+ * @param[in] stream to ask
+ * @param[out] out the health; as many bytes as `size` says are written, those that this library does not know as 0
+ * @param[in] size sizeof(wal_health) of the header the program was compiled with
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK; WAL_TIMEOUT: nothing was seen yet; WAL_E_STATE: health_interval is 0; WAL_E_INVALID_ARGUMENT;
+ * WAL_E_FORKED
+ * @par Thread safety
+ * any thread, any time
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_stream_slot_health(const struct wal_stream *stream,
+                                  struct wal_health *out,
+                                  size_t size,
+                                  struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
  * Reads an LSN as PostgreSQL writes it, as in "0/16B3748".
  *
  * @param[in] lsn the text, terminated by NUL
@@ -1514,6 +2083,144 @@ WAL_API
 wal_status wal_set_engine_threads(uint32_t threads,
                                   struct wal_error **err)
 WAL_NOEXCEPT;
+
+/**
+ * Makes a publication in the connection's database. Make it before the slot: a slot never sees a publication that is
+ * younger than itself.
+ *
+ * @param[in,out] connection to use
+ * @param[in] name of the publication, as it is; the library quotes it
+ * @param[in] tables a list as SQL writes it: names, with their schemas where that is wanted, separated by commas, and in
+ * double quotes where they hold other than lower-case letters, digits and underscores; NULL or "" for no table, or for all
+ * of them with WAL_PUBLICATION_ALL_TABLES
+ * @param[in] flags WAL_PUBLISH_INSERT, _UPDATE, _DELETE, _TRUNCATE (none of them publishes all four),
+ * WAL_PUBLICATION_VIA_ROOT, WAL_PUBLICATION_ALL_TABLES, or-ed
+ * @param[in] timeout_ms -1 waits as long as it takes
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK; WAL_TIMEOUT, WAL_INTERRUPTED, WAL_END: it was not made; WAL_E_PUBLICATION_EXISTS;
+ * WAL_E_INVALID_ARGUMENT; WAL_E_PRIVILEGE; WAL_E_SERVER, as where a table does not exist
+ * @par Thread safety
+ * one thread at a time, any thread; a second one gets WAL_E_BUSY
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_publication_create(struct wal_connection *connection,
+                                  const char *name,
+                                  const char *tables,
+                                  uint32_t flags,
+                                  int32_t timeout_ms,
+                                  struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Ends a publication. A stream that uses it ends with an error soon after.
+ *
+ * @param[in,out] connection to use
+ * @param[in] name of the publication, as it is
+ * @param[in] timeout_ms -1 waits as long as it takes
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK; WAL_TIMEOUT, WAL_INTERRUPTED, WAL_END: it was not dropped; WAL_E_PUBLICATION_MISSING; WAL_E_PRIVILEGE
+ * @par Thread safety
+ * one thread at a time, any thread; a second one gets WAL_E_BUSY
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_publication_drop(struct wal_connection *connection,
+                                const char *name,
+                                int32_t timeout_ms,
+                                struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * All publications of the connection's database.
+ *
+ * @param[in,out] connection to use
+ * @param[in] timeout_ms -1 waits as long as it takes
+ * @param[out] out the list, owned by the caller: wal_publications_free
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK; WAL_TIMEOUT; WAL_INTERRUPTED; WAL_END; what went wrong
+ * @par Thread safety
+ * one thread at a time, any thread; a second one gets WAL_E_BUSY
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_publication_list(struct wal_connection *connection,
+                                int32_t timeout_ms,
+                                struct wal_publications **out,
+                                struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * The tables of a publication, each with what is published of it, and whether its updates and deletes can be (see
+ * wal_table_identity()). With WAL_PUBLICATION_VIA_ROOT partitioned tables, without it their partitions.
+ *
+ * @param[in,out] connection to use
+ * @param[in] name of the publication, as it is
+ * @param[in] timeout_ms -1 waits as long as it takes
+ * @param[out] out the list, owned by the caller: wal_tables_free
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK; WAL_TIMEOUT; WAL_INTERRUPTED; WAL_END; WAL_E_PUBLICATION_MISSING; what else went wrong
+ * @par Thread safety
+ * one thread at a time, any thread; a second one gets WAL_E_BUSY
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_publication_tables(struct wal_connection *connection,
+                                  const char *name,
+                                  int32_t timeout_ms,
+                                  struct wal_tables **out,
+                                  struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Its name.
+ *
+ * @param publication may be NULL
+ * @return borrowed from the list
+ * @since 0.1
+ */
+WAL_API struct wal_bytes wal_publication_name(const struct wal_publication *publication) WAL_NOEXCEPT;
+
+/**
+ * WAL_PUBLISH_INSERT, _UPDATE, _DELETE, _TRUNCATE, WAL_PUBLICATION_VIA_ROOT, WAL_PUBLICATION_ALL_TABLES, or-ed.
+ *
+ * @param publication may be NULL
+ * @return the flags
+ * @since 0.1
+ */
+WAL_API
+uint32_t wal_publication_flags(const struct wal_publication *publication)
+WAL_NOEXCEPT;
+
+/**
+ * How many publications the list has.
+ *
+ * @param publications may be NULL, which gives 0
+ * @return the number
+ * @since 0.1
+ */
+WAL_API size_t wal_publications_count(const struct wal_publications *publications) WAL_NOEXCEPT;
+
+/**
+ * One of the list.
+ *
+ * @param publications may be NULL
+ * @param index from 0
+ * @return borrowed from the list; NULL where there is none of this index
+ * @since 0.1
+ */
+WAL_API
+const struct wal_publication *wal_publications_at(const struct wal_publications *publications,
+                                                  size_t index)
+WAL_NOEXCEPT;
+
+/**
+ * Frees a list with all that is borrowed from it.
+ *
+ * @param publications may be NULL
+ * @since 0.1
+ */
+WAL_API void wal_publications_free(struct wal_publications *publications) WAL_NOEXCEPT;
 
 /**
  * The table's OID; 0 for NULL.
@@ -1650,6 +2357,473 @@ WAL_NOEXCEPT;
  * @since 0.1
  */
 WAL_API void wal_relation_free(struct wal_relation *relation) WAL_NOEXCEPT;
+
+/**
+ * How many rows there are.
+ *
+ * @param rows may be NULL, which gives 0
+ * @return the number
+ * @since 0.1
+ */
+WAL_API size_t wal_rows_count(const struct wal_rows *rows) WAL_NOEXCEPT;
+
+/**
+ * How many columns each row has.
+ *
+ * @param rows may be NULL, which gives 0
+ * @return the number
+ * @since 0.1
+ */
+WAL_API size_t wal_rows_column_count(const struct wal_rows *rows) WAL_NOEXCEPT;
+
+/**
+ * The name of a column.
+ *
+ * @param rows may be NULL
+ * @param column from 0
+ * @return borrowed from the rows; nothing where there is no such column
+ * @since 0.1
+ */
+WAL_API struct wal_bytes wal_rows_column_name(const struct wal_rows *rows, size_t column) WAL_NOEXCEPT;
+
+/**
+ * A value, as text.
+ *
+ * @param rows may be NULL
+ * @param row from 0
+ * @param column from 0
+ * @return borrowed from the rows; nothing (data is NULL) where the value is NULL or not there
+ * @since 0.1
+ */
+WAL_API struct wal_bytes wal_rows_value(const struct wal_rows *rows, size_t row, size_t column) WAL_NOEXCEPT;
+
+/**
+ * Frees rows.
+ *
+ * @param rows may be NULL
+ * @since 0.1
+ */
+WAL_API void wal_rows_free(struct wal_rows *rows) WAL_NOEXCEPT;
+
+/**
+ * Makes a logical slot in the connection's database. It waits for every transaction that is running on the server; an
+ * old one makes it wait for long. When timeout_ms is over, or at an interrupt, the server is told to give up, and the
+ * call returns once that is sure, within a few seconds; if it cannot be known, the error says so and names the slot.
+ *
+ * With WAL_SLOT_EXPORT_SNAPSHOT the slot comes with a snapshot (wal_slot_snapshot_name) that shows exactly what the
+ * slot's stream does not send: other sessions read it after BEGIN ISOLATION LEVEL REPEATABLE READ; SET TRANSACTION
+ * SNAPSHOT '...'. It lives until the next command over this connection, or its end. Therefore the connection refuses every
+ * further command with WAL_E_STATE until wal_connection_release_snapshot; wal_connection_check tells whether it still stands.
+ * With WAL_SLOT_USE_SNAPSHOT a transaction (REPEATABLE READ, READ ONLY) is begun over this connection first, and what
+ * wal_connection_query reads in it is that snapshot, until COMMIT; one session alone can read it so.
+ *
+ * Where the connection's options name publications and the plugin is pgoutput, they must exist: a slot that is older
+ * than its publication never sends it.
+ *
+ * @param[in,out] connection to use
+ * @param[in] name of the slot
+ * @param[in] plugin the output plugin; NULL for pgoutput
+ * @param[in] flags WAL_SLOT_TEMPORARY, WAL_SLOT_TWO_PHASE (PostgreSQL 15), WAL_SLOT_FAILOVER (17),
+ * WAL_SLOT_EXPORT_SNAPSHOT or WAL_SLOT_USE_SNAPSHOT, or-ed
+ * @param[in] timeout_ms -1 waits as long as it takes; else the server is told to cancel then
+ * @param[out] out the slot, owned by the caller: wal_slot_free
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK; WAL_INTERRUPTED, WAL_END: there is no slot; WAL_E_SLOT_TIMEOUT: likewise, and the detail names the
+ * transactions that were waited for; WAL_E_SLOT_IN_DOUBT: the server may still make it; WAL_TIMEOUT: the time was over before
+ * it was begun; WAL_E_SLOT_EXISTS; WAL_E_PUBLICATION_MISSING; WAL_E_SERVER_VERSION, which names the version that can;
+ * WAL_E_WAL_LEVEL; WAL_E_PRIVILEGE; WAL_E_INVALID_ARGUMENT; WAL_E_STATE; WAL_E_CONNECTION_LOST; WAL_E_SERVER
+ * @par Thread safety
+ * one thread at a time, any thread; a second one gets WAL_E_BUSY
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_slot_create_logical(struct wal_connection *connection,
+                                   const char *name,
+                                   const char *plugin,
+                                   uint32_t flags,
+                                   int32_t timeout_ms,
+                                   struct wal_slot **out,
+                                   struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Makes a physical slot.
+ *
+ * @param[in,out] connection to use
+ * @param[in] name of the slot
+ * @param[in] flags WAL_SLOT_TEMPORARY, WAL_SLOT_RESERVE_WAL, or-ed
+ * @param[in] timeout_ms -1 waits as long as it takes; else the server is told to cancel then
+ * @param[out] out the slot, owned by the caller: wal_slot_free
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK; WAL_TIMEOUT, WAL_INTERRUPTED, WAL_END: there is no slot;
+ * WAL_E_SLOT_EXISTS; WAL_E_PRIVILEGE; WAL_E_INVALID_ARGUMENT; WAL_E_STATE; WAL_E_CONNECTION_LOST; WAL_E_SERVER
+ * @par Thread safety
+ * one thread at a time, any thread; a second one gets WAL_E_BUSY
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_slot_create_physical(struct wal_connection *connection,
+                                    const char *name,
+                                    uint32_t flags,
+                                    int32_t timeout_ms,
+                                    struct wal_slot **out,
+                                    struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Turns on and off what a logical slot that nobody uses does: WAL_SLOT_FAILOVER (PostgreSQL 17), WAL_SLOT_TWO_PHASE
+ * (18). What neither names stays.
+ *
+ * @param[in,out] connection to use
+ * @param[in] name of the slot
+ * @param[in] on the flags to turn on
+ * @param[in] off the flags to turn off
+ * @param[in] timeout_ms -1 waits as long as it takes; else the server is told to cancel then
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK; WAL_TIMEOUT, WAL_INTERRUPTED, WAL_END: nothing was changed; WAL_E_SERVER_VERSION;
+ * WAL_E_SLOT_MISSING; WAL_E_SLOT_ACTIVE; WAL_E_SLOT_INVALIDATED; WAL_E_INVALID_ARGUMENT; what else went wrong
+ * @par Thread safety
+ * one thread at a time, any thread; a second one gets WAL_E_BUSY
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_slot_alter(struct wal_connection *connection,
+                          const char *name,
+                          uint32_t on,
+                          uint32_t off,
+                          int32_t timeout_ms,
+                          struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Ends a slot. What it held back is free to go.
+ *
+ * @param[in,out] connection to use
+ * @param[in] name of the slot
+ * @param[in] wait 1 waits until nobody uses it, 0 gives WAL_E_SLOT_ACTIVE while somebody does
+ * @param[in] timeout_ms -1 waits as long as it takes; else the server is told to cancel then
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK; WAL_TIMEOUT, WAL_INTERRUPTED, WAL_END: the slot is still there; WAL_E_SLOT_MISSING;
+ * WAL_E_SLOT_ACTIVE; WAL_E_INVALID_ARGUMENT; what else went wrong
+ * @par Thread safety
+ * one thread at a time, any thread; a second one gets WAL_E_BUSY
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_slot_drop(struct wal_connection *connection,
+                         const char *name,
+                         int32_t wait,
+                         int32_t timeout_ms,
+                         struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Looks at one slot of the server, whatever its database.
+ *
+ * @param[in,out] connection to use
+ * @param[in] name of the slot
+ * @param[in] timeout_ms -1 waits as long as it takes; else the server is told to cancel then
+ * @param[out] out the slot, owned by the caller: wal_slot_free
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK; WAL_TIMEOUT, WAL_INTERRUPTED, WAL_END; WAL_E_SLOT_MISSING; what else went wrong
+ * @par Thread safety
+ * one thread at a time, any thread; a second one gets WAL_E_BUSY
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_slot_read(struct wal_connection *connection,
+                         const char *name,
+                         int32_t timeout_ms,
+                         struct wal_slot **out,
+                         struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Looks at all slots of the server.
+ *
+ * @param[in,out] connection to use
+ * @param[in] timeout_ms -1 waits as long as it takes; else the server is told to cancel then
+ * @param[out] out the list, owned by the caller: wal_slots_free
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK; WAL_TIMEOUT, WAL_INTERRUPTED, WAL_END; what went wrong
+ * @par Thread safety
+ * one thread at a time, any thread; a second one gets WAL_E_BUSY
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_slot_list(struct wal_connection *connection,
+                         int32_t timeout_ms,
+                         struct wal_slots **out,
+                         struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Moves a slot that nobody uses forward without reading. What lies before the new position is never sent by it. A logical
+ * slot must be of the connection's database.
+ *
+ * @param[in,out] connection to use
+ * @param[in] name of the slot
+ * @param[in] lsn where to; beyond the end of the WAL means its end
+ * @param[in] timeout_ms -1 waits as long as it takes; else the server is told to cancel then
+ * @param[out] out where the slot stands now
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK; WAL_TIMEOUT, WAL_INTERRUPTED, WAL_END: ask wal_slot_read where it stands;
+ * WAL_E_SLOT_MISSING; WAL_E_SLOT_ACTIVE; WAL_E_SLOT_INVALIDATED; WAL_E_SERVER, as for a position before the slot's own
+ * @par Thread safety
+ * one thread at a time, any thread; a second one gets WAL_E_BUSY
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_slot_advance(struct wal_connection *connection,
+                            const char *name,
+                            uint64_t lsn,
+                            int32_t timeout_ms,
+                            uint64_t *out,
+                            struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Makes a slot of the same kind that stands where another one does. A logical slot must be of the connection's database;
+ * two_phase and failover are not copied.
+ *
+ * @param[in,out] connection to use
+ * @param[in] source the slot to copy
+ * @param[in] name of the new slot
+ * @param[in] plugin of the new slot; NULL for the source's
+ * @param[in] flags WAL_SLOT_TEMPORARY or 0
+ * @param[in] timeout_ms -1 waits as long as it takes; else the server is told to cancel then
+ * @param[out] out the slot, owned by the caller: wal_slot_free
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK; WAL_TIMEOUT, WAL_INTERRUPTED, WAL_END: look for it with wal_slot_read;
+ * WAL_E_SLOT_MISSING; WAL_E_SLOT_EXISTS; WAL_E_SLOT_INVALIDATED; WAL_E_INVALID_ARGUMENT; what else went wrong
+ * @par Thread safety
+ * one thread at a time, any thread; a second one gets WAL_E_BUSY
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_slot_copy(struct wal_connection *connection,
+                         const char *source,
+                         const char *name,
+                         const char *plugin,
+                         uint32_t flags,
+                         int32_t timeout_ms,
+                         struct wal_slot **out,
+                         struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Its name.
+ *
+ * @param slot may be NULL
+ * @return borrowed from the slot
+ * @since 0.1
+ */
+WAL_API struct wal_bytes wal_slot_name(const struct wal_slot *slot) WAL_NOEXCEPT;
+
+/**
+ * What it is for.
+ *
+ * @param slot may be NULL
+ * @return a wal_slot_kind_code
+ * @since 0.1
+ */
+WAL_API uint32_t wal_slot_kind(const struct wal_slot *slot) WAL_NOEXCEPT;
+
+/**
+ * The output plugin of a logical slot.
+ *
+ * @param slot may be NULL
+ * @return borrowed from the slot; empty for a physical one
+ * @since 0.1
+ */
+WAL_API struct wal_bytes wal_slot_plugin(const struct wal_slot *slot) WAL_NOEXCEPT;
+
+/**
+ * The database of a logical slot.
+ *
+ * @param slot may be NULL
+ * @return borrowed from the slot; empty for a physical one, and for one made just now
+ * @since 0.1
+ */
+WAL_API struct wal_bytes wal_slot_database(const struct wal_slot *slot) WAL_NOEXCEPT;
+
+/**
+ * WAL_SLOT_TEMPORARY, WAL_SLOT_TWO_PHASE, WAL_SLOT_FAILOVER (17), WAL_SLOT_ACTIVE, WAL_SLOT_SYNCED (17),
+ * WAL_SLOT_CONFLICTING (16), or-ed. The number is the version that knows the flag; an older one leaves it 0.
+ *
+ * @param slot may be NULL
+ * @return the flags
+ * @since 0.1
+ */
+WAL_API uint32_t wal_slot_flags(const struct wal_slot *slot) WAL_NOEXCEPT;
+
+/**
+ * The server's process that uses it.
+ *
+ * @param slot may be NULL
+ * @return the process id, or 0
+ * @since 0.1
+ */
+WAL_API uint32_t wal_slot_active_pid(const struct wal_slot *slot) WAL_NOEXCEPT;
+
+/**
+ * The oldest transaction whose rows it keeps from VACUUM.
+ *
+ * @param slot may be NULL
+ * @return the transaction, or 0
+ * @since 0.1
+ */
+WAL_API uint32_t wal_slot_xmin(const struct wal_slot *slot) WAL_NOEXCEPT;
+
+/**
+ * The oldest transaction whose catalog rows it keeps from VACUUM.
+ *
+ * @param slot may be NULL
+ * @return the transaction, or 0
+ * @since 0.1
+ */
+WAL_API uint32_t wal_slot_catalog_xmin(const struct wal_slot *slot) WAL_NOEXCEPT;
+
+/**
+ * The oldest WAL that it may still need, and holds back.
+ *
+ * @param slot may be NULL
+ * @return the position, or 0
+ * @since 0.1
+ */
+WAL_API uint64_t wal_slot_restart_lsn(const struct wal_slot *slot) WAL_NOEXCEPT;
+
+/**
+ * Up to where its consumer acknowledged everything: a stream goes on from there.
+ *
+ * @param slot may be NULL
+ * @return the position; 0 for a physical slot
+ * @since 0.1
+ */
+WAL_API uint64_t wal_slot_confirmed_flush_lsn(const struct wal_slot *slot) WAL_NOEXCEPT;
+
+/**
+ * Whether the WAL that it needs is there.
+ *
+ * @param slot may be NULL
+ * @return a wal_slot_wal_code
+ * @since 0.1
+ */
+WAL_API uint32_t wal_slot_wal(const struct wal_slot *slot) WAL_NOEXCEPT;
+
+/**
+ * How many more bytes of WAL may be written before it is lost. May be below 0: then it is about to be.
+ * Without max_slot_wal_keep_size there is no limit.
+ *
+ * @param slot may be NULL
+ * @return the bytes; -1 without a limit, and for NULL
+ * @since 0.1
+ */
+WAL_API int64_t wal_slot_safe_wal_size(const struct wal_slot *slot) WAL_NOEXCEPT;
+
+/**
+ * Why the server gave it up for good: it is of no more use then, and can only be dropped.
+ *
+ * @param slot may be NULL
+ * @return a wal_invalidation_code
+ * @since 0.1
+ */
+WAL_API uint32_t wal_slot_invalidation(const struct wal_slot *slot) WAL_NOEXCEPT;
+
+/**
+ * The same in the server's word, as in "wal_removed", where it has one (17).
+ *
+ * @param slot may be NULL
+ * @return borrowed from the slot; empty if it is valid, or the server is older
+ * @since 0.1
+ */
+WAL_API struct wal_bytes wal_slot_invalidation_reason(const struct wal_slot *slot) WAL_NOEXCEPT;
+
+/**
+ * Since when nobody uses it (17).
+ *
+ * @param slot may be NULL
+ * @return microseconds since 2000-01-01 UTC, or 0
+ * @since 0.1
+ */
+WAL_API int64_t wal_slot_inactive_since(const struct wal_slot *slot) WAL_NOEXCEPT;
+
+/**
+ * From which position on it sends prepared transactions (18).
+ *
+ * @param slot may be NULL
+ * @return the position, or 0
+ * @since 0.1
+ */
+WAL_API uint64_t wal_slot_two_phase_at(const struct wal_slot *slot) WAL_NOEXCEPT;
+
+/**
+ * The timeline of the restart_lsn of a physical slot that wal_slot_read gave (15).
+ *
+ * @param slot may be NULL
+ * @return the timeline, or 0
+ * @since 0.1
+ */
+WAL_API uint32_t wal_slot_timeline(const struct wal_slot *slot) WAL_NOEXCEPT;
+
+/**
+ * Of a slot that wal_slot_create_logical made: transactions that commit after this position are sent, those before
+ * are in its snapshot.
+ *
+ * @param slot may be NULL
+ * @return the position, or 0
+ * @since 0.1
+ */
+WAL_API
+uint64_t wal_slot_consistent_point(const struct wal_slot *slot)
+WAL_NOEXCEPT;
+
+/**
+ * Of a slot made with WAL_SLOT_EXPORT_SNAPSHOT: what other sessions give to SET TRANSACTION SNAPSHOT. It lives until
+ * the connection's next command, or its end.
+ *
+ * @param slot may be NULL
+ * @return borrowed from the slot; empty if none was exported
+ * @since 0.1
+ */
+WAL_API
+struct wal_bytes wal_slot_snapshot_name(const struct wal_slot *slot)
+WAL_NOEXCEPT;
+
+/**
+ * Frees a slot's description; the slot stays.
+ *
+ * @param slot may be NULL; never one that is borrowed from a list
+ * @since 0.1
+ */
+WAL_API void wal_slot_free(struct wal_slot *slot) WAL_NOEXCEPT;
+
+/**
+ * How many slots the list has.
+ *
+ * @param slots may be NULL, which gives 0
+ * @return the number
+ * @since 0.1
+ */
+WAL_API size_t wal_slots_count(const struct wal_slots *slots) WAL_NOEXCEPT;
+
+/**
+ * One slot of the list.
+ *
+ * @param slots may be NULL
+ * @param index from 0
+ * @return borrowed from the list; NULL where there is none of this index
+ * @since 0.1
+ */
+WAL_API const struct wal_slot *wal_slots_at(const struct wal_slots *slots, size_t index) WAL_NOEXCEPT;
+
+/**
+ * Frees a list with its slots.
+ *
+ * @param slots may be NULL
+ * @since 0.1
+ */
+WAL_API void wal_slots_free(struct wal_slots *slots) WAL_NOEXCEPT;
 
 /**
  * The counters at this moment. Each is right; together they may straddle an update.
@@ -1886,6 +3060,99 @@ WAL_API void wal_stream_interrupt_clear(const struct wal_stream *stream) WAL_NOE
 WAL_API
 void wal_stream_free(struct wal_stream *stream)
 WAL_NOEXCEPT;
+
+/**
+ * Its schema.
+ *
+ * @param table may be NULL
+ * @return borrowed from the list
+ * @since 0.1
+ */
+WAL_API struct wal_bytes wal_table_namespace(const struct wal_table *table) WAL_NOEXCEPT;
+
+/**
+ * Its name.
+ *
+ * @param table may be NULL
+ * @return borrowed from the list
+ * @since 0.1
+ */
+WAL_API struct wal_bytes wal_table_name(const struct wal_table *table) WAL_NOEXCEPT;
+
+/**
+ * Its oid.
+ *
+ * @param table may be NULL
+ * @return the oid, or 0
+ * @since 0.1
+ */
+WAL_API uint32_t wal_table_oid(const struct wal_table *table) WAL_NOEXCEPT;
+
+/**
+ * Its replica identity: 'd' default, 'n' nothing, 'f' full, 'i' index.
+ *
+ * @param table may be NULL
+ * @return the letter, or 0
+ * @since 0.1
+ */
+WAL_API char wal_table_replica_identity(const struct wal_table *table) WAL_NOEXCEPT;
+
+/**
+ * Whether the server can say which row an update or delete was about. If it cannot, and the publication publishes
+ * updates or deletes, it refuses every UPDATE or DELETE of this table.
+ *
+ * @param table may be NULL
+ * @return a wal_identity_code; WAL_IDENTITY_USABLE if it can, or neither is published
+ * @since 0.1
+ */
+WAL_API
+uint32_t wal_table_identity(const struct wal_table *table)
+WAL_NOEXCEPT;
+
+/**
+ * The published columns, separated by commas and quoted where SQL needs it (15).
+ *
+ * @param table may be NULL
+ * @return borrowed from the list; empty before 15, which publishes all columns
+ * @since 0.1
+ */
+WAL_API struct wal_bytes wal_table_columns(const struct wal_table *table) WAL_NOEXCEPT;
+
+/**
+ * The condition on the rows that are published, as SQL (15).
+ *
+ * @param table may be NULL
+ * @return borrowed from the list; empty if all rows are
+ * @since 0.1
+ */
+WAL_API struct wal_bytes wal_table_row_filter(const struct wal_table *table) WAL_NOEXCEPT;
+
+/**
+ * How many tables the list has.
+ *
+ * @param tables may be NULL, which gives 0
+ * @return the number
+ * @since 0.1
+ */
+WAL_API size_t wal_tables_count(const struct wal_tables *tables) WAL_NOEXCEPT;
+
+/**
+ * One of the list.
+ *
+ * @param tables may be NULL
+ * @param index from 0
+ * @return borrowed from the list; NULL where there is none of this index
+ * @since 0.1
+ */
+WAL_API const struct wal_table *wal_tables_at(const struct wal_tables *tables, size_t index) WAL_NOEXCEPT;
+
+/**
+ * Frees a list with all that is borrowed from it.
+ *
+ * @param tables may be NULL
+ * @since 0.1
+ */
+WAL_API void wal_tables_free(struct wal_tables *tables) WAL_NOEXCEPT;
 
 #if defined(WAL_TEST_HOOKS)
 /**

@@ -99,6 +99,14 @@ pub enum Status {
     WAL_E_SERVER_VERSION = -68,
     /// The server ended the stream: shut down, or an administrator's command.
     WAL_E_SERVER_SHUTDOWN = -69,
+    /// A slot of this name exists already.
+    WAL_E_SLOT_EXISTS = -70,
+    /// A publication of this name exists already.
+    WAL_E_PUBLICATION_EXISTS = -71,
+    /// Creating a slot took longer than it may: it waits for the transactions that are running. The slot was not made.
+    WAL_E_SLOT_TIMEOUT = -76,
+    /// Creating a slot was given up, and the server did not say that it gave up too: it may still make the slot.
+    WAL_E_SLOT_IN_DOUBT = -77,
 
     /// No memory.
     WAL_E_NO_MEMORY = -90,
@@ -259,6 +267,7 @@ impl Status {
                 | Self::WAL_E_NOT_READY
                 | Self::WAL_E_SLOT_ACTIVE
                 | Self::WAL_E_SERVER_SHUTDOWN
+                | Self::WAL_E_SLOT_TIMEOUT
                 | Self::WAL_E_BUSY
         )
     }
@@ -353,6 +362,10 @@ table! {
     WAL_E_PUBLICATION_MISSING: "the publication does not exist",
     WAL_E_SERVER_VERSION: "the server's version cannot do this",
     WAL_E_SERVER_SHUTDOWN: "the server ended the stream",
+    WAL_E_SLOT_EXISTS: "the slot exists already",
+    WAL_E_PUBLICATION_EXISTS: "the publication exists already",
+    WAL_E_SLOT_TIMEOUT: "creating the slot took too long",
+    WAL_E_SLOT_IN_DOUBT: "the server may still make the slot",
     WAL_E_NO_MEMORY: "out of memory",
     WAL_E_SYSTEM: "a system call failed",
     WAL_E_INTERNAL: "defect in the library",

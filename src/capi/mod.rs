@@ -8,30 +8,45 @@
 
 mod batch;
 mod boundary;
+mod connection;
 mod decoder;
 mod ending;
 mod error;
 mod event;
+mod gate;
+mod health;
 mod lsn;
 mod options;
+mod publication;
 mod relation;
+mod rows;
+mod slot;
+mod slot_info;
 mod stats;
 mod stream;
+mod table;
 #[cfg(feature = "test-hooks")]
 mod testing;
 mod value;
 mod version;
 
 pub use batch::*;
+pub use connection::*;
 pub use decoder::*;
 pub use ending::*;
 pub use error::*;
 pub use event::*;
+pub use health::*;
 pub use lsn::*;
 pub use options::*;
+pub use publication::*;
 pub use relation::*;
+pub use rows::*;
+pub use slot::*;
+pub use slot_info::*;
 pub use stats::*;
 pub use stream::*;
+pub use table::*;
 #[cfg(feature = "test-hooks")]
 pub use testing::*;
 pub use value::*;

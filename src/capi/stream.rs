@@ -1,31 +1,23 @@
-//! The stream handle: who may be inside it, in which process, and what it answers after a panic.
+//! The stream handle.
 
 use std::cell::UnsafeCell;
 use std::mem::ManuallyDrop;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::boundary::{boundary, reference};
+use super::gate::Gate;
 use super::{wal_error, wal_options, wal_status};
 use crate::batch::{Batch, Event};
-use crate::engine::{Logger, Next, Shared, Stream, guard, process};
-use crate::error::{Error, Result, Status};
-use crate::sys::ForkGuard;
+use crate::engine::{Next, Shared, Stream};
+use crate::error::{Result, Status};
 
 /// A stream of changes.
 #[allow(non_camel_case_types)]
 #[derive(Debug)]
 pub struct wal_stream {
-    process: ForkGuard,
+    gate: Gate,
     shared: Arc<Shared>,
-    /// Whether a thread is inside with exclusive access.
-    busy: AtomicBool,
-    /// How many threads are inside at all: freeing waits for them.
-    inside: AtomicU32,
-    /// What every call answers after a panic.
-    panicked: AtomicBool,
-    panic: Mutex<Option<Error>>,
     stream: UnsafeCell<ManuallyDrop<Stream>>,
 }
 
@@ -234,7 +226,7 @@ pub unsafe extern "C" fn wal_stream_fd(stream: *const wal_stream) -> i32 {
     boundary!(neutral(-1; {
         // SAFETY: the contract: NULL or a live handle.
         match unsafe { stream.as_ref() } {
-            Some(stream) if !stream.process.is_forked_child() => stream.shared.ready_fd(),
+            Some(stream) if !stream.gate.is_forked_child() => stream.shared.ready_fd(),
             _ => -1,
         }
     }))
@@ -252,7 +244,7 @@ pub unsafe extern "C" fn wal_stream_interrupt(stream: *const wal_stream) {
     // panic.
     // SAFETY: the contract: NULL or a live handle.
     if let Some(stream) = unsafe { stream.as_ref() }
-        && !stream.process.is_forked_child()
+        && !stream.gate.is_forked_child()
     {
         stream.shared.interrupt();
     }
@@ -269,7 +261,7 @@ pub unsafe extern "C" fn wal_stream_interrupt_clear(stream: *const wal_stream) {
     boundary!(neutral((); {
         // SAFETY: the contract: NULL or a live handle.
         if let Some(stream) = unsafe { stream.as_ref() }
-            && !stream.process.is_forked_child()
+            && !stream.gate.is_forked_child()
         {
             stream.shared.interrupt_clear();
         }
@@ -298,15 +290,11 @@ pub unsafe extern "C" fn wal_stream_free(stream: *mut wal_stream) {
 }
 
 fn make(options: &wal_options) -> Result<*mut wal_stream> {
-    let process = process()?;
+    let gate = Gate::new("stream")?;
     let stream = Stream::new(&options.options, options.logger.clone())?;
     Ok(Box::into_raw(Box::new(wal_stream {
-        process,
+        gate,
         shared: Arc::clone(stream.shared()),
-        busy: AtomicBool::new(false),
-        inside: AtomicU32::new(0),
-        panicked: AtomicBool::new(false),
-        panic: Mutex::new(None),
         stream: UnsafeCell::new(ManuallyDrop::new(stream)),
     })))
 }
@@ -320,15 +308,9 @@ pub(super) unsafe fn exclusive_use(
     work: impl FnOnce(&mut Stream) -> Result<Status>,
 ) -> Result<Status> {
     // SAFETY: the caller's promise.
-    let stream = unsafe { enter(stream) }?;
-    if stream.0.busy.swap(true, Ordering::Acquire) {
-        return Err(Error::new(Status::WAL_E_BUSY, "another call is inside this stream"));
-    }
-    // SAFETY: `busy` admits one thread at a time, and nobody else touches the cell but freeing, which waits.
-    let inner = unsafe { &mut *stream.0.stream.get() };
-    let outcome = guard(|| work(inner));
-    stream.0.busy.store(false, Ordering::Release);
-    stream.0.settle(outcome)
+    let stream = unsafe { reference(stream.cast_const(), "stream") }?;
+    // SAFETY: the gate admits one thread at a time, and nobody else touches the cell but freeing, which waits.
+    stream.gate.exclusive(|| work(unsafe { &mut *stream.stream.get() }))
 }
 
 /// Runs what any number of threads may do at once.
@@ -340,58 +322,14 @@ pub(super) unsafe fn shared_use(
     work: impl FnOnce(&Shared) -> Result<Status>,
 ) -> Result<Status> {
     // SAFETY: the caller's promise.
-    let stream = unsafe { enter(stream) }?;
-    let outcome = guard(|| work(&stream.0.shared));
-    stream.0.settle(outcome)
-}
-
-/// A thread inside a handle.
-struct Inside<'a>(&'a wal_stream);
-
-impl Drop for Inside<'_> {
-    fn drop(&mut self) {
-        self.0.inside.fetch_sub(1, Ordering::Release);
-    }
-}
-
-unsafe fn enter<'a>(stream: *const wal_stream) -> Result<Inside<'a>> {
-    // SAFETY: the caller's promise.
     let stream = unsafe { reference(stream, "stream") }?;
-    if stream.process.is_forked_child() {
-        return Err(Error::new(Status::WAL_E_FORKED, "the stream belongs to the process that this one was forked from")
-            .with_hint("Open a stream of its own in the child; wal_stream_free closes the child's copies of the descriptors."));
-    }
-    if Logger::is_inside_callback() {
-        return Err(Error::new(Status::WAL_E_BUSY, "a log callback called back into a stream"));
-    }
-    stream.inside.fetch_add(1, Ordering::Acquire);
-    let inside = Inside(stream);
-    if stream.panicked.load(Ordering::Acquire) {
-        let kept = stream.panic.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        return Err(kept.unwrap_or_else(|| Error::new(Status::WAL_E_PANIC, "an earlier call panicked")));
-    }
-    Ok(inside)
+    stream.gate.shared(|| work(&stream.shared))
 }
 
 impl wal_stream {
     /// What the engine and the consumer share, for Rust that holds a handle of C's: the benches fill its queue.
     pub fn shared(&self) -> &Arc<Shared> {
         &self.shared
-    }
-
-    /// Remembers a panic.
-    fn settle(&self, outcome: Result<Result<Status>>) -> Result<Status> {
-        // A panic of the engine's thread comes as an error of the stream.
-        let panic = match outcome {
-            Err(error) => Some(error),
-            Ok(Err(error)) if error.status() == Status::WAL_E_PANIC => Some(error),
-            Ok(other) => return other,
-        };
-        panic.map_or(Ok(Status::WAL_OK), |error| {
-            *self.panic.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.clone());
-            self.panicked.store(true, Ordering::Release);
-            Err(error)
-        })
     }
 }
 
@@ -402,27 +340,25 @@ impl wal_stream {
 unsafe fn discard(stream: *mut wal_stream) {
     // SAFETY: the caller's promise.
     let handle = unsafe { &*stream };
-    if handle.process.is_forked_child() {
+    if handle.gate.is_forked_child() {
         // SAFETY: nobody else is in this process's copy; the box is leaked on purpose, since another thread of the
         // parent may have been inside it as the fork happened.
         unsafe { ManuallyDrop::take(&mut *handle.stream.get()) }.abandon();
         return;
     }
     handle.shared.begin_close();
-    while handle.inside.load(Ordering::Acquire) > 0 {
-        std::thread::sleep(Duration::from_micros(100));
-    }
+    handle.gate.drain();
     // SAFETY: nobody is inside, and the contract says that nobody comes any more.
     let mut handle = unsafe { Box::from_raw(stream) };
     // SAFETY: taken once: the handle ends here.
     unsafe { ManuallyDrop::take(handle.stream.get_mut()) }.close();
 }
 
-fn duration(timeout_ms: i32) -> Option<Duration> {
+pub(super) fn duration(timeout_ms: i32) -> Option<Duration> {
     u64::try_from(timeout_ms).ok().map(Duration::from_millis)
 }
 
-fn outcome<T>(next: &Next<T>) -> Status {
+pub(super) fn outcome<T>(next: &Next<T>) -> Status {
     match next {
         Next::Ready(_) => Status::WAL_OK,
         Next::TimedOut => Status::WAL_TIMEOUT,

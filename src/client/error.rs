@@ -100,6 +100,14 @@ codes! {
     ServerVersion = WAL_E_SERVER_VERSION,
     /// The server ended the stream: shut down, or an administrator's command.
     ServerShutdown = WAL_E_SERVER_SHUTDOWN,
+    /// A slot of this name exists already.
+    SlotExists = WAL_E_SLOT_EXISTS,
+    /// A publication of this name exists already.
+    PublicationExists = WAL_E_PUBLICATION_EXISTS,
+    /// Creating a slot took longer than it may: it waits for the transactions that are running. It was not made.
+    SlotTimeout = WAL_E_SLOT_TIMEOUT,
+    /// Creating a slot was given up, and the server did not say that it gave up too: it may still make the slot.
+    SlotInDoubt = WAL_E_SLOT_IN_DOUBT,
     /// No memory.
     NoMemory = WAL_E_NO_MEMORY,
     /// A system call failed that should not.

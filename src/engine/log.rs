@@ -49,6 +49,11 @@ impl Logger {
         }
     }
 
+    /// Whether anybody listens to messages of a level.
+    pub fn listens(&self, level: Level) -> bool {
+        self.to.as_ref().is_some_and(|(most, _)| level <= *most)
+    }
+
     /// Whether the calling thread is inside a log callback, from where no stream may be called.
     pub fn is_inside_callback() -> bool {
         INSIDE.get() > 0

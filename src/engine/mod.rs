@@ -3,13 +3,19 @@
 //! A consumer never waits with a lock held, and the engine never waits for a consumer.
 
 mod acks;
+mod asking;
 mod connect;
+mod connection;
+mod creation;
+mod health;
 mod intake;
 mod log;
 mod panics;
 mod prometheus;
+mod publications;
 mod registry;
 mod shared;
+mod slots;
 mod stats;
 mod task;
 mod thread;
@@ -18,6 +24,7 @@ mod wakers;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+pub use connection::{Connection, Control};
 pub use log::{Level, Logger, Sink};
 pub use panics::guard;
 pub use prometheus::prometheus;
@@ -79,7 +86,7 @@ impl Stream {
         if matches!(outcome, Ok(Next::Ready(())))
             || !matches!(self.shared.end_attempt(), Phase::Streaming | Phase::Ended(_))
         {
-            return outcome;
+            return self.given_up(outcome);
         }
         // It was ready at the very moment that the waiting ended: the next call is the one to be interrupted.
         if matches!(outcome, Ok(Next::Interrupted)) {
@@ -193,6 +200,18 @@ impl Stream {
             sys::close(socket);
         }
         std::mem::forget(self);
+    }
+
+    /// A slot that was being made is taken back first, so that the caller knows that there is none.
+    fn given_up(&self, outcome: Result<Next<()>>) -> Result<Next<()>> {
+        let is_late = matches!(&outcome, Err(error) if error.status() == Status::WAL_E_CONNECT_TIMEOUT);
+        match (outcome, self.shared.creation.settle()) {
+            (Ok(Next::Interrupted), Some(error)) if error.status() == Status::WAL_E_SLOT_IN_DOUBT => {
+                Err(error)
+            }
+            (Err(_), Some(error)) if is_late => Err(error),
+            (outcome, _) => outcome,
+        }
     }
 
     fn start(&mut self, attempt: u64, deadline: Option<Instant>, life: TaskLife) -> Result<()> {

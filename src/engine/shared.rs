@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 use super::acks::Acks;
+use super::creation::Creation;
+use super::health::LastHealth;
 use super::log::Logger;
 use super::registry;
 use super::stats::{Counts, Owed};
@@ -41,6 +43,10 @@ pub struct Shared {
     pub owed: Owed,
     /// Wakes the stream's task.
     pub engine: Notify,
+    /// The creation of the slot, while it goes on.
+    pub creation: Creation,
+    /// What was last seen of the slot.
+    pub health: LastHealth,
     /// The connection's descriptor, -1 without one: a forked child closes its copy by hand.
     pub socket: AtomicI32,
     process: ForkGuard,
@@ -161,6 +167,8 @@ impl Shared {
             logger,
             counts: Counts::default(),
             engine: Notify::new(),
+            creation: Creation::default(),
+            health: LastHealth::default(),
             socket: AtomicI32::new(-1),
             process: ForkGuard::enter().map_err(system)?,
             pool: POOL.get().map_err(system)?,

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use tokio::time::{Sleep, sleep_until, timeout_at};
 
 use super::connect::{Connected, connect};
+use super::health;
 use super::intake::{Intake, Noted};
 use super::log::Level;
 use super::panics;
@@ -39,7 +40,11 @@ const HURRY: Duration = Duration::from_millis(5);
 pub async fn run(shared: Arc<Shared>, attempt: u64, deadline: Option<Instant>, life: TaskLife) {
     let of_task = Arc::clone(&shared);
     let inner = tokio::spawn(async move { work(of_task, attempt, deadline).await });
-    let outcome = match inner.await {
+    let joined = tokio::select! {
+        joined = inner => joined,
+        () = health::watch(&shared) => return,
+    };
+    let outcome = match joined {
         Ok(outcome) => outcome,
         Err(join) if join.is_panic() => Err(panics::error(&*join.into_panic())),
         Err(_) => Err(Error::new(Status::WAL_E_INTERNAL, "the stream's task was cancelled")),
@@ -74,13 +79,17 @@ async fn work(shared: Arc<Shared>, attempt: u64, deadline: Option<Instant>) -> R
         shared.logger.log(Level::WAL_LOG_WARN, "stream", || format!("while closing: {error:?}"));
         return Ok(());
     }
-    outcome
+    match outcome {
+        Err(error) => Err(Box::pin(health::verdict(&shared, error)).await),
+        Ok(()) => Ok(()),
+    }
 }
 
 async fn given_up(shared: &Shared, attempt: u64) {
     while shared.is_attempt(attempt) {
         shared.engine.notified().await;
     }
+    shared.creation.stop().await;
 }
 
 /// A stream in COPY mode.

@@ -73,6 +73,8 @@ pub struct Config {
     pub publications: Vec<String>,
     /// Whether the slot may be created.
     pub slot_create: SlotCreate,
+    /// How long creating the slot may take; zero is as long as connecting may.
+    pub slot_create_timeout: Duration,
     /// Where to start; 0 is where the slot stands.
     pub start_lsn: Lsn,
     /// Where to end; None is never.
@@ -111,13 +113,16 @@ pub struct Config {
     pub latency_budget: Duration,
     /// How long closing may take.
     pub close_timeout: Duration,
+    /// How often to look at the slot's health; zero is never.
+    pub health_interval: Duration,
+    /// Below how much safe WAL to warn.
+    pub health_safe_wal: usize,
 }
 
 impl Config {
     pub(super) fn new(options: &Options) -> Result<Self> {
         let number = |id| usize::try_from(size(options.text(id)).unwrap_or(0)).unwrap_or(usize::MAX);
         let on = |id| switch(options.text(id)).unwrap_or(false);
-        let environment = if on(Id::Env) { Environment::of_process() } else { Environment::ignored() };
         let time = |id| duration(options.text(id)).unwrap_or_default();
         let bad = |why: String| Error::new(Status::WAL_E_BAD_OPTION, why);
         check_plugin(options)?;
@@ -134,7 +139,7 @@ impl Config {
         };
         let two_phase = on(Id::TwoPhase);
         Ok(Self {
-            conninfo: Conninfo::read(options.text(Id::Conninfo), environment)?,
+            conninfo: conninfo(options)?,
             slot: required(options, Id::Slot, "slot")?.to_owned(),
             publications,
             slot_create: match options.text(Id::SlotCreate) {
@@ -142,6 +147,7 @@ impl Config {
                 "temporary" => SlotCreate::Temporary,
                 _ => SlotCreate::Never,
             },
+            slot_create_timeout: time(Id::SlotCreateTimeout),
             start_lsn: options.text(Id::StartLsn).parse()?,
             stop_lsn: Some(options.text(Id::StopLsn).parse()?).filter(|lsn| *lsn != Lsn(0)),
             messages: on(Id::Messages),
@@ -161,8 +167,17 @@ impl Config {
             batch_bytes: number(Id::BatchBytes),
             latency_budget: time(Id::LatencyBudget),
             close_timeout: time(Id::CloseTimeout),
+            health_interval: time(Id::HealthInterval),
+            health_safe_wal: number(Id::HealthSafeWal),
         })
     }
+}
+
+/// Where to connect, completed.
+pub(super) fn conninfo(options: &Options) -> Result<Conninfo> {
+    let of_process = switch(options.text(Id::Env)).unwrap_or(false);
+    let environment = if of_process { Environment::of_process() } else { Environment::ignored() };
+    Conninfo::read(options.text(Id::Conninfo), environment)
 }
 
 /// What belongs to pgoutput, or to decoding, means nothing without: it is refused, never ignored.

@@ -8,7 +8,7 @@ mod table;
 
 pub use config::{AckMode, Config, GapPolicy, OriginFilter, SlotCreate, Streaming};
 pub use document::markdown;
-pub use parse::Kind;
+pub use parse::{Kind, qualified_names, slot_name};
 pub use table::{Id, Spec, TABLE};
 
 use std::fmt;
@@ -53,6 +53,15 @@ impl Options {
     /// The options as the engine wants them. What one option alone cannot know is checked here.
     pub fn config(&self) -> Result<Config> {
         Config::new(self)
+    }
+
+    /// What a connection without a stream needs: where to connect, and the publications that are named.
+    pub fn connection(&self) -> Result<(Conninfo, Vec<String>)> {
+        let publications = match self.text(Id::Publication) {
+            "" => Vec::new(),
+            text => parse::names(text).map_err(|why| Error::new(Status::WAL_E_BAD_OPTION, why))?,
+        };
+        Ok((config::conninfo(self)?, publications))
     }
 
     /// The most events and bytes of a batch.

@@ -125,7 +125,7 @@ impl Kind {
 }
 
 /// PostgreSQL's own rule (ReplicationSlotValidateName), so that a mistyped name is found before any server is asked.
-fn slot_name(text: &str) -> Result<(), String> {
+pub fn slot_name(text: &str) -> Result<(), String> {
     let fits = text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
     match text.len() {
         1..=63 if fits => Ok(()),
@@ -192,17 +192,44 @@ fn show_millis(millis: u64) -> String {
 
 /// Splits a list of SQL identifiers: plain ones are folded to lower case, quoted ones kept, `""` is a quote.
 pub(super) fn names(text: &str) -> Result<Vec<String>, String> {
+    Ok(name_list(text, Dots::Ordinary)?.into_iter().flatten().collect())
+}
+
+/// Splits a list of SQL identifiers that may be qualified: `a, schema.b`.
+pub fn qualified_names(text: &str) -> Result<Vec<Vec<String>>, String> {
+    name_list(text, Dots::Separate)
+}
+
+/// What a dot outside quotes is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Dots {
+    Ordinary,
+    Separate,
+}
+
+fn name_list(text: &str, dots: Dots) -> Result<Vec<Vec<String>>, String> {
     let mut rest = text.trim_start();
     let mut found = Vec::new();
+    let mut parts = Vec::new();
     loop {
-        let (name, after) = identifier(rest)?;
+        let (name, after) = identifier(rest, dots)?;
         if name.is_empty() {
             return Err("a name is empty".into());
         }
         if name.contains('\0') || name.len() > 63 {
             return Err("a name is at most 63 bytes long".into());
         }
-        found.push(name);
+        parts.push(name);
+        if dots == Dots::Separate
+            && let Some(next) = after.strip_prefix('.')
+        {
+            rest = next;
+            continue;
+        }
+        if parts.len() > 2 {
+            return Err("a name has at most a schema before it".into());
+        }
+        found.push(std::mem::take(&mut parts));
         rest = after.trim_start();
         match rest.strip_prefix(',') {
             Some(next) => rest = next.trim_start(),
@@ -265,9 +292,11 @@ fn pair_value(text: &str) -> Result<(String, &str), String> {
     }
 }
 
-fn identifier(text: &str) -> Result<(String, &str), String> {
+fn identifier(text: &str, dots: Dots) -> Result<(String, &str), String> {
     let Some(mut rest) = text.strip_prefix('"') else {
-        let end = text.find(|c: char| c == ',' || c == '"' || c.is_whitespace()).unwrap_or(text.len());
+        let ends =
+            |c: char| matches!(c, ',' | '"') || c.is_whitespace() || c == '.' && dots == Dots::Separate;
+        let end = text.find(ends).unwrap_or(text.len());
         let (name, rest) = text.split_at_checked(end).unwrap_or((text, ""));
         return Ok((name.to_ascii_lowercase(), rest));
     };

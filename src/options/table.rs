@@ -12,6 +12,7 @@ pub enum Id {
     Slot,
     Publication,
     SlotCreate,
+    SlotCreateTimeout,
     StartLsn,
     StopLsn,
     Messages,
@@ -31,6 +32,8 @@ pub enum Id {
     BatchBytes,
     LatencyBudget,
     CloseTimeout,
+    HealthInterval,
+    HealthSafeWal,
 }
 
 /// All that is known of an option.
@@ -86,6 +89,13 @@ pub static TABLE: &[Spec] = &[
         kind: Kind::Choice(&["never", "if_missing", "temporary"]),
         default: "never",
         sentence: "Whether connecting may create the slot: \"never\" makes a missing or mistyped slot an error; \"if_missing\" creates it and streams from now on; \"temporary\" creates one that is gone with the connection.",
+    },
+    Spec {
+        id: Id::SlotCreateTimeout,
+        name: "slot_create_timeout",
+        kind: Kind::Duration { least: 0, most: 86_400_000 },
+        default: "60s",
+        sentence: "How long creating the slot may wait for the transactions that are running, all of which must end first. Then the server is told to give up, and WAL_E_SLOT_TIMEOUT names who was waited for. 0 waits for as long as connecting may take.",
     },
     Spec {
         id: Id::StartLsn,
@@ -219,6 +229,20 @@ pub static TABLE: &[Spec] = &[
         kind: Kind::Duration { least: 0, most: 60_000 },
         default: "1s",
         sentence: "How long wal_stream_free may take to report the last acknowledged position and to say good-bye to the server.",
+    },
+    Spec {
+        id: Id::HealthInterval,
+        name: "health_interval",
+        kind: Kind::Duration { least: 0, most: 86_400_000 },
+        default: "0",
+        sentence: "How often to look at the slot's health on a short connection beside the stream: wal_stream_slot_health has what was seen, and warnings are logged before the server gives the slot up. 0 never looks.",
+    },
+    Spec {
+        id: Id::HealthSafeWal,
+        name: "health_safe_wal",
+        kind: Kind::Size { least: 0, most: 1 << 40 },
+        default: "64MB",
+        sentence: "With health_interval: below how much WAL that may still be written before the slot is lost (safe_wal_size) a warning is logged.",
     },
 ];
 

@@ -8,7 +8,7 @@ pub mod native;
 use std::future::Future;
 use std::os::fd::RawFd;
 
-pub use native::{NativeSession, Replication, StartupSettings};
+pub use native::{Canceller, NativeSession, Replication, StartupSettings, Unasked};
 
 use crate::error::Result;
 use crate::wire::ServerMessage;

@@ -2,14 +2,27 @@
 //!
 //! Plain functions over bytes and positions: nothing here opens a socket or reads a clock.
 
+mod health;
 mod outstanding;
 mod pace;
 mod positions;
 mod preflight;
+mod publications;
 mod receiver;
+pub mod slot_commands;
+mod slot_row;
+mod sql;
 
+pub use health::{Concern, Health, health_query};
 pub use outstanding::Outstanding;
 pub use pace::{Pace, Path};
 pub use positions::{Positions, Report};
 pub use preflight::{Finding, Preflight, Server, Slot};
+pub use publications::{
+    Identity, Publication, PublishedTable, Which, create_publication, drop_publication, explain_publication,
+    publication_flag, publications_query, tables_query,
+};
 pub use receiver::{Counters, Receiver, Taken};
+pub use slot_row::{
+    Invalidation, SlotKind, SlotRow, WalKept, slot_flag, slots_query, validity, validity_query,
+};

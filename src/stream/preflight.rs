@@ -5,6 +5,10 @@ use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
 use crate::options::{Config, OriginFilter, SlotCreate, Streaming};
 
+use super::slot_commands::NewSlot;
+use super::slot_row::{WalKept, invalidated, reason_column, slot_flag, wal_kept};
+use super::sql::{quote_command_literal, quote_identifier, quote_literal};
+
 /// The oldest version that sends what this library reads.
 const OLDEST: u32 = 140_000;
 
@@ -50,6 +54,8 @@ pub struct Slot {
     pub confirmed_flush: Lsn,
     /// Whether it sends prepared transactions at PREPARE TRANSACTION.
     pub two_phase: bool,
+    /// Whether the WAL it needs is there.
+    pub kept: WalKept,
 }
 
 impl<'a> Preflight<'a> {
@@ -145,7 +151,7 @@ impl<'a> Preflight<'a> {
 
     /// Asks for the slot's row.
     pub fn slot_query(&self) -> String {
-        let reason = if self.version >= 170_000 { "invalidation_reason" } else { "NULL" };
+        let reason = reason_column(self.version);
         format!(
             "SELECT plugin, slot_type, database, temporary, active_pid, confirmed_flush_lsn, wal_status, {reason}, two_phase \
              FROM pg_catalog.pg_replication_slots WHERE slot_name = {}",
@@ -169,8 +175,10 @@ impl<'a> Preflight<'a> {
                 "SELECT pg_create_logical_replication_slot('{}', '{}'); in database \"{}\", or set slot_create to \"if_missing\".",
                 self.config.slot, self.config.plugin, server.database
             ))),
-            (None, SlotCreate::IfMissing) => Ok(Finding::Create(self.create_command(""))),
-            (None, SlotCreate::Temporary) => Ok(Finding::Create(self.create_command(" TEMPORARY"))),
+            (None, SlotCreate::IfMissing) => self.create_command(0).map(Finding::Create),
+            (None, SlotCreate::Temporary) => {
+                self.create_command(slot_flag::TEMPORARY).map(Finding::Create)
+            },
         }
     }
 
@@ -251,15 +259,8 @@ impl<'a> Preflight<'a> {
             );
             return Err(self.mismatch(what, "Connect to the slot's database: set dbname in conninfo."));
         }
-        if cell(row, 6) == "lost" || !cell(row, 7).is_empty() {
-            let reason = if cell(row, 7).is_empty() { "wal_removed" } else { cell(row, 7) };
-            return Err(Error::new(
-                Status::WAL_E_SLOT_INVALIDATED,
-                format!("replication slot \"{}\" was invalidated: {reason}", self.config.slot),
-            )
-            .with_hint(
-                "What it held back is gone: drop the slot, create it anew and copy the tables again.",
-            ));
+        if let Some(error) = invalidated(&self.config.slot, cell(row, 6), cell(row, 7)) {
+            return Err(error);
         }
         if !cell(row, 4).is_empty() {
             return Err(Error::new(
@@ -268,7 +269,11 @@ impl<'a> Preflight<'a> {
             )
             .with_hint("Stop the other consumer, or wait: after a lost connection the server may need wal_sender_timeout to notice."));
         }
-        Ok(Slot { confirmed_flush: cell(row, 5).parse().unwrap_or_default(), two_phase: cell(row, 8) == "t" })
+        Ok(Slot {
+            confirmed_flush: cell(row, 5).parse().unwrap_or_default(),
+            two_phase: cell(row, 8) == "t",
+            kept: wal_kept(cell(row, 6)),
+        })
     }
 
     fn mismatch(&self, what: String, hint: &str) -> Error {
@@ -276,18 +281,10 @@ impl<'a> Preflight<'a> {
             .with_hint(hint)
     }
 
-    fn create_command(&self, temporary: &str) -> String {
-        // 15 took the options into a list; 14 knows the bare keyword only.
-        let snapshot = match (self.version >= 150_000, self.config.two_phase) {
-            (false, _) => "NOEXPORT_SNAPSHOT",
-            (true, false) => "(SNAPSHOT 'nothing')",
-            (true, true) => "(SNAPSHOT 'nothing', TWO_PHASE)",
-        };
-        format!(
-            "CREATE_REPLICATION_SLOT {}{temporary} LOGICAL {} {snapshot}",
-            quote_identifier(&self.config.slot),
-            plain_or_quoted(&self.config.plugin)
-        )
+    fn create_command(&self, temporary: u32) -> Result<String> {
+        let two_phase = if self.config.two_phase { slot_flag::TWO_PHASE } else { 0 };
+        let flags = temporary | two_phase;
+        NewSlot { name: &self.config.slot, plugin: Some(&self.config.plugin), flags }.command(self.version)
     }
 }
 
@@ -299,33 +296,13 @@ pub(super) fn publication_error(error: &Error) -> Error {
         .with_hint("Create the publication before the slot. Here: drop the slot and create it anew, or advance it with pg_replication_slot_advance() past the CREATE PUBLICATION; changes before that are lost.")
 }
 
-fn cell(row: &Row, at: usize) -> &str {
+/// A value of a row, "" where it is NULL or not there.
+pub(super) fn cell(row: &Row, at: usize) -> &str {
     row.get(at).and_then(Option::as_deref).unwrap_or("")
 }
 
 fn unexpected(what: &str) -> Error {
     Error::new(Status::WAL_E_PROTOCOL, format!("the server answered the question for {what} without a row"))
-}
-
-/// An SQL string constant, right whatever standard_conforming_strings says.
-fn quote_literal(text: &str) -> String {
-    let escape = if text.contains('\\') { " E" } else { "" };
-    format!("{escape}'{}'", text.replace('\'', "''").replace('\\', "\\\\"))
-}
-
-/// A string constant of the replication grammar (repl_scanner.l), which knows no backslashes.
-fn quote_command_literal(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
-}
-
-/// The name of a plugin: as it is where SQL would take it so.
-fn plain_or_quoted(name: &str) -> String {
-    let is_plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
-    if name.bytes().all(is_plain) { name.to_owned() } else { quote_identifier(name) }
-}
-
-fn quote_identifier(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 #[cfg(test)]

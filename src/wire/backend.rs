@@ -72,14 +72,14 @@ pub fn parameter_status(body: &[u8]) -> Result<(String, String)> {
     Ok(pair)
 }
 
-/// BackendKeyData: the process id. The key behind it, of any length since protocol 3.2, is for cancelling.
-pub fn backend_key_data(body: &[u8]) -> Result<u32> {
+/// BackendKeyData: the process id, and the key to cancel with, which is of any length since protocol 3.2.
+pub fn backend_key_data(body: &[u8]) -> Result<(u32, Vec<u8>)> {
     let mut reader = Reader::new("BackendKeyData", body);
     let pid = reader.u32()?;
-    if reader.rest().is_empty() {
-        return Err(protocol("the server's BackendKeyData message has no key"));
+    match reader.rest() {
+        [] => Err(protocol("the server's BackendKeyData message has no key")),
+        key => Ok((pid, key.to_vec())),
     }
-    Ok(pid)
 }
 
 /// NegotiateProtocolVersion.
@@ -190,7 +190,8 @@ mod tests {
     #[test]
     fn values_are_what_was_sent() {
         assert_eq!(parameter_status(b"a\0b\0").unwrap(), ("a".into(), "b".into()));
-        assert_eq!(backend_key_data(b"\0\0\x01\0key of any length").unwrap(), 256);
+        let (pid, key) = backend_key_data(b"\0\0\x01\0key of any length").unwrap();
+        assert_eq!((pid, key.as_slice()), (256, b"key of any length".as_slice()));
         assert!(backend_key_data(b"\0\0\x01\0").is_err());
         for (body, minor) in [(b"\0\x03\0\x02\0\0\0\0", 2), (b"\0\0\0\0\0\0\0\0", 0)] {
             assert_eq!(negotiate_protocol_version(body).unwrap().minor, minor);

@@ -10,6 +10,9 @@ use super::replication::Reply;
 /// Protocol 3.0, which every server since 7.4 speaks.
 const PROTOCOL: u32 = 3 << 16;
 
+/// What stands in the place of the protocol's version in a request to cancel.
+const CANCEL: u32 = 1234 << 16 | 5678;
+
 /// A standby status update: how far the client is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StatusUpdate {
@@ -34,6 +37,16 @@ pub fn startup(out: &mut Vec<u8>, parameters: &[(&str, &str)]) -> Result<()> {
             cstr(out, name, value.as_bytes())?;
         }
         out.push(0);
+        Ok(())
+    })
+}
+
+/// What a connection of its own says instead of a start-up message, to end what another one is doing.
+pub fn cancel(out: &mut Vec<u8>, backend_pid: u32, key: &[u8]) -> Result<()> {
+    framed(out, None, |out| {
+        out.extend_from_slice(&CANCEL.to_be_bytes());
+        out.extend_from_slice(&backend_pid.to_be_bytes());
+        out.extend_from_slice(key);
         Ok(())
     })
 }

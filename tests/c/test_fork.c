@@ -83,11 +83,55 @@ static int child(wal_stream *stream, wal_batch *batch, wal_event *clone) {
     return check_finish();
 }
 
+/* A connection in the child, and then the parent's goes on. */
+static int child_of_connection(wal_connection *connection) {
+    wal_slots *slots = (wal_slots *)&connection;
+    wal_error *error = NULL;
+    int fds;
+
+    check_passed = check_failed = 0;
+    FORKED(wal_slot_list(connection, -1, &slots, &error));
+    CHECK(slots == NULL);
+    FORKED(wal_connection_connect(connection, -1, &error));
+    FORKED(wal_connection_check(connection, &error));
+    CHECK_EQ(wal_connection_server_version(connection), 0);
+    wal_connection_interrupt(connection);
+    wal_connection_interrupt_clear(connection);
+    fds = descriptors();
+    wal_connection_free(connection);
+    CHECK(descriptors() <= fds - 2);
+    return check_finish();
+}
+
 static void wait_for(pid_t pid) {
     int status = -1;
 
     CHECK_EQ(waitpid(pid, &status, 0), pid);
     CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+static void connection_and_fork(void) {
+    wal_options *options = test_options("c_fork", "c_fork");
+    wal_connection *connection = NULL;
+    wal_slots *slots = NULL;
+    wal_error *error = NULL;
+    pid_t pid;
+    int i;
+
+    REQUIRE(CHECK_STATUS(wal_connection_open(options, 10000, &connection, &error), WAL_OK, &error));
+    wal_options_free(options);
+    fflush(NULL);
+    pid = fork();
+    REQUIRE(pid >= 0);
+    if (pid == 0)
+        end_child(child_of_connection(connection));
+    wait_for(pid);
+    for (i = 0; i < 3; i++) {
+        CHECK_STATUS(wal_slot_list(connection, 10000, &slots, &error), WAL_OK, &error);
+        CHECK(wal_slots_count(slots) >= 1);
+        wal_slots_free(slots);
+    }
+    wal_connection_free(connection);
 }
 
 int main(void) {
@@ -134,6 +178,7 @@ int main(void) {
     wal_event_free(clone);
     CHECK_EQ(wal_stream_flush(stream, 5000, NULL), WAL_OK);
     wal_stream_free(stream);
+    connection_and_fork();
     test_drop_slot("c_fork");
     test_drop_slot("c_fork_child");
     return check_finish();

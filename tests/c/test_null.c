@@ -47,6 +47,33 @@ static void neutral(void) {
     CHECK_EQ(wal_relation_column_typmod(NULL, 0), -1);
     CHECK_EQ(wal_relation_column_is_key(NULL, 0), 0);
     wal_relation_free(NULL);
+    CHECK_EQ(wal_connection_server_version(NULL), 0);
+    wal_connection_interrupt(NULL);
+    wal_connection_interrupt_clear(NULL);
+    wal_connection_free(NULL);
+    CHECK(wal_rows_count(NULL) == 0 && wal_rows_column_count(NULL) == 0);
+    CHECK(wal_rows_column_name(NULL, 0).data == NULL && wal_rows_value(NULL, 0, 0).data == NULL);
+    wal_rows_free(NULL);
+    CHECK(wal_slots_count(NULL) == 0 && wal_slots_at(NULL, 0) == NULL);
+    wal_slots_free(NULL);
+    CHECK(wal_slot_name(NULL).data == NULL && wal_slot_plugin(NULL).data == NULL);
+    CHECK(wal_slot_database(NULL).data == NULL && wal_slot_snapshot_name(NULL).data == NULL);
+    CHECK(wal_slot_invalidation_reason(NULL).data == NULL && wal_slot_invalidation(NULL) == 0);
+    CHECK(wal_slot_kind(NULL) == 0 && wal_slot_flags(NULL) == 0 && wal_slot_active_pid(NULL) == 0);
+    CHECK(wal_slot_xmin(NULL) == 0 && wal_slot_catalog_xmin(NULL) == 0 && wal_slot_timeline(NULL) == 0);
+    CHECK(wal_slot_restart_lsn(NULL) == 0 && wal_slot_confirmed_flush_lsn(NULL) == 0);
+    CHECK(wal_slot_consistent_point(NULL) == 0 && wal_slot_two_phase_at(NULL) == 0);
+    CHECK(wal_slot_wal(NULL) == 0 && wal_slot_safe_wal_size(NULL) == -1 &&
+          wal_slot_inactive_since(NULL) == 0);
+    wal_slot_free(NULL);
+    CHECK(wal_publications_count(NULL) == 0 && wal_publications_at(NULL, 0) == NULL);
+    CHECK(wal_publication_name(NULL).data == NULL && wal_publication_flags(NULL) == 0);
+    wal_publications_free(NULL);
+    CHECK(wal_tables_count(NULL) == 0 && wal_tables_at(NULL, 0) == NULL);
+    CHECK(wal_table_namespace(NULL).data == NULL && wal_table_name(NULL).data == NULL);
+    CHECK(wal_table_columns(NULL).data == NULL && wal_table_row_filter(NULL).data == NULL);
+    CHECK(wal_table_oid(NULL) == 0 && wal_table_replica_identity(NULL) == 0 && wal_table_identity(NULL) == 0);
+    wal_tables_free(NULL);
     CHECK_EQ(wal_stream_fd(NULL), -1);
     wal_stream_interrupt(NULL);
     wal_stream_interrupt_clear(NULL);
@@ -136,6 +163,97 @@ static void stream_calls(wal_stream *stream) {
     wal_options_free(options);
 }
 
+/* A call that gives an object: without an object to give to, without a connection, without a name. */
+#define GIVES(type, call, without_connection, without_out)                                                   \
+    do {                                                                                                     \
+        type *out = DIRT;                                                                                    \
+        INVALID(without_connection);                                                                         \
+        CHECK(out == NULL);                                                                                  \
+        INVALID(without_out);                                                                                \
+        out = DIRT;                                                                                          \
+        CHECK(call < 0 && out == NULL);                                                                      \
+        wal_error_free(error);                                                                               \
+        error = NULL;                                                                                        \
+    } while (0)
+
+static void connection_calls(const wal_stream *stream) {
+    wal_options *options = test_options("c_null", "c_null");
+    wal_error *error = DIRT;
+    wal_connection *made = DIRT;
+    wal_connection *c = NULL;
+    wal_health health, zero;
+    uint64_t lsn = 7;
+
+    INVALID(wal_connection_new(NULL, &made, &error));
+    CHECK(made == NULL);
+    INVALID(wal_connection_new(options, NULL, &error));
+    made = DIRT;
+    INVALID(wal_connection_open(NULL, 0, &made, &error));
+    CHECK(made == NULL);
+    INVALID(wal_connection_open(options, 0, NULL, &error));
+    INVALID(wal_connection_connect(NULL, 0, &error));
+    INVALID(wal_connection_check(NULL, &error));
+    INVALID(wal_connection_release_snapshot(NULL, &error));
+    REQUIRE(wal_connection_new(options, &c, &error) == WAL_OK);
+
+    /* Each without a connection, without an output, and without its text: NULL, or the connection is not
+     * open. */
+    GIVES(wal_rows, wal_connection_query(c, NULL, 0, &out, &error),
+          wal_connection_query(NULL, "", 0, &out, &error), wal_connection_query(c, "", 0, NULL, &error));
+    GIVES(wal_slot, wal_slot_create_logical(c, NULL, NULL, 0, 0, &out, &error),
+          wal_slot_create_logical(NULL, "a", NULL, 0, 0, &out, &error),
+          wal_slot_create_logical(c, "a", NULL, 0, 0, NULL, &error));
+    GIVES(wal_slot, wal_slot_create_physical(c, NULL, 0, 0, &out, &error),
+          wal_slot_create_physical(NULL, "a", 0, 0, &out, &error),
+          wal_slot_create_physical(c, "a", 0, 0, NULL, &error));
+    GIVES(wal_slot, wal_slot_read(c, NULL, 0, &out, &error), wal_slot_read(NULL, "a", 0, &out, &error),
+          wal_slot_read(c, "a", 0, NULL, &error));
+    GIVES(wal_slot, wal_slot_copy(c, NULL, "b", NULL, 0, 0, &out, &error),
+          wal_slot_copy(NULL, "a", "b", NULL, 0, 0, &out, &error),
+          wal_slot_copy(c, "a", "b", NULL, 0, 0, NULL, &error));
+    GIVES(wal_slot, wal_slot_copy(c, "a", NULL, NULL, 0, 0, &out, &error),
+          wal_slot_copy(NULL, "a", "b", NULL, 0, 0, &out, &error),
+          wal_slot_copy(c, "a", "b", NULL, 0, 0, NULL, &error));
+    GIVES(wal_slots, wal_slot_list(c, 0, &out, &error), wal_slot_list(NULL, 0, &out, &error),
+          wal_slot_list(c, 0, NULL, &error));
+    GIVES(wal_publications, wal_publication_list(c, 0, &out, &error),
+          wal_publication_list(NULL, 0, &out, &error), wal_publication_list(c, 0, NULL, &error));
+    GIVES(wal_tables, wal_publication_tables(c, NULL, 0, &out, &error),
+          wal_publication_tables(NULL, "a", 0, &out, &error),
+          wal_publication_tables(c, "a", 0, NULL, &error));
+
+    INVALID(wal_slot_alter(NULL, "a", 0, WAL_SLOT_FAILOVER, 0, &error));
+    INVALID(wal_slot_alter(c, NULL, 0, WAL_SLOT_FAILOVER, 0, &error));
+    INVALID(wal_slot_drop(NULL, "a", 0, 0, &error));
+    INVALID(wal_slot_drop(c, NULL, 0, 0, &error));
+    INVALID(wal_slot_advance(NULL, "a", 1, 0, &lsn, &error));
+    CHECK_EQ(lsn, 0);
+    lsn = 7;
+    INVALID(wal_slot_advance(c, NULL, 1, 0, &lsn, &error));
+    CHECK_EQ(lsn, 0);
+    INVALID(wal_slot_advance(c, "a", 1, 0, NULL, &error));
+    INVALID(wal_publication_create(NULL, "a", NULL, 0, 0, &error));
+    INVALID(wal_publication_create(c, NULL, NULL, 0, 0, &error));
+    INVALID(wal_publication_drop(NULL, "a", 0, &error));
+    INVALID(wal_publication_drop(c, NULL, 0, &error));
+    INVALID_WITHOUT_ERROR(wal_publication_drop(c, NULL, 0, NULL));
+
+    memset(&zero, 0, sizeof zero);
+    memset(&health, 0x55, sizeof health);
+    INVALID(wal_slot_health(NULL, "a", 0, &health, sizeof health, &error));
+    CHECK(memcmp(&health, &zero, sizeof health) == 0);
+    memset(&health, 0x55, sizeof health);
+    INVALID(wal_slot_health(c, NULL, 0, &health, sizeof health, &error));
+    CHECK(memcmp(&health, &zero, sizeof health) == 0);
+    INVALID(wal_slot_health(c, "a", 0, NULL, sizeof health, &error));
+    memset(&health, 0x55, sizeof health);
+    INVALID(wal_stream_slot_health(NULL, &health, sizeof health, &error));
+    CHECK(memcmp(&health, &zero, sizeof health) == 0);
+    INVALID(wal_stream_slot_health(stream, NULL, sizeof health, &error));
+    wal_connection_free(c);
+    wal_options_free(options);
+}
+
 static void event_calls(const wal_event *event) {
     wal_error *error = DIRT;
     wal_event *clone = DIRT;
@@ -221,6 +339,7 @@ int main(void) {
     event_calls(event);
     value_calls(event);
     stream_calls(stream);
+    connection_calls(stream);
     wal_stream_free(stream);
     test_drop_slot("c_null");
     return check_finish();

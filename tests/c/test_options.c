@@ -14,6 +14,7 @@ static const struct sample {
     {"slot", {"a_slot_1"}, {"Upper", "with space", "a-b", ""}},
     {"publication", {"p", "p,q", "\"Mixed Case\",q"}, {"\"open", ","}},
     {"slot_create", {"never", "if_missing", "temporary"}, {"yes", "NEVERMORE", "1", ""}},
+    {"slot_create_timeout", {"0", "500ms", "1h"}, {"25h", "soon", "-1", ""}},
     {"start_lsn", {"0/0", "16/B374D848"}, {"12", "x/y", "0/0/0", ""}},
     {"messages", {"on", "off", "true"}, {"maybe", "2", ""}},
     {"binary", {"on", "off", "false"}, {"maybe", "2", ""}},
@@ -33,6 +34,8 @@ static const struct sample {
     {"batch_bytes", {"4kB", "64MB"}, {"1", "65MB", "x", ""}},
     {"latency_budget", {"0", "1ms", "100ms"}, {"101ms", "x", "-1", ""}},
     {"close_timeout", {"0", "1s", "60s"}, {"61s", "x", "-1", ""}},
+    {"health_interval", {"0", "1s", "24h"}, {"25h", "x", "-1", ""}},
+    {"health_safe_wal", {"0", "64MB", "1024GB"}, {"2048GB", "x", "-1", ""}},
 };
 
 static const struct sample *find_sample(const char *key) {

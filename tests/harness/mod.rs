@@ -1,6 +1,7 @@
 //! What the tests share: real servers, the C API, programs built by the C compiler, a proxy that tampers.
 
 pub mod abi;
+pub mod admin;
 pub mod program;
 pub mod prometheus;
 pub mod proxy;
@@ -8,6 +9,7 @@ pub mod server;
 pub mod stream;
 pub mod view;
 
+pub use admin::Admin;
 pub use program::Program;
 pub use prometheus::Metrics;
 pub use proxy::Proxy;

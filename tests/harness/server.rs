@@ -74,6 +74,37 @@ impl Server {
         it
     }
 
+    /// A copy of this server that follows it as a standby. This one is stopped for as long as copying takes.
+    pub fn standby(&self, settings: &[&str]) -> Self {
+        self.stop(Stop::Fast);
+        let folder = new_folder();
+        let mut copy = unprivileged(Path::new("cp"));
+        copy.arg("-a").arg(self.folder.join("data")).arg(folder.join("data"));
+        assert!(copy.status().unwrap().success(), "cannot copy the data");
+        fs::write(folder.join("data/standby.signal"), "").unwrap();
+        let conninfo = format!("primary_conninfo=host=127.0.0.1 port={} user=postgres", self.port);
+        let settings = settings.iter().map(|&setting| setting.to_owned());
+        let settings = [conninfo, "hot_standby=on".to_owned()].into_iter().chain(settings).collect();
+        let mut it =
+            Self { version: self.version, port: free_port(), folder, settings, child: Mutex::new(None) };
+        self.restart();
+        for attempt in 1.. {
+            if it.run() {
+                break;
+            }
+            assert!(attempt < 5, "the standby does not start:\n{}", it.log());
+            it.port = free_port();
+        }
+        it
+    }
+
+    /// Stops the server and starts it with other settings beyond the usual.
+    pub fn restart_with(&mut self, settings: &[&str]) {
+        self.stop(Stop::Fast);
+        self.settings = settings.iter().map(|&setting| setting.to_owned()).collect();
+        self.restart();
+    }
+
     /// Starts a stopped server again, on the same port.
     pub fn restart(&self) {
         assert!(self.run(), "PostgreSQL {} does not start again:\n{}", self.version, self.log());

@@ -3,6 +3,7 @@
 use std::ffi::{CStr, CString, c_char};
 use std::marker::PhantomData;
 use std::ptr;
+use std::sync::{Arc, Mutex};
 
 use super::abi::{self, wal_batch, wal_error, wal_event, wal_options, wal_stats, wal_status, wal_stream};
 use super::view::{Event, Kind, Seen};
@@ -80,6 +81,11 @@ impl Options {
         Self(it)
     }
 
+    /// The handle, for calls that have no wrapper.
+    pub fn raw(&self) -> *mut wal_options {
+        self.0
+    }
+
     /// What every stream needs.
     pub fn stream(conninfo: &str, slot: &str, publication: &str) -> Self {
         Self::new().with("conninfo", conninfo).with("slot", slot).with("publication", publication)
@@ -115,6 +121,26 @@ impl Options {
         // SAFETY: live options; the caller answers for the userdata.
         call(|err| unsafe { abi::wal_options_set_log(self.0, level, callback, userdata, err) }).unwrap();
         self
+    }
+
+    /// Collects warnings and errors.
+    pub fn with_log(self, into: &Arc<Mutex<Vec<(i32, String)>>>) -> Self {
+        unsafe extern "C" fn collect(
+            userdata: *mut std::ffi::c_void,
+            level: i32,
+            _: abi::wal_bytes,
+            message: abi::wal_bytes,
+        ) {
+            // SAFETY: what was leaked below; the text lives as long as this call.
+            let (log, message) = unsafe {
+                let log = &*userdata.cast_const().cast::<Mutex<Vec<(i32, String)>>>();
+                (log, std::slice::from_raw_parts(message.data, message.len))
+            };
+            log.lock().unwrap().push((level, String::from_utf8_lossy(message).into_owned()));
+        }
+        // Leaked: a stream of these options may outlive everything here.
+        let userdata = Arc::into_raw(Arc::clone(into)).cast_mut();
+        self.log(2, Some(collect), userdata.cast())
     }
 
     /// Connects.
@@ -246,6 +272,17 @@ impl Stream {
         // SAFETY: a live stream and a struct of the size that is told.
         call(|err| unsafe { abi::wal_stream_stats(self.0, &raw mut out, size_of_val(&out), err) }).unwrap();
         out
+    }
+
+    /// What was last seen of the slot's health.
+    pub fn slot_health(&self) -> Result<abi::wal_health, Outcome<Status>> {
+        let mut out = abi::wal_health::default();
+        // SAFETY: a live stream and a struct of the size that is told.
+        match call(|err| unsafe { abi::wal_stream_slot_health(self.0, &raw mut out, size_of_val(&out), err) })
+        {
+            Ok(Status::WAL_OK) => Ok(out),
+            other => Err(other),
+        }
     }
 
     /// Reads until an event satisfies `is_last`, copying each. Progress is left out: it comes by the clock.

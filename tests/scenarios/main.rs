@@ -36,6 +36,7 @@ mod many_streams_share_an_engine;
 mod memory_stays_small;
 mod only_what_was_acknowledged_is_confirmed;
 mod protocol;
+mod slots;
 mod status_updates_leave_at_their_interval;
 mod the_log_is_short_and_harmless;
 mod the_numbers_tell_the_truth;

@@ -79,7 +79,8 @@ impl Search<'_> {
         self.conninfo.order().arrange(&mut addresses);
         for address in addresses {
             let place = dial::describe(&address, host);
-            let attempt = attempt(address, host, wanted, self.conninfo, self.settings);
+            // On the heap: it is large, and lies within futures of futures.
+            let attempt = Box::pin(attempt(address, host, wanted, self.conninfo, self.settings));
             match self.in_time(&place, attempt).await {
                 Ok(session) => return Some(session),
                 Err(error) => self.fail(error),

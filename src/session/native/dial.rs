@@ -52,15 +52,19 @@ pub(super) async fn resolve(host: &Host) -> Result<Vec<Address>> {
 
 /// A connected socket, registered with the runtime.
 pub(super) async fn dial(address: &Address, host: &Host, conninfo: &Conninfo) -> Result<AsyncSocket> {
-    let connected = match address {
-        Address::Tcp(address) => dial_tcp(*address, conninfo).await,
-        Address::Unix(path) => dial_unix(path).await,
-    };
-    let socket = connected.map_err(|error| refused(address, host, &error))?;
+    let socket = reach(address, conninfo).await.map_err(|error| refused(address, host, &error))?;
     if let (Address::Unix(_), Some(wanted)) = (address, conninfo.require_peer()) {
         check_peer(&socket, wanted, &describe(address, host)).await?;
     }
     Ok(socket)
+}
+
+/// The socket alone.
+pub(super) async fn reach(address: &Address, conninfo: &Conninfo) -> io::Result<AsyncSocket> {
+    match address {
+        Address::Tcp(address) => dial_tcp(*address, conninfo).await,
+        Address::Unix(path) => dial_unix(path).await,
+    }
 }
 
 /// Whether the server runs as the user that `requirepeer` names.

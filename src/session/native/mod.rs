@@ -3,6 +3,7 @@
 //! It must never block its thread, never raise SIGPIPE and never let a server make it hold more than a bounded amount
 //! of memory.
 
+mod cancel;
 mod connect;
 mod dial;
 mod query;
@@ -15,6 +16,7 @@ use std::os::fd::RawFd;
 use super::{Fill, Readiness, Rows, Sent, Session, Watch, version_number};
 use crate::error::{Error, Result, Status};
 use crate::wire::{ServerMessage, frontend};
+pub use cancel::Canceller;
 use dial::Address;
 use startup::Greeting;
 pub use startup::{Replication, StartupSettings};
@@ -26,6 +28,15 @@ pub struct NativeSession {
     greeting: Greeting,
     phase: Phase,
     address: Address,
+}
+
+/// What comes over a connection on which nothing was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unasked {
+    /// Nothing, or what a server may say at any time.
+    Nothing,
+    /// An error, or the end: the server ended the session.
+    End,
 }
 
 /// What may be done next.
@@ -43,6 +54,21 @@ impl NativeSession {
     /// The process id of the server's backend, as pg_stat_activity shows it.
     pub fn backend_pid(&self) -> u32 {
         self.greeting.backend_pid
+    }
+
+    /// What ends a query of this session from outside.
+    pub fn canceller(&self) -> Canceller {
+        Canceller::new(self.address.clone(), &self.greeting)
+    }
+
+    /// Whether the next query's answer could be told apart.
+    pub fn is_idle(&self) -> bool {
+        self.phase == Phase::Idle
+    }
+
+    /// What the server said while nothing was asked of it: nothing, as long as it is there.
+    pub fn unasked(&self) -> Unasked {
+        self.transport.unasked()
     }
 
     /// Whether a Unix socket carries it.

@@ -47,6 +47,8 @@ pub struct StartupSettings {
 pub(super) struct Greeting {
     pub(super) parameters: Parameters,
     pub(super) backend_pid: u32,
+    /// What a request to cancel must show. A secret.
+    pub(super) cancel_key: Vec<u8>,
     pub(super) notices: Vec<ServerMessage>,
 }
 
@@ -134,7 +136,9 @@ async fn settle(line: &mut Line<'_>, greeting: &mut Greeting) -> Result<()> {
         let Message { tag, body } = line.hear(MAX_MESSAGE, greeting).await?;
         match tag {
             tag::PARAMETER_STATUS => greeting.parameters.set(&body)?,
-            tag::BACKEND_KEY_DATA => greeting.backend_pid = backend::backend_key_data(&body)?,
+            tag::BACKEND_KEY_DATA => {
+                (greeting.backend_pid, greeting.cancel_key) = backend::backend_key_data(&body)?;
+            }
             tag::READY_FOR_QUERY => return backend::ready_for_query(&body).map(drop),
             other => return Err(unexpected(other, line.doing)),
         }

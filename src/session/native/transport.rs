@@ -9,8 +9,10 @@ use std::os::fd::RawFd;
 use tokio::io::{Interest, Ready};
 
 use super::super::{Fill, Readiness, Sent, Watch};
+use super::Unasked;
 use crate::error::{Error, Result, Status};
 use crate::sys::AsyncSocket;
+use crate::wire::backend::tag;
 use crate::wire::frame::{self, Frame};
 
 /// What one read takes while messages are looked at here; so much at most is left over for `fill`.
@@ -139,6 +141,32 @@ impl Transport {
     /// Tells the server that no more will come. What it still has to say is not waited for.
     pub(super) fn shut_down(&self) {
         let _ = self.socket.socket().shutdown(Shutdown::Write);
+    }
+
+    /// Looks at what has come without taking it.
+    pub(super) fn unasked(&self) -> Unasked {
+        let first = match self.inbox.left().first() {
+            Some(first) => Ok(Some(*first)),
+            None => self.socket.peek(),
+        };
+        match first {
+            Ok(None | Some(tag::ERROR_RESPONSE)) => Unasked::End,
+            Ok(Some(_)) => Unasked::Nothing,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Unasked::Nothing,
+            Err(_) => Unasked::End,
+        }
+    }
+
+    /// Waits until the server closes.
+    pub(super) async fn closed(&mut self) -> Result<()> {
+        let mut buf = [0; 64];
+        loop {
+            match self.receive(&mut buf)? {
+                Fill::Bytes(_) => (),
+                Fill::WouldBlock => drop(self.ready(Interest::READABLE).await?),
+                Fill::Eof => return Ok(()),
+            }
+        }
     }
 
     async fn receive_some(&mut self) -> Result<()> {
