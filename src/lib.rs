@@ -12,6 +12,7 @@
 //! | `types` | values as numbers, times and text: bytes only |
 //! | `wire` | frontend/backend framing, start-up, authentication: bytes only |
 //! | `batch` | events, values, relations and the bytes behind them |
+//! | `capture` | capture files: blocks and records, bytes only |
 //! | `conninfo` | connection strings |
 //! | `options` | the one table of options |
 //! | `sys` | the few system calls that std and tokio do not offer |
@@ -19,6 +20,7 @@
 
 pub mod batch;
 pub mod capi;
+pub mod capture;
 pub mod conninfo;
 pub mod engine;
 pub mod error;

@@ -14,6 +14,7 @@ mod event;
 mod lsn;
 mod options;
 mod relation;
+mod replay;
 mod stats;
 mod stream;
 #[cfg(feature = "test-hooks")]
@@ -29,6 +30,7 @@ pub use event::*;
 pub use lsn::*;
 pub use options::*;
 pub use relation::*;
+pub use replay::*;
 pub use stats::*;
 pub use stream::*;
 #[cfg(feature = "test-hooks")]

@@ -2,12 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use super::capture;
 use super::log::Level;
 use super::shared::Shared;
 use super::stats::Counts;
 use crate::error::{Error, Result, Status};
 use crate::options::SlotCreate;
-use crate::session::{NativeSession, Session, StartupSettings};
+use crate::session::{NativeSession, Rows, Session, StartupSettings};
 use crate::stream::{Finding, Path, Preflight, Server};
 
 /// A connection in COPY mode.
@@ -52,7 +53,12 @@ pub async fn connect(shared: &Shared, deadline: Option<Instant>) -> Result<Conne
         preflight.publications(&session.query(&preflight.publication_query()).await?.rows, &server)?;
     }
     prepare_slot(shared, &mut session, &preflight, &server).await?;
+    let identity = match shared.capture.is_wanted() {
+        true => session.query("IDENTIFY_SYSTEM").await?,
+        false => Rows::default(),
+    };
     session.start_copy(&preflight.start_command()).await.map_err(|error| preflight.explain(error))?;
+    shared.capture.epoch(&capture::epoch(config, version, &identity))?;
     log(Level::WAL_LOG_INFO, format!("streaming from slot {} of PostgreSQL {version}", config.slot));
     let path = if session.is_local() { Path::Unix } else { Path::Tcp };
     Ok(Connected { session, path, rhythm: rhythm(config.status_interval, &server) })

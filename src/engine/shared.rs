@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 use super::acks::Acks;
+use super::capture::Capture;
 use super::log::Logger;
 use super::stats::Counts;
 use crate::batch::{Batch, EventKind, Home, Pool};
@@ -31,6 +32,8 @@ pub struct Shared {
     pub counts: Counts,
     /// What was delivered and acknowledged.
     pub acks: Acks,
+    /// What comes and goes on the wire is written to it.
+    pub capture: Capture,
     /// Wakes the stream's task.
     pub engine: Notify,
     /// The connection's descriptor, -1 without one: a forked child closes its copy by hand.
@@ -145,6 +148,7 @@ impl Shared {
             |error: std::io::Error| Error::os(Status::WAL_E_SYSTEM, "cannot make an eventfd", &error);
         Ok(Self {
             acks: Acks::new(config.ack),
+            capture: Capture::new(config.capture_file.clone()),
             config,
             logger,
             counts: Counts::default(),

@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
+use crate::stream::Receiver;
+
 macro_rules! stats {
     ($($(#[doc = $doc:literal])* $name:ident,)*) => {
         /// The live counters.
@@ -84,5 +86,24 @@ impl Counts {
     /// Sets a counter.
     pub fn set(counter: &AtomicU64, n: u64) {
         counter.store(n, Ordering::Relaxed);
+    }
+
+    /// Shows what a receiver counted.
+    pub fn publish(&self, receiver: &Receiver) {
+        let from = &receiver.counters;
+        for (counter, value) in [
+            (&self.transactions, from.transactions),
+            (&self.empty_transactions, from.empty_transactions),
+            (&self.keepalives, from.keepalives),
+            (&self.ignored_aborts, from.ignored_aborts),
+            (&self.unknown_frames, from.unknown_frames),
+            (&self.notices, from.notices),
+            (&self.gaps, from.gaps),
+            (&self.server_wal_end, from.server_wal_end),
+            (&self.received_lsn, receiver.positions.end_of_received()),
+        ] {
+            Self::set(counter, value);
+        }
+        self.last_message_time.store(from.last_message_time, Ordering::Relaxed);
     }
 }

@@ -1,5 +1,6 @@
 //! The options of one stream, typed and checked against each other.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::parse::{duration, names, pairs, size, switch};
@@ -57,6 +58,15 @@ pub enum GapPolicy {
     Warn,
 }
 
+/// How fast a capture is replayed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReplayPace {
+    /// As fast as it can be read.
+    Full,
+    /// As it was received.
+    Recorded,
+}
+
 /// Everything that the engine needs to know of a stream.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -106,22 +116,39 @@ pub struct Config {
     pub latency_budget: Duration,
     /// How long closing may take.
     pub close_timeout: Duration,
+    /// Where what comes and goes is captured.
+    pub capture_file: Option<PathBuf>,
+    /// How fast a capture is replayed.
+    pub replay_pace: ReplayPace,
 }
 
 impl Config {
+    /// What a stream from a server needs.
     pub(super) fn new(options: &Options) -> Result<Self> {
-        let number = |id| usize::try_from(size(options.text(id)).unwrap_or(0)).unwrap_or(usize::MAX);
         let on = |id| switch(options.text(id)).unwrap_or(false);
         let environment = if on(Id::Env) { Environment::of_process() } else { Environment::ignored() };
-        let time = |id| duration(options.text(id)).unwrap_or_default();
-        let bad = |why: String| Error::new(Status::WAL_E_BAD_OPTION, why);
         check_plugin(options)?;
-        let plugin = options.text(Id::Plugin).to_owned();
-        let publications = if plugin == "pgoutput" {
+        let publications = if options.text(Id::Plugin) == "pgoutput" {
             required(options, Id::Publication, "publication").and_then(|text| names(text).map_err(bad))?
         } else {
             Vec::new()
         };
+        let conninfo = Conninfo::read(options.text(Id::Conninfo), environment)?;
+        let slot = required(options, Id::Slot, "slot")?.to_owned();
+        Ok(Self { conninfo, slot, publications, ..Self::common(options)? })
+    }
+
+    /// What a replay needs: nothing of a server, and no option is required.
+    pub(super) fn replay(options: &Options) -> Result<Self> {
+        check_plugin(options)?;
+        Self::common(options)
+    }
+
+    /// All but where to connect to and what to ask for there.
+    fn common(options: &Options) -> Result<Self> {
+        let number = |id| usize::try_from(size(options.text(id)).unwrap_or(0)).unwrap_or(usize::MAX);
+        let on = |id| switch(options.text(id)).unwrap_or(false);
+        let time = |id| duration(options.text(id)).unwrap_or_default();
         let streaming = match options.text(Id::Streaming) {
             "on" => Streaming::On,
             "parallel" => Streaming::Parallel,
@@ -129,9 +156,9 @@ impl Config {
         };
         let two_phase = on(Id::TwoPhase);
         Ok(Self {
-            conninfo: Conninfo::read(options.text(Id::Conninfo), environment)?,
-            slot: required(options, Id::Slot, "slot")?.to_owned(),
-            publications,
+            conninfo: Conninfo::parse("host=/ user=none")?,
+            slot: String::new(),
+            publications: Vec::new(),
             slot_create: match options.text(Id::SlotCreate) {
                 "if_missing" => SlotCreate::IfMissing,
                 "temporary" => SlotCreate::Temporary,
@@ -146,7 +173,7 @@ impl Config {
             two_phase,
             origin: if options.text(Id::Origin) == "none" { OriginFilter::None } else { OriginFilter::Any },
             decode: on(Id::Decode),
-            plugin,
+            plugin: options.text(Id::Plugin).to_owned(),
             plugin_options: pairs(options.text(Id::PluginOptions)).map_err(bad)?,
             ack: if options.text(Id::Ack) == "auto" { AckMode::Auto } else { AckMode::Manual },
             status_interval: time(Id::StatusInterval),
@@ -156,8 +183,19 @@ impl Config {
             batch_bytes: number(Id::BatchBytes),
             latency_budget: time(Id::LatencyBudget),
             close_timeout: time(Id::CloseTimeout),
+            capture_file: Some(options.text(Id::CaptureFile))
+                .filter(|path| !path.is_empty())
+                .map(PathBuf::from),
+            replay_pace: match options.text(Id::ReplayPace) {
+                "recorded" => ReplayPace::Recorded,
+                _ => ReplayPace::Full,
+            },
         })
     }
+}
+
+fn bad(why: String) -> Error {
+    Error::new(Status::WAL_E_BAD_OPTION, why)
 }
 
 /// What belongs to pgoutput, or to decoding, means nothing without: it is refused, never ignored.

@@ -31,6 +31,8 @@ pub enum Id {
     BatchBytes,
     LatencyBudget,
     CloseTimeout,
+    CaptureFile,
+    ReplayPace,
 }
 
 /// All that is known of an option.
@@ -219,6 +221,20 @@ pub static TABLE: &[Spec] = &[
         kind: Kind::Duration { least: 0, most: 60_000 },
         default: "1s",
         sentence: "How long wal_stream_free may take to report the last acknowledged position and to say good-bye to the server.",
+    },
+    Spec {
+        id: Id::CaptureFile,
+        name: "capture_file",
+        kind: Kind::Text,
+        default: "",
+        sentence: "A file that everything received and sent while streaming is written to, for wal_replay_open. It must not exist, is made when connecting with mode 0600, and holds the data of the changes, but never a password. If it cannot be written, the stream ends with WAL_E_CAPTURE.",
+    },
+    Spec {
+        id: Id::ReplayPace,
+        name: "replay_pace",
+        kind: Kind::Choice(&["full", "recorded"]),
+        default: "full",
+        sentence: "How fast wal_replay_open gives what was captured: as fast as it can, or with the pauses that there were.",
     },
 ];
 

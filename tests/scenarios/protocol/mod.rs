@@ -5,6 +5,7 @@ mod reassembly;
 mod workload;
 
 mod a_bounded_replay_ends_where_it_was_told;
+mod a_captured_session_replays_as_it_was;
 mod a_decoder_needs_no_connection;
 mod payloads_of_any_plugin_come_as_they_are;
 mod prepared_transactions_are_followed_to_their_end;
