@@ -70,9 +70,9 @@ fn read(path: &Path) -> Duration {
 /// Processor time of the thread named pgwalstream, which lives as long as the stream (proc(5), schedstat).
 fn time_of_engine() -> Duration {
     let threads = std::fs::read_dir("/proc/self/task").unwrap().flatten();
-    let engine = threads
-        .map(|thread| thread.path())
-        .find(|path| std::fs::read_to_string(path.join("comm")).is_ok_and(|name| name.trim() == "pgwalstream"));
+    let engine = threads.map(|thread| thread.path()).find(|path| {
+        std::fs::read_to_string(path.join("comm")).is_ok_and(|name| name.trim() == "pgwalstream")
+    });
     let schedstat = std::fs::read_to_string(engine.unwrap().join("schedstat")).unwrap();
     Duration::from_nanos(schedstat.split(' ').next().unwrap().parse().unwrap())
 }

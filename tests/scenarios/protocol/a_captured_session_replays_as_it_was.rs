@@ -18,7 +18,7 @@ use pgwalstream::error::Status;
 
 /// Everything that an event says: its fields, and all values with their bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Whole {
+pub(super) struct Whole {
     fields: [u64; 8],
     relation: String,
     values: Vec<(u8, Vec<u8>)>,
@@ -109,10 +109,9 @@ fn read_replay(stream: &mut Stream, by_batch: bool) -> (Vec<Whole>, Result<Statu
 }
 
 /// Captures what a form gives, and gives the events of the live stream.
-fn capture(db: &mut Database<'_>, slot: &str, form: Form, path: &Path, more: &[(&str, &str)]) -> Vec<Whole> {
+pub(super) fn capture(db: &mut Database<'_>, slot: &str, form: Form, path: &Path) -> Vec<Whole> {
     let copy = copy_of(db, slot);
     let options = form.options(db, &copy).with("capture_file", path.to_str().unwrap());
-    let options = more.iter().fold(options, |options, (key, value)| options.with(key, value));
     let mut stream = options.open().unwrap();
     let all = read_live(&mut stream);
     drop(stream);
@@ -120,7 +119,7 @@ fn capture(db: &mut Database<'_>, slot: &str, form: Form, path: &Path, more: &[(
     all
 }
 
-fn folder() -> (tempfile::TempDir, PathBuf) {
+pub(super) fn folder() -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("capture");
     (folder, path)
@@ -151,7 +150,7 @@ fn the_same_events_in_every_form(version: u32) {
     ];
     for form in forms.into_iter().filter(|form| form.asks() <= highest(version)) {
         let (_folder, path) = folder();
-        let live = capture(&mut db, &slot, form, &path, &[]);
+        let live = capture(&mut db, &slot, form, &path);
         assert!(live.len() > 500);
         let mode = fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
@@ -213,7 +212,7 @@ fn small(db: &mut Database<'_>, path: &Path) -> Vec<Whole> {
         db.run(&format!("INSERT INTO t VALUES ({id}, 'row {id}')"));
     }
     db.run("INSERT INTO done VALUES (1)");
-    capture(db, &slot, super::forms::PLAIN, path, &[])
+    capture(db, &slot, super::forms::PLAIN, path)
 }
 
 fn a_cut_capture_says_so_behind_what_is_whole(version: u32) {
