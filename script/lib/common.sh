@@ -126,6 +126,25 @@ cbindgen_need() {
   cbindgen=$tool
 }
 
+# The toolchain and the tool of script/fuzz: one nightly, since the sanitizers' flags change, and one cargo-fuzz.
+fuzz_toolchain=nightly-2026-05-20
+fuzz_version=0.13.2
+fuzz_need() {
+  have rustup || die "fuzzing needs a nightly toolchain ($fuzz_toolchain), and there is no rustup to install it"
+  if ! rustup run "$fuzz_toolchain" rustc --version >/dev/null 2>&1; then
+    say "installing the toolchain $fuzz_toolchain"
+    rustup toolchain install "$fuzz_toolchain" --profile minimal >&2 || die "rustup could not install $fuzz_toolchain"
+  fi
+  # libFuzzer is C++.
+  apt_need c++=g++
+  fuzz_tool=$cache/tools/bin/cargo-fuzz
+  if [ "$("$fuzz_tool" --version 2>/dev/null)" != "cargo-fuzz $fuzz_version" ]; then
+    say "building cargo-fuzz $fuzz_version into $cache/tools"
+    cargo install cargo-fuzz --version "$fuzz_version" --locked --root "$cache/tools" --quiet >&2 ||
+      die "cargo could not install cargo-fuzz $fuzz_version"
+  fi
+}
+
 # --- Steps -------------------------------------------------------------------------------------------------------
 # step NAME CMD…: run CMD (a function of the script, or a command) as one named, timed step and remember how it went.
 # The output goes to the terminal and to $cache/log/NAME.log. Always returns 0, so that the next step runs; a step
