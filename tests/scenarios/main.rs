@@ -30,6 +30,7 @@ mod every_option_takes_what_it_says;
 mod large_transactions_and_rows_come_whole;
 mod many_streams_share_an_engine;
 mod memory_stays_small;
+mod numbers_keep_every_digit;
 mod only_what_was_acknowledged_is_confirmed;
 mod protocol;
 mod the_replica_identity_decides_what_is_old;
