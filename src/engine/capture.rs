@@ -56,14 +56,24 @@ impl Capture {
     pub fn open(&self) -> Result<()> {
         let Some(path) = &self.path else { return Ok(()) };
         let mut state = self.lock();
-        if matches!(*state, State::New) {
-            let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-            let file = file.map_err(|error| cannot_make(path, &error))?;
-            let fd = file.as_raw_fd();
-            let writer = Writer::new(file).map_err(|error| cannot_write(path, &error))?;
-            self.fd.store(fd, Ordering::Release);
-            *state = State::On(Box::new(writer), Instant::now());
+        match &*state {
+            State::New => {}
+            State::On(..) => return Ok(()),
+            // Streaming on without it would leave a hole that nobody sees.
+            State::Over => {
+                return Err(Error::new(
+                    Status::WAL_E_CAPTURE,
+                    format!("writing the capture file {} failed before", path.display()),
+                )
+                .with_hint("Make a new stream with another capture_file."));
+            }
         }
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+        let file = file.map_err(|error| cannot_make(path, &error))?;
+        let fd = file.as_raw_fd();
+        let writer = Writer::new(file).map_err(|error| cannot_write(path, &error))?;
+        self.fd.store(fd, Ordering::Release);
+        *state = State::On(Box::new(writer), Instant::now());
         Ok(())
     }
 

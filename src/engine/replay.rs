@@ -3,8 +3,10 @@
 //! It must give the same events each time: what depends on a clock, such as progress, is not told.
 
 use std::fs::File;
+use std::os::fd::{AsRawFd, RawFd};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use tokio::time::sleep_until;
@@ -25,6 +27,7 @@ const TURN: usize = 256 << 10;
 #[derive(Debug)]
 pub struct Source {
     reader: Reader<File>,
+    fd: RawFd,
     first: Option<Head>,
 }
 
@@ -34,9 +37,10 @@ impl Source {
         let file = File::open(path).map_err(|error| {
             Error::os(Status::WAL_E_CAPTURE, format!("cannot open the capture {}", path.display()), &error)
         })?;
+        let fd = file.as_raw_fd();
         let mut reader = Reader::new(file)?;
         let first = reader.next()?;
-        Ok(Self { reader, first })
+        Ok(Self { reader, fd, first })
     }
 
     /// The options of the replay: what is not set is as it was in the captured stream.
@@ -56,6 +60,7 @@ impl Source {
 
 /// Runs a replay to its end.
 pub async fn work(shared: Arc<Shared>, source: Source) -> Result<()> {
+    shared.socket.store(source.fd, Ordering::Release);
     let replay = Replay {
         receiver: Receiver::new(&shared.config),
         intake: Intake::new(Arc::clone(&shared)),
@@ -77,6 +82,13 @@ struct Replay {
     current: Option<Head>,
     connections: u64,
     began: Instant,
+}
+
+impl Drop for Replay {
+    /// The file is closed next: a forked child must not close what has its number then.
+    fn drop(&mut self) {
+        self.shared.socket.store(-1, Ordering::Release);
+    }
 }
 
 /// How a turn of reading ended.

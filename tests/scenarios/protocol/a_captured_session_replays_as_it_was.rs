@@ -14,7 +14,9 @@ use crate::harness::view::Event;
 use crate::harness::{Database, Next, Options, PATIENCE, Server, Stream};
 use pgwalstream::batch::EventKind as K;
 use pgwalstream::capi;
+use pgwalstream::capture::{Epoch, Kind as Entry, Reader, Writer};
 use pgwalstream::error::Status;
+use pgwalstream::wire::{Frame, split};
 
 /// Everything that an event says: its fields, and all values with their bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -348,6 +350,61 @@ fn no_file_is_overwritten_and_no_password_written(version: u32) {
     assert!(all.len() >= 4);
 }
 
+/// The messages of a capture as on the wire, each with the kind of what it carries.
+fn frames(path: &Path) -> Vec<(u8, Vec<u8>)> {
+    let mut reader = Reader::new(fs::File::open(path).unwrap()).unwrap();
+    let mut bytes = vec![];
+    while let Some(head) = reader.next().unwrap() {
+        bytes.extend(if head.kind == Entry::Received { reader.body() } else { &[] });
+    }
+    let (mut all, mut rest) = (vec![], &bytes[..]);
+    while let Ok(Frame::Complete { body, total, .. }) = split(rest) {
+        all.push((if body[0] == b'w' { body[25] } else { 0 }, rest[..total].to_vec()));
+        rest = &rest[total..];
+    }
+    all
+}
+
+fn several_connections_are_one_stream(version: u32) {
+    let mut db = Server::shared(version).database();
+    let (folder, path) = folder();
+    small(&mut db, &path);
+    let expected = changes(&read_replay(&mut Options::new().replay(&path).unwrap(), true).0);
+    let frames = frames(&path);
+    let described = frames.iter().find(|frame| frame.0 == b'R').unwrap();
+    let second = frames.iter().enumerate().filter(|(_, frame)| frame.0 == b'B').nth(2).unwrap().0;
+    let join = |frames: &[(u8, Vec<u8>)]| frames.iter().flat_map(|frame| frame.1.clone()).collect::<Vec<_>>();
+    // A connection that breaks inside a message, one that the server ends, and one that goes on behind both.
+    let broken = [join(&frames[..second]), frames[second].1[..9].to_vec()].concat();
+    let ended = b"c\0\0\0\x04".to_vec();
+    let rest = [&frames[second..=second], slice::from_ref(described), &frames[second + 1..]].concat();
+    let two = folder.path().join("two");
+    let mut writer = Writer::new(fs::File::create(&two).unwrap()).unwrap();
+    for bytes in [broken, ended.clone(), join(&rest)] {
+        writer.epoch(Duration::ZERO, &Epoch::new(0).with("decode", "on")).unwrap();
+        writer.received(Duration::ZERO, &bytes).unwrap();
+    }
+    writer.finish(Duration::ZERO).unwrap();
+    let (all, end) = read_replay(&mut Options::new().replay(&two).unwrap(), true);
+    assert_eq!(end, Ok(Status::WAL_END));
+    assert_eq!(changes(&all), expected);
+
+    // What ended the last connection ended the stream.
+    let mut writer = Writer::new(fs::File::create(&two).unwrap()).unwrap();
+    writer.epoch(Duration::ZERO, &Epoch::new(0)).unwrap();
+    writer.received(Duration::ZERO, &[join(&frames), ended].concat()).unwrap();
+    writer.finish(Duration::ZERO).unwrap();
+    let (all, end) = read_replay(&mut Options::new().replay(&two).unwrap(), false);
+    assert_eq!((changes(&all), end), (expected, Err(Status::WAL_E_SERVER_SHUTDOWN)));
+}
+
+/// The rows of the inserts.
+fn changes(all: &[Whole]) -> Vec<Vec<(u8, Vec<u8>)>> {
+    let inserts = all.iter().filter(|it| it.fields[0] >> 32 == K::WAL_EVENT_INSERT as u64);
+    inserts.map(|it| it.values.clone()).collect()
+}
+
+on_versions! { several_connections_are_one_stream v17 17 }
 on_versions! { a_cut_capture_says_so_behind_what_is_whole v18 18 }
 on_versions! { the_recorded_pauses_are_kept v17 17 }
 on_versions! { a_replay_is_a_stream v16 16 }
