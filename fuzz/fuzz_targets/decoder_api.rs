@@ -21,13 +21,25 @@ fn check(status: wal_status) -> wal_status {
 fuzz_target!(|input: &[u8]| {
     // SAFETY: live handles, out-parameters of this frame, each freed once.
     unsafe {
+        // Small batches: more of them, and quicker made.
+        let mut options = ptr::null_mut();
+        check(wal_options_new(&raw mut options, ptr::null_mut()));
+        for (key, value) in [(c"batch_events", c"16"), (c"batch_bytes", c"4kB")] {
+            check(wal_options_set(options, key.as_ptr(), value.as_ptr(), ptr::null_mut()));
+        }
         let mut decoder = ptr::null_mut();
-        check(wal_decoder_new(ptr::null(), &raw mut decoder, ptr::null_mut()));
+        check(wal_decoder_new(options, &raw mut decoder, ptr::null_mut()));
+        wal_options_free(options);
         let mut clones = vec![];
         for (at, message) in messages(input).enumerate() {
             let mut error = ptr::null_mut();
-            let status =
-                check(wal_decoder_feed(decoder, at as u64 * 8, message.as_ptr(), message.len(), &raw mut error));
+            let status = check(wal_decoder_feed(
+                decoder,
+                at as u64 * 8,
+                message.as_ptr(),
+                message.len(),
+                &raw mut error,
+            ));
             assert_eq!(status < 0, !error.is_null());
             wal_error_free(error);
             if at % 3 == 2 {
