@@ -411,6 +411,10 @@ enum wal_status_code
      */
     WAL_E_GAP = -44,
     /**
+     * A capture file cannot be written or read, was cut, or is not as it was written.
+     */
+    WAL_E_CAPTURE = -45,
+    /**
      * The server reported an error; its SQLSTATE tells which.
      */
     WAL_E_SERVER = -60,
@@ -2357,6 +2361,36 @@ WAL_NOEXCEPT;
  * @since 0.1
  */
 WAL_API void wal_relation_free(struct wal_relation *relation) WAL_NOEXCEPT;
+
+/**
+ * Opens a capture (option capture_file) as a stream that needs no server. It gives the same events as the captured
+ * stream gave, but for PROGRESS, which comes by the clock, and then WAL_END, or the error that the server's bytes ended with.
+ * Two replays give the same events and values, whatever the bounds of their batches.
+ * All of wal_stream_next, wal_stream_next_batch, wal_stream_fd, wal_stream_ack, wal_stream_stats and
+ * wal_stream_free work on it; wal_stream_flush has nobody to report to and is done at once, wal_stream_connect
+ * answers WAL_E_STATE.
+ *
+ * A capture that was cut, or changed anywhere, gives every event that is whole in an undamaged block, and then
+ * WAL_E_CAPTURE, whose message names the offset.
+ *
+ * @param[in] path of the capture
+ * @param[in] options copied; may be NULL; replay_pace, ack, queue_bytes, batch_events, batch_bytes and the log callback
+ * count; decode, on_gap and stop_lsn are as in the captured stream if they are not set; the others, which are of a
+ * connection, do not count
+ * @param[out] out the stream, owned by the caller: wal_stream_free; NULL on an error
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK; WAL_E_CAPTURE: the file cannot be opened, is no capture, or is damaged before its first record;
+ * WAL_E_BAD_OPTION; WAL_E_SYSTEM; WAL_E_INVALID_ARGUMENT
+ * @par Thread safety
+ * any thread
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_replay_open(const char *path,
+                           const struct wal_options *options,
+                           struct wal_stream **out,
+                           struct wal_error **err)
+WAL_NOEXCEPT;
 
 /**
  * How many rows there are.

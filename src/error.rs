@@ -78,6 +78,8 @@ pub enum Status {
     WAL_E_UNKNOWN_MESSAGE = -43,
     /// The server said that it skipped changes; what was to come next is not all there is.
     WAL_E_GAP = -44,
+    /// A capture file cannot be written or read, was cut, or is not as it was written.
+    WAL_E_CAPTURE = -45,
 
     /// The server reported an error; its SQLSTATE tells which.
     WAL_E_SERVER = -60,
@@ -352,6 +354,7 @@ table! {
     WAL_E_UNKNOWN_RELATION: "unknown relation",
     WAL_E_UNKNOWN_MESSAGE: "unknown replication message",
     WAL_E_GAP: "the server skipped changes",
+    WAL_E_CAPTURE: "bad capture file",
     WAL_E_SERVER: "server error",
     WAL_E_PRIVILEGE: "insufficient privilege",
     WAL_E_WAL_LEVEL: "wal_level is not logical",

@@ -98,6 +98,7 @@
 //! | `types` | values as numbers, times and text: bytes only |
 //! | `wire` | frontend/backend framing, start-up, authentication: bytes only |
 //! | `batch` | events, values, relations and the bytes behind them |
+//! | `capture` | capture files: blocks and records, bytes only |
 //! | `conninfo` | connection strings |
 //! | `options` | the one table of options |
 //! | `sys` | the few system calls that std and tokio do not offer |
@@ -107,6 +108,8 @@
 pub mod batch;
 #[doc(hidden)]
 pub mod capi;
+#[doc(hidden)]
+pub mod capture;
 /// cbindgen:ignore
 mod client;
 #[doc(hidden)]

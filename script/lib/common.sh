@@ -78,6 +78,18 @@ apt_get() {
   }
 }
 
+# Debian's PostgreSQL 15 with wal2json, for what the servers of script/servers lack. Installed so that it makes no cluster
+# and starts nothing; where the server is installed already, nothing of its settings is touched.
+debian_server_need() {
+  if ! dpkg-query -W -f='${Status}' postgresql-15 2>/dev/null | grep -q 'ok installed'; then
+    apt_need postgresql-common
+    as_root sed -i 's/^#\{0,1\} *create_main_cluster *=.*/create_main_cluster = false/' /etc/postgresql-common/createcluster.conf
+    grep -qx 'create_main_cluster = false' /etc/postgresql-common/createcluster.conf ||
+      die "cannot keep postgresql-15 from making a cluster (/etc/postgresql-common/createcluster.conf)"
+  fi
+  apt_need postgresql-15 postgresql-15-wal2json
+}
+
 # Finds cargo, also under sudo, which hides the caller's toolchain.
 cargo_need() {
   have cargo && return 0
@@ -124,6 +136,25 @@ cbindgen_need() {
   fi
   # shellcheck disable=SC2034 # for the caller
   cbindgen=$tool
+}
+
+# The toolchain and the tool of script/fuzz: one nightly, since the sanitizers' flags change, and one cargo-fuzz.
+fuzz_toolchain=nightly-2026-05-20
+fuzz_version=0.13.2
+fuzz_need() {
+  have rustup || die "fuzzing needs a nightly toolchain ($fuzz_toolchain), and there is no rustup to install it"
+  if ! rustup run "$fuzz_toolchain" rustc --version >/dev/null 2>&1; then
+    say "installing the toolchain $fuzz_toolchain"
+    rustup toolchain install "$fuzz_toolchain" --profile minimal >&2 || die "rustup could not install $fuzz_toolchain"
+  fi
+  # libFuzzer is C++.
+  apt_need c++=g++
+  fuzz_tool=$cache/tools/bin/cargo-fuzz
+  if [ "$("$fuzz_tool" --version 2>/dev/null)" != "cargo-fuzz $fuzz_version" ]; then
+    say "building cargo-fuzz $fuzz_version into $cache/tools"
+    cargo install cargo-fuzz --version "$fuzz_version" --locked --root "$cache/tools" --quiet >&2 ||
+      die "cargo could not install cargo-fuzz $fuzz_version"
+  fi
 }
 
 # --- Steps -------------------------------------------------------------------------------------------------------

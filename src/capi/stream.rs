@@ -290,8 +290,12 @@ pub unsafe extern "C" fn wal_stream_free(stream: *mut wal_stream) {
 }
 
 fn make(options: &wal_options) -> Result<*mut wal_stream> {
+    boxed(Stream::new(&options.options, options.logger.clone())?)
+}
+
+/// The handle of a stream.
+pub(super) fn boxed(stream: Stream) -> Result<*mut wal_stream> {
     let gate = Gate::new("stream")?;
-    let stream = Stream::new(&options.options, options.logger.clone())?;
     Ok(Box::into_raw(Box::new(wal_stream {
         gate,
         shared: Arc::clone(stream.shared()),

@@ -80,6 +80,8 @@ codes! {
     UnknownMessage = WAL_E_UNKNOWN_MESSAGE,
     /// The server said that it skipped changes; what was to come next is not all there is.
     Gap = WAL_E_GAP,
+    /// A capture file cannot be written, or what is replayed is no capture, is cut or damaged.
+    Capture = WAL_E_CAPTURE,
     /// The server reported an error; its SQLSTATE tells which.
     Server = WAL_E_SERVER,
     /// The role lacks a right: REPLICATION, CONNECT or a read right.

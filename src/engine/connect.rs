@@ -4,13 +4,14 @@ use std::time::{Duration, Instant};
 
 use tokio::time::timeout_at;
 
+use super::capture;
 use super::creation::{Made, Making, create};
 use super::log::Level;
 use super::shared::Shared;
 use super::stats::Counts;
 use crate::error::{Error, Result, Status};
 use crate::options::SlotCreate;
-use crate::session::{NativeSession, Replication, Session, StartupSettings};
+use crate::session::{NativeSession, Replication, Rows, Session, StartupSettings};
 use crate::stream::{
     Finding, Path, Preflight, PublishedTable, Server, WalKept, Which, tables_query, validity, validity_query,
 };
@@ -64,9 +65,14 @@ pub async fn connect(shared: &Shared, deadline: Option<Instant>) -> Result<Conne
     }
     Box::pin(warn_of_identities(shared)).await;
     Box::pin(prepare_slot(shared, &mut session, &preflight, &server, deadline)).await?;
+    let identity = match shared.capture.is_wanted() {
+        true => session.query("IDENTIFY_SYSTEM").await?,
+        false => Rows::default(),
+    };
     if let Err(error) = session.start_copy(&preflight.start_command()).await {
         return Err(reason(shared, &mut session, preflight.explain(error)).await);
     }
+    shared.capture.epoch(&capture::epoch(config, version, &identity))?;
     log(Level::WAL_LOG_INFO, format!("streaming from slot {} of PostgreSQL {version}", config.slot));
     let path = if session.is_local() { Path::Unix } else { Path::Tcp };
     Ok(Connected { session, path, rhythm: rhythm(config.status_interval, &server) })

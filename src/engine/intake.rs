@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use super::log::Level;
 use super::shared::Shared;
 use super::stats::Counts;
 use crate::batch::{Batch, Event, EventKind};
@@ -116,6 +117,27 @@ impl Intake {
             self.shared.discard(obsolete);
         }
         self.tell(vec![event])
+    }
+
+    /// Tells the consumer that this is all: what was asked for, or what there is.
+    pub fn tell_end(&mut self, receiver: &Receiver) -> Result<()> {
+        let discarded = receiver.discarded();
+        for event in discarded.iter().filter(|event| event.kind == EventKind::WAL_EVENT_STREAM_ABORT as u32) {
+            self.shared.logger.log(Level::WAL_LOG_WARN, "stream", || {
+                format!("discarded the streamed transaction {}, which is open at stop_lsn", event.xid)
+            });
+        }
+        self.tell(discarded)?;
+        self.shared.finish();
+        Ok(())
+    }
+
+    /// The connection is gone, and with it the rest of a message that was only begun.
+    pub fn restart(&mut self) {
+        if let Some(batch) = &mut self.working {
+            batch.chunk.retreat(batch.chunk.filled().len().saturating_sub(self.decoded));
+        }
+        self.need = 0;
     }
 
     /// Hands over events that the engine itself has to tell.

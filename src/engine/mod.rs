@@ -4,6 +4,7 @@
 
 mod acks;
 mod asking;
+mod capture;
 mod connect;
 mod connection;
 mod creation;
@@ -14,6 +15,7 @@ mod panics;
 mod prometheus;
 mod publications;
 mod registry;
+mod replay;
 mod shared;
 mod slots;
 mod stats;
@@ -21,6 +23,7 @@ mod task;
 mod thread;
 mod wakers;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -76,12 +79,31 @@ impl Stream {
         Ok(Self { shared, engine: None, current: None, given: 0 })
     }
 
+    /// A stream that a capture feeds instead of a server. It is connected from the beginning.
+    pub fn replay(path: &Path, options: &Options, logger: Logger) -> Result<Self> {
+        let source = replay::Source::open(path)?;
+        let mut it = Self {
+            shared: Arc::new(Shared::new(source.config(options)?, logger)?),
+            engine: None,
+            current: None,
+            given: 0,
+        };
+        let (attempt, life) = it.shared.begin_attempt()?;
+        let engine = thread::acquire()?;
+        it.shared.enter(attempt, Phase::Streaming);
+        engine.spawn(task::supervise(Arc::clone(&it.shared), attempt, life, |shared| {
+            replay::work(shared, source)
+        }));
+        it.engine = Some(engine);
+        Ok(it)
+    }
+
     /// Connects, checks the server and starts streaming. `None` waits as long as it takes. After an error, or when
     /// interrupted, the stream can be connected again.
     pub fn connect(&mut self, timeout: Option<Duration>) -> Result<Next<()>> {
         let (attempt, life) = self.shared.begin_attempt()?;
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        let started = self.start(attempt, deadline, life);
+        let started = self.shared.capture.open().and_then(|()| self.start(attempt, deadline, life));
         let outcome = started.and_then(|()| self.await_connected(deadline));
         if matches!(outcome, Ok(Next::Ready(())))
             || !matches!(self.shared.end_attempt(), Phase::Streaming | Phase::Ended(_))
@@ -198,6 +220,10 @@ impl Stream {
         let socket = self.shared.socket.load(std::sync::atomic::Ordering::Acquire);
         if socket >= 0 {
             sys::close(socket);
+        }
+        let capture = self.shared.capture.fd();
+        if capture >= 0 {
+            sys::close(capture);
         }
         std::mem::forget(self);
     }

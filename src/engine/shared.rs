@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 use super::acks::Acks;
+use super::capture::Capture;
 use super::creation::Creation;
 use super::health::LastHealth;
 use super::log::Logger;
@@ -41,6 +42,8 @@ pub struct Shared {
     pub acks: Acks,
     /// Since when what is outstanding is.
     pub owed: Owed,
+    /// What comes and goes on the wire is written to it.
+    pub capture: Capture,
     /// Wakes the stream's task.
     pub engine: Notify,
     /// The creation of the slot, while it goes on.
@@ -163,6 +166,7 @@ impl Shared {
             id: registry::next_id(),
             acks: Acks::new(config.ack),
             owed: Owed::default(),
+            capture: Capture::new(config.capture_file.clone()),
             config,
             logger,
             counts: Counts::default(),

@@ -7,6 +7,8 @@ use super::shared::Shared;
 use crate::stream::Outstanding;
 use crate::sys::pg_micros;
 
+use crate::stream::Receiver;
+
 macro_rules! stats {
     ($($(#[doc = $doc:literal])* $name:ident,)*) => {
         /// The live counters.
@@ -104,6 +106,25 @@ impl Counts {
     pub fn set(counter: &AtomicU64, n: u64) {
         counter.store(n, Ordering::Relaxed);
     }
+
+    /// Shows what a receiver counted.
+    fn publish(&self, receiver: &Receiver) {
+        let from = &receiver.counters;
+        for (counter, value) in [
+            (&self.transactions, from.transactions),
+            (&self.empty_transactions, from.empty_transactions),
+            (&self.keepalives, from.keepalives),
+            (&self.ignored_aborts, from.ignored_aborts),
+            (&self.unknown_frames, from.unknown_frames),
+            (&self.notices, from.notices),
+            (&self.gaps, from.gaps),
+            (&self.server_wal_end, from.server_wal_end),
+            (&self.received_lsn, receiver.positions.end_of_received()),
+        ] {
+            Self::set(counter, value);
+        }
+        self.last_message_time.store(from.last_message_time, Ordering::Relaxed);
+    }
 }
 
 /// What is outstanding, for both sides.
@@ -130,6 +151,12 @@ impl Owed {
 }
 
 impl Shared {
+    /// Shows what a receiver counted, and what it is owed for.
+    pub fn publish(&self, receiver: &mut Receiver) {
+        self.owed.append(&mut receiver.outstanding, self.acks.acked());
+        self.counts.publish(receiver);
+    }
+
     /// The counters as they are now; each is right, together they may straddle an update.
     pub fn snapshot(&self) -> Snapshot {
         let mut at = self.counts.snapshot();

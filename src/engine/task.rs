@@ -17,7 +17,6 @@ use super::log::Level;
 use super::panics;
 use super::shared::{Phase, Shared, TaskLife};
 use super::stats::Counts;
-use crate::batch::EventKind;
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
 use crate::session::{Fill, Session, Watch};
@@ -38,8 +37,19 @@ const HURRY: Duration = Duration::from_millis(5);
 /// Runs one attempt to connect and the stream that comes of it, and reports how it ended. `life` tells, however this
 /// future ends, that it no longer runs.
 pub async fn run(shared: Arc<Shared>, attempt: u64, deadline: Option<Instant>, life: TaskLife) {
-    let of_task = Arc::clone(&shared);
-    let inner = tokio::spawn(async move { work(of_task, attempt, deadline).await });
+    supervise(shared, attempt, life, |shared| work(shared, attempt, deadline)).await;
+}
+
+/// Runs what a stream does, and reports how it ended.
+pub async fn supervise<W>(
+    shared: Arc<Shared>,
+    attempt: u64,
+    life: TaskLife,
+    work: impl FnOnce(Arc<Shared>) -> W,
+) where
+    W: Future<Output = Result<()>> + Send + 'static,
+{
+    let inner = tokio::spawn(work(Arc::clone(&shared)));
     let joined = tokio::select! {
         joined = inner => joined,
         () = health::watch(&shared) => return,
@@ -71,6 +81,9 @@ async fn work(shared: Arc<Shared>, attempt: u64, deadline: Option<Instant>) -> R
     }
     let socket = connected.session.fd();
     let outcome = Streaming::new(shared.clone(), connected).run().await;
+    if let Err(error) = shared.capture.finish() {
+        shared.logger.log(Level::WAL_LOG_WARN, "capture", || format!("while ending: {error:?}"));
+    }
     // Unless another attempt has a connection by now.
     let _ = shared.socket.compare_exchange(socket, -1, Ordering::AcqRel, Ordering::Relaxed);
     if let Err(error) = &outcome
@@ -259,7 +272,8 @@ impl<S: Session> Streaming<S> {
         self.intake.begin();
         let turn = self.turn(&mut noted, &mut bytes);
         Counts::add(&self.shared.counts.bytes_received, bytes as u64);
-        self.publish();
+        self.shared.publish(&mut self.receiver);
+        let captured = self.shared.capture.flush();
         let ended = self.intake.end();
         let ends = noted.ended && !self.ended;
         self.note(noted);
@@ -268,27 +282,17 @@ impl<S: Session> Streaming<S> {
             Turn::Interrupted => NextRead::Now,
         };
         ended?;
-        if ends { self.end() } else { Ok(()) }
-    }
-
-    /// Tells the consumer that this is all.
-    fn end(&mut self) -> Result<()> {
-        let discarded = self.receiver.discarded();
-        for event in discarded.iter().filter(|event| event.kind == EventKind::WAL_EVENT_STREAM_ABORT as u32) {
-            self.shared.logger.log(Level::WAL_LOG_WARN, "stream", || {
-                format!("discarded the streamed transaction {}, which is open at stop_lsn", event.xid)
-            });
-        }
-        self.intake.tell(discarded)?;
-        self.shared.finish();
-        Ok(())
+        captured?;
+        if ends { self.intake.tell_end(&self.receiver) } else { Ok(()) }
     }
 
     /// Reads until there is nothing more, the queue is full or the turn is over.
     fn turn(&mut self, noted: &mut Noted, bytes: &mut usize) -> Result<Turn> {
         loop {
-            match self.session.fill(self.intake.room()?)? {
+            let room = self.intake.room()?;
+            match self.session.fill(room)? {
                 Fill::Bytes(n) => {
+                    self.shared.capture.received(room.get(..n).unwrap_or_default())?;
                     Counts::add(&self.shared.counts.reads, 1);
                     *bytes += n;
                     self.intake.received(n, &mut self.receiver, noted)?;
@@ -315,25 +319,6 @@ impl<S: Session> Streaming<S> {
         if noted.ended {
             self.ended = true;
         }
-    }
-
-    fn publish(&mut self) {
-        self.shared.owed.append(&mut self.receiver.outstanding, self.shared.acks.acked());
-        let (to, from) = (&self.shared.counts, &self.receiver.counters);
-        for (counter, value) in [
-            (&to.transactions, from.transactions),
-            (&to.empty_transactions, from.empty_transactions),
-            (&to.keepalives, from.keepalives),
-            (&to.ignored_aborts, from.ignored_aborts),
-            (&to.unknown_frames, from.unknown_frames),
-            (&to.notices, from.notices),
-            (&to.gaps, from.gaps),
-            (&to.server_wal_end, from.server_wal_end),
-            (&to.received_lsn, self.receiver.positions.end_of_received()),
-        ] {
-            Counts::set(counter, value);
-        }
-        to.last_message_time.store(from.last_message_time, Ordering::Relaxed);
     }
 
     /// When the next status update must leave if nothing happens before.
@@ -409,6 +394,7 @@ impl<S: Session> Streaming<S> {
             reply: if asks { Reply::AtOnce } else { Reply::NotNeeded },
         };
         frontend::status_update(&mut bytes, &update);
+        self.shared.capture.sent(&bytes)?;
         self.session.send(&bytes)?;
         self.receiver.positions.sent(report);
         Counts::add(&self.shared.counts.status_updates, 1);

@@ -1,5 +1,6 @@
 //! The options of one stream, typed and checked against each other.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::parse::{duration, names, pairs, size, switch};
@@ -62,6 +63,15 @@ pub enum GapPolicy {
     Warn,
 }
 
+/// How fast a capture is replayed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReplayPace {
+    /// As fast as it can be read.
+    Full,
+    /// As it was received.
+    Recorded,
+}
+
 /// Everything that the engine needs to know of a stream.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -117,21 +127,37 @@ pub struct Config {
     pub health_interval: Duration,
     /// Below how much safe WAL to warn.
     pub health_safe_wal: usize,
+    /// Where what comes and goes is captured.
+    pub capture_file: Option<PathBuf>,
+    /// How fast a capture is replayed.
+    pub replay_pace: ReplayPace,
 }
 
 impl Config {
+    /// What a stream from a server needs.
     pub(super) fn new(options: &Options) -> Result<Self> {
-        let number = |id| usize::try_from(size(options.text(id)).unwrap_or(0)).unwrap_or(usize::MAX);
-        let on = |id| switch(options.text(id)).unwrap_or(false);
-        let time = |id| duration(options.text(id)).unwrap_or_default();
-        let bad = |why: String| Error::new(Status::WAL_E_BAD_OPTION, why);
         check_plugin(options)?;
-        let plugin = options.text(Id::Plugin).to_owned();
-        let publications = if plugin == "pgoutput" {
+        let publications = if options.text(Id::Plugin) == "pgoutput" {
             required(options, Id::Publication, "publication").and_then(|text| names(text).map_err(bad))?
         } else {
             Vec::new()
         };
+        let conninfo = conninfo(options)?;
+        let slot = required(options, Id::Slot, "slot")?.to_owned();
+        Ok(Self { conninfo, slot, publications, ..Self::common(options)? })
+    }
+
+    /// What a replay needs: nothing of a server, and no option is required.
+    pub(super) fn replay(options: &Options) -> Result<Self> {
+        check_plugin(options)?;
+        Ok(Self { health_interval: Duration::ZERO, ..Self::common(options)? })
+    }
+
+    /// All but where to connect to and what to ask for there.
+    fn common(options: &Options) -> Result<Self> {
+        let number = |id| usize::try_from(size(options.text(id)).unwrap_or(0)).unwrap_or(usize::MAX);
+        let on = |id| switch(options.text(id)).unwrap_or(false);
+        let time = |id| duration(options.text(id)).unwrap_or_default();
         let streaming = match options.text(Id::Streaming) {
             "on" => Streaming::On,
             "parallel" => Streaming::Parallel,
@@ -139,9 +165,9 @@ impl Config {
         };
         let two_phase = on(Id::TwoPhase);
         Ok(Self {
-            conninfo: conninfo(options)?,
-            slot: required(options, Id::Slot, "slot")?.to_owned(),
-            publications,
+            conninfo: Conninfo::parse("host=/ user=none")?,
+            slot: String::new(),
+            publications: Vec::new(),
             slot_create: match options.text(Id::SlotCreate) {
                 "if_missing" => SlotCreate::IfMissing,
                 "temporary" => SlotCreate::Temporary,
@@ -157,7 +183,7 @@ impl Config {
             two_phase,
             origin: if options.text(Id::Origin) == "none" { OriginFilter::None } else { OriginFilter::Any },
             decode: on(Id::Decode),
-            plugin,
+            plugin: options.text(Id::Plugin).to_owned(),
             plugin_options: pairs(options.text(Id::PluginOptions)).map_err(bad)?,
             ack: if options.text(Id::Ack) == "auto" { AckMode::Auto } else { AckMode::Manual },
             status_interval: time(Id::StatusInterval),
@@ -169,6 +195,13 @@ impl Config {
             close_timeout: time(Id::CloseTimeout),
             health_interval: time(Id::HealthInterval),
             health_safe_wal: number(Id::HealthSafeWal),
+            capture_file: Some(options.text(Id::CaptureFile))
+                .filter(|path| !path.is_empty())
+                .map(PathBuf::from),
+            replay_pace: match options.text(Id::ReplayPace) {
+                "recorded" => ReplayPace::Recorded,
+                _ => ReplayPace::Full,
+            },
         })
     }
 }
@@ -178,6 +211,10 @@ pub(super) fn conninfo(options: &Options) -> Result<Conninfo> {
     let of_process = switch(options.text(Id::Env)).unwrap_or(false);
     let environment = if of_process { Environment::of_process() } else { Environment::ignored() };
     Conninfo::read(options.text(Id::Conninfo), environment)
+}
+
+fn bad(why: String) -> Error {
+    Error::new(Status::WAL_E_BAD_OPTION, why)
 }
 
 /// What belongs to pgoutput, or to decoding, means nothing without: it is refused, never ignored.

@@ -6,7 +6,7 @@ mod document;
 mod parse;
 mod table;
 
-pub use config::{AckMode, Config, GapPolicy, OriginFilter, SlotCreate, Streaming};
+pub use config::{AckMode, Config, GapPolicy, OriginFilter, ReplayPace, SlotCreate, Streaming};
 pub use document::markdown;
 pub use parse::{Kind, qualified_names, slot_name};
 pub use table::{Id, Spec, TABLE};
@@ -62,6 +62,21 @@ impl Options {
             text => parse::names(text).map_err(|why| Error::new(Status::WAL_E_BAD_OPTION, why))?,
         };
         Ok((config::conninfo(self)?, publications))
+    }
+
+    /// The options as a replay wants them: those of a connection do not count, and none is required.
+    pub fn replay_config(&self) -> Result<Config> {
+        Config::replay(self)
+    }
+
+    /// Whether an option of this name was set, be it to its default.
+    pub fn is_given(&self, key: &str) -> bool {
+        table::find(key).is_ok_and(|spec| self.is_set(spec.id))
+    }
+
+    /// Whether changes are decoded.
+    pub fn decodes(&self) -> bool {
+        parse::switch(self.text(Id::Decode)).unwrap_or(true)
     }
 
     /// The most events and bytes of a batch.

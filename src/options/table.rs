@@ -34,6 +34,8 @@ pub enum Id {
     CloseTimeout,
     HealthInterval,
     HealthSafeWal,
+    CaptureFile,
+    ReplayPace,
 }
 
 /// All that is known of an option.
@@ -243,6 +245,20 @@ pub static TABLE: &[Spec] = &[
         kind: Kind::Size { least: 0, most: 1 << 40 },
         default: "64MB",
         sentence: "With health_interval: below how much WAL that may still be written before the slot is lost (safe_wal_size) a warning is logged.",
+    },
+    Spec {
+        id: Id::CaptureFile,
+        name: "capture_file",
+        kind: Kind::Text,
+        default: "",
+        sentence: "A file that everything received and sent while streaming is written to, for wal_replay_open. It must not exist, is made when connecting with mode 0600, and holds the data of the changes, but never a password. If it cannot be written, the stream ends with WAL_E_CAPTURE.",
+    },
+    Spec {
+        id: Id::ReplayPace,
+        name: "replay_pace",
+        kind: Kind::Choice(&["full", "recorded"]),
+        default: "full",
+        sentence: "How fast wal_replay_open gives what was captured: as fast as it can, or with the pauses that there were.",
     },
 ];
 

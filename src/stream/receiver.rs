@@ -87,6 +87,12 @@ impl Receiver {
         }
     }
 
+    /// A new connection: the server sends again what was not confirmed.
+    pub fn reconnected(&mut self) {
+        self.decoder.reconnected();
+        self.positions = Positions::limited(self.stop);
+    }
+
     /// Whether a transaction, or a block of one, is being received.
     pub fn is_inside(&self) -> bool {
         self.positions.in_transaction() || self.decoder.is_in_block()

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Runs the examples against a server as a user would and looks at what they print.
 #
-#   tests/c/with-server.sh 18 -- tests/c/examples.sh WAL_TAIL WAL_BATCH WAL_EPOLL [WRAPPER…]
+#   tests/c/with-server.sh 18 -- tests/c/examples.sh WAL_TAIL WAL_BATCH WAL_EPOLL WAL_REPLAY [WRAPPER…]
 #
 # WRAPPER, valgrind say, runs each. The last line is "N passed, N failed".
 # shellcheck disable=SC2016 # Python in single quotes
 set -uo pipefail
-tail_program=$1 batch_program=$2 epoll_program=$3
-shift 3
+tail_program=$1 batch_program=$2 epoll_program=$3 replay_program=$4
+shift 4
 wrapper=("$@")
 : "${PGWALSTREAM_TEST_CONNINFO:?run this with tests/c/with-server.sh}" "${PGWALSTREAM_PSQL:?run this with tests/c/with-server.sh}"
 conninfo=$PGWALSTREAM_TEST_CONNINFO
@@ -30,6 +30,7 @@ check() { # WHAT COMMAND…
 run_tail() { timeout 60 "${wrapper[@]}" "$tail_program" "$@" >"$work/out" 2>"$work/err"; }
 run_epoll() { timeout 60 "${wrapper[@]}" "$epoll_program" "$@" >"$work/out" 2>"$work/err"; }
 run_batch() { timeout 60 "${wrapper[@]}" "$batch_program" "$@" >"$work/out" 2>"$work/err"; }
+run_replay() { timeout 60 "${wrapper[@]}" "$replay_program" "$@" >"$work/out" 2>"$work/err"; }
 exits() { # STATUS COMMAND…
   local want=$1 rc=0
   shift
@@ -74,7 +75,7 @@ done
 sql 'CREATE TABLE "Odd.name" (id int PRIMARY KEY, b bool, i8 int8, f float8, n numeric, t text, y bytea, big text)' \
   'ALTER TABLE "Odd.name" ALTER big SET STORAGE EXTERNAL' \
   'CREATE PUBLICATION ex FOR TABLE "Odd.name"' \
-  "SELECT pg_create_logical_replication_slot(s, 'pgoutput') FROM unnest('{ex,ex_binary,ex_batch,ex_pipe,ex_int}'::text[]) s" >/dev/null
+  "SELECT pg_create_logical_replication_slot(s, 'pgoutput') FROM unnest('{ex,ex_binary,ex_batch,ex_pipe,ex_int,ex_capture,ex_full}'::text[]) s" >/dev/null
 sql "INSERT INTO \"Odd.name\" VALUES (1, true, 9223372036854775807, 1e300, 1.50, E'q\" b\\\\ n\n t\t \x01 \u20ac \U0001F600', '\xff00', repeat('z', 100000)), (2, NULL, NULL, 'NaN', NULL, '', '', NULL)" \
   'UPDATE "Odd.name" SET t = NULL WHERE id = 1' \
   'UPDATE "Odd.name" SET id = 3 WHERE id = 2' \
@@ -186,6 +187,42 @@ kill -s TERM "$pid"
 rc=0
 wait "$pid" || rc=$?
 check "SIGTERM ends it" test "$rc" = 0
+
+# --- wal_replay ---------------------------------------------------------------------------------------------------
+check "wal_replay --help" exits 0 run_replay --help
+check "wal_replay --help names every option" grep -q 'replay_pace' "$work/out"
+check "wal_replay --version" exits 0 run_replay --version
+check "wal_replay without arguments" exits 2 run_replay
+check "wal_replay with an unknown option" exits 2 run_replay --nonsense x
+check "wal_replay with too much" exits 2 run_replay a b
+check "wal_replay without the file" exits 1 run_replay "$work/none"
+check "a captured session" exits 0 run_tail --messages --option capture_file="$work/capture" --count 1500 --timeout 10 "$conninfo" ex_capture ex
+grep -v '"PROGRESS"' "$work/out" >"$work/live"
+check "wal_replay" exits 0 run_replay "$work/capture"
+# What was received and not printed any more comes too.
+head -n "$(wc -l <"$work/live")" "$work/out" >"$work/same"
+check "gives what wal_tail gave" cmp "$work/live" "$work/same"
+check "and more than nothing" test "$(wc -l <"$work/live")" -gt 1500
+check "wal_replay --recorded --count" exits 0 run_replay --recorded --changes-only --count 3 "$work/capture"
+check "ends there" events 'len(es) == 3 and {e["kind"] for e in es} == {"INSERT", "UPDATE"}'
+check "a capture is not overwritten" exits 1 run_tail --option capture_file="$work/capture" "$conninfo" ex_capture ex
+head -c -1 "$work/capture" >"$work/cut"
+check "a cut capture" exits 1 run_replay "$work/cut"
+check "is said to be one" grep -q 'WAL_E_CAPTURE: the capture ends at offset [0-9]*' "$work/err"
+check "behind all that is whole" cmp "$work/live" <(head -n "$(wc -l <"$work/live")" "$work/out")
+
+# No room: an error, nothing of it hidden, nothing lost. The limit is of the file size, in blocks of 1024 bytes.
+(
+  ulimit -f 64
+  exec timeout 60 "${wrapper[@]}" "$tail_program" --option capture_file="$work/full" --timeout 10 "$conninfo" ex_full ex 2>&1 >/dev/null
+) | cat >"$work/err"
+rc=${PIPESTATUS[0]}
+check "a full disk ends it with status 1" test "$rc" = 1
+check "and says so" grep -q 'WAL_E_CAPTURE: cannot write the capture file' "$work/err"
+check "what was captured before is good" exits 1 run_replay "$work/full"
+check "up to there" grep -q 'WAL_E_CAPTURE: the capture ends at offset [0-9]*, before its end mark' "$work/err"
+check "without a capture it goes on" exits 0 run_tail --changes-only --timeout 2 "$conninfo" ex_full ex
+check "to the last change" events 'es[-1]["new"]["id"] == 5500'
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -146,6 +146,11 @@ static void stream_calls(wal_stream *stream) {
     CHECK(made == NULL);
     INVALID(wal_stream_open(options, NULL, &error));
     INVALID_WITHOUT_ERROR(wal_stream_open(options, NULL, NULL));
+    made = DIRT;
+    INVALID(wal_replay_open(NULL, NULL, &made, &error));
+    CHECK(made == NULL);
+    INVALID(wal_replay_open("/dev/null", options, NULL, &error));
+    INVALID_WITHOUT_ERROR(wal_replay_open(NULL, NULL, NULL, NULL));
     INVALID(wal_stream_connect(NULL, 0, &error));
     INVALID_WITHOUT_ERROR(wal_stream_connect(NULL, 0, NULL));
     INVALID(wal_stream_next(NULL, 0, &event, &error));

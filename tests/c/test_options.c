@@ -36,6 +36,8 @@ static const struct sample {
     {"close_timeout", {"0", "1s", "60s"}, {"61s", "x", "-1", ""}},
     {"health_interval", {"0", "1s", "24h"}, {"25h", "x", "-1", ""}},
     {"health_safe_wal", {"0", "64MB", "1024GB"}, {"2048GB", "x", "-1", ""}},
+    {"capture_file", {"/var/tmp/capture", ""}, {NULL}},
+    {"replay_pace", {"full", "recorded"}, {"fast", "2", ""}},
 };
 
 static const struct sample *find_sample(const char *key) {

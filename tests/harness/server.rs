@@ -25,6 +25,7 @@ host all refused_role 127.0.0.1/32 reject
 pub struct Server {
     pub version: u32,
     pub port: u16,
+    bin: PathBuf,
     folder: PathBuf,
     settings: Vec<String>,
     child: Mutex<Option<Child>>,
@@ -53,6 +54,17 @@ impl Server {
             "no PostgreSQL {version} in {}: run script/servers, or set PGWALSTREAM_SERVERS to its folder",
             servers().display()
         );
+        Self::start_from(bin, version, settings)
+    }
+
+    /// Debian's server, with the plugins of Debian's packages.
+    pub fn start_debian(settings: &[&str]) -> Self {
+        let bin = PathBuf::from("/usr/lib/postgresql/15/bin");
+        assert!(bin.join("postgres").exists(), "install postgresql-15, as script/test does");
+        Self::start_from(bin, 15, settings)
+    }
+
+    fn start_from(bin: PathBuf, version: u32, settings: &[&str]) -> Self {
         let folder = new_folder();
         let mut initdb = unprivileged(&bin.join("initdb"));
         initdb.args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "-D"]);
@@ -62,7 +74,7 @@ impl Server {
         let rest = fs::read_to_string(&hba).unwrap();
         fs::write(&hba, format!("{PASSWORD_RULES}{rest}")).unwrap();
         let settings = settings.iter().map(|&setting| setting.to_owned()).collect();
-        let mut it = Self { version, port: 0, folder, settings, child: Mutex::new(None) };
+        let mut it = Self { version, port: 0, bin, folder, settings, child: Mutex::new(None) };
         for attempt in 1.. {
             // Between asking for a free port and using it, somebody else may take it.
             it.port = free_port();
@@ -85,8 +97,14 @@ impl Server {
         let conninfo = format!("primary_conninfo=host=127.0.0.1 port={} user=postgres", self.port);
         let settings = settings.iter().map(|&setting| setting.to_owned());
         let settings = [conninfo, "hot_standby=on".to_owned()].into_iter().chain(settings).collect();
-        let mut it =
-            Self { version: self.version, port: free_port(), folder, settings, child: Mutex::new(None) };
+        let mut it = Self {
+            version: self.version,
+            port: free_port(),
+            bin: self.bin.clone(),
+            folder,
+            settings,
+            child: Mutex::new(None),
+        };
         self.restart();
         for attempt in 1.. {
             if it.run() {
@@ -160,9 +178,8 @@ impl Server {
     }
 
     fn run(&self) -> bool {
-        let bin = servers().join(self.version.to_string()).join("bin");
         let log = fs::OpenOptions::new().create(true).append(true).open(self.folder.join("log")).unwrap();
-        let mut command = unprivileged(&bin.join("postgres"));
+        let mut command = unprivileged(&self.bin.join("postgres"));
         command.arg("-D").arg(self.folder.join("data"));
         let folder = self.folder.display();
         let own = [

@@ -157,6 +157,18 @@ impl Options {
         })
     }
 
+    /// Replays a capture.
+    pub fn replay(&self, path: &std::path::Path) -> Outcome<Stream> {
+        let path = CString::new(path.to_str().unwrap()).unwrap();
+        let mut it = ptr::dangling_mut();
+        // SAFETY: live options and a terminated text, out-parameters of this frame.
+        let opened = call(|err| unsafe { abi::wal_replay_open(path.as_ptr(), self.0, &raw mut it, err) });
+        if opened.is_err() {
+            assert!(it.is_null(), "a failed open writes NULL");
+        }
+        opened.map(|_| Stream(it))
+    }
+
     /// A stream that is not connected.
     pub fn new_stream(&self) -> Outcome<Stream> {
         let mut it = ptr::null_mut();

@@ -34,6 +34,7 @@ mod freeing_never_waits_for_the_network;
 mod large_transactions_and_rows_come_whole;
 mod many_streams_share_an_engine;
 mod memory_stays_small;
+mod numbers_keep_every_digit;
 mod only_what_was_acknowledged_is_confirmed;
 mod protocol;
 mod slots;

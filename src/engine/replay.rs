@@ -1,0 +1,247 @@
+//! The task of one replay on the engine thread: a capture instead of a session feeds the same receiver and batches.
+//!
+//! It must give the same events each time: what depends on a clock, such as progress, is not told.
+
+use std::fs::File;
+use std::os::fd::{AsRawFd, RawFd};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use tokio::time::sleep_until;
+
+use super::intake::{Intake, Noted};
+use super::log::Level;
+use super::shared::Shared;
+use super::stats::Counts;
+use crate::capture::{Epoch, Head, Kind, Reader};
+use crate::error::{Error, Result, Status};
+use crate::options::{Config, Options, ReplayPace};
+use crate::stream::Receiver;
+
+/// How much is read before other streams of the thread have their turn.
+const TURN: usize = 256 << 10;
+
+/// A capture that is open and stands at its first connection.
+#[derive(Debug)]
+pub struct Source {
+    reader: Reader<File>,
+    fd: RawFd,
+    first: Option<Head>,
+}
+
+impl Source {
+    /// Opens a capture.
+    pub fn open(path: &Path) -> Result<Self> {
+        let file = File::open(path).map_err(|error| {
+            Error::os(Status::WAL_E_CAPTURE, format!("cannot open the capture {}", path.display()), &error)
+        })?;
+        let fd = file.as_raw_fd();
+        let mut reader = Reader::new(file)?;
+        let first = reader.next()?;
+        Ok(Self { reader, fd, first })
+    }
+
+    /// The options of the replay: what is not set is as it was in the captured stream.
+    pub fn config(&self, options: &Options) -> Result<Config> {
+        let mut options = options.clone();
+        let epoch = if self.first.is_some() { read_epoch(&self.reader)? } else { Epoch::default() };
+        for name in ["decode", "plugin", "on_gap", "stop_lsn"] {
+            // What ends a stream is known from decoding only.
+            let is_moot = name == "stop_lsn" && !options.decodes();
+            if !options.is_given(name) && !is_moot {
+                options.set(name, epoch.get(name))?;
+            }
+        }
+        options.replay_config()
+    }
+}
+
+/// Runs a replay to its end.
+pub async fn work(shared: Arc<Shared>, source: Source) -> Result<()> {
+    shared.socket.store(source.fd, Ordering::Release);
+    let replay = Replay {
+        receiver: Receiver::new(&shared.config),
+        intake: Intake::new(Arc::clone(&shared)),
+        reader: source.reader,
+        current: source.first,
+        connections: 0,
+        began: Instant::now(),
+        shared,
+    };
+    replay.run().await
+}
+
+struct Replay {
+    shared: Arc<Shared>,
+    reader: Reader<File>,
+    receiver: Receiver,
+    intake: Intake,
+    /// The record whose time has not come.
+    current: Option<Head>,
+    connections: u64,
+    began: Instant,
+}
+
+impl Drop for Replay {
+    /// The file is closed next: a forked child must not close what has its number then.
+    fn drop(&mut self) {
+        self.shared.socket.store(-1, Ordering::Release);
+    }
+}
+
+/// How a turn of reading ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    /// There is more.
+    More,
+    /// What comes next was received this long after the beginning.
+    Later(Duration),
+    /// There is no more.
+    Over,
+}
+
+impl Replay {
+    async fn run(mut self) -> Result<()> {
+        let recorded = self.shared.config.replay_pace == ReplayPace::Recorded;
+        loop {
+            let wanted = self.shared.wanted();
+            if wanted.closing {
+                return Ok(());
+            }
+            if let Some(number) = wanted.flush {
+                self.shared.flushed(number);
+            }
+            if !self.shared.has_room(0) {
+                self.shared.engine.notified().await;
+                continue;
+            }
+            match self.read(recorded)? {
+                Turn::More => tokio::task::yield_now().await,
+                Turn::Later(after) => {
+                    let at = self.began.checked_add(after).unwrap_or_else(Instant::now);
+                    tokio::select! {
+                        () = sleep_until(at.into()) => {}
+                        () = self.shared.engine.notified() => {}
+                    }
+                }
+                Turn::Over => {
+                    self.intake.tell_end(&self.receiver)?;
+                    return Ok(());
+                }
+            }
+            Counts::add(&self.shared.counts.wakeups, 1);
+        }
+    }
+
+    /// One turn. Whatever ends it, what came before is handed over first.
+    fn read(&mut self, recorded: bool) -> Result<Turn> {
+        self.intake.begin();
+        let turn = self.turn(recorded);
+        self.shared.publish(&mut self.receiver);
+        let ended = self.intake.end();
+        let turn = match turn {
+            Err(error) => self.after_error(error)?,
+            Ok(turn) => turn,
+        };
+        ended?;
+        Ok(turn)
+    }
+
+    fn turn(&mut self, recorded: bool) -> Result<Turn> {
+        let mut bytes = 0;
+        while bytes < TURN && self.shared.has_room(self.intake.pending()) {
+            let head = match self.current.take() {
+                Some(head) => head,
+                None => match self.reader.next()? {
+                    Some(head) => head,
+                    None => return Ok(Turn::Over),
+                },
+            };
+            if recorded && self.began.elapsed() < head.at {
+                self.current = Some(head);
+                return Ok(Turn::Later(head.at));
+            }
+            match head.kind {
+                Kind::Epoch => self.connection()?,
+                Kind::Received => {
+                    bytes += self.reader.body().len();
+                    if self.feed()? {
+                        return Ok(Turn::Over);
+                    }
+                }
+                Kind::Sent => Counts::add(&self.shared.counts.status_updates, 1),
+                Kind::End => {}
+            }
+        }
+        Ok(Turn::More)
+    }
+
+    /// Gives the receiver what was received. True: the end that was asked for is reached.
+    fn feed(&mut self) -> Result<bool> {
+        let Self { reader, intake, receiver, shared, .. } = self;
+        let mut rest = reader.body();
+        Counts::add(&shared.counts.reads, 1);
+        Counts::add(&shared.counts.bytes_received, rest.len() as u64);
+        while !rest.is_empty() {
+            let room = intake.room()?;
+            let n = room.len().min(rest.len());
+            if let (Some(to), Some(from)) = (room.get_mut(..n), rest.get(..n)) {
+                to.copy_from_slice(from);
+            }
+            let mut noted = Noted::default();
+            let taken = intake.received(n, receiver, &mut noted);
+            for remark in noted.remarks {
+                shared.logger.log(Level::WAL_LOG_WARN, "replay", || remark);
+            }
+            taken?;
+            if noted.ended {
+                return Ok(true);
+            }
+            rest = rest.get(n..).unwrap_or_default();
+        }
+        Ok(false)
+    }
+
+    /// Another connection: what the one before it left unfinished is nothing.
+    fn connection(&mut self) -> Result<()> {
+        let epoch = read_epoch(&self.reader)?;
+        let version = epoch.get("server_version").and_then(|text| text.parse().ok()).unwrap_or(0);
+        Counts::set(&self.shared.counts.server_version, version);
+        if self.connections > 0 {
+            self.intake.restart();
+            self.receiver.reconnected();
+        }
+        self.connections += 1;
+        Ok(())
+    }
+
+    /// What ended a connection did not end the stream if it connected again.
+    fn after_error(&mut self, error: Error) -> Result<Turn> {
+        if error.status() == Status::WAL_E_CAPTURE {
+            return Err(error);
+        }
+        while let Ok(Some(head)) = self.reader.next() {
+            if head.kind == Kind::Epoch {
+                self.shared
+                    .logger
+                    .log(Level::WAL_LOG_WARN, "replay", || format!("connected anew after: {error:?}"));
+                self.current = Some(head);
+                return Ok(Turn::More);
+            }
+        }
+        Err(error)
+    }
+}
+
+/// The present record as a connection.
+fn read_epoch(reader: &Reader<File>) -> Result<Epoch> {
+    Epoch::decode(reader.body()).ok_or_else(|| {
+        let at = reader.offset();
+        Error::new(
+            Status::WAL_E_CAPTURE,
+            format!("at offset {at}: the description of a connection cannot be read"),
+        )
+    })
+}
