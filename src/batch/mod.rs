@@ -10,7 +10,7 @@ mod pool;
 mod relation;
 mod value;
 
-pub use arrays::Arrays;
+pub use arrays::{Arrays, Mark};
 pub use chunk::Chunk;
 pub use event::{Event, EventKind, flags};
 pub use pool::{Batch, Home, Pool};

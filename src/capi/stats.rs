@@ -59,6 +59,10 @@ pub struct wal_stats {
     pub server_version: u32,
     /// Process id of the walsender; 0 before connecting.
     pub backend_pid: u32,
+    /// Connections that were lost and made again.
+    pub reconnects: u64,
+    /// Events that came again after a reconnect and were left out: see option dedupe.
+    pub repeated_events: u64,
 }
 
 /// The counters at this moment. Each is right; together they may straddle an update.
@@ -131,5 +135,7 @@ fn of(shared: &Shared) -> wal_stats {
         last_message_time: at.last_message_time,
         server_version: at.server_version as u32,
         backend_pid: at.backend_pid as u32,
+        reconnects: at.reconnects,
+        repeated_events: at.repeated_events,
     }
 }

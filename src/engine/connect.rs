@@ -6,9 +6,10 @@ use super::log::Level;
 use super::shared::Shared;
 use super::stats::Counts;
 use crate::error::{Error, Result, Status};
+use crate::lsn::Lsn;
 use crate::options::SlotCreate;
 use crate::session::{NativeSession, Session, StartupSettings};
-use crate::stream::{Finding, Path, Preflight, Server};
+use crate::stream::{Finding, Occasion, Path, Preflight, Server};
 
 /// A connection in COPY mode.
 #[derive(Debug)]
@@ -19,10 +20,14 @@ pub struct Connected {
     pub path: Path,
     /// How often a status update must leave.
     pub rhythm: Duration,
+    /// Where the slot stood.
+    pub slot: Lsn,
+    /// Where streaming begins.
+    pub start: Lsn,
 }
 
-/// Connects, checks the server and starts the stream.
-pub async fn connect(shared: &Shared, deadline: Option<Instant>) -> Result<Connected> {
+/// Connects, checks the server and starts the stream, or goes on with it.
+pub async fn connect(shared: &Shared, deadline: Option<Instant>, occasion: Occasion) -> Result<Connected> {
     let config = &shared.config;
     let log = |level, text: String| shared.logger.log(level, "connect", || text);
     log(Level::WAL_LOG_DEBUG, format!("connecting to {}", config.conninfo.redacted()));
@@ -35,7 +40,7 @@ pub async fn connect(shared: &Shared, deadline: Option<Instant>) -> Result<Conne
     for notice in session.take_notices() {
         log(Level::WAL_LOG_WARN, format!("the server says: {}", notice.message));
     }
-    let preflight = Preflight::new(config, version)?;
+    let preflight = Preflight::new(config, version, occasion)?;
     let server = preflight.server(&session.query(&preflight.server_query()).await?.rows)?;
     Counts::set(&shared.counts.server_version, version.into());
     Counts::set(&shared.counts.backend_pid, server.backend_pid.into());
@@ -51,35 +56,28 @@ pub async fn connect(shared: &Shared, deadline: Option<Instant>) -> Result<Conne
     if !config.publications.is_empty() {
         preflight.publications(&session.query(&preflight.publication_query()).await?.rows, &server)?;
     }
-    prepare_slot(shared, &mut session, &preflight, &server).await?;
+    let slot = prepare_slot(shared, &mut session, &preflight, &server).await?;
+    let start = preflight.start().max(slot);
+    if occasion == Occasion::First {
+        warn_of_start(shared, slot);
+    }
     session.start_copy(&preflight.start_command()).await.map_err(|error| preflight.explain(error))?;
     log(Level::WAL_LOG_INFO, format!("streaming from slot {} of PostgreSQL {version}", config.slot));
     let path = if session.is_local() { Path::Unix } else { Path::Tcp };
-    Ok(Connected { session, path, rhythm: rhythm(config.status_interval, &server) })
+    Ok(Connected { session, path, rhythm: rhythm(config.status_interval, &server), slot, start })
 }
 
+/// Makes sure that the slot is there, and tells where it stands.
 async fn prepare_slot(
     shared: &Shared,
     session: &mut NativeSession,
     preflight: &Preflight<'_>,
     server: &Server,
-) -> Result<()> {
+) -> Result<Lsn> {
     let rows = session.query(&preflight.slot_query()).await?.rows;
     let slot = match preflight.slot(&rows, server)? {
         Finding::Ready(slot) => slot,
-        Finding::Create(command) => {
-            return match session.query(&command).await {
-                Ok(_) => Ok(()),
-                // Somebody else made it since we looked: fine, if it is of the kind that is wanted.
-                Err(error)
-                    if error.sqlstate() == "42710" && shared.config.slot_create == SlotCreate::IfMissing =>
-                {
-                    let rows = session.query(&preflight.slot_query()).await?.rows;
-                    preflight.slot(&rows, server).map(drop)
-                }
-                Err(error) => Err(preflight.explain(error)),
-            };
-        }
+        Finding::Create(command) => return create_slot(shared, session, preflight, server, &command).await,
     };
     if shared.config.two_phase && !slot.two_phase {
         shared.logger.log(Level::WAL_LOG_WARN, "connect", || {
@@ -89,16 +87,44 @@ async fn prepare_slot(
             )
         });
     }
+    Ok(slot.confirmed_flush)
+}
+
+async fn create_slot(
+    shared: &Shared,
+    session: &mut NativeSession,
+    preflight: &Preflight<'_>,
+    server: &Server,
+    command: &str,
+) -> Result<Lsn> {
+    match session.query(command).await {
+        Ok(rows) => {
+            let at = rows.get(0, "consistent_point").and_then(|text| text.parse().ok());
+            at.ok_or_else(|| {
+                Error::new(Status::WAL_E_PROTOCOL, "the server made a slot and did not say where it stands")
+            })
+        }
+        // Somebody else made it since we looked: fine, if it is of the kind that is wanted.
+        Err(error) if error.sqlstate() == "42710" && shared.config.slot_create == SlotCreate::IfMissing => {
+            let rows = session.query(&preflight.slot_query()).await?.rows;
+            match preflight.slot(&rows, server)? {
+                Finding::Ready(slot) => Ok(slot.confirmed_flush),
+                Finding::Create(_) => Err(error),
+            }
+        }
+        Err(error) => Err(preflight.explain(error)),
+    }
+}
+
+fn warn_of_start(shared: &Shared, slot: Lsn) {
     let start = shared.config.start_lsn;
-    if start.0 != 0 && start < slot.confirmed_flush {
+    if start.0 != 0 && start < slot {
         shared.logger.log(Level::WAL_LOG_WARN, "connect", || {
             format!(
-                "start_lsn {start} lies before the slot's confirmed position {}: the server starts there, and what lies between is not sent again",
-                slot.confirmed_flush
+                "start_lsn {start} lies before the slot's confirmed position {slot}: the server starts there, and what lies between is not sent again"
             )
         });
     }
-    Ok(())
 }
 
 /// A slower rhythm than a third of the server's patience lets it end the connection (P3, P8).

@@ -4,9 +4,11 @@
 
 mod acks;
 mod connect;
+mod feedback;
 mod intake;
 mod log;
 mod panics;
+mod reconnect;
 mod shared;
 mod stats;
 mod task;

@@ -73,6 +73,10 @@ stats! {
     batches_live,
     /// Memory of the batches in the program's hands, in bytes.
     live_bytes,
+    /// Connections that were lost and made again.
+    reconnects,
+    /// Events that came again after a reconnect and were left out.
+    repeated_events,
 }
 
 impl Counts {

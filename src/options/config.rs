@@ -106,6 +106,21 @@ pub struct Config {
     pub latency_budget: Duration,
     /// How long closing may take.
     pub close_timeout: Duration,
+    /// How a lost connection is made again; None is not at all.
+    pub reconnect: Option<Reconnect>,
+    /// Whether what comes again after a reconnect is left out.
+    pub dedupe: bool,
+}
+
+/// How a lost connection is made again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reconnect {
+    /// The wait before the first attempt.
+    pub initial: Duration,
+    /// The longest wait.
+    pub max: Duration,
+    /// How long to try; None is for ever.
+    pub timeout: Option<Duration>,
 }
 
 impl Config {
@@ -156,6 +171,12 @@ impl Config {
             batch_bytes: number(Id::BatchBytes),
             latency_budget: time(Id::LatencyBudget),
             close_timeout: time(Id::CloseTimeout),
+            reconnect: on(Id::Reconnect).then(|| Reconnect {
+                initial: time(Id::ReconnectInitial),
+                max: time(Id::ReconnectMax),
+                timeout: Some(time(Id::ReconnectTimeout)).filter(|timeout| !timeout.is_zero()),
+            }),
+            dedupe: on(Id::Dedupe),
         })
     }
 }

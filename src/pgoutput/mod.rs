@@ -12,6 +12,7 @@ mod names;
 mod prepared;
 mod reader;
 mod relations;
+mod resume;
 mod streamed;
 #[cfg(test)]
 mod tests;
@@ -20,3 +21,4 @@ mod tuple;
 
 pub use decoder::{Decoder, Effect, Step, TRUNCATED_RELATION};
 pub use feeder::Feeder;
+pub use resume::{OriginTold, Partial};

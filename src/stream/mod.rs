@@ -2,12 +2,15 @@
 //!
 //! Plain functions over bytes and positions: nothing here opens a socket or reads a clock.
 
+mod backoff;
 mod pace;
 mod positions;
 mod preflight;
 mod receiver;
+mod replay;
 
+pub use backoff::Backoff;
 pub use pace::{Pace, Path};
 pub use positions::{Positions, Report};
-pub use preflight::{Finding, Preflight, Server, Slot};
+pub use preflight::{Finding, Occasion, Preflight, Resume, Server, Slot};
 pub use receiver::{Counters, Receiver, Taken};

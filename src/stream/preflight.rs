@@ -19,6 +19,25 @@ pub type Row = [Option<String>];
 pub struct Preflight<'a> {
     config: &'a Config,
     version: u32,
+    occasion: Occasion,
+}
+
+/// Why a connection is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Occasion {
+    /// The stream begins.
+    First,
+    /// A connection was lost.
+    Again(Resume),
+}
+
+/// Where a stream goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resume {
+    /// The acknowledged position; 0 if nothing was acknowledged.
+    pub acked: Lsn,
+    /// What the slot can have confirmed by this stream's doing: where it stood at first, or what was reported since.
+    pub confirmed: Lsn,
 }
 
 /// What the server said of itself.
@@ -54,7 +73,7 @@ pub struct Slot {
 
 impl<'a> Preflight<'a> {
     /// Questions to a server of `version` (as `server_version_num`). Too old a server is an error.
-    pub fn new(config: &'a Config, version: u32) -> Result<Self> {
+    pub fn new(config: &'a Config, version: u32, occasion: Occasion) -> Result<Self> {
         if version < OLDEST {
             return Err(Error::new(
                 Status::WAL_E_SERVER_VERSION,
@@ -62,7 +81,7 @@ impl<'a> Preflight<'a> {
             )
             .with_hint("PostgreSQL 14 is the oldest version whose changes this library reads."));
         }
-        let it = Self { config, version };
+        let it = Self { config, version, occasion };
         it.features()?;
         Ok(it)
     }
@@ -155,12 +174,17 @@ impl<'a> Preflight<'a> {
 
     /// Understands the answer to `slot_query`.
     pub fn slot(&self, rows: &[Vec<Option<String>>], server: &Server) -> Result<Finding> {
-        match (rows.first(), self.config.slot_create) {
+        // A slot that is gone while the stream runs is not made anew: what it held back is lost.
+        let create = match self.occasion {
+            Occasion::First => self.config.slot_create,
+            Occasion::Again(_) => SlotCreate::Never,
+        };
+        match (rows.first(), create) {
             (Some(row), SlotCreate::Temporary) => Err(self.mismatch(
                 format!("exists already{}", if cell(row, 3) == "t" { "" } else { " and is not temporary" }),
                 "Choose another name for the temporary slot, or set slot_create to \"never\" to stream from this one.",
             )),
-            (Some(row), _) => self.existing(row, server).map(Finding::Ready),
+            (Some(row), _) => self.existing(row, server).and_then(|slot| self.without_gap(slot)).map(Finding::Ready),
             (None, SlotCreate::Never) => Err(Error::new(
                 Status::WAL_E_SLOT_MISSING,
                 format!("replication slot \"{}\" does not exist", self.config.slot),
@@ -171,6 +195,30 @@ impl<'a> Preflight<'a> {
             ))),
             (None, SlotCreate::IfMissing) => Ok(Finding::Create(self.create_command(""))),
             (None, SlotCreate::Temporary) => Ok(Finding::Create(self.create_command(" TEMPORARY"))),
+        }
+    }
+
+    /// Nobody but this stream may move its slot: the server starts at the slot's position, whatever is asked for (P12).
+    fn without_gap(&self, slot: Slot) -> Result<Slot> {
+        let Occasion::Again(Resume { confirmed, .. }) = self.occasion else { return Ok(slot) };
+        if slot.confirmed_flush <= confirmed {
+            return Ok(slot);
+        }
+        Err(Error::new(
+            Status::WAL_E_GAP,
+            format!(
+                "replication slot \"{}\" stands at {}, and this stream has confirmed no more than {confirmed}: what lies between is not sent any more",
+                self.config.slot, slot.confirmed_flush
+            ),
+        )
+        .with_hint("Another consumer used the slot, or it was advanced or made anew: copy the tables again."))
+    }
+
+    /// Where streaming begins: the server goes to the slot's position by itself where that is later.
+    pub fn start(&self) -> Lsn {
+        match self.occasion {
+            Occasion::First => self.config.start_lsn,
+            Occasion::Again(Resume { acked, .. }) => acked.max(self.config.start_lsn),
         }
     }
 
@@ -185,7 +233,7 @@ impl<'a> Preflight<'a> {
         }
         let options = if options.is_empty() { options } else { format!(" ({options})") };
         let slot = quote_identifier(&self.config.slot);
-        format!("START_REPLICATION SLOT {slot} LOGICAL {}{options}", self.config.start_lsn)
+        format!("START_REPLICATION SLOT {slot} LOGICAL {}{options}", self.start())
     }
 
     fn pgoutput_options(&self) -> String {
@@ -350,7 +398,7 @@ mod tests {
     #[test]
     fn names_are_quoted_twice_over() {
         let config = config(&[("publication", r#"plain,"O'Brien ""x""",back"#)]);
-        let command = Preflight::new(&config, 180_004).unwrap().start_command();
+        let command = Preflight::new(&config, 180_004, Occasion::First).unwrap().start_command();
         assert_eq!(
             command,
             r#"START_REPLICATION SLOT "s" LOGICAL 0/0 (proto_version '1', publication_names '"plain","O''Brien ""x""","back"')"#
@@ -370,7 +418,7 @@ mod tests {
         ] {
             let config = config(&[(key, value)]);
             for version in 14..19 {
-                match Preflight::new(&config, version * 10_000 + 3) {
+                match Preflight::new(&config, version * 10_000 + 3, Occasion::First) {
                     Ok(_) => assert!(version >= since, "{key}={value} on {version}"),
                     Err(error) => {
                         assert_eq!(error.status(), Status::WAL_E_SERVER_VERSION);
@@ -385,7 +433,7 @@ mod tests {
     fn each_feature_is_asked_for_with_the_version_it_needs() {
         let command = |pairs: &[(&str, &str)]| {
             let config = config(pairs);
-            let command = Preflight::new(&config, 180_004).unwrap().start_command();
+            let command = Preflight::new(&config, 180_004, Occasion::First).unwrap().start_command();
             let options = command.split_once('(').unwrap().1.replace(r#", publication_names '"p"'"#, "");
             options.trim_end_matches(')').to_owned()
         };
@@ -401,7 +449,7 @@ mod tests {
     #[test]
     fn a_slot_that_does_not_fit_says_why() {
         let config = config(&[]);
-        let preflight = Preflight::new(&config, 180_004).unwrap();
+        let preflight = Preflight::new(&config, 180_004, Occasion::First).unwrap();
         let server = Server { database: "d".into(), ..Server::default() };
         for (cells, status) in [
             (["pgoutput", "logical", "d", "f", "", "0/10", "reserved", ""], None),
@@ -450,7 +498,7 @@ mod tests {
             (180_000, "never", None),
         ] {
             let config = config(&[("slot_create", create)]);
-            let found = Preflight::new(&config, version).unwrap().slot(&[], &server);
+            let found = Preflight::new(&config, version, Occasion::First).unwrap().slot(&[], &server);
             match expected {
                 Some(command) => assert_eq!(found.unwrap(), Finding::Create(command.into())),
                 None => assert_eq!(found.unwrap_err().status(), Status::WAL_E_SLOT_MISSING),
@@ -461,7 +509,7 @@ mod tests {
     #[test]
     fn an_old_server_is_refused_with_the_version_that_can() {
         let config = config(&[]);
-        let error = Preflight::new(&config, 130_012).unwrap_err();
+        let error = Preflight::new(&config, 130_012, Occasion::First).unwrap_err();
         assert_eq!(error.status(), Status::WAL_E_SERVER_VERSION);
         assert!(error.hint().contains("14"));
     }

@@ -33,6 +33,11 @@ static const struct sample {
     {"batch_bytes", {"4kB", "64MB"}, {"1", "65MB", "x", ""}},
     {"latency_budget", {"0", "1ms", "100ms"}, {"101ms", "x", "-1", ""}},
     {"close_timeout", {"0", "1s", "60s"}, {"61s", "x", "-1", ""}},
+    {"reconnect", {"on", "off"}, {"maybe", "2", ""}},
+    {"reconnect_initial", {"0", "100ms", "1h"}, {"2h", "x", "-1", ""}},
+    {"reconnect_max", {"1ms", "10s", "1h"}, {"0", "2h", "x", ""}},
+    {"reconnect_timeout", {"0", "5min", "168h"}, {"169h", "x", "-1", ""}},
+    {"dedupe", {"on", "off"}, {"maybe", "2", ""}},
 };
 
 static const struct sample *find_sample(const char *key) {

@@ -32,6 +32,7 @@ mod many_streams_share_an_engine;
 mod memory_stays_small;
 mod only_what_was_acknowledged_is_confirmed;
 mod protocol;
+mod reconnect;
 mod the_replica_identity_decides_what_is_old;
 mod the_text_depends_on_nobodys_settings;
 mod thirty_types_keep_their_values;

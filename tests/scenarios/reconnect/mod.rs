@@ -1,0 +1,5 @@
+//! A connection that breaks is made again, and nobody has to know.
+
+mod a_lost_connection_is_made_again_or_named;
+mod cutter;
+mod nothing_is_lost_and_nothing_comes_twice;
