@@ -4,6 +4,8 @@
 
 mod acks;
 mod connect;
+#[cfg(test)]
+mod cuts;
 mod feedback;
 mod intake;
 mod log;

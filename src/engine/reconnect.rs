@@ -69,7 +69,7 @@ impl Recovery {
         let mut last = outage.reason.clone();
         loop {
             let now = Instant::now();
-            let next = now + self.backoff.next();
+            let next = now + self.backoff.wait();
             if end.is_some_and(|end| next >= end) {
                 return Err(given_up(last, outage));
             }

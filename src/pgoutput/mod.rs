@@ -15,7 +15,7 @@ mod relations;
 mod resume;
 mod streamed;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod transaction;
 mod tuple;
 

@@ -21,7 +21,7 @@ impl Backoff {
 
     /// The wait before the next attempt: between half of the step and all of it, so that a thousand streams that lost
     /// their server together do not come back together.
-    pub fn next(&mut self) -> Duration {
+    pub fn wait(&mut self) -> Duration {
         let step = self.initial.saturating_mul(1 << self.failed.min(24)).min(self.most);
         self.failed = self.failed.saturating_add(1);
         let half = step / 2;
@@ -54,20 +54,20 @@ mod tests {
     fn waits_double_up_to_the_most_and_begin_anew() {
         let mut backoff = Backoff::new(100 * MS, 1000 * MS, 7);
         for step in [100, 200, 400, 800, 1000, 1000, 1000] {
-            let wait = backoff.next();
+            let wait = backoff.wait();
             assert!((step * MS / 2..=step * MS).contains(&wait), "{wait:?} for {step} ms");
         }
         for _ in 0..200 {
-            assert!(backoff.next() <= 1000 * MS);
+            assert!(backoff.wait() <= 1000 * MS);
         }
         backoff.reset();
-        assert!(backoff.next() <= 100 * MS);
+        assert!(backoff.wait() <= 100 * MS);
     }
 
     #[test]
     fn streams_do_not_come_back_together() {
         let waits: std::collections::BTreeSet<Duration> =
-            (0..100).map(|seed| Backoff::new(1000 * MS, 1000 * MS, seed).next()).collect();
+            (0..100).map(|seed| Backoff::new(1000 * MS, 1000 * MS, seed).wait()).collect();
         assert!(waits.len() > 90, "{} different waits", waits.len());
         let all: Duration = waits.iter().sum();
         let mean = all / u32::try_from(waits.len()).unwrap();
@@ -77,7 +77,7 @@ mod tests {
     #[test]
     fn an_initial_wait_beyond_the_most_is_the_most() {
         let mut backoff = Backoff::new(500 * MS, 20 * MS, 1);
-        assert!((0..50).all(|_| backoff.next() <= 20 * MS));
-        assert_eq!(Backoff::new(Duration::ZERO, Duration::ZERO, 1).next(), Duration::ZERO);
+        assert!((0..50).all(|_| backoff.wait() <= 20 * MS));
+        assert_eq!(Backoff::new(Duration::ZERO, Duration::ZERO, 1).wait(), Duration::ZERO);
     }
 }

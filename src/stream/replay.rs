@@ -84,7 +84,9 @@ impl Replay {
         match (self.at, now, self.partial) {
             (At::Told, _, before) | (_, None, before) => before,
             (At::Partial, Some(now), Some(before)) => {
-                Some(Partial { next: now.next.max(before.next), ..before })
+                // Between them the two connections told it.
+                let origin = if now.origin == OriginTold::Yes { now.origin } else { before.origin };
+                Some(Partial { next: now.next.max(before.next), origin, ..before })
             }
             (_, Some(now), _) => Some(now),
         }
