@@ -1,5 +1,6 @@
 //! From nothing to a running stream: connect, preflight, slot, START_REPLICATION.
 
+use std::future::Future;
 use std::time::{Duration, Instant};
 
 use super::log::Level;
@@ -7,9 +8,12 @@ use super::shared::Shared;
 use super::stats::Counts;
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
-use crate::options::SlotCreate;
+use crate::options::{Config, SlotCreate};
 use crate::session::{NativeSession, Session, StartupSettings};
 use crate::stream::{Finding, Occasion, Path, Preflight, Server};
+
+/// How long a reconnect spends on one address, unless connect_timeout says otherwise.
+const ADDRESS_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A connection in COPY mode.
 #[derive(Debug)]
@@ -31,7 +35,9 @@ pub async fn connect(shared: &Shared, deadline: Option<Instant>, occasion: Occas
     let config = &shared.config;
     let log = |level, text: String| shared.logger.log(level, "connect", || text);
     log(Level::WAL_LOG_DEBUG, format!("connecting to {}", config.conninfo.redacted()));
-    let settings = StartupSettings::default();
+    // Who calls wal_stream_connect says how long it may take; a reconnect must come to the next address by itself.
+    let address_timeout = (occasion != Occasion::First).then_some(ADDRESS_TIMEOUT);
+    let settings = StartupSettings { address_timeout, ..StartupSettings::default() };
     let mut session =
         NativeSession::connect(&config.conninfo, &settings, deadline).await.map_err(explain_refusal)?;
     shared.socket.store(session.fd(), std::sync::atomic::Ordering::Release);
@@ -41,7 +47,7 @@ pub async fn connect(shared: &Shared, deadline: Option<Instant>, occasion: Occas
         log(Level::WAL_LOG_WARN, format!("the server says: {}", notice.message));
     }
     let preflight = Preflight::new(config, version, occasion)?;
-    let server = preflight.server(&session.query(&preflight.server_query()).await?.rows)?;
+    let server = preflight.server(&timely(config, session.query(&preflight.server_query())).await?.rows)?;
     Counts::set(&shared.counts.server_version, version.into());
     Counts::set(&shared.counts.backend_pid, server.backend_pid.into());
     if server.tcp_user_timeout != 0 {
@@ -54,14 +60,18 @@ pub async fn connect(shared: &Shared, deadline: Option<Instant>, occasion: Occas
         );
     }
     if !config.publications.is_empty() {
-        preflight.publications(&session.query(&preflight.publication_query()).await?.rows, &server)?;
+        preflight.publications(
+            &timely(config, session.query(&preflight.publication_query())).await?.rows,
+            &server,
+        )?;
     }
     let slot = prepare_slot(shared, &mut session, &preflight, &server).await?;
     let start = preflight.start().max(slot);
     if occasion == Occasion::First {
         warn_of_start(shared, slot);
     }
-    session.start_copy(&preflight.start_command()).await.map_err(|error| preflight.explain(error))?;
+    let started = timely(config, session.start_copy(&preflight.start_command())).await;
+    started.map_err(|error| preflight.explain(error))?;
     log(Level::WAL_LOG_INFO, format!("streaming from slot {} of PostgreSQL {version}", config.slot));
     let path = if session.is_local() { Path::Unix } else { Path::Tcp };
     Ok(Connected { session, path, rhythm: rhythm(config.status_interval, &server), slot, start })
@@ -74,7 +84,7 @@ async fn prepare_slot(
     preflight: &Preflight<'_>,
     server: &Server,
 ) -> Result<Lsn> {
-    let rows = session.query(&preflight.slot_query()).await?.rows;
+    let rows = timely(&shared.config, session.query(&preflight.slot_query())).await?.rows;
     let slot = match preflight.slot(&rows, server)? {
         Finding::Ready(slot) => slot,
         Finding::Create(command) => return create_slot(shared, session, preflight, server, &command).await,
@@ -106,7 +116,7 @@ async fn create_slot(
         }
         // Somebody else made it since we looked: fine, if it is of the kind that is wanted.
         Err(error) if error.sqlstate() == "42710" && shared.config.slot_create == SlotCreate::IfMissing => {
-            let rows = session.query(&preflight.slot_query()).await?.rows;
+            let rows = timely(&shared.config, session.query(&preflight.slot_query())).await?.rows;
             match preflight.slot(&rows, server)? {
                 Finding::Ready(slot) => Ok(slot.confirmed_flush),
                 Finding::Create(_) => Err(error),
@@ -125,6 +135,16 @@ fn warn_of_start(shared: &Shared, slot: Lsn) {
             )
         });
     }
+}
+
+/// A server that hangs must not hang the stream (P15). Making a slot has no such limit: it waits for transactions.
+async fn timely<T>(config: &Config, command: impl Future<Output = Result<T>>) -> Result<T> {
+    let Some(limit) = config.receive_timeout else { return command.await };
+    tokio::time::timeout(limit, command).await.unwrap_or_else(|_| {
+        let message = format!("the server did not answer for {:.1} s", limit.as_secs_f64());
+        Err(Error::new(Status::WAL_E_CONNECT_TIMEOUT, message)
+            .with_hint("The network between is broken, or the server hangs: see option receive_timeout."))
+    })
 }
 
 /// A slower rhythm than a third of the server's patience lets it end the connection (P3, P8).

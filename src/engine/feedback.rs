@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use super::log::Level;
 use super::stats::Counts;
 use super::task::{NextRead, Streaming};
-use crate::error::Result;
+use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
 use crate::session::Session;
-use crate::stream::Report;
+use crate::stream::{Patience, Report};
 use crate::sys::pg_micros;
 use crate::wire::{Reply, StatusUpdate, frontend};
 
@@ -50,6 +50,32 @@ impl<S: Session> Streaming<S> {
         }
     }
 
+    /// Asks a silent server for an answer, and gives up one that does not answer (P15). While nothing is read, silence
+    /// is ours.
+    pub(super) fn mind_silence(&mut self, may_read: bool) -> Result<()> {
+        let now = Instant::now();
+        if !may_read {
+            self.silence.heard(now);
+        }
+        match self.silence.check(now) {
+            Patience::Wait => Ok(()),
+            // What the socket has not taken yet is a question the server does not hear either.
+            Patience::Ask if self.session.has_unsent() => Ok(()),
+            Patience::Ask => self.send(self.positions().report(self.shared.acks.acked()), Reply::AtOnce),
+            Patience::Over => {
+                let limit = self.shared.config.receive_timeout.unwrap_or_default();
+                Err(Error::new(
+                    Status::WAL_E_CONNECTION_LOST,
+                    format!(
+                        "the server was silent for {:.1} s, though it was asked for an answer",
+                        limit.as_secs_f64()
+                    ),
+                )
+                .with_hint("The network between is broken, or the server hangs: see option receive_timeout."))
+            }
+        }
+    }
+
     pub(super) fn report_what_is_due(&mut self, flush: Option<u64>) -> Result<()> {
         let now = Instant::now();
         let (sent, said) = self.last;
@@ -81,7 +107,9 @@ impl<S: Session> Streaming<S> {
     }
 
     pub(super) fn report(&mut self, report: Report, now: Instant) -> Result<()> {
-        if let Err(error) = self.send(report) {
+        // The end of a bounded replay is known from the server's answers.
+        let asks = self.shared.config.stop_lsn.is_some() && !self.course.ended;
+        if let Err(error) = self.send(report, if asks { Reply::AtOnce } else { Reply::NotNeeded }) {
             // What the server said before it went is the better reason, and comes before it in the stream.
             self.next_read = NextRead::Now;
             while self.next_read == NextRead::Now && self.shared.has_room(0) {
@@ -98,15 +126,14 @@ impl<S: Session> Streaming<S> {
         self.tell_progress(now)
     }
 
-    pub(super) fn send(&mut self, report: Report) -> Result<()> {
-        let asks = self.shared.config.stop_lsn.is_some() && !self.course.ended;
+    pub(super) fn send(&mut self, report: Report, reply: Reply) -> Result<()> {
         let mut bytes = Vec::with_capacity(64);
         let update = StatusUpdate {
             write: Lsn(report.write),
             flush: Lsn(report.flush),
             apply: Lsn(report.flush),
             clock: pg_micros(),
-            reply: if asks { Reply::AtOnce } else { Reply::NotNeeded },
+            reply,
         };
         frontend::status_update(&mut bytes, &update);
         self.session.send(&bytes)?;

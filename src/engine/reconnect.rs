@@ -2,9 +2,10 @@
 //!
 //! It must never begin anywhere but at the acknowledged position, and never go on as if nothing had happened.
 
+use std::future::Future;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::connect::{Connected, connect};
 use super::log::Level;
@@ -12,13 +13,10 @@ use super::shared::{Phase, Shared};
 use super::stats::Counts;
 use super::task::Course;
 use crate::batch::{Arrays, Event, EventKind, Value, ValueKind};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
 use crate::options::{Reconnect, SlotCreate};
 use crate::stream::{Backoff, Occasion, Resume};
-
-/// An attempt to connect that has not come further by then is given up for the next.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How a stream gets over the loss of its connections.
 pub struct Recovery {
@@ -73,11 +71,11 @@ impl Recovery {
             if end.is_some_and(|end| next >= end) {
                 return Err(given_up(last, outage));
             }
-            let deadline = end.into_iter().chain([next + PATIENCE]).min();
             outage.attempts = outage.attempts.saturating_add(1);
             let attempt = async {
                 tokio::time::sleep_until(next.into()).await;
-                connect(&self.shared, deadline, Occasion::Again(resume(&self.shared, course))).await
+                let occasion = Occasion::Again(resume(&self.shared, course));
+                within(end, connect(&self.shared, end, occasion)).await
             };
             let connected = tokio::select! {
                 connected = attempt => connected,
@@ -134,6 +132,14 @@ fn resume(shared: &Shared, course: &Course) -> Resume {
 
 fn progress(course: &Course) -> Progress {
     (course.receiver.counters.server_wal_end, course.receiver.positions.outstanding())
+}
+
+/// Within the time that reconnecting may take at all.
+async fn within<T>(end: Option<Instant>, attempt: impl Future<Output = Result<T>>) -> Result<T> {
+    let Some(end) = end else { return attempt.await };
+    let late =
+        || Error::new(Status::WAL_E_CONNECT_TIMEOUT, "connecting again took longer than reconnect_timeout");
+    tokio::time::timeout_at(end.into(), attempt).await.unwrap_or_else(|_| Err(late()))
 }
 
 /// The program frees the stream.

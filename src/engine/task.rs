@@ -22,8 +22,9 @@ use crate::batch::EventKind;
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
 use crate::session::{Fill, NativeSession, Session, Watch};
-use crate::stream::{Occasion, Pace, Positions, Receiver, Report};
+use crate::stream::{Occasion, Pace, Positions, Receiver, Report, Silence};
 use crate::sys::Alarm;
+use crate::wire::Reply;
 
 /// How much a stream reads before the others of its thread have their turn.
 const TURN: usize = 256 << 10;
@@ -130,6 +131,7 @@ pub(super) struct Streaming<S> {
     pub(super) last: (Instant, Report),
     pub(super) asked: Asked,
     pub(super) next_read: NextRead,
+    pub(super) silence: Silence,
     pace: Pace,
 }
 
@@ -154,6 +156,7 @@ impl Streaming<NativeSession> {
             asked: Asked::No,
             pace: Pace::new(shared.config.latency_budget, connected.path, Instant::now()),
             next_read: NextRead::WhenReady,
+            silence: Silence::new(shared.config.receive_timeout, Instant::now()),
             session: connected.session,
             course,
             shared,
@@ -170,7 +173,7 @@ impl<S: Session> Streaming<S> {
             Err(error) => {
                 // What was acknowledged last is worth a try, whatever ended the connection: else it comes again.
                 let report = self.positions().report(self.shared.acks.acked());
-                let _ = self.send(report);
+                let _ = self.send(report, Reply::NotNeeded);
                 Err(error)
             }
         };
@@ -199,7 +202,9 @@ impl<S: Session> Streaming<S> {
                 tokio::task::yield_now().await;
                 continue;
             }
-            let at = self.next_report().into();
+            self.mind_silence(may_read)?;
+            let report = self.next_report();
+            let at = self.silence.until().map_or(report, |until| until.min(report)).into();
             if due.deadline() != at {
                 due.as_mut().reset(at);
             }
@@ -266,6 +271,9 @@ impl<S: Session> Streaming<S> {
         self.course.intake.begin();
         let turn = self.turn(&mut noted, &mut bytes);
         Counts::add(&self.shared.counts.bytes_received, bytes as u64);
+        if bytes > 0 {
+            self.silence.heard(Instant::now());
+        }
         self.publish();
         let ended = self.course.intake.end();
         let ends = noted.ended && !self.course.ended;
@@ -347,7 +355,7 @@ impl<S: Session> Streaming<S> {
     /// a reset, which can overtake the report: so the end is awaited, for as long as closing may take.
     async fn say_goodbye(&mut self) -> Result<()> {
         let deadline = Instant::now() + self.shared.config.close_timeout;
-        self.send(self.positions().report(self.shared.acks.acked()))?;
+        self.send(self.positions().report(self.shared.acks.acked()), Reply::NotNeeded)?;
         self.session.say_goodbye()?;
         self.session.watch(Watch::On)?;
         let ended = timeout_at(deadline.into(), self.drain()).await;

@@ -110,6 +110,8 @@ pub struct Config {
     pub reconnect: Option<Reconnect>,
     /// Whether what comes again after a reconnect is left out.
     pub dedupe: bool,
+    /// How long the server may be silent; None is for ever.
+    pub receive_timeout: Option<Duration>,
 }
 
 /// How a lost connection is made again.
@@ -177,6 +179,7 @@ impl Config {
                 timeout: Some(time(Id::ReconnectTimeout)).filter(|timeout| !timeout.is_zero()),
             }),
             dedupe: on(Id::Dedupe),
+            receive_timeout: Some(time(Id::ReceiveTimeout)).filter(|timeout| !timeout.is_zero()),
         })
     }
 }

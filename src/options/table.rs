@@ -36,6 +36,7 @@ pub enum Id {
     ReconnectMax,
     ReconnectTimeout,
     Dedupe,
+    ReceiveTimeout,
 }
 
 /// All that is known of an option.
@@ -259,6 +260,13 @@ pub static TABLE: &[Spec] = &[
         kind: Kind::Switch,
         default: "on",
         sentence: "Whether what the server sends again after a reconnect is left out, so that each change comes once. With \"off\" it comes again, behind WAL_EVENT_RECONNECTED. Payloads (decode=off) and open streamed transactions always come again.",
+    },
+    Spec {
+        id: Id::ReceiveTimeout,
+        name: "receive_timeout",
+        kind: Kind::Duration { least: 0, most: 86_400_000 },
+        default: "60s",
+        sentence: "How long the server may be silent before the connection counts as lost; at half of it the server is asked for an answer. Checking the server and starting the stream have as long for each command. 0 waits for ever.",
     },
 ];
 

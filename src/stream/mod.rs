@@ -8,9 +8,11 @@ mod positions;
 mod preflight;
 mod receiver;
 mod replay;
+mod silence;
 
 pub use backoff::Backoff;
 pub use pace::{Pace, Path};
 pub use positions::{Positions, Report};
 pub use preflight::{Finding, Occasion, Preflight, Resume, Server, Slot};
 pub use receiver::{Counters, Receiver, Taken};
+pub use silence::{Patience, Silence};

@@ -2,8 +2,10 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 /// What a proxy does to a message of the server: the tag and the body in, what the library gets out.
 pub type Tamper = dyn FnMut(u8, &[u8], &mut Outlet) + Send;
@@ -37,6 +39,24 @@ impl Outlet {
 pub struct Proxy {
     port: u16,
     startup: Arc<Mutex<Vec<u8>>>,
+    made: Arc<AtomicU64>,
+    frozen: Arc<AtomicU64>,
+}
+
+/// One connection, which may be frozen.
+#[derive(Clone)]
+struct Path {
+    number: u64,
+    frozen: Arc<AtomicU64>,
+}
+
+impl Path {
+    /// What came is passed on, unless the connection is frozen: then nothing ever is, not even its end.
+    fn thaw(&self) {
+        while self.frozen.load(Ordering::SeqCst) > self.number {
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
 }
 
 impl Proxy {
@@ -47,23 +67,35 @@ impl Proxy {
         let startup = Arc::new(Mutex::new(Vec::new()));
         let tamper: Arc<Mutex<Box<Tamper>>> = Arc::new(Mutex::new(Box::new(tamper)));
         let noted = Arc::clone(&startup);
+        let (made, frozen) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+        let (count, freezer) = (Arc::clone(&made), Arc::clone(&frozen));
         thread::spawn(move || {
             for client in listener.incoming() {
                 let client = client.unwrap();
                 let server = TcpStream::connect(("127.0.0.1", target)).unwrap();
                 let (tamper, noted) = (Arc::clone(&tamper), Arc::clone(&noted));
                 let (mut from, mut to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+                let path =
+                    Path { number: count.fetch_add(1, Ordering::SeqCst), frozen: Arc::clone(&freezer) };
+                let back = path.clone();
                 thread::spawn(move || {
-                    forward(&mut from, &mut to, &noted);
+                    forward(&mut from, &mut to, &noted, &path);
+                    path.thaw();
                     let _ = to.shutdown(Shutdown::Both);
                 });
                 thread::spawn(move || {
-                    tamper_with(server, &client, &tamper);
+                    tamper_with(server, &client, &tamper, &back);
+                    back.thaw();
                     let _ = client.shutdown(Shutdown::Both);
                 });
             }
         });
-        Self { port, startup }
+        Self { port, startup, made, frozen }
+    }
+
+    /// From now on nothing passes over the connections that there are, in either direction, and nobody is told.
+    pub fn freeze(&self) {
+        self.frozen.store(self.made.load(Ordering::SeqCst), Ordering::SeqCst);
     }
 
     /// How to reach a database through the proxy.
@@ -87,7 +119,7 @@ impl Proxy {
     }
 }
 
-fn forward(from: &mut TcpStream, to: &mut TcpStream, startup: &Mutex<Vec<u8>>) {
+fn forward(from: &mut TcpStream, to: &mut TcpStream, startup: &Mutex<Vec<u8>>, path: &Path) {
     let mut buffer = vec![0; 64 << 10];
     let mut first = true;
     while let Ok(n @ 1..) = from.read(&mut buffer) {
@@ -96,13 +128,14 @@ fn forward(from: &mut TcpStream, to: &mut TcpStream, startup: &Mutex<Vec<u8>>) {
             *startup.lock().unwrap_or_else(PoisonError::into_inner) = buffer[..n].to_vec();
             first = false;
         }
+        path.thaw();
         if to.write_all(&buffer[..n]).is_err() {
             return;
         }
     }
 }
 
-fn tamper_with(mut server: TcpStream, mut client: &TcpStream, tamper: &Mutex<Box<Tamper>>) {
+fn tamper_with(mut server: TcpStream, mut client: &TcpStream, tamper: &Mutex<Box<Tamper>>, path: &Path) {
     let mut head = [0; 5];
     let mut body = Vec::new();
     while server.read_exact(&mut head).is_ok() {
@@ -113,6 +146,7 @@ fn tamper_with(mut server: TcpStream, mut client: &TcpStream, tamper: &Mutex<Box
         }
         let mut outlet = Outlet { bytes: Vec::new(), cut: false };
         tamper.lock().unwrap_or_else(PoisonError::into_inner)(head[0], &body, &mut outlet);
+        path.thaw();
         if client.write_all(&outlet.bytes).is_err() || outlet.cut {
             return;
         }
