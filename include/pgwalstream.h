@@ -119,8 +119,12 @@
  * place of a second end. Rarely, a transaction that was cut in the middle comes again in blocks; the same event, with the
  * `xid` of its BEGIN, then says that what came of it is to be dropped.
  *
+ * All hosts of the conninfo are tried, so that a standby with a copy of the slot can take over when it is promoted: name
+ * the servers and set target_session_attrs to primary. The timeline changes then, and with it the identity of changes.
+ *
  * The stream ends, with the error, where going on would lose something or cannot succeed: the slot is gone, was
- * invalidated or was moved by somebody else; the password is refused; a message is malformed. It also ends after
+ * invalidated or was moved by somebody else; the server is another one, or was promoted before it had all that was
+ * delivered; the password is refused; a message is malformed. It also ends after
  * `reconnect_timeout`, with the last error, and where `slot_create` is "temporary", for that slot is gone with its
  * connection. wal_stream_connect() itself tries once.
  *
@@ -408,6 +412,14 @@ enum wal_status_code
      * The server ended the stream: shut down, or an administrator's command.
      */
     WAL_E_SERVER_SHUTDOWN = -69,
+    /**
+     * The server is another one than the stream came from: its positions mean nothing here.
+     */
+    WAL_E_SYSTEM_MISMATCH = -72,
+    /**
+     * The server was promoted at a position before the end of what was delivered: that is lost on it.
+     */
+    WAL_E_DELIVERED_BEYOND = -73,
     /**
      * No memory.
      */
@@ -934,6 +946,10 @@ typedef struct wal_stats {
      * Events that came again after a reconnect and were left out: see option dedupe.
      */
     uint64_t repeated_events;
+    /**
+     * The timeline that the server writes: with `commit_lsn` and `sequence` it identifies a change. 0 before connecting.
+     */
+    uint64_t timeline;
 } wal_stats;
 
 #ifdef __cplusplus
@@ -1567,6 +1583,30 @@ WAL_NOEXCEPT;
  * @since 0.1
  */
 WAL_API struct wal_bytes wal_event_reconnect_message(const struct wal_event *event) WAL_NOEXCEPT;
+
+/**
+ * The timeline of the server whose connection was lost that a RECONNECTED event tells of: the one that identifies the
+ * changes before the event.
+ *
+ * @return the timeline; 0 for other kinds
+ * @param event may be NULL
+ * @since 0.1
+ */
+WAL_API
+uint32_t wal_event_reconnect_lost_timeline(const struct wal_event *event)
+WAL_NOEXCEPT;
+
+/**
+ * The timeline of the server that a RECONNECTED event says is connected now. A later one than before means that the
+ * server is a standby that was promoted, and that it has everything that was delivered.
+ *
+ * @return the timeline; 0 for other kinds
+ * @param event may be NULL
+ * @since 0.1
+ */
+WAL_API
+uint32_t wal_event_reconnect_timeline(const struct wal_event *event)
+WAL_NOEXCEPT;
 
 /**
  * The table's OID; 0 for NULL.

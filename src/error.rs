@@ -100,6 +100,11 @@ pub enum Status {
     /// The server ended the stream: shut down, or an administrator's command.
     WAL_E_SERVER_SHUTDOWN = -69,
 
+    /// The server is another one than the stream came from: its positions mean nothing here.
+    WAL_E_SYSTEM_MISMATCH = -72,
+    /// The server was promoted at a position before the end of what was delivered: that is lost on it.
+    WAL_E_DELIVERED_BEYOND = -73,
+
     /// No memory.
     WAL_E_NO_MEMORY = -90,
     /// A system call failed that should not.
@@ -337,6 +342,8 @@ table! {
     WAL_E_PUBLICATION_MISSING: "the publication does not exist",
     WAL_E_SERVER_VERSION: "the server's version cannot do this",
     WAL_E_SERVER_SHUTDOWN: "the server ended the stream",
+    WAL_E_SYSTEM_MISMATCH: "another server than before",
+    WAL_E_DELIVERED_BEYOND: "delivered beyond what the server has",
     WAL_E_NO_MEMORY: "out of memory",
     WAL_E_SYSTEM: "a system call failed",
     WAL_E_INTERNAL: "defect in the library",

@@ -8,6 +8,8 @@ use crate::batch::{Event, EventKind};
 /// Where the values of the event stand (engine/reconnect.rs puts them there).
 const ATTEMPTS: usize = 1;
 const STATUS: usize = 2;
+const LOST_TIMELINE: usize = 3;
+const TIMELINE: usize = 4;
 
 /// How far the connection had come that a RECONNECTED event says is lost: the end of what was received. Where the new
 /// one begins is the event's `lsn`, which is the acknowledged position or the slot's own.
@@ -54,6 +56,30 @@ pub unsafe extern "C" fn wal_event_reconnect_status(event: *const Event) -> wal_
 pub unsafe extern "C" fn wal_event_reconnect_message(event: *const Event) -> wal_bytes {
     // SAFETY: the contract: NULL or a live event.
     boundary!(neutral(wal_bytes::NOTHING; { unsafe { extra(event, EventKind::WAL_EVENT_RECONNECTED, 0) } }))
+}
+
+/// The timeline of the server whose connection was lost that a RECONNECTED event tells of: the one that identifies the
+/// changes before the event.
+///
+/// @return the timeline; 0 for other kinds
+/// @param event may be NULL
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wal_event_reconnect_lost_timeline(event: *const Event) -> u32 {
+    // SAFETY: the contract: NULL or a live event.
+    boundary!(neutral(0; { unsafe { number(event, LOST_TIMELINE) } }))
+}
+
+/// The timeline of the server that a RECONNECTED event says is connected now. A later one than before means that the
+/// server is a standby that was promoted, and that it has everything that was delivered.
+///
+/// @return the timeline; 0 for other kinds
+/// @param event may be NULL
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wal_event_reconnect_timeline(event: *const Event) -> u32 {
+    // SAFETY: the contract: NULL or a live event.
+    boundary!(neutral(0; { unsafe { number(event, TIMELINE) } }))
 }
 
 /// # Safety

@@ -63,6 +63,8 @@ pub struct wal_stats {
     pub reconnects: u64,
     /// Events that came again after a reconnect and were left out: see option dedupe.
     pub repeated_events: u64,
+    /// The timeline that the server writes: with `commit_lsn` and `sequence` it identifies a change. 0 before connecting.
+    pub timeline: u64,
 }
 
 /// The counters at this moment. Each is right; together they may straddle an update.
@@ -137,5 +139,6 @@ fn of(shared: &Shared) -> wal_stats {
         backend_pid: at.backend_pid as u32,
         reconnects: at.reconnects,
         repeated_events: at.repeated_events,
+        timeline: at.timeline,
     }
 }

@@ -10,7 +10,7 @@ use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
 use crate::options::{Config, SlotCreate};
 use crate::session::{NativeSession, Session, StartupSettings};
-use crate::stream::{Finding, Occasion, Path, Preflight, Server};
+use crate::stream::{Finding, Identity, Lineage, Occasion, Path, Preflight, Server};
 
 /// How long a reconnect spends on one address, unless connect_timeout says otherwise.
 const ADDRESS_TIMEOUT: Duration = Duration::from_secs(10);
@@ -28,6 +28,10 @@ pub struct Connected {
     pub slot: Lsn,
     /// Where streaming begins.
     pub start: Lsn,
+    /// Which server it is.
+    pub identity: Identity,
+    /// Where its history left that of the server before, if it did.
+    pub branch: Option<Lsn>,
 }
 
 /// Connects, checks the server and starts the stream, or goes on with it.
@@ -59,6 +63,8 @@ pub async fn connect(shared: &Shared, deadline: Option<Instant>, occasion: Occas
             ),
         );
     }
+    let (identity, branch) = identify(config, &mut session, occasion).await?;
+    Counts::set(&shared.counts.timeline, identity.timeline.into());
     if !config.publications.is_empty() {
         preflight.publications(
             &timely(config, session.query(&preflight.publication_query())).await?.rows,
@@ -74,7 +80,32 @@ pub async fn connect(shared: &Shared, deadline: Option<Instant>, occasion: Occas
     started.map_err(|error| preflight.explain(error))?;
     log(Level::WAL_LOG_INFO, format!("streaming from slot {} of PostgreSQL {version}", config.slot));
     let path = if session.is_local() { Path::Unix } else { Path::Tcp };
-    Ok(Connected { session, path, rhythm: rhythm(config.status_interval, &server), slot, start })
+    Ok(Connected {
+        session,
+        path,
+        rhythm: rhythm(config.status_interval, &server),
+        slot,
+        start,
+        identity,
+        branch,
+    })
+}
+
+/// Which server it is; and if it is not the one before, whether it has all that was told (P12).
+async fn identify(
+    config: &Config,
+    session: &mut NativeSession,
+    occasion: Occasion,
+) -> Result<(Identity, Option<Lsn>)> {
+    let identity = Identity::parse(&timely(config, session.query(Identity::QUERY)).await?.rows)?;
+    let Occasion::Again(resume) = occasion else { return Ok((identity, None)) };
+    if identity.after(resume.before)? == Lineage::Same {
+        return Ok((identity, None));
+    }
+    let history = timely(config, session.query(&identity.history_query())).await?;
+    let history = history.get(0, "content").unwrap_or_default();
+    let branch = identity.branches_off(resume.before, history, resume.told)?;
+    Ok((identity, Some(branch)))
 }
 
 /// Makes sure that the slot is there, and tells where it stands.

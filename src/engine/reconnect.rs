@@ -102,11 +102,16 @@ impl Recovery {
         });
         let lost = course.receiver.positions.end_of_received();
         let discarded = course.receiver.discarded();
+        let timelines = (course.server.timeline, connected.identity.timeline);
+        course.server = connected.identity;
         course.receiver.reconnected(connected.start);
+        if let Some(branch) = connected.branch {
+            course.receiver.positions.branched(branch.0);
+        }
         course.intake.reconnected();
         course.intake.tell_with(|arrays| {
             discarded.into_iter().for_each(|event| arrays.push_event(event));
-            tell(arrays, outage, connected.start, lost);
+            tell(arrays, outage, connected.start, lost, timelines);
         })
     }
 
@@ -127,7 +132,13 @@ impl Recovery {
 /// Where the new connection goes on: from what was acknowledged, and never from what was only received (P32).
 fn resume(shared: &Shared, course: &Course) -> Resume {
     let reported = Lsn(course.receiver.positions.reported());
-    Resume { acked: Lsn(shared.acks.acked()), confirmed: course.slot.max(reported) }
+    let acked = Lsn(shared.acks.acked());
+    Resume {
+        acked,
+        confirmed: course.slot.max(reported),
+        before: course.server,
+        told: acked.max(Lsn(course.receiver.told())),
+    }
 }
 
 fn progress(course: &Course) -> Progress {
@@ -150,12 +161,18 @@ async fn freed(shared: &Shared) {
 }
 
 /// The event. Its numbers stand in the lengths of values without bytes, so that a copy of it has them too.
-fn tell(arrays: &mut Arrays, outage: &Outage, start: Lsn, lost: u64) {
+fn tell(arrays: &mut Arrays, outage: &Outage, start: Lsn, lost: u64, timelines: (u32, u32)) {
     let message: Arc<[u8]> = outage.reason.message().as_bytes().into();
     let number = |n: u32| Value { len: n, ..Value::empty(ValueKind::WAL_VALUE_NULL) };
     let mut text = Value::view(ValueKind::WAL_VALUE_TEXT, &message);
     text.data = arrays.keep_text(&message);
-    let values = [text, number(outage.attempts), number(outage.reason.status() as i32 as u32)];
+    let values = [
+        text,
+        number(outage.attempts),
+        number(outage.reason.status() as i32 as u32),
+        number(timelines.0),
+        number(timelines.1),
+    ];
     let mark = arrays.value_count();
     if !arrays.reserve_values(values.len()) {
         return;

@@ -77,6 +77,8 @@ stats! {
     reconnects,
     /// Events that came again after a reconnect and were left out.
     repeated_events,
+    /// The timeline of the server.
+    timeline,
 }
 
 impl Counts {

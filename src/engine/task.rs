@@ -22,7 +22,7 @@ use crate::batch::EventKind;
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
 use crate::session::{Fill, NativeSession, Session, Watch};
-use crate::stream::{Occasion, Pace, Positions, Receiver, Report, Silence};
+use crate::stream::{Identity, Occasion, Pace, Positions, Receiver, Report, Silence};
 use crate::sys::Alarm;
 use crate::wire::Reply;
 
@@ -104,6 +104,8 @@ pub(super) struct Course {
     pub(super) ended: bool,
     /// Where the slot stood at first.
     pub(super) slot: Lsn,
+    /// Which server the last connection was to.
+    pub(super) server: Identity,
     /// Made when a stream is first gathered; tokio's own clock is too coarse for that.
     alarm: Option<Alarm>,
 }
@@ -116,6 +118,7 @@ impl Course {
             progress: (Instant::now(), 0),
             ended: false,
             slot: connected.slot,
+            server: connected.identity,
             alarm: None,
         }
     }

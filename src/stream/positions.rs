@@ -49,6 +49,12 @@ impl Positions {
         self.ambiguous = false;
     }
 
+    /// The server's history leaves that of the server before at `branch`: what was reported beyond, when there was
+    /// nothing to tell, would skip what the new server has there.
+    pub fn branched(&mut self, branch: u64) {
+        self.reported = self.reported.min(branch);
+    }
+
     /// The end of the last thing that has to be acknowledged.
     pub fn outstanding(&self) -> u64 {
         self.outstanding

@@ -1,6 +1,8 @@
 //! What is asked of the server before streaming, and what the answers mean. Each thing that is not as it must be
 //! gets an error that names the fix.
 
+use super::occasion::{Occasion, Resume};
+use super::quote::{plain_or_quoted, quote_command_literal, quote_identifier, quote_literal};
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
 use crate::options::{Config, OriginFilter, SlotCreate, Streaming};
@@ -20,24 +22,6 @@ pub struct Preflight<'a> {
     config: &'a Config,
     version: u32,
     occasion: Occasion,
-}
-
-/// Why a connection is made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Occasion {
-    /// The stream begins.
-    First,
-    /// A connection was lost.
-    Again(Resume),
-}
-
-/// Where a stream goes on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Resume {
-    /// The acknowledged position; 0 if nothing was acknowledged.
-    pub acked: Lsn,
-    /// What the slot can have confirmed by this stream's doing: where it stood at first, or what was reported since.
-    pub confirmed: Lsn,
 }
 
 /// What the server said of itself.
@@ -164,9 +148,12 @@ impl<'a> Preflight<'a> {
 
     /// Asks for the slot's row.
     pub fn slot_query(&self) -> String {
-        let reason = if self.version >= 170_000 { "invalidation_reason" } else { "NULL" };
+        let (reason, synced) = match self.version >= 170_000 {
+            true => ("invalidation_reason", "synced AND pg_catalog.pg_is_in_recovery()"),
+            false => ("NULL", "NULL"),
+        };
         format!(
-            "SELECT plugin, slot_type, database, temporary, active_pid, confirmed_flush_lsn, wal_status, {reason}, two_phase \
+            "SELECT plugin, slot_type, database, temporary, active_pid, confirmed_flush_lsn, wal_status, {reason}, two_phase, {synced} \
              FROM pg_catalog.pg_replication_slots WHERE slot_name = {}",
             quote_literal(&self.config.slot)
         )
@@ -309,6 +296,13 @@ impl<'a> Preflight<'a> {
                 "What it held back is gone: drop the slot, create it anew and copy the tables again.",
             ));
         }
+        if cell(row, 9) == "t" {
+            return Err(Error::new(
+                Status::WAL_E_NOT_READY,
+                format!("replication slot \"{}\" is a copy on a standby, which cannot be used before it is promoted", self.config.slot),
+            )
+            .with_hint("Name all servers in host, and set target_session_attrs to primary."));
+        }
         if !cell(row, 4).is_empty() {
             return Err(Error::new(
                 Status::WAL_E_SLOT_ACTIVE,
@@ -353,27 +347,6 @@ fn cell(row: &Row, at: usize) -> &str {
 
 fn unexpected(what: &str) -> Error {
     Error::new(Status::WAL_E_PROTOCOL, format!("the server answered the question for {what} without a row"))
-}
-
-/// An SQL string constant, right whatever standard_conforming_strings says.
-fn quote_literal(text: &str) -> String {
-    let escape = if text.contains('\\') { " E" } else { "" };
-    format!("{escape}'{}'", text.replace('\'', "''").replace('\\', "\\\\"))
-}
-
-/// A string constant of the replication grammar (repl_scanner.l), which knows no backslashes.
-fn quote_command_literal(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
-}
-
-/// The name of a plugin: as it is where SQL would take it so.
-fn plain_or_quoted(name: &str) -> String {
-    let is_plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
-    if name.bytes().all(is_plain) { name.to_owned() } else { quote_identifier(name) }
-}
-
-fn quote_identifier(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 #[cfg(test)]

@@ -108,6 +108,15 @@ impl Receiver {
         stop.into_iter().chain(self.decoder.open_streams().map(|xid| void(0, xid))).collect()
     }
 
+    /// The end of all that was told, and of the transaction that was told in part.
+    pub fn told(&self) -> u64 {
+        let begun = self.decoder.partial();
+        let partial = self.replay.as_ref().map_or(begun, |replay| replay.partial(begun));
+        // Its record ends behind where it begins.
+        let partial = partial.map_or(0, |partial| partial.final_lsn.saturating_add(1));
+        self.positions.outstanding().max(partial)
+    }
+
     /// A new connection, which starts at `from`: what was told since then comes again.
     pub fn reconnected(&mut self, from: Lsn) {
         if !self.decode {
