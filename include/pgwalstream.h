@@ -100,6 +100,34 @@
  * (timeline, `commit_lsn`, `sequence`), which is the same after any reconnect while publication and options are; an
  * event's own `lsn` identifies nothing.
  *
+ * @section reconnecting Reconnecting
+ *
+ * A connection that breaks is made again by itself (option `reconnect`), if the reason is one that passes: the network,
+ * a server that restarts, a walsender that was ended, a slot that the server still holds for the lost connection. What
+ * was received stays readable meanwhile, the descriptor stays the same, and interrupting, acknowledging and freeing work
+ * as always; wal_stream_flush() waits for the new connection. The server begins again at the ACKNOWLEDGED position, and
+ * sends whole transactions: with option `dedupe`, the default, what came before is left out, so that every change comes
+ * once, and a transaction that was cut in the middle goes on with its next change, without a second BEGIN.
+ *
+ * ::WAL_EVENT_RECONNECTED stands between the last event of the old connection and the first of the new one, and says
+ * why and where. A program that needs every change once can skip it, unless it sets `dedupe` to "off", or `decode`: then
+ * everything from the event's `lsn` on comes again behind it, and is recognised by (`commit_lsn`, `sequence`).
+ *
+ * What is streamed and not committed cannot be told apart: of each such transaction that is open,
+ * ::WAL_EVENT_STREAM_ABORT with #WAL_EVENT_FLAG_DISCARDED tells that what came is to be dropped, before it comes again
+ * from its beginning. So it does where a transaction whose end was told already comes again in blocks: then in the
+ * place of a second end. Rarely, a transaction that was cut in the middle comes again in blocks; the same event, with the
+ * `xid` of its BEGIN, then says that what came of it is to be dropped.
+ *
+ * All hosts of the conninfo are tried, so that a standby with a copy of the slot can take over when it is promoted: name
+ * the servers and set target_session_attrs to primary. The timeline changes then, and with it the identity of changes.
+ *
+ * The stream ends, with the error, where going on would lose something or cannot succeed: the slot is gone, was
+ * invalidated or was moved by somebody else; the server is another one, or was promoted before it had all that was
+ * delivered; the password is refused; a message is malformed. It also ends after
+ * `reconnect_timeout`, with the last error, and where `slot_create` is "temporary", for that slot is gone with its
+ * connection. wal_stream_connect() itself tries once.
+ *
  * @section streaming Streamed and prepared transactions
  *
  * With option `streaming` off, the default, every change that is given is committed. With "on" or "parallel" the server
@@ -224,8 +252,8 @@
 /** STREAM_START: the first block of its transaction. */
 #define WAL_EVENT_FLAG_FIRST_SEGMENT UINT32_C(64)
 /**
- * STREAM_ABORT: nothing was rolled back; the stream ends at option stop_lsn, before anybody knows what becomes of the
- * transaction, and what was streamed of it is to be dropped.
+ * STREAM_ABORT: nothing was rolled back, and what came of the transaction is to be dropped: the stream ends at option
+ * stop_lsn before anybody knows what becomes of it, or the connection was lost and it comes again from its beginning.
  */
 #define WAL_EVENT_FLAG_DISCARDED UINT32_C(128)
 /** @} */
@@ -471,6 +499,14 @@ enum wal_status_code
      */
     WAL_E_SLOT_IN_DOUBT = -77,
     /**
+     * The server is another one than the stream came from: its positions mean nothing here.
+     */
+    WAL_E_SYSTEM_MISMATCH = -72,
+    /**
+     * The server was promoted at a position before the end of what was delivered: that is lost on it.
+     */
+    WAL_E_DELIVERED_BEYOND = -73,
+    /**
      * No memory.
      */
     WAL_E_NO_MEMORY = -90,
@@ -597,6 +633,11 @@ enum wal_event_kind
      * status interval, never inside a transaction or a block.
      */
     WAL_EVENT_PROGRESS = 64,
+    /**
+     * The connection was lost and made again: what stands before came over the old one, what follows over the new.
+     * `lsn` is where the server begins again; `wal_event_reconnect_lost_lsn`, `_attempts`, `_status`, `_message`.
+     */
+    WAL_EVENT_RECONNECTED = 65,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -1301,6 +1342,14 @@ typedef struct wal_stats {
      * The stream's number in this process, from 1: label "stream" of wal_stats_prometheus().
      */
     uint64_t stream_id;
+    /**
+     * Events that came again after a reconnect and were left out: see option dedupe.
+     */
+    uint64_t repeated_events;
+    /**
+     * The timeline that the server writes: with `commit_lsn` and `sequence` it identifies a change. 0 before connecting.
+     */
+    uint64_t timeline;
 } wal_stats;
 
 #ifdef __cplusplus
@@ -2225,6 +2274,75 @@ WAL_NOEXCEPT;
  * @since 0.1
  */
 WAL_API void wal_publications_free(struct wal_publications *publications) WAL_NOEXCEPT;
+
+/**
+ * How far the connection had come that a RECONNECTED event says is lost: the end of what was received. Where the new
+ * one begins is the event's `lsn`, which is the acknowledged position or the slot's own.
+ *
+ * @return the position; 0 for other kinds
+ * @param event may be NULL
+ * @since 0.1
+ */
+WAL_API
+uint64_t wal_event_reconnect_lost_lsn(const struct wal_event *event)
+WAL_NOEXCEPT;
+
+/**
+ * How many attempts to connect a RECONNECTED event took, from the loss of the connection on; those to connections that
+ * broke again before they brought anything new included.
+ *
+ * @return the number, at least 1; 0 for other kinds
+ * @param event may be NULL
+ * @since 0.1
+ */
+WAL_API
+uint32_t wal_event_reconnect_attempts(const struct wal_event *event)
+WAL_NOEXCEPT;
+
+/**
+ * Why the connection was lost that a RECONNECTED event tells of, as a status that would have ended the stream without
+ * option reconnect.
+ *
+ * @return the status, below 0; WAL_OK for other kinds
+ * @param event may be NULL
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_event_reconnect_status(const struct wal_event *event)
+WAL_NOEXCEPT;
+
+/**
+ * Why the connection was lost that a RECONNECTED event tells of, in one sentence; nothing for other kinds.
+ *
+ * @return the text, borrowed from the event
+ * @param event may be NULL
+ * @since 0.1
+ */
+WAL_API struct wal_bytes wal_event_reconnect_message(const struct wal_event *event) WAL_NOEXCEPT;
+
+/**
+ * The timeline of the server whose connection was lost that a RECONNECTED event tells of: the one that identifies the
+ * changes before the event.
+ *
+ * @return the timeline; 0 for other kinds
+ * @param event may be NULL
+ * @since 0.1
+ */
+WAL_API
+uint32_t wal_event_reconnect_lost_timeline(const struct wal_event *event)
+WAL_NOEXCEPT;
+
+/**
+ * The timeline of the server that a RECONNECTED event says is connected now. A later one than before means that the
+ * server is a standby that was promoted, and that it has everything that was delivered.
+ *
+ * @return the timeline; 0 for other kinds
+ * @param event may be NULL
+ * @since 0.1
+ */
+WAL_API
+uint32_t wal_event_reconnect_timeline(const struct wal_event *event)
+WAL_NOEXCEPT;
 
 /**
  * The table's OID; 0 for NULL.

@@ -110,6 +110,11 @@ pub enum Status {
     /// Creating a slot was given up, and the server did not say that it gave up too: it may still make the slot.
     WAL_E_SLOT_IN_DOUBT = -77,
 
+    /// The server is another one than the stream came from: its positions mean nothing here.
+    WAL_E_SYSTEM_MISMATCH = -72,
+    /// The server was promoted at a position before the end of what was delivered: that is lost on it.
+    WAL_E_DELIVERED_BEYOND = -73,
+
     /// No memory.
     WAL_E_NO_MEMORY = -90,
     /// A system call failed that should not.
@@ -369,6 +374,8 @@ table! {
     WAL_E_PUBLICATION_EXISTS: "the publication exists already",
     WAL_E_SLOT_TIMEOUT: "creating the slot took too long",
     WAL_E_SLOT_IN_DOUBT: "the server may still make the slot",
+    WAL_E_SYSTEM_MISMATCH: "another server than before",
+    WAL_E_DELIVERED_BEYOND: "delivered beyond what the server has",
     WAL_E_NO_MEMORY: "out of memory",
     WAL_E_SYSTEM: "a system call failed",
     WAL_E_INTERNAL: "defect in the library",

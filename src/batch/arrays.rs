@@ -26,6 +26,14 @@ pub struct Arrays {
     last_ack: u64,
 }
 
+/// Where arrays ended at a moment.
+#[derive(Clone, Copy, Debug)]
+pub struct Mark {
+    events: usize,
+    values: usize,
+    last_ack: u64,
+}
+
 // SAFETY: the pointers lead into the batch's own chunk and `Arc`s, which travel with the arrays and are only read.
 unsafe impl Send for Arrays {}
 // SAFETY: through `&Arrays` everything is read-only.
@@ -122,6 +130,28 @@ impl Arrays {
     pub fn push_event(&mut self, event: Event) {
         self.last_ack = self.last_ack.max(event.ack_lsn);
         self.events.push(event);
+    }
+
+    /// Where the arrays end now.
+    pub fn mark(&self) -> Mark {
+        Mark { events: self.events.len(), values: self.values.len(), last_ack: self.last_ack }
+    }
+
+    /// The events behind a mark.
+    pub fn events_from(&self, mark: &Mark) -> &[Event] {
+        self.events.get(mark.events..).unwrap_or_default()
+    }
+
+    /// Takes the events behind a mark back. Their values stay where some of them will be pushed again.
+    pub fn retract_events(&mut self, mark: &Mark) {
+        self.events.truncate(mark.events);
+        self.last_ack = mark.last_ack;
+    }
+
+    /// Takes all that is behind a mark back.
+    pub fn retract(&mut self, mark: &Mark) {
+        self.retract_events(mark);
+        self.values.truncate(mark.values);
     }
 
     /// Keeps a relation alive as long as the batch.

@@ -59,6 +59,9 @@ pub enum EventKind {
     /// Nothing is outstanding and the slot moved on to `ack_lsn`, which is already reported. At most one per
     /// status interval, never inside a transaction or a block.
     WAL_EVENT_PROGRESS = 64,
+    /// The connection was lost and made again: what stands before came over the old one, what follows over the new.
+    /// `lsn` is where the server begins again; `wal_event_reconnect_lost_lsn`, `_attempts`, `_status`, `_message`.
+    WAL_EVENT_RECONNECTED = 65,
 }
 
 /// The bits of `wal_event.flags`.
@@ -77,7 +80,8 @@ pub mod flags {
     pub const STREAMED: u32 = 1 << 5;
     /// STREAM_START: the first block of its transaction.
     pub const FIRST_SEGMENT: u32 = 1 << 6;
-    /// STREAM_ABORT: nothing was rolled back; the stream ends at stop_lsn, and the transaction with it for the consumer.
+    /// STREAM_ABORT: nothing was rolled back; what came of the transaction means nothing. The stream ends at stop_lsn,
+    /// or the connection was lost and the transaction comes again from its beginning, unless it was told to its end.
     pub const DISCARDED: u32 = 1 << 7;
 }
 

@@ -11,7 +11,7 @@ mod relation;
 mod value;
 mod view;
 
-pub use arrays::Arrays;
+pub use arrays::{Arrays, Mark};
 pub use chunk::Chunk;
 pub use event::{Event, EventKind, flags};
 pub use pool::{Batch, Home, Pool};

@@ -354,7 +354,7 @@ unsafe fn values<'a>(first: *const Value, n: u32) -> &'a [Value] {
 impl EventKind {
     /// The name of a number, or "UNKNOWN".
     pub(super) fn name_of(kind: u32) -> &'static CStr {
-        const NAMES: [(EventKind, &CStr); 21] = [
+        const NAMES: [(EventKind, &CStr); 22] = [
             (EventKind::WAL_EVENT_BEGIN, c"BEGIN"),
             (EventKind::WAL_EVENT_COMMIT, c"COMMIT"),
             (EventKind::WAL_EVENT_ORIGIN, c"ORIGIN"),
@@ -376,6 +376,7 @@ impl EventKind {
             (EventKind::WAL_EVENT_STREAM_PREPARE, c"STREAM_PREPARE"),
             (EventKind::WAL_EVENT_RAW, c"RAW"),
             (EventKind::WAL_EVENT_PROGRESS, c"PROGRESS"),
+            (EventKind::WAL_EVENT_RECONNECTED, c"RECONNECTED"),
         ];
         NAMES.iter().find(|row| row.0 as u32 == kind).map_or(c"UNKNOWN", |row| row.1)
     }

@@ -76,6 +76,10 @@ pub struct wal_stats {
     pub lag_microseconds: u64,
     /// The stream's number in this process, from 1: label "stream" of wal_stats_prometheus().
     pub stream_id: u64,
+    /// Events that came again after a reconnect and were left out: see option dedupe.
+    pub repeated_events: u64,
+    /// The timeline that the server writes: with `commit_lsn` and `sequence` it identifies a change. 0 before connecting.
+    pub timeline: u64,
 }
 
 /// The counters at this moment. Each is right; together they may straddle an update.
@@ -211,5 +215,7 @@ fn of(shared: &Shared) -> wal_stats {
         lag_bytes: at.lag_bytes,
         lag_microseconds: at.lag_microseconds,
         stream_id: at.stream_id,
+        repeated_events: at.repeated_events,
+        timeline: at.timeline,
     }
 }

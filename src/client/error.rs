@@ -106,6 +106,10 @@ codes! {
     SlotExists = WAL_E_SLOT_EXISTS,
     /// A publication of this name exists already.
     PublicationExists = WAL_E_PUBLICATION_EXISTS,
+    /// The server is another one than the stream came from: its positions mean nothing here.
+    SystemMismatch = WAL_E_SYSTEM_MISMATCH,
+    /// The server was promoted at a position before the end of what was delivered: that is lost on it.
+    DeliveredBeyond = WAL_E_DELIVERED_BEYOND,
     /// Creating a slot took longer than it may: it waits for the transactions that are running. It was not made.
     SlotTimeout = WAL_E_SLOT_TIMEOUT,
     /// Creating a slot was given up, and the server did not say that it gave up too: it may still make the slot.

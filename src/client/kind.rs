@@ -78,6 +78,9 @@ kinds! {
     Raw = WAL_EVENT_RAW "RAW",
     /// Nothing is outstanding, and the slot moved on to [`ack_lsn`](crate::Event::ack_lsn), which is already reported.
     Progress = WAL_EVENT_PROGRESS "PROGRESS",
+    /// The connection was lost and made again: what follows comes over the new one, and nothing comes twice unless option
+    /// `dedupe` is off.
+    Reconnected = WAL_EVENT_RECONNECTED "RECONNECTED",
 }
 
 impl fmt::Display for EventKind {

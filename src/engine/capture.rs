@@ -13,8 +13,9 @@ use std::time::{Duration, Instant};
 
 use crate::capture::{Epoch, Writer};
 use crate::error::{Error, Result, Status};
+use crate::lsn::Lsn;
 use crate::options::{Config, GapPolicy, OriginFilter, Streaming};
-use crate::session::Rows;
+use crate::stream::Identity;
 use crate::sys::pg_micros;
 
 /// The capture of one stream, over all its connections.
@@ -129,8 +130,8 @@ impl Drop for Capture {
     }
 }
 
-/// What must be known to understand a connection's bytes. `identity` is the answer to IDENTIFY_SYSTEM.
-pub fn epoch(config: &Config, server_version: u32, identity: &Rows) -> Epoch {
+/// What must be known to understand a connection's bytes, which start at `start`.
+pub fn epoch(config: &Config, server_version: u32, identity: Identity, start: Lsn) -> Epoch {
     let on = |wanted| if wanted { "on" } else { "off" };
     let streaming = match config.streaming {
         Streaming::Off => "off",
@@ -142,12 +143,13 @@ pub fn epoch(config: &Config, server_version: u32, identity: &Rows) -> Epoch {
     let mut it = Epoch::new(pg_micros())
         .with("library", env!("CARGO_PKG_VERSION"))
         .with("server_version", server_version)
-        .with("system_identifier", identity.get(0, "systemid").unwrap_or_default())
-        .with("timeline", identity.get(0, "timeline").unwrap_or_default())
+        .with("system_identifier", identity.system)
+        .with("timeline", identity.timeline)
         .with("slot", &config.slot)
         .with("plugin", &config.plugin)
         .with("decode", on(config.decode))
-        .with("start_lsn", config.start_lsn)
+        .with("start_lsn", start)
+        .with("dedupe", on(config.dedupe))
         .with("on_gap", if config.on_gap == GapPolicy::Warn { "warn" } else { "error" });
     if let Some(stop) = config.stop_lsn {
         it = it.with("stop_lsn", stop);

@@ -1,5 +1,6 @@
 //! From nothing to a running stream: connect, preflight, slot, START_REPLICATION.
 
+use std::future::Future;
 use std::time::{Duration, Instant};
 
 use tokio::time::timeout_at;
@@ -10,11 +11,16 @@ use super::log::Level;
 use super::shared::Shared;
 use super::stats::Counts;
 use crate::error::{Error, Result, Status};
-use crate::options::SlotCreate;
-use crate::session::{NativeSession, Replication, Rows, Session, StartupSettings};
+use crate::lsn::Lsn;
+use crate::options::{Config, SlotCreate};
+use crate::session::{NativeSession, Replication, Session, StartupSettings};
 use crate::stream::{
-    Finding, Path, Preflight, PublishedTable, Server, WalKept, Which, tables_query, validity, validity_query,
+    Finding, Identity, Lineage, Occasion, Path, Preflight, PublishedTable, Server, WalKept, Which,
+    tables_query, validity, validity_query,
 };
+
+/// How long a reconnect spends on one address, unless connect_timeout says otherwise.
+const ADDRESS_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long looking at the published tables may take.
 const PREFLIGHT: Duration = Duration::from_secs(2);
@@ -31,14 +37,24 @@ pub struct Connected {
     pub path: Path,
     /// How often a status update must leave.
     pub rhythm: Duration,
+    /// Where the slot stood.
+    pub slot: Lsn,
+    /// Where streaming begins.
+    pub start: Lsn,
+    /// Which server it is.
+    pub identity: Identity,
+    /// Where its history left that of the server before, if it did.
+    pub branch: Option<Lsn>,
 }
 
-/// Connects, checks the server and starts the stream.
-pub async fn connect(shared: &Shared, deadline: Option<Instant>) -> Result<Connected> {
+/// Connects, checks the server and starts the stream, or goes on with it.
+pub async fn connect(shared: &Shared, deadline: Option<Instant>, occasion: Occasion) -> Result<Connected> {
     let config = &shared.config;
     let log = |level, text: String| shared.logger.log(level, "connect", || text);
     log(Level::WAL_LOG_DEBUG, format!("connecting to {}", config.conninfo.redacted()));
-    let settings = StartupSettings::default();
+    // Who calls wal_stream_connect says how long it may take; a reconnect must come to the next address by itself.
+    let address_timeout = (occasion != Occasion::First).then_some(ADDRESS_TIMEOUT);
+    let settings = StartupSettings { address_timeout, ..StartupSettings::default() };
     let mut session =
         NativeSession::connect(&config.conninfo, &settings, deadline).await.map_err(explain_refusal)?;
     shared.socket.store(session.fd(), std::sync::atomic::Ordering::Release);
@@ -47,8 +63,8 @@ pub async fn connect(shared: &Shared, deadline: Option<Instant>) -> Result<Conne
     for notice in session.take_notices() {
         log(Level::WAL_LOG_WARN, format!("the server says: {}", notice.message));
     }
-    let preflight = Preflight::new(config, version)?;
-    let server = preflight.server(&session.query(&preflight.server_query()).await?.rows)?;
+    let preflight = Preflight::new(config, version, occasion)?;
+    let server = preflight.server(&timely(config, session.query(&preflight.server_query())).await?.rows)?;
     Counts::set(&shared.counts.server_version, version.into());
     Counts::set(&shared.counts.backend_pid, server.backend_pid.into());
     if server.tcp_user_timeout != 0 {
@@ -60,45 +76,81 @@ pub async fn connect(shared: &Shared, deadline: Option<Instant>) -> Result<Conne
             ),
         );
     }
+    let (identity, branch) = identify(config, &mut session, occasion).await?;
+    Counts::set(&shared.counts.timeline, identity.timeline.into());
     if !config.publications.is_empty() {
-        preflight.publications(&session.query(&preflight.publication_query()).await?.rows, &server)?;
+        preflight.publications(
+            &timely(config, session.query(&preflight.publication_query())).await?.rows,
+            &server,
+        )?;
     }
-    Box::pin(warn_of_identities(shared)).await;
-    Box::pin(prepare_slot(shared, &mut session, &preflight, &server, deadline)).await?;
-    let identity = match shared.capture.is_wanted() {
-        true => session.query("IDENTIFY_SYSTEM").await?,
-        false => Rows::default(),
-    };
-    if let Err(error) = session.start_copy(&preflight.start_command()).await {
+    if occasion == Occasion::First {
+        Box::pin(warn_of_identities(shared)).await;
+    }
+    let slot = Box::pin(prepare_slot(shared, &mut session, &preflight, &server, deadline)).await?;
+    let start = preflight.start().max(slot);
+    if occasion == Occasion::First {
+        warn_of_start(shared, slot);
+    }
+    if let Err(error) = timely(config, session.start_copy(&preflight.start_command())).await {
         return Err(reason(shared, &mut session, preflight.explain(error)).await);
     }
-    shared.capture.epoch(&capture::epoch(config, version, &identity))?;
+    shared.capture.epoch(&capture::epoch(config, version, identity, start))?;
     log(Level::WAL_LOG_INFO, format!("streaming from slot {} of PostgreSQL {version}", config.slot));
     let path = if session.is_local() { Path::Unix } else { Path::Tcp };
-    Ok(Connected { session, path, rhythm: rhythm(config.status_interval, &server) })
+    Ok(Connected {
+        session,
+        path,
+        rhythm: rhythm(config.status_interval, &server),
+        slot,
+        start,
+        identity,
+        branch,
+    })
 }
 
+/// Which server it is; and if it is not the one before, whether it has all that was told (P12).
+async fn identify(
+    config: &Config,
+    session: &mut NativeSession,
+    occasion: Occasion,
+) -> Result<(Identity, Option<Lsn>)> {
+    let identity = Identity::parse(&timely(config, session.query(Identity::QUERY)).await?.rows)?;
+    let Occasion::Again(resume) = occasion else { return Ok((identity, None)) };
+    if identity.after(resume.before)? == Lineage::Same {
+        return Ok((identity, None));
+    }
+    let history = timely(config, session.query(&identity.history_query())).await?;
+    let history = history.get(0, "content").unwrap_or_default();
+    let branch = identity.branches_off(resume.before, history, resume.told)?;
+    Ok((identity, Some(branch)))
+}
+
+/// Makes sure that the slot is there, and tells where it stands.
 async fn prepare_slot(
     shared: &Shared,
     session: &mut NativeSession,
     preflight: &Preflight<'_>,
     server: &Server,
     deadline: Option<Instant>,
-) -> Result<()> {
-    let rows = session.query(&preflight.slot_query()).await?.rows;
+) -> Result<Lsn> {
+    let rows = timely(&shared.config, session.query(&preflight.slot_query())).await?.rows;
     let slot = match preflight.slot(&rows, server)? {
         Finding::Ready(slot) => slot,
         Finding::Create(command) => {
             return match make_slot(shared, session, &command, deadline).await {
-                Ok(()) => Ok(()),
                 // Somebody else made it since we looked: fine, if it is of the kind that is wanted.
                 Err(error)
                     if error.sqlstate() == "42710" && shared.config.slot_create == SlotCreate::IfMissing =>
                 {
-                    let rows = session.query(&preflight.slot_query()).await?.rows;
-                    preflight.slot(&rows, server).map(drop)
+                    let rows = timely(&shared.config, session.query(&preflight.slot_query())).await?.rows;
+                    match preflight.slot(&rows, server)? {
+                        Finding::Ready(slot) => Ok(slot.confirmed_flush),
+                        Finding::Create(_) => Err(error),
+                    }
                 }
                 Err(error) => Err(preflight.explain(error)),
+                made => made,
             };
         }
     };
@@ -118,16 +170,28 @@ async fn prepare_slot(
             )
         });
     }
+    Ok(slot.confirmed_flush)
+}
+
+fn warn_of_start(shared: &Shared, slot: Lsn) {
     let start = shared.config.start_lsn;
-    if start.0 != 0 && start < slot.confirmed_flush {
+    if start.0 != 0 && start < slot {
         shared.logger.log(Level::WAL_LOG_WARN, "connect", || {
             format!(
-                "start_lsn {start} lies before the slot's confirmed position {}: the server starts there, and what lies between is not sent again",
-                slot.confirmed_flush
+                "start_lsn {start} lies before the slot's confirmed position {slot}: the server starts there, and what lies between is not sent again"
             )
         });
     }
-    Ok(())
+}
+
+/// A server that hangs must not hang the stream (P15). Making a slot has no such limit: it waits for transactions.
+async fn timely<T>(config: &Config, command: impl Future<Output = Result<T>>) -> Result<T> {
+    let Some(limit) = config.receive_timeout else { return command.await };
+    tokio::time::timeout(limit, command).await.unwrap_or_else(|_| {
+        let message = format!("the server did not answer for {:.1} s", limit.as_secs_f64());
+        Err(Error::new(Status::WAL_E_CONNECT_TIMEOUT, message)
+            .with_hint("The network between is broken, or the server hangs: see option receive_timeout."))
+    })
 }
 
 /// Makes the slot; the consumer may give up meanwhile.
@@ -136,7 +200,7 @@ async fn make_slot(
     session: &mut NativeSession,
     command: &str,
     deadline: Option<Instant>,
-) -> Result<()> {
+) -> Result<Lsn> {
     let config = &shared.config;
     let limit = Some(config.slot_create_timeout).filter(|limit| !limit.is_zero());
     let own = limit.and_then(|limit| Instant::now().checked_add(limit));
@@ -149,7 +213,13 @@ async fn make_slot(
     }
     drop(running);
     match made? {
-        Made::Yes(_) => session.query("RESET lock_timeout").await.map(drop),
+        Made::Yes(rows) => {
+            timely(config, session.query("RESET lock_timeout")).await?;
+            let at = rows.get(0, "consistent_point").and_then(|text| text.parse().ok());
+            at.ok_or_else(|| {
+                Error::new(Status::WAL_E_PROTOCOL, "the server made a slot and did not say where it stands")
+            })
+        }
         Made::Interrupted => Err(Error::new(Status::WAL_E_STATE, "nobody waits for the slot any more")),
     }
 }
@@ -166,7 +236,11 @@ async fn warn_of_identities(shared: &Shared) {
     }
     let deadline = Instant::now() + PREFLIGHT;
     let look = async {
-        let settings = StartupSettings { replication: Replication::Off, server_settings: Vec::new() };
+        let settings = StartupSettings {
+            replication: Replication::Off,
+            server_settings: Vec::new(),
+            ..StartupSettings::default()
+        };
         let mut session = NativeSession::connect(&config.conninfo, &settings, Some(deadline)).await?;
         let which = Which::Unusable(MOST_TABLES);
         let query = tables_query(session.server_version(), &config.publications, which);

@@ -395,7 +395,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 async fn open(conninfo: &Conninfo, deadline: Option<Instant>) -> Result<NativeSession> {
     let off = |name: &str| (name.to_owned(), "0".to_owned());
     let server_settings = vec![off("idle_in_transaction_session_timeout"), off("idle_session_timeout")];
-    let settings = StartupSettings { replication: Replication::Database, server_settings };
+    let settings =
+        StartupSettings { replication: Replication::Database, server_settings, ..StartupSettings::default() };
     let connecting = NativeSession::connect(conninfo, &settings, deadline);
     let mut session = connecting.await.map_err(explain_refusal)?;
     let version = session.server_version();

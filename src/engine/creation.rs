@@ -96,7 +96,11 @@ pub(super) async fn until(deadline: Option<Instant>) {
 async fn blockers(conninfo: &Conninfo, walsender: u32) -> String {
     let deadline = Instant::now() + SEARCH;
     let search = async {
-        let settings = StartupSettings { replication: Replication::Off, server_settings: Vec::new() };
+        let settings = StartupSettings {
+            replication: Replication::Off,
+            server_settings: Vec::new(),
+            ..StartupSettings::default()
+        };
         let mut session = NativeSession::connect(conninfo, &settings, Some(deadline)).await?;
         let rows = session.query(&blockers_query(walsender)).await?.rows;
         let _ = session.say_goodbye();

@@ -91,7 +91,11 @@ async fn look(conninfo: &Conninfo, slot: &str) -> Result<Option<Health>> {
 
 /// An ordinary backend: it takes none of the walsenders, of which there are few.
 async fn short(conninfo: &Conninfo, deadline: Instant) -> Result<NativeSession> {
-    let settings = StartupSettings { replication: Replication::Off, server_settings: Vec::new() };
+    let settings = StartupSettings {
+        replication: Replication::Off,
+        server_settings: Vec::new(),
+        ..StartupSettings::default()
+    };
     NativeSession::connect(conninfo, &settings, Some(deadline)).await
 }
 

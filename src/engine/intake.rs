@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::log::Level;
 use super::shared::Shared;
 use super::stats::Counts;
-use crate::batch::{Batch, Event, EventKind};
+use crate::batch::{Arrays, Batch, Event, EventKind};
 use crate::error::Result;
 use crate::stream::{Receiver, Taken};
 use crate::wire::{Frame, split};
@@ -132,22 +132,26 @@ impl Intake {
         Ok(())
     }
 
-    /// The connection is gone, and with it the rest of a message that was only begun.
-    pub fn restart(&mut self) {
-        if let Some(batch) = &mut self.working {
-            batch.chunk.retreat(batch.chunk.filled().len().saturating_sub(self.decoded));
-        }
-        self.need = 0;
-    }
-
     /// Hands over events that the engine itself has to tell.
     pub fn tell(&mut self, events: Vec<Event>) -> Result<()> {
-        for event in events {
-            let mut batch = self.shared.take_batch(0)?;
-            batch.arrays.push_event(event);
-            self.push(batch);
+        if events.is_empty() {
+            return Ok(());
         }
+        self.tell_with(|arrays| events.into_iter().for_each(|event| arrays.push_event(event)))
+    }
+
+    /// Hands over a batch of what `fill` puts in, behind all that was received.
+    pub fn tell_with(&mut self, fill: impl FnOnce(&mut Arrays)) -> Result<()> {
+        let mut batch = self.shared.take_batch(0)?;
+        fill(&mut batch.arrays);
+        self.push(batch);
         Ok(())
+    }
+
+    /// A new connection: what of the old one's bytes is no whole frame is thrown away. `end` came before.
+    pub fn reconnected(&mut self) {
+        self.drop_working();
+        self.counted = 0;
     }
 
     /// Decodes frame by frame. False: the batch is full.

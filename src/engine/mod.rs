@@ -8,12 +8,16 @@ mod capture;
 mod connect;
 mod connection;
 mod creation;
+#[cfg(test)]
+mod cuts;
+mod feedback;
 mod health;
 mod intake;
 mod log;
 mod panics;
 mod prometheus;
 mod publications;
+mod reconnect;
 mod registry;
 mod replay;
 mod shared;

@@ -47,7 +47,7 @@ impl Source {
     pub fn config(&self, options: &Options) -> Result<Config> {
         let mut options = options.clone();
         let epoch = if self.first.is_some() { read_epoch(&self.reader)? } else { Epoch::default() };
-        for name in ["decode", "plugin", "on_gap", "stop_lsn"] {
+        for name in ["decode", "plugin", "on_gap", "stop_lsn", "dedupe"] {
             // What ends a stream is known from decoding only.
             let is_moot = name == "stop_lsn" && !options.decodes();
             if !options.is_given(name) && !is_moot {
@@ -210,8 +210,13 @@ impl Replay {
         let version = epoch.get("server_version").and_then(|text| text.parse().ok()).unwrap_or(0);
         Counts::set(&self.shared.counts.server_version, version);
         if self.connections > 0 {
-            self.intake.restart();
-            self.receiver.reconnected();
+            let start = epoch.get("start_lsn").and_then(|text| text.parse().ok()).unwrap_or_default();
+            self.intake.end()?;
+            let discarded = self.receiver.discarded();
+            self.receiver.reconnected(start);
+            self.intake.reconnected();
+            self.intake.tell(discarded)?;
+            self.intake.begin();
         }
         self.connections += 1;
         Ok(())

@@ -296,7 +296,8 @@ impl Shared {
     pub fn wanted(&self) -> Wanted {
         let queue = self.lock();
         Wanted {
-            closing: matches!(queue.phase, Phase::Closing),
+            // Closed while the task runs: freeing did not wait for it.
+            closing: matches!(queue.phase, Phase::Closing | Phase::Closed),
             flush: (queue.flush_asked > queue.flush_done).then_some(queue.flush_asked),
         }
     }

@@ -92,8 +92,12 @@ stats! {
     batches_live,
     /// Memory of the batches in the program's hands, in bytes.
     live_bytes,
-    /// Times the connection was made anew.
+    /// Connections that were lost and made again.
     reconnects,
+    /// Events that came again after a reconnect and were left out.
+    repeated_events,
+    /// The timeline of the server.
+    timeline,
 }
 
 impl Counts {
@@ -118,6 +122,7 @@ impl Counts {
             (&self.unknown_frames, from.unknown_frames),
             (&self.notices, from.notices),
             (&self.gaps, from.gaps),
+            (&self.repeated_events, from.repeated),
             (&self.server_wal_end, from.server_wal_end),
             (&self.received_lsn, receiver.positions.end_of_received()),
         ] {

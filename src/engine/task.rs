@@ -11,28 +11,23 @@ use std::time::{Duration, Instant};
 use tokio::time::{Sleep, sleep_until, timeout_at};
 
 use super::connect::{Connected, connect};
+use super::feedback::Asked;
 use super::health;
 use super::intake::{Intake, Noted};
 use super::log::Level;
 use super::panics;
+use super::reconnect::Recovery;
 use super::shared::{Phase, Shared, TaskLife};
 use super::stats::Counts;
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
-use crate::session::{Fill, Session, Watch};
-use crate::stream::{Pace, Positions, Receiver, Report};
-use crate::sys::{Alarm, pg_micros};
-use crate::wire::{Reply, StatusUpdate, frontend};
+use crate::session::{Fill, NativeSession, Session, Watch};
+use crate::stream::{Identity, Occasion, Pace, Positions, Receiver, Report, Silence};
+use crate::sys::Alarm;
+use crate::wire::Reply;
 
 /// How much a stream reads before the others of its thread have their turn.
 const TURN: usize = 256 << 10;
-
-/// The shortest time between two answers that say the same: a server that shuts down asks again as soon as it is
-/// answered (WalSndDone), and would be asked a million times while the consumer works (P9).
-const REPEAT: Duration = Duration::from_millis(100);
-
-/// The shortest time between two updates while the server waits for an acknowledgement.
-const HURRY: Duration = Duration::from_millis(5);
 
 /// Runs one attempt to connect and the stream that comes of it, and reports how it ended. `life` tells, however this
 /// future ends, that it no longer runs.
@@ -70,7 +65,7 @@ pub async fn supervise<W>(
 }
 
 async fn work(shared: Arc<Shared>, attempt: u64, deadline: Option<Instant>) -> Result<()> {
-    let connecting = connect(&shared, deadline);
+    let connecting = connect(&shared, deadline, Occasion::First);
     // An attempt that was given up is dropped where it stands, and its socket with it.
     let connected = tokio::select! {
         connected = connecting => connected?,
@@ -79,13 +74,10 @@ async fn work(shared: Arc<Shared>, attempt: u64, deadline: Option<Instant>) -> R
     if !shared.enter(attempt, Phase::Streaming) {
         return Ok(());
     }
-    let socket = connected.session.fd();
-    let outcome = Streaming::new(shared.clone(), connected).run().await;
+    let outcome = stream(&shared, connected).await;
     if let Err(error) = shared.capture.finish() {
         shared.logger.log(Level::WAL_LOG_WARN, "capture", || format!("while ending: {error:?}"));
     }
-    // Unless another attempt has a connection by now.
-    let _ = shared.socket.compare_exchange(socket, -1, Ordering::AcqRel, Ordering::Relaxed);
     if let Err(error) = &outcome
         && (shared.is_closing() || shared.is_finished())
     {
@@ -98,6 +90,25 @@ async fn work(shared: Arc<Shared>, attempt: u64, deadline: Option<Instant>) -> R
     }
 }
 
+/// Streams over one connection after the other.
+async fn stream(shared: &Arc<Shared>, mut connected: Connected) -> Result<()> {
+    let mut course = Course::new(shared, &connected);
+    let mut recovery = Recovery::new(shared);
+    loop {
+        let socket = connected.session.fd();
+        let (rest, outcome) = Streaming::new(Arc::clone(shared), connected, course).run().await;
+        course = rest;
+        // Unless another attempt has a connection by now.
+        let _ = shared.socket.compare_exchange(socket, -1, Ordering::AcqRel, Ordering::Relaxed);
+        let Err(reason) = outcome else { return Ok(()) };
+        connected = match recovery.connect(reason, &course).await? {
+            Some(connected) => connected,
+            None => return Ok(()),
+        };
+        recovery.announce(&mut course, &connected)?;
+    }
+}
+
 async fn given_up(shared: &Shared, attempt: u64) {
     while shared.is_attempt(attempt) {
         shared.engine.notified().await;
@@ -105,29 +116,53 @@ async fn given_up(shared: &Shared, attempt: u64) {
     shared.creation.stop().await;
 }
 
-/// A stream in COPY mode.
-struct Streaming<S> {
-    shared: Arc<Shared>,
-    session: S,
-    receiver: Receiver,
-    intake: Intake,
-    rhythm: Duration,
-    /// When the last status update left, and what it said.
-    last: (Instant, Report),
-    asked: Asked,
+/// What of a stream outlives its connections.
+pub(super) struct Course {
+    pub(super) receiver: Receiver,
+    pub(super) intake: Intake,
     /// When the consumer was last told of progress, or could have been, and of what.
-    progress: (Instant, u64),
-    pace: Pace,
-    next_read: NextRead,
+    pub(super) progress: (Instant, u64),
     /// The end that was asked for is reached.
-    ended: bool,
+    pub(super) ended: bool,
+    /// Where the slot stood at first.
+    pub(super) slot: Lsn,
+    /// Which server the last connection was to.
+    pub(super) server: Identity,
     /// Made when a stream is first gathered; tokio's own clock is too coarse for that.
     alarm: Option<Alarm>,
 }
 
+impl Course {
+    fn new(shared: &Arc<Shared>, connected: &Connected) -> Self {
+        Self {
+            receiver: Receiver::new(&shared.config),
+            intake: Intake::new(Arc::clone(shared)),
+            progress: (Instant::now(), 0),
+            ended: false,
+            slot: connected.slot,
+            server: connected.identity,
+            alarm: None,
+        }
+    }
+}
+
+/// A stream in COPY mode.
+pub(super) struct Streaming<S> {
+    pub(super) shared: Arc<Shared>,
+    pub(super) session: S,
+    pub(super) course: Course,
+    pub(super) rhythm: Duration,
+    /// When the last status update left, and what it said.
+    pub(super) last: (Instant, Report),
+    pub(super) asked: Asked,
+    pub(super) next_read: NextRead,
+    pub(super) silence: Silence,
+    pace: Pace,
+}
+
 /// When to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum NextRead {
+pub(super) enum NextRead {
     /// As soon as something comes.
     WhenReady,
     /// At a moment: what comes before is gathered in the kernel.
@@ -138,49 +173,36 @@ enum NextRead {
     Never,
 }
 
-/// Whether the server waits for us.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Asked {
-    /// No.
-    No,
-    /// It asked for a reply, which is still due.
-    Reply,
-    /// It was answered, with less than all that it sent: it may be waiting to shut down, so that the next
-    /// acknowledgement is reported soon (P9).
-    Rest,
-    /// The same, and there is an acknowledgement to report as soon as `HURRY` allows.
-    News,
-}
-
-impl Streaming<crate::session::NativeSession> {
-    fn new(shared: Arc<Shared>, connected: Connected) -> Self {
+impl Streaming<NativeSession> {
+    fn new(shared: Arc<Shared>, connected: Connected, course: Course) -> Self {
         Self {
-            receiver: Receiver::new(&shared.config),
-            intake: Intake::new(Arc::clone(&shared)),
             rhythm: connected.rhythm,
             last: (Instant::now(), Report { write: 0, flush: 0 }),
             asked: Asked::No,
-            progress: (Instant::now(), 0),
             pace: Pace::new(shared.config.latency_budget, connected.path, Instant::now()),
-            alarm: None,
-            ended: false,
             next_read: NextRead::WhenReady,
+            silence: Silence::new(shared.config.receive_timeout, Instant::now()),
             session: connected.session,
+            course,
             shared,
         }
     }
 }
 
 impl<S: Session> Streaming<S> {
-    async fn run(mut self) -> Result<()> {
-        let outcome = self.serve().await;
-        if outcome.is_err() {
-            // What was acknowledged last is worth a try, whatever ended the stream: else it comes again.
-            let report = self.positions().report(self.shared.acks.acked());
-            let _ = self.send(report);
-            return outcome;
-        }
-        self.say_goodbye().await
+    /// Streams until the connection breaks, the program frees the stream or it ends, and gives back what outlives the
+    /// connection.
+    async fn run(mut self) -> (Course, Result<()>) {
+        let outcome = match self.serve().await {
+            Ok(()) => self.say_goodbye().await,
+            Err(error) => {
+                // What was acknowledged last is worth a try, whatever ended the connection: else it comes again.
+                let report = self.positions().report(self.shared.acks.acked());
+                let _ = self.send(report, Reply::NotNeeded);
+                Err(error)
+            }
+        };
+        (self.course, outcome)
     }
 
     /// Streams until the program frees the stream.
@@ -199,13 +221,15 @@ impl<S: Session> Streaming<S> {
             self.report_what_is_due(wanted.flush)?;
             // Every event is in the queue between turns: what waits for room waits for the consumer, never for
             // nobody.
-            let may_read = !self.ended && self.shared.has_room(0);
+            let may_read = !self.course.ended && self.shared.has_room(0);
             if may_read && self.next_read == NextRead::Now {
                 self.read()?;
                 tokio::task::yield_now().await;
                 continue;
             }
-            let at = self.next_report().into();
+            self.mind_silence(may_read)?;
+            let report = self.next_report();
+            let at = self.silence.until().map_or(report, |until| until.min(report)).into();
             if due.deadline() != at {
                 due.as_mut().reset(at);
             }
@@ -221,7 +245,7 @@ impl<S: Session> Streaming<S> {
     /// Whether the end that was asked for is reached and all before it acknowledged: then there is nothing to stay for,
     /// and a server that shuts down would wait for us.
     fn is_done(&self) -> bool {
-        if !self.ended {
+        if !self.course.ended {
             return false;
         }
         self.shared.await_ack(true);
@@ -238,7 +262,7 @@ impl<S: Session> Streaming<S> {
             self.set_alarm(at)?;
         }
         let alarm = async {
-            match (&self.alarm, next_read) {
+            match (&self.course.alarm, next_read) {
                 (Some(alarm), NextRead::At(_)) => alarm.rung().await,
                 _ => std::future::pending().await,
             }
@@ -254,10 +278,10 @@ impl<S: Session> Streaming<S> {
     }
 
     fn set_alarm(&mut self, at: Instant) -> Result<()> {
-        if self.alarm.is_none() {
-            self.alarm = Some(Alarm::new().map_err(|error| no_alarm(&error))?);
+        if self.course.alarm.is_none() {
+            self.course.alarm = Some(Alarm::new().map_err(|error| no_alarm(&error))?);
         }
-        match &self.alarm {
+        match &self.course.alarm {
             Some(alarm) => {
                 alarm.set(at.saturating_duration_since(Instant::now())).map_err(|error| no_alarm(&error))
             }
@@ -266,16 +290,19 @@ impl<S: Session> Streaming<S> {
     }
 
     /// One turn of reading. Whatever ends it, what came before is handed over and told first.
-    fn read(&mut self) -> Result<()> {
+    pub(super) fn read(&mut self) -> Result<()> {
         let mut noted = Noted::default();
         let mut bytes = 0;
-        self.intake.begin();
+        self.course.intake.begin();
         let turn = self.turn(&mut noted, &mut bytes);
         Counts::add(&self.shared.counts.bytes_received, bytes as u64);
-        self.shared.publish(&mut self.receiver);
+        if bytes > 0 {
+            self.silence.heard(Instant::now());
+        }
+        self.shared.publish(&mut self.course.receiver);
         let captured = self.shared.capture.flush();
-        let ended = self.intake.end();
-        let ends = noted.ended && !self.ended;
+        let ended = self.course.intake.end();
+        let ends = noted.ended && !self.course.ended;
         self.note(noted);
         self.next_read = match turn? {
             Turn::Drained => self.pace.next(bytes, Instant::now()).map_or(NextRead::WhenReady, NextRead::At),
@@ -283,19 +310,19 @@ impl<S: Session> Streaming<S> {
         };
         ended?;
         captured?;
-        if ends { self.intake.tell_end(&self.receiver) } else { Ok(()) }
+        if ends { self.course.intake.tell_end(&self.course.receiver) } else { Ok(()) }
     }
 
     /// Reads until there is nothing more, the queue is full or the turn is over.
     fn turn(&mut self, noted: &mut Noted, bytes: &mut usize) -> Result<Turn> {
         loop {
-            let room = self.intake.room()?;
+            let room = self.course.intake.room()?;
             match self.session.fill(room)? {
                 Fill::Bytes(n) => {
                     self.shared.capture.received(room.get(..n).unwrap_or_default())?;
                     Counts::add(&self.shared.counts.reads, 1);
                     *bytes += n;
-                    self.intake.received(n, &mut self.receiver, noted)?;
+                    self.course.intake.received(n, &mut self.course.receiver, noted)?;
                 }
                 Fill::WouldBlock => return Ok(Turn::Drained),
                 Fill::Eof => return Err(connection_closed()),
@@ -303,7 +330,7 @@ impl<S: Session> Streaming<S> {
             if noted.ended {
                 return Ok(Turn::Drained);
             }
-            if *bytes >= TURN || !self.shared.has_room(self.intake.pending()) {
+            if *bytes >= TURN || !self.shared.has_room(self.course.intake.pending()) {
                 return Ok(Turn::Interrupted);
             }
         }
@@ -317,115 +344,15 @@ impl<S: Session> Streaming<S> {
             self.asked = Asked::Reply;
         }
         if noted.ended {
-            self.ended = true;
-        }
-    }
-
-    /// When the next status update must leave if nothing happens before.
-    fn next_report(&self) -> Instant {
-        let (sent, _) = self.last;
-        if self.session.has_unsent() {
-            // The socket is full, and what is in it must leave first; poll_io tells when.
-            return Instant::now() + REPEAT;
-        }
-        sent + match self.asked {
-            Asked::No | Asked::Rest => self.rhythm,
-            Asked::Reply => REPEAT.min(self.rhythm),
-            Asked::News => HURRY.min(self.rhythm),
-        }
-    }
-
-    fn report_what_is_due(&mut self, flush: Option<u64>) -> Result<()> {
-        let now = Instant::now();
-        let (sent, said) = self.last;
-        // Awaited before the position is looked at: an acknowledgement in between wakes us again.
-        self.shared.await_ack(self.asked != Asked::No || self.ended);
-        let report = self.positions().report(self.shared.acks.acked());
-        if self.asked == Asked::Rest && report.flush != said.flush {
-            self.asked = Asked::News;
-        }
-        let on_time = now >= sent + self.rhythm;
-        let due = match self.asked {
-            Asked::No | Asked::Rest => on_time,
-            Asked::Reply => report != said || now >= sent + REPEAT.min(self.rhythm),
-            Asked::News => now >= sent + HURRY.min(self.rhythm),
-        };
-        // An update that the socket has not taken yet says enough; a second behind it would only fill the buffer.
-        if (due || flush.is_some()) && !self.session.has_unsent() {
-            self.report(report, now)?;
-            // The server does not wait for ever: it asks again if it does.
-            if on_time && self.asked == Asked::Rest {
-                self.asked = Asked::No;
-            }
-        }
-        match flush {
-            Some(number) if !self.session.has_unsent() => self.shared.flushed(number),
-            _ => {}
-        }
-        Ok(())
-    }
-
-    fn report(&mut self, report: Report, now: Instant) -> Result<()> {
-        if let Err(error) = self.send(report) {
-            // What the server said before it went is the better reason, and comes before it in the stream.
-            self.next_read = NextRead::Now;
-            while self.next_read == NextRead::Now && self.shared.has_room(0) {
-                self.read()?;
-            }
-            return Err(error);
-        }
-        self.last = (now, report);
-        self.asked = match self.asked {
-            Asked::No => Asked::No,
-            _ if report.flush >= report.write => Asked::No,
-            _ => Asked::Rest,
-        };
-        self.tell_progress(now)
-    }
-
-    fn send(&mut self, report: Report) -> Result<()> {
-        let asks = self.shared.config.stop_lsn.is_some() && !self.ended;
-        let mut bytes = Vec::with_capacity(64);
-        let update = StatusUpdate {
-            write: Lsn(report.write),
-            flush: Lsn(report.flush),
-            apply: Lsn(report.flush),
-            clock: pg_micros(),
-            reply: if asks { Reply::AtOnce } else { Reply::NotNeeded },
-        };
-        frontend::status_update(&mut bytes, &update);
-        self.shared.capture.sent(&bytes)?;
-        self.session.send(&bytes)?;
-        self.receiver.positions.sent(report);
-        Counts::add(&self.shared.counts.status_updates, 1);
-        Counts::set(&self.shared.counts.reported_lsn, report.flush);
-        self.shared.logger.log(Level::WAL_LOG_DEBUG, "feedback", || {
-            format!("reported flush {} of {}", Lsn(report.flush), Lsn(report.write))
-        });
-        Ok(())
-    }
-
-    /// At most once per status interval, and never inside a transaction: how far the slot has come without the
-    /// consumer.
-    fn tell_progress(&mut self, now: Instant) -> Result<()> {
-        let (told, of) = self.progress;
-        if now < told + self.rhythm || self.receiver.is_inside() || self.ended {
-            return Ok(());
-        }
-        match self.positions().progress(self.shared.acks.acked()) {
-            Some(lsn) if lsn > of => {
-                self.progress = (now, lsn);
-                self.intake.tell_progress(lsn)
-            }
-            _ => Ok(()),
+            self.course.ended = true;
         }
     }
 
     /// Reports what was acknowledged last and ends the session. Unread data in the socket would turn our close into
     /// a reset, which can overtake the report: so the end is awaited, for as long as closing may take.
-    async fn say_goodbye(mut self) -> Result<()> {
+    async fn say_goodbye(&mut self) -> Result<()> {
         let deadline = Instant::now() + self.shared.config.close_timeout;
-        self.send(self.positions().report(self.shared.acks.acked()))?;
+        self.send(self.positions().report(self.shared.acks.acked()), Reply::NotNeeded)?;
         self.session.say_goodbye()?;
         self.session.watch(Watch::On)?;
         let ended = timeout_at(deadline.into(), self.drain()).await;
@@ -454,8 +381,8 @@ impl<S: Session> Streaming<S> {
         }
     }
 
-    fn positions(&self) -> &Positions {
-        &self.receiver.positions
+    pub(super) fn positions(&self) -> &Positions {
+        &self.course.receiver.positions
     }
 }
 

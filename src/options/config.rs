@@ -131,6 +131,23 @@ pub struct Config {
     pub capture_file: Option<PathBuf>,
     /// How fast a capture is replayed.
     pub replay_pace: ReplayPace,
+    /// How a lost connection is made again; None is not at all.
+    pub reconnect: Option<Reconnect>,
+    /// Whether what comes again after a reconnect is left out.
+    pub dedupe: bool,
+    /// How long the server may be silent; None is for ever.
+    pub receive_timeout: Option<Duration>,
+}
+
+/// How a lost connection is made again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reconnect {
+    /// The wait before the first attempt.
+    pub initial: Duration,
+    /// The longest wait.
+    pub max: Duration,
+    /// How long to try; None is for ever.
+    pub timeout: Option<Duration>,
 }
 
 impl Config {
@@ -202,6 +219,13 @@ impl Config {
                 "recorded" => ReplayPace::Recorded,
                 _ => ReplayPace::Full,
             },
+            reconnect: on(Id::Reconnect).then(|| Reconnect {
+                initial: time(Id::ReconnectInitial),
+                max: time(Id::ReconnectMax),
+                timeout: Some(time(Id::ReconnectTimeout)).filter(|timeout| !timeout.is_zero()),
+            }),
+            dedupe: on(Id::Dedupe),
+            receive_timeout: Some(time(Id::ReceiveTimeout)).filter(|timeout| !timeout.is_zero()),
         })
     }
 }

@@ -36,6 +36,12 @@ pub enum Id {
     HealthSafeWal,
     CaptureFile,
     ReplayPace,
+    Reconnect,
+    ReconnectInitial,
+    ReconnectMax,
+    ReconnectTimeout,
+    Dedupe,
+    ReceiveTimeout,
 }
 
 /// All that is known of an option.
@@ -259,6 +265,48 @@ pub static TABLE: &[Spec] = &[
         kind: Kind::Choice(&["full", "recorded"]),
         default: "full",
         sentence: "How fast wal_replay_open gives what was captured: as fast as it can, or with the pauses that there were.",
+    },
+    Spec {
+        id: Id::Reconnect,
+        name: "reconnect",
+        kind: Kind::Switch,
+        default: "on",
+        sentence: "Whether a connection that breaks while streaming is made again by itself, and the stream goes on from the acknowledged position. WAL_EVENT_RECONNECTED tells of it. The first connection is made once, or fails at once.",
+    },
+    Spec {
+        id: Id::ReconnectInitial,
+        name: "reconnect_initial",
+        kind: Kind::Duration { least: 0, most: 3_600_000 },
+        default: "100ms",
+        sentence: "How long to wait before the first attempt to reconnect. Each further wait is twice as long, up to reconnect_max; a random part of up to a half is taken off.",
+    },
+    Spec {
+        id: Id::ReconnectMax,
+        name: "reconnect_max",
+        kind: Kind::Duration { least: 1, most: 3_600_000 },
+        default: "10s",
+        sentence: "The longest wait between two attempts to reconnect.",
+    },
+    Spec {
+        id: Id::ReconnectTimeout,
+        name: "reconnect_timeout",
+        kind: Kind::Duration { least: 0, most: 604_800_000 },
+        default: "0",
+        sentence: "How long to try before the stream ends with the last error. Make it longer than the server's wal_sender_timeout, for which a server may hold the slot for a connection that is gone. 0 tries for ever.",
+    },
+    Spec {
+        id: Id::Dedupe,
+        name: "dedupe",
+        kind: Kind::Switch,
+        default: "on",
+        sentence: "Whether what the server sends again after a reconnect is left out, so that each change comes once. With \"off\" it comes again, behind WAL_EVENT_RECONNECTED. Payloads (decode=off) and open streamed transactions always come again.",
+    },
+    Spec {
+        id: Id::ReceiveTimeout,
+        name: "receive_timeout",
+        kind: Kind::Duration { least: 0, most: 86_400_000 },
+        default: "60s",
+        sentence: "How long the server may be silent before the connection counts as lost; at half of it the server is asked for an answer. Checking the server and starting the stream have as long for each command. 0 waits for ever.",
     },
 ];
 

@@ -24,6 +24,8 @@ pub struct Decoder {
     pub(super) streamed: Streamed,
     types: Types,
     origins: Origins,
+    /// The transaction whose origin was told last outside of its BEGIN, by the position of its end.
+    pub(super) origin_told: Option<u64>,
 }
 
 /// What became of a message.
@@ -71,14 +73,6 @@ impl Decoder {
     /// A decoder that knows nothing yet.
     pub fn new() -> Self {
         Self::default()
-    }
-
-    /// A new connection: what belongs to the old one is thrown away (P32). Definitions are remembered, so that one
-    /// sent again is the same generation, but none is used before the new connection has sent it.
-    pub fn reconnected(&mut self) {
-        self.transaction = Transaction::None;
-        self.relations.reconnected();
-        self.streamed.clear();
     }
 
     /// Decodes one message. `lsn` is where XLogData says it starts, 0 for some kinds (OutputPluginPrepareWrite with
@@ -381,6 +375,7 @@ impl Decoder {
         match &mut self.transaction {
             Transaction::Held(_, held @ None) => *held = Some(origin),
             other => {
+                self.origin_told = other.current().map(|begin| begin.final_lsn);
                 let event = other.event_anywhere(EventKind::WAL_EVENT_ORIGIN, lsn, Numbering::Uncounted, out);
                 origin.deliver(event, out);
             }

@@ -12,11 +12,13 @@ mod names;
 mod prepared;
 mod reader;
 mod relations;
+mod resume;
 mod streamed;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod transaction;
 mod tuple;
 
 pub use decoder::{Decoder, Effect, Step, TRUNCATED_RELATION};
 pub use feeder::Feeder;
+pub use resume::{OriginTold, Partial};

@@ -13,6 +13,10 @@ use super::fault::{Fault, Read};
 use super::reader::Reader;
 use crate::batch::{Arrays, Column, Relation};
 
+/// How many replaced definitions of one table are remembered: more often nobody changes it between an
+/// acknowledgement and the loss of a connection.
+const PAST: usize = 32;
+
 type OidMap<T> = HashMap<u32, T, BuildHasherDefault<OidHasher>>;
 
 /// The definitions that are valid where the stream stands.
@@ -24,8 +28,23 @@ pub(super) struct Relations {
     outside: Option<Table>,
     /// The newest generation of each relation, valid or not: what the next number and a repetition are seen by.
     newest: OidMap<Arc<Relation>>,
+    /// Those that were valid and were replaced, the last ones of each relation: a new connection begins in the past.
+    past: OidMap<Vec<Arc<Relation>>>,
+    /// Those that were told last before a new connection began in the past, until it has caught up with each.
+    told: OidMap<Arc<Relation>>,
+    coming: Coming,
     epoch: u64,
     described: u64,
+}
+
+/// What the connection sends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Coming {
+    /// What no connection sent before.
+    #[default]
+    New,
+    /// What an earlier connection may have sent.
+    Again,
 }
 
 /// Definitions that are valid together.
@@ -66,6 +85,15 @@ impl Relations {
         self.leave();
         self.here.last = None;
         self.epoch += 1;
+        self.coming = Coming::Again;
+        for entry in &self.here.entries {
+            self.told.entry(entry.oid).or_insert_with(|| Arc::clone(&entry.relation));
+        }
+    }
+
+    /// From here on what comes is new.
+    pub(super) fn caught_up(&mut self) {
+        self.coming = Coming::New;
     }
 
     /// The relation of a change.
@@ -84,17 +112,51 @@ impl Relations {
     /// describes is always told, for it may be rolled back.
     pub(super) fn knows(&self, definition: &Definition<'_>) -> bool {
         self.outside.is_none()
-            && self.here.entry(definition.oid).is_some_and(|entry| definition.is(&entry.relation))
+            && (self.told_last(definition.oid).is_some_and(|relation| definition.is(relation))
+                || self.repeated(definition).is_some())
+    }
+
+    /// The definition that was told last outside of streamed blocks.
+    fn told_last(&self, oid: u32) -> Option<&Arc<Relation>> {
+        let here = self.outside.as_ref().unwrap_or(&self.here);
+        self.told.get(&oid).or_else(|| here.entry(oid).map(|entry| &entry.relation))
+    }
+
+    /// A definition that was valid before, while what comes may be what came before.
+    fn repeated(&self, definition: &Definition<'_>) -> Option<&Arc<Relation>> {
+        let past = self.past.get(&definition.oid).filter(|_| self.coming == Coming::Again)?;
+        past.iter().rev().find(|relation| definition.is(relation))
+    }
+
+    /// Remembers the definition that another one replaces outside of streamed blocks.
+    fn replaced_by(&mut self, relation: &Arc<Relation>) {
+        let Some(entry) = self.here.entry(relation.oid) else { return };
+        if Arc::ptr_eq(&entry.relation, relation) {
+            return;
+        }
+        let old = Arc::clone(&entry.relation);
+        let past = self.past.entry(relation.oid).or_default();
+        past.retain(|known| !Arc::ptr_eq(known, &old));
+        if past.len() >= PAST {
+            past.remove(0);
+        }
+        past.push(old);
     }
 
     /// Notes that the connection described a relation; a definition that is not known is the next generation.
     /// `subxid` is that of the subtransaction inside a streamed block.
     pub(super) fn define(&mut self, definition: &Definition<'_>, subxid: u32) -> Read<&mut Entry> {
+        let is_new = !self.knows(definition);
         let relation = self.intern(definition);
+        if self.outside.is_none() && (is_new || self.coming == Coming::New) {
+            self.told.remove(&definition.oid);
+        }
         self.described += 1;
         if self.outside.is_some() {
             let relation = Arc::clone(&relation);
             self.here.log.push(Described { subxid, at: self.described, relation });
+        } else {
+            self.replaced_by(&relation);
         }
         let at = self.here.set(relation, self.epoch, self.described);
         self.here.last = Some(at);
@@ -121,6 +183,8 @@ impl Relations {
         for entry in table.entries {
             let newer = self.here.entry(entry.oid).is_some_and(|known| known.described > entry.described);
             if !newer {
+                self.told.remove(&entry.oid);
+                self.replaced_by(&entry.relation);
                 self.here.set(entry.relation, self.epoch, entry.described);
             }
         }
@@ -129,12 +193,11 @@ impl Relations {
     /// The definition as a relation: one that is known, or else the next generation.
     fn intern(&mut self, definition: &Definition<'_>) -> Arc<Relation> {
         let oid = definition.oid;
-        let valid = [Some(&self.here), self.outside.as_ref()];
-        let mut known =
-            valid.into_iter().flatten().filter_map(|table| table.entry(oid)).map(|entry| &entry.relation);
+        let in_block = self.here.entry(oid).map(|entry| &entry.relation).filter(|_| self.outside.is_some());
         let newest = self.newest.get(&oid);
-        if let Some(same) = known.find(|known| definition.is(known)).or(newest.filter(|it| definition.is(it)))
-        {
+        let known = [in_block, self.told_last(oid), newest];
+        let known = known.into_iter().flatten().find(|known| definition.is(known));
+        if let Some(same) = known.or_else(|| self.repeated(definition)) {
             return Arc::clone(same);
         }
         let generation = newest.map_or(1, |relation| relation.generation.saturating_add(1));

@@ -2,27 +2,36 @@
 //!
 //! Plain functions over bytes and positions: nothing here opens a socket or reads a clock.
 
+mod backoff;
 mod health;
+mod identity;
+mod occasion;
 mod outstanding;
 mod pace;
 mod positions;
 mod preflight;
 mod publications;
 mod receiver;
+mod replay;
+mod silence;
 pub mod slot_commands;
 mod slot_row;
 mod sql;
 
+pub use backoff::Backoff;
 pub use health::{Concern, Health, health_query};
+pub use identity::{Identity, Lineage};
+pub use occasion::{Occasion, Resume};
 pub use outstanding::Outstanding;
 pub use pace::{Pace, Path};
 pub use positions::{Positions, Report};
 pub use preflight::{Finding, Preflight, Server, Slot};
 pub use publications::{
-    Identity, Publication, PublishedTable, Which, create_publication, drop_publication, explain_publication,
-    publication_flag, publications_query, tables_query,
+    Publication, PublishedTable, ReplicaIdentity, Which, create_publication, drop_publication,
+    explain_publication, publication_flag, publications_query, tables_query,
 };
 pub use receiver::{Counters, Receiver, Taken};
+pub use silence::{Patience, Silence};
 pub use slot_row::{
     Invalidation, SlotKind, SlotRow, WalKept, slot_flag, slots_query, validity, validity_query,
 };

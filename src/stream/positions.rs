@@ -34,6 +34,32 @@ impl Positions {
         Self { limit, ..Self::default() }
     }
 
+    /// A new connection, which starts at `from`. What the old server said of itself is forgotten: it may be another
+    /// one by now. What was told and not acknowledged stays outstanding.
+    pub fn reconnected(&mut self, from: u64) {
+        self.received = from;
+        self.idle = 0;
+        self.open_final = None;
+    }
+
+    /// As `reconnected` for payloads, all of which come again from there and pin their positions anew.
+    pub fn reconnected_raw(&mut self, from: u64) {
+        self.reconnected(from);
+        self.outstanding = 0;
+        self.ambiguous = false;
+    }
+
+    /// The server's history leaves that of the server before at `branch`: what was reported beyond, when there was
+    /// nothing to tell, would skip what the new server has there.
+    pub fn branched(&mut self, branch: u64) {
+        self.reported = self.reported.min(branch);
+    }
+
+    /// The end of the last thing that has to be acknowledged.
+    pub fn outstanding(&self) -> u64 {
+        self.outstanding
+    }
+
     /// A message came whose position is `end`.
     #[inline]
     pub fn received(&mut self, end: u64) {
@@ -171,6 +197,36 @@ mod tests {
         assert_eq!(it.report(160).flush, 150);
         it.sent(it.report(160));
         assert_eq!(it.progress(160), None);
+    }
+
+    #[test]
+    fn p2_after_a_reconnect_what_was_told_stays_outstanding_and_an_idle_server_counts_again() {
+        let mut it = Positions::default();
+        it.pin(100);
+        it.passed(150);
+        it.transaction(Some(180));
+        it.sent(it.report(60));
+        it.reconnected(60);
+        assert_eq!(it.report(60), Report { write: 60, flush: 60 });
+        it.passed(170);
+        assert_eq!(it.report(60), Report { write: 170, flush: 60 });
+        assert_eq!(it.report(100), Report { write: 170, flush: 170 });
+        it.sent(it.report(100));
+        it.reconnected(100);
+        assert_eq!(it.report(100).flush, 170, "less than was reported is never reported");
+    }
+
+    #[test]
+    fn p2_payloads_that_come_again_are_settled_by_their_acknowledgement() {
+        let mut it = Positions::default();
+        assert_eq!((it.pin_raw(100), it.pin_raw(120)), (100, 120));
+        it.reconnected_raw(100);
+        it.passed(110);
+        assert_eq!(it.report(100), Report { write: 110, flush: 110 });
+        assert_eq!(it.pin_raw(120), 120);
+        it.passed(200);
+        assert_eq!(it.report(110).flush, 110);
+        assert_eq!(it.report(120).flush, 200);
     }
 
     #[test]

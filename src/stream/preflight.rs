@@ -1,6 +1,7 @@
 //! What is asked of the server before streaming, and what the answers mean. Each thing that is not as it must be
 //! gets an error that names the fix.
 
+use super::occasion::{Occasion, Resume};
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
 use crate::options::{Config, OriginFilter, SlotCreate, Streaming};
@@ -23,6 +24,7 @@ pub type Row = [Option<String>];
 pub struct Preflight<'a> {
     config: &'a Config,
     version: u32,
+    occasion: Occasion,
 }
 
 /// What the server said of itself.
@@ -60,7 +62,7 @@ pub struct Slot {
 
 impl<'a> Preflight<'a> {
     /// Questions to a server of `version` (as `server_version_num`). Too old a server is an error.
-    pub fn new(config: &'a Config, version: u32) -> Result<Self> {
+    pub fn new(config: &'a Config, version: u32, occasion: Occasion) -> Result<Self> {
         if version < OLDEST {
             return Err(Error::new(
                 Status::WAL_E_SERVER_VERSION,
@@ -68,7 +70,7 @@ impl<'a> Preflight<'a> {
             )
             .with_hint("PostgreSQL 14 is the oldest version whose changes this library reads."));
         }
-        let it = Self { config, version };
+        let it = Self { config, version, occasion };
         it.features()?;
         Ok(it)
     }
@@ -152,8 +154,12 @@ impl<'a> Preflight<'a> {
     /// Asks for the slot's row.
     pub fn slot_query(&self) -> String {
         let reason = reason_column(self.version);
+        let synced = match self.version >= 170_000 {
+            true => "synced AND pg_catalog.pg_is_in_recovery()",
+            false => "NULL",
+        };
         format!(
-            "SELECT plugin, slot_type, database, temporary, active_pid, confirmed_flush_lsn, wal_status, {reason}, two_phase \
+            "SELECT plugin, slot_type, database, temporary, active_pid, confirmed_flush_lsn, wal_status, {reason}, two_phase, {synced} \
              FROM pg_catalog.pg_replication_slots WHERE slot_name = {}",
             quote_literal(&self.config.slot)
         )
@@ -161,12 +167,17 @@ impl<'a> Preflight<'a> {
 
     /// Understands the answer to `slot_query`.
     pub fn slot(&self, rows: &[Vec<Option<String>>], server: &Server) -> Result<Finding> {
-        match (rows.first(), self.config.slot_create) {
+        // A slot that is gone while the stream runs is not made anew: what it held back is lost.
+        let create = match self.occasion {
+            Occasion::First => self.config.slot_create,
+            Occasion::Again(_) => SlotCreate::Never,
+        };
+        match (rows.first(), create) {
             (Some(row), SlotCreate::Temporary) => Err(self.mismatch(
                 format!("exists already{}", if cell(row, 3) == "t" { "" } else { " and is not temporary" }),
                 "Choose another name for the temporary slot, or set slot_create to \"never\" to stream from this one.",
             )),
-            (Some(row), _) => self.existing(row, server).map(Finding::Ready),
+            (Some(row), _) => self.existing(row, server).and_then(|slot| self.without_gap(slot)).map(Finding::Ready),
             (None, SlotCreate::Never) => Err(Error::new(
                 Status::WAL_E_SLOT_MISSING,
                 format!("replication slot \"{}\" does not exist", self.config.slot),
@@ -182,6 +193,30 @@ impl<'a> Preflight<'a> {
         }
     }
 
+    /// Nobody but this stream may move its slot: the server starts at the slot's position, whatever is asked for (P12).
+    fn without_gap(&self, slot: Slot) -> Result<Slot> {
+        let Occasion::Again(Resume { confirmed, .. }) = self.occasion else { return Ok(slot) };
+        if slot.confirmed_flush <= confirmed {
+            return Ok(slot);
+        }
+        Err(Error::new(
+            Status::WAL_E_GAP,
+            format!(
+                "replication slot \"{}\" stands at {}, and this stream has confirmed no more than {confirmed}: what lies between is not sent any more",
+                self.config.slot, slot.confirmed_flush
+            ),
+        )
+        .with_hint("Another consumer used the slot, or it was advanced or made anew: copy the tables again."))
+    }
+
+    /// Where streaming begins: the server goes to the slot's position by itself where that is later.
+    pub fn start(&self) -> Lsn {
+        match self.occasion {
+            Occasion::First => self.config.start_lsn,
+            Occasion::Again(Resume { acked, .. }) => acked.max(self.config.start_lsn),
+        }
+    }
+
     /// The command that starts the stream (PostgreSQL documentation, "Streaming Replication Protocol").
     pub fn start_command(&self) -> String {
         let mut options =
@@ -193,7 +228,7 @@ impl<'a> Preflight<'a> {
         }
         let options = if options.is_empty() { options } else { format!(" ({options})") };
         let slot = quote_identifier(&self.config.slot);
-        format!("START_REPLICATION SLOT {slot} LOGICAL {}{options}", self.config.start_lsn)
+        format!("START_REPLICATION SLOT {slot} LOGICAL {}{options}", self.start())
     }
 
     fn pgoutput_options(&self) -> String {
@@ -262,6 +297,13 @@ impl<'a> Preflight<'a> {
         if let Some(error) = invalidated(&self.config.slot, cell(row, 6), cell(row, 7)) {
             return Err(error);
         }
+        if cell(row, 9) == "t" {
+            return Err(Error::new(
+                Status::WAL_E_NOT_READY,
+                format!("replication slot \"{}\" is a copy on a standby, which cannot be used before it is promoted", self.config.slot),
+            )
+            .with_hint("Name all servers in host, and set target_session_attrs to primary."));
+        }
         if !cell(row, 4).is_empty() {
             return Err(Error::new(
                 Status::WAL_E_SLOT_ACTIVE,
@@ -327,7 +369,7 @@ mod tests {
     #[test]
     fn names_are_quoted_twice_over() {
         let config = config(&[("publication", r#"plain,"O'Brien ""x""",back"#)]);
-        let command = Preflight::new(&config, 180_004).unwrap().start_command();
+        let command = Preflight::new(&config, 180_004, Occasion::First).unwrap().start_command();
         assert_eq!(
             command,
             r#"START_REPLICATION SLOT "s" LOGICAL 0/0 (proto_version '1', publication_names '"plain","O''Brien ""x""","back"')"#
@@ -347,7 +389,7 @@ mod tests {
         ] {
             let config = config(&[(key, value)]);
             for version in 14..19 {
-                match Preflight::new(&config, version * 10_000 + 3) {
+                match Preflight::new(&config, version * 10_000 + 3, Occasion::First) {
                     Ok(_) => assert!(version >= since, "{key}={value} on {version}"),
                     Err(error) => {
                         assert_eq!(error.status(), Status::WAL_E_SERVER_VERSION);
@@ -362,7 +404,7 @@ mod tests {
     fn each_feature_is_asked_for_with_the_version_it_needs() {
         let command = |pairs: &[(&str, &str)]| {
             let config = config(pairs);
-            let command = Preflight::new(&config, 180_004).unwrap().start_command();
+            let command = Preflight::new(&config, 180_004, Occasion::First).unwrap().start_command();
             let options = command.split_once('(').unwrap().1.replace(r#", publication_names '"p"'"#, "");
             options.trim_end_matches(')').to_owned()
         };
@@ -378,7 +420,7 @@ mod tests {
     #[test]
     fn a_slot_that_does_not_fit_says_why() {
         let config = config(&[]);
-        let preflight = Preflight::new(&config, 180_004).unwrap();
+        let preflight = Preflight::new(&config, 180_004, Occasion::First).unwrap();
         let server = Server { database: "d".into(), ..Server::default() };
         for (cells, status) in [
             (["pgoutput", "logical", "d", "f", "", "0/10", "reserved", ""], None),
@@ -427,7 +469,7 @@ mod tests {
             (180_000, "never", None),
         ] {
             let config = config(&[("slot_create", create)]);
-            let found = Preflight::new(&config, version).unwrap().slot(&[], &server);
+            let found = Preflight::new(&config, version, Occasion::First).unwrap().slot(&[], &server);
             match expected {
                 Some(command) => assert_eq!(found.unwrap(), Finding::Create(command.into())),
                 None => assert_eq!(found.unwrap_err().status(), Status::WAL_E_SLOT_MISSING),
@@ -438,7 +480,7 @@ mod tests {
     #[test]
     fn an_old_server_is_refused_with_the_version_that_can() {
         let config = config(&[]);
-        let error = Preflight::new(&config, 130_012).unwrap_err();
+        let error = Preflight::new(&config, 130_012, Occasion::First).unwrap_err();
         assert_eq!(error.status(), Status::WAL_E_SERVER_VERSION);
         assert!(error.hint().contains("14"));
     }

@@ -98,7 +98,7 @@ impl Publication {
 #[repr(u32)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[allow(non_camel_case_types)]
-pub enum Identity {
+pub enum ReplicaIdentity {
     /// It can, or neither is published.
     #[default]
     WAL_IDENTITY_USABLE = 0,
@@ -114,7 +114,7 @@ pub enum Identity {
     WAL_IDENTITY_PARTITION = 5,
 }
 
-impl Identity {
+impl ReplicaIdentity {
     /// Why it is not usable, as the end of a sentence; "" if it is.
     pub fn explain(self) -> &'static str {
         match self {
@@ -151,7 +151,7 @@ pub struct PublishedTable {
     /// `pg_class.relreplident`.
     pub replica_identity: u8,
     /// Whether updates and deletes can be told apart.
-    pub identity: Identity,
+    pub identity: ReplicaIdentity,
     /// The published columns, separated by commas and quoted where SQL needs it; "" before 15, which publishes all.
     pub columns: String,
     /// The row filter; "" if all rows are published.
@@ -225,7 +225,7 @@ impl PublishedTable {
             name: cell(row, 1).to_owned(),
             oid: cell(row, 2).parse().unwrap_or(0),
             replica_identity: cell(row, 3).bytes().next().unwrap_or(0),
-            identity: Identity::read(cell(row, 4)),
+            identity: ReplicaIdentity::read(cell(row, 4)),
             columns: cell(row, 5).to_owned(),
             row_filter: cell(row, 6).to_owned(),
             publication: cell(row, 7).to_owned(),

@@ -3,8 +3,9 @@
 //! It feeds the decoder and the positions, and must never pass over a message that could hold a change.
 
 use super::preflight::publication_error;
+use super::replay::{Dedupe, Prepares, Replay, Then, void};
 use super::{Outstanding, Positions};
-use crate::batch::{Arrays, Event, EventKind, Value, ValueKind, flags};
+use crate::batch::{Arrays, Event, EventKind, Value, ValueKind};
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
 use crate::options::{Config, GapPolicy};
@@ -44,6 +45,8 @@ pub struct Counters {
     pub notices: u64,
     /// Notices that changes were skipped (P17).
     pub gaps: u64,
+    /// Events that came again after a reconnect and were dropped.
+    pub repeated: u64,
     /// The server's clock in the last message, microseconds since 2000-01-01 UTC.
     pub last_message_time: i64,
     /// The server's position in the last message.
@@ -62,6 +65,10 @@ pub struct Receiver {
     decoder: Decoder,
     /// Whether payloads are decoded.
     decode: bool,
+    /// After a reconnect, until something new comes.
+    replay: Option<Replay>,
+    prepares: Prepares,
+    dedupe: Dedupe,
     /// Where a bounded replay ends.
     stop: Option<u64>,
     on_gap: GapPolicy,
@@ -80,6 +87,9 @@ impl Receiver {
             outstanding: Outstanding::default(),
             decoder: Decoder::new(),
             decode: config.decode,
+            replay: None,
+            prepares: Prepares::default(),
+            dedupe: if config.dedupe { Dedupe::On } else { Dedupe::Off },
             stop,
             on_gap: config.on_gap,
             remark: None,
@@ -87,29 +97,40 @@ impl Receiver {
         }
     }
 
-    /// A new connection: the server sends again what was not confirmed.
-    pub fn reconnected(&mut self) {
-        self.decoder.reconnected();
-        self.positions = Positions::limited(self.stop);
-    }
-
     /// Whether a transaction, or a block of one, is being received.
     pub fn is_inside(&self) -> bool {
-        self.positions.in_transaction() || self.decoder.is_in_block()
+        let goes_on = self.replay.as_ref().is_some_and(Replay::has_partial);
+        goes_on || self.positions.in_transaction() || self.decoder.is_in_block()
     }
 
-    /// At the end of a bounded replay: what tells the consumer of the streamed transactions that are open. Nobody
-    /// knows yet what becomes of them.
+    /// At the end of a bounded replay, or of a connection: what tells the consumer of the streamed transactions that
+    /// are open. Nobody knows yet what becomes of them.
     pub fn discarded(&self) -> Vec<Event> {
         let stop =
             self.decoder.block().map(|xid| Event { xid, ..Event::new(EventKind::WAL_EVENT_STREAM_STOP) });
-        let abort = |xid| Event {
-            xid,
-            subxid: xid,
-            flags: flags::DISCARDED,
-            ..Event::new(EventKind::WAL_EVENT_STREAM_ABORT)
-        };
-        stop.into_iter().chain(self.decoder.open_streams().map(abort)).collect()
+        stop.into_iter().chain(self.decoder.open_streams().map(|xid| void(0, xid))).collect()
+    }
+
+    /// The end of all that was told, and of the transaction that was told in part.
+    pub fn told(&self) -> u64 {
+        let begun = self.decoder.partial();
+        let partial = self.replay.as_ref().map_or(begun, |replay| replay.partial(begun));
+        // Its record ends behind where it begins.
+        let partial = partial.map_or(0, |partial| partial.final_lsn.saturating_add(1));
+        self.positions.outstanding().max(partial)
+    }
+
+    /// A new connection, which starts at `from`: what was told since then comes again.
+    pub fn reconnected(&mut self, from: Lsn) {
+        if !self.decode {
+            // Only the plugin knows where in them a transaction begins and ends.
+            return self.positions.reconnected_raw(from.0);
+        }
+        let begun = self.decoder.partial();
+        let partial = self.replay.as_ref().map_or(begun, |replay| replay.partial(begun));
+        self.decoder.reconnected();
+        self.positions.reconnected(from.0);
+        self.replay = Some(Replay::new(self.positions.outstanding(), partial, self.dedupe));
     }
 
     /// What the last `Taken::Remark` was about.
@@ -133,10 +154,10 @@ impl Receiver {
                 if self.stop.is_some() && self.is_beyond(start.0, body) {
                     return Ok(Taken::End);
                 }
-                let step = if self.decode {
-                    self.decoder.decode(start.0, body, out)?
-                } else {
-                    self.raw(start.0, body, clock, out)
+                let step = match self.replay {
+                    None if self.decode => self.decoder.decode(start.0, body, out)?,
+                    None => self.raw(start.0, body, clock, out),
+                    Some(_) => self.decode_again(start.0, body, out)?,
                 };
                 let effect = match step {
                     Step::Full => return Ok(Taken::Full),
@@ -160,6 +181,28 @@ impl Receiver {
             }
             ReplicationMessage::Unknown { tag, .. } => Ok(self.unknown("replication message", tag)),
         }
+    }
+
+    /// Decodes what may have been told before.
+    #[cold]
+    fn decode_again(&mut self, lsn: u64, message: &[u8], out: &mut Arrays) -> Result<Step> {
+        let Some(replay) = &mut self.replay else { return self.decoder.decode(lsn, message, out) };
+        // Its definitions come before its first change: whether they are new depends on where it ends.
+        let begins = message.first() == Some(&b'B');
+        if begins && self.decoder.place(lsn, message).is_some_and(|end| replay.is_behind(end)) {
+            self.decoder.caught_up();
+        }
+        let mark = out.mark();
+        let step = self.decoder.decode(lsn, message, out)?;
+        let filtered = replay.filter(&mark, &self.prepares, out);
+        self.counters.repeated += filtered.told;
+        if filtered.then == Then::New || replay.has_reached(self.decoder.partial()) {
+            self.decoder.caught_up();
+        }
+        if filtered.then == Then::New {
+            self.replay = None;
+        }
+        Ok(step)
     }
 
     /// Passes a payload on as it is. Its position acknowledges it: for a commit it is the end of its record, for a
@@ -202,10 +245,12 @@ impl Receiver {
             Effect::Began { final_lsn } => self.positions.transaction(Some(final_lsn)),
             Effect::Outstanding { ack_lsn } => {
                 self.pin(ack_lsn, clock, out);
+                self.note_prepared(ack_lsn, out);
                 self.end_of_transaction();
             }
             Effect::StreamEnded { ack_lsn } => {
                 self.pin(ack_lsn, clock, out);
+                self.note_prepared(ack_lsn, out);
                 self.counters.transactions += 1;
             }
             Effect::Empty { end_lsn } => {
@@ -223,6 +268,16 @@ impl Receiver {
         self.positions.pin(ack_lsn);
         let time = out.events().last().map_or(0, |event| event.commit_time);
         self.outstanding.push(ack_lsn, if time == 0 { clock } else { time });
+    }
+
+    #[inline]
+    fn note_prepared(&mut self, ack_lsn: u64, out: &Arrays) {
+        let last = out.events().last();
+        if let Some(event) =
+            last.filter(|event| event.kind >= EventKind::WAL_EVENT_PREPARE as u32 && event.ack_lsn == ack_lsn)
+        {
+            self.prepares.note(event, self.positions.reported());
+        }
     }
 
     fn end_of_transaction(&mut self) {

@@ -38,6 +38,12 @@ static const struct sample {
     {"health_safe_wal", {"0", "64MB", "1024GB"}, {"2048GB", "x", "-1", ""}},
     {"capture_file", {"/var/tmp/capture", ""}, {NULL}},
     {"replay_pace", {"full", "recorded"}, {"fast", "2", ""}},
+    {"reconnect", {"on", "off"}, {"maybe", "2", ""}},
+    {"reconnect_initial", {"0", "100ms", "1h"}, {"2h", "x", "-1", ""}},
+    {"reconnect_max", {"1ms", "10s", "1h"}, {"0", "2h", "x", ""}},
+    {"reconnect_timeout", {"0", "5min", "168h"}, {"169h", "x", "-1", ""}},
+    {"dedupe", {"on", "off"}, {"maybe", "2", ""}},
+    {"receive_timeout", {"0", "60s", "24h"}, {"25h", "x", "-1", ""}},
 };
 
 static const struct sample *find_sample(const char *key) {

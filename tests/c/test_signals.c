@@ -30,7 +30,7 @@ static void broken_connection(void) {
     action.sa_handler = SIG_DFL;
     sigaction(SIGPIPE, &action, NULL);
     for (i = 0; i < 5; i++) {
-        wal_stream *stream = test_open("c_signals", "c_signals", "status_interval", "10ms");
+        wal_stream *stream = test_open("c_signals", "c_signals", "reconnect", "off");
         wal_stats stats;
         wal_error *error = NULL;
         wal_status status = WAL_OK;

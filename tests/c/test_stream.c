@@ -313,7 +313,7 @@ static void again(const char *ack) {
 
 /* A stream that ended says so at each further call, and its descriptor stays readable. */
 static void the_end(void) {
-    wal_stream *stream = test_open(name, name, NULL, NULL);
+    wal_stream *stream = test_open(name, name, "reconnect", "off");
     const wal_event *event = NULL;
     wal_batch *batch = NULL;
     wal_error *error = NULL;

@@ -2,8 +2,10 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 /// What a proxy does to a message of the server: the tag and the body in, what the library gets out.
 pub type Tamper = dyn FnMut(u8, &[u8], &mut Outlet) + Send;
@@ -63,7 +65,27 @@ impl Valve {
 pub struct Proxy {
     port: u16,
     startup: Arc<Mutex<Vec<u8>>>,
+    made: Arc<AtomicU64>,
+    frozen: Arc<AtomicU64>,
     valve: Arc<Valve>,
+}
+
+/// One connection, which may be stalled with the others, or frozen with those that there were.
+#[derive(Clone)]
+struct Path {
+    number: u64,
+    frozen: Arc<AtomicU64>,
+    valve: Arc<Valve>,
+}
+
+impl Path {
+    /// What came is passed on this way once it may, unless the connection is frozen: then nothing ever is, not even its end.
+    fn pass(&self, way: Stall) {
+        self.valve.pass(way);
+        while self.frozen.load(Ordering::SeqCst) > self.number {
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
 }
 
 impl Proxy {
@@ -74,6 +96,8 @@ impl Proxy {
         let startup = Arc::new(Mutex::new(Vec::new()));
         let tamper: Arc<Mutex<Box<Tamper>>> = Arc::new(Mutex::new(Box::new(tamper)));
         let noted = Arc::clone(&startup);
+        let (made, frozen) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+        let (count, freezer) = (Arc::clone(&made), Arc::clone(&frozen));
         let valve = Arc::new(Valve::default());
         let ways = Arc::clone(&valve);
         thread::spawn(move || {
@@ -81,12 +105,17 @@ impl Proxy {
                 let client = client.unwrap();
                 let server = TcpStream::connect(("127.0.0.1", target)).unwrap();
                 let (tamper, noted) = (Arc::clone(&tamper), Arc::clone(&noted));
-                let (there, back) = (Arc::clone(&ways), Arc::clone(&ways));
                 let (mut from, mut to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+                let path = Path {
+                    number: count.fetch_add(1, Ordering::SeqCst),
+                    frozen: Arc::clone(&freezer),
+                    valve: Arc::clone(&ways),
+                };
+                let back = path.clone();
                 thread::spawn(move || {
-                    forward(&mut from, &mut to, &noted, &there);
+                    forward(&mut from, &mut to, &noted, &path);
                     // The end of a connection passes no sooner than its bytes.
-                    there.pass(Stall::ToServer);
+                    path.pass(Stall::ToServer);
                     let _ = to.shutdown(Shutdown::Both);
                 });
                 thread::spawn(move || {
@@ -96,7 +125,7 @@ impl Proxy {
                 });
             }
         });
-        Self { port, startup, valve }
+        Self { port, startup, made, frozen, valve }
     }
 
     /// Lets nothing pass this way any more, on any connection.
@@ -107,6 +136,11 @@ impl Proxy {
     /// Lets everything pass again.
     pub fn resume(&self) {
         self.valve.set(None);
+    }
+
+    /// From now on nothing passes over the connections that there are, in either direction, and nobody is told.
+    pub fn freeze(&self) {
+        self.frozen.store(self.made.load(Ordering::SeqCst), Ordering::SeqCst);
     }
 
     /// How to reach a database through the proxy.
@@ -130,7 +164,7 @@ impl Proxy {
     }
 }
 
-fn forward(from: &mut TcpStream, to: &mut TcpStream, startup: &Mutex<Vec<u8>>, valve: &Valve) {
+fn forward(from: &mut TcpStream, to: &mut TcpStream, startup: &Mutex<Vec<u8>>, path: &Path) {
     let mut buffer = vec![0; 64 << 10];
     let mut first = true;
     while let Ok(n @ 1..) = from.read(&mut buffer) {
@@ -139,14 +173,14 @@ fn forward(from: &mut TcpStream, to: &mut TcpStream, startup: &Mutex<Vec<u8>>, v
             *startup.lock().unwrap_or_else(PoisonError::into_inner) = buffer[..n].to_vec();
             first = false;
         }
-        valve.pass(Stall::ToServer);
+        path.pass(Stall::ToServer);
         if to.write_all(&buffer[..n]).is_err() {
             return;
         }
     }
 }
 
-fn tamper_with(mut server: TcpStream, mut client: &TcpStream, tamper: &Mutex<Box<Tamper>>, valve: &Valve) {
+fn tamper_with(mut server: TcpStream, mut client: &TcpStream, tamper: &Mutex<Box<Tamper>>, path: &Path) {
     let mut head = [0; 5];
     let mut body = Vec::new();
     while server.read_exact(&mut head).is_ok() {
@@ -157,7 +191,7 @@ fn tamper_with(mut server: TcpStream, mut client: &TcpStream, tamper: &Mutex<Box
         }
         let mut outlet = Outlet { bytes: Vec::new(), cut: false };
         tamper.lock().unwrap_or_else(PoisonError::into_inner)(head[0], &body, &mut outlet);
-        valve.pass(Stall::FromServer);
+        path.pass(Stall::FromServer);
         if client.write_all(&outlet.bytes).is_err() || outlet.cut {
             return;
         }

@@ -123,6 +123,24 @@ impl Server {
         self.restart();
     }
 
+    /// A standby of this server, which must be stopped: a copy of its folder. It waits for `restart`.
+    pub fn standby_of_stopped(&self, settings: &[&str]) -> Self {
+        let folder = new_folder();
+        let copied = Command::new("cp").arg("-a").arg(self.folder.join("data")).arg(&folder).status();
+        assert!(copied.is_ok_and(|status| status.success()), "the folder cannot be copied");
+        fs::write(folder.join("data/standby.signal"), "").unwrap();
+        let upstream = format!("primary_conninfo={}", self.conninfo("postgres"));
+        let settings = settings.iter().map(|&setting| setting.to_owned()).chain([upstream]).collect();
+        Self {
+            version: self.version,
+            port: free_port(),
+            bin: self.bin.clone(),
+            folder,
+            settings,
+            child: Mutex::new(None),
+        }
+    }
+
     /// Starts a stopped server again, on the same port.
     pub fn restart(&self) {
         assert!(self.run(), "PostgreSQL {} does not start again:\n{}", self.version, self.log());

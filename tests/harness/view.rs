@@ -22,10 +22,11 @@ pub enum Kind {
     Truncate = 9,
     Message = 10,
     Progress = 64,
+    Reconnected = 65,
 }
 
 impl Kind {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::Begin,
         Self::Commit,
         Self::Origin,
@@ -37,6 +38,7 @@ impl Kind {
         Self::Truncate,
         Self::Message,
         Self::Progress,
+        Self::Reconnected,
     ];
 
     fn of(number: u32) -> Self {
@@ -172,6 +174,18 @@ impl<'a> Event<'a> {
         let mut line = format!("{:?}", self.kind()).to_uppercase();
         match self.kind() {
             Kind::Begin | Kind::Commit | Kind::Progress => {}
+            Kind::Reconnected => {
+                // SAFETY: a live event, whose bytes live as long.
+                let (attempts, status, message) = unsafe {
+                    (
+                        abi::wal_event_reconnect_attempts(self.raw),
+                        abi::wal_event_reconnect_status(self.raw),
+                        bytes(abi::wal_event_reconnect_message(self.raw)),
+                    )
+                };
+                assert!(attempts >= 1 && status < 0 && !message.is_empty());
+                write!(line, " {status} {}", String::from_utf8_lossy(message)).unwrap();
+            }
             Kind::Origin => {
                 // SAFETY: a live event, whose bytes live as long.
                 let name = unsafe { bytes(abi::wal_event_origin_name(self.raw)) };

@@ -46,6 +46,7 @@ fn stop_with<'s>(server: &'s Server, db: &mut Database<'s>, slot: &str, attached
     db.sql = server.client(&db.name);
     // A status interval longer than the test: only the server's question or the acknowledgement can be the reason.
     let options = Options::stream(&db.conninfo(), slot, "pub").with("status_interval", "1h");
+    let options = options.with("reconnect", "off");
     let mut stream = options.open().unwrap();
     db.script("INSERT INTO t SELECT max(id) + 1 FROM t;\nDELETE FROM t WHERE id % 100 = (SELECT max(id) % 100 FROM t)");
     // Reads the last transaction there is, and acknowledges it.

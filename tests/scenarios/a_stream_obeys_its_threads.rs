@@ -153,7 +153,7 @@ fn freeing_wakes_a_thread_that_waits() {
 #[test]
 fn the_descriptor_is_readable_while_something_is_ready() {
     let mut db = Server::shared(18).database();
-    let mut stream = table(&mut db).open().unwrap();
+    let mut stream = table(&mut db).with("reconnect", "off").open().unwrap();
     let fd = stream.fd();
     // SAFETY: plain system call.
     assert_ne!(unsafe { libc::fcntl(fd, libc::F_GETFL) } & libc::O_NONBLOCK, 0);

@@ -37,6 +37,7 @@ mod memory_stays_small;
 mod numbers_keep_every_digit;
 mod only_what_was_acknowledged_is_confirmed;
 mod protocol;
+mod reconnect;
 mod slots;
 mod status_updates_leave_at_their_interval;
 mod the_log_is_short_and_harmless;

@@ -3,7 +3,7 @@
 mod faults;
 mod feeder;
 mod kinds;
-mod messages;
+pub(crate) mod messages;
 mod prepared;
 mod random;
 mod relations;

@@ -94,7 +94,7 @@ impl Search<'_> {
 
     /// Within `connect_timeout` and the caller's deadline.
     async fn in_time<T>(&self, place: &str, work: impl Future<Output = Result<T>>) -> Result<T> {
-        let limit = self.conninfo.connect_timeout();
+        let limit = self.conninfo.connect_timeout().or(self.settings.address_timeout);
         let until = earlier(self.deadline, limit.and_then(|limit| Instant::now().checked_add(limit)));
         let result = within(until, work).await;
         result.unwrap_or_else(|| Err(late(place, limit.filter(|_| !self.is_overdue()))))

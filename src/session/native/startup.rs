@@ -4,6 +4,8 @@
 
 use super::query::unexpected;
 use super::transport::{Message, Transport};
+use std::time::Duration;
+
 use crate::conninfo::Conninfo;
 use crate::error::{Error, Result, Status};
 use crate::session::{MAX_NOTICES, helper};
@@ -40,6 +42,8 @@ pub struct StartupSettings {
     pub replication: Replication,
     /// Server settings, name and value, put between the library's own and the user's `options`.
     pub server_settings: Vec<(String, String)>,
+    /// How long each address may take where the connection string says nothing of it.
+    pub address_timeout: Option<Duration>,
 }
 
 /// What is known once the server waits for queries.
@@ -250,7 +254,8 @@ mod tests {
             "host=h user=u fallback_application_name=f client_encoding=SQL_ASCII options='-c timezone=Asia/Tokyo'",
         );
         let server_settings = vec![("a.b".to_owned(), "x y\\".to_owned())];
-        let settings = StartupSettings { replication: Replication::Off, server_settings };
+        let settings =
+            StartupSettings { replication: Replication::Off, server_settings, ..Default::default() };
         let got = parameters(&conninfo.unwrap(), &settings);
         let expected = format!("{OPTIONS} -c a.b=x\\ y\\\\ -c timezone=Asia/Tokyo");
         assert_eq!(

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use crate::harness::admin::{Table, failure, flag};
 use crate::harness::{Admin, Options, Server};
 use pgwalstream::error::Status;
-use pgwalstream::stream::Identity::{self, *};
+use pgwalstream::stream::ReplicaIdentity::{self, *};
 
 const ALL: u32 = flag::INSERT | flag::UPDATE | flag::DELETE | flag::TRUNCATE;
 
@@ -78,7 +78,7 @@ fn p26_every_table_that_fails_is_reported(version: u32) {
     db.run(TABLES);
     db.run("CREATE PUBLICATION leaves FOR ALL TABLES; CREATE PUBLICATION inserts FOR ALL TABLES WITH (publish = 'insert, truncate')");
     let admin = Admin::open(&db.conninfo());
-    let expected = |table: &str| -> Identity {
+    let expected = |table: &str| -> ReplicaIdentity {
         match table {
             "bad_keyless" | "bad_part" => WAL_IDENTITY_NO_PRIMARY_KEY,
             "bad_nothing" | "bad_leaf_part" => WAL_IDENTITY_NOTHING,

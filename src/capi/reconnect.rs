@@ -1,0 +1,92 @@
+//! Accessors of the event that tells of a reconnect.
+
+use super::boundary::boundary;
+use super::event::{extra, extras, of_kind};
+use super::{wal_bytes, wal_status};
+use crate::batch::{Event, EventKind};
+
+/// Where the values of the event stand (engine/reconnect.rs puts them there).
+const ATTEMPTS: usize = 1;
+const STATUS: usize = 2;
+const LOST_TIMELINE: usize = 3;
+const TIMELINE: usize = 4;
+
+/// How far the connection had come that a RECONNECTED event says is lost: the end of what was received. Where the new
+/// one begins is the event's `lsn`, which is the acknowledged position or the slot's own.
+///
+/// @return the position; 0 for other kinds
+/// @param event may be NULL
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wal_event_reconnect_lost_lsn(event: *const Event) -> u64 {
+    // SAFETY: the contract: NULL or a live event.
+    boundary!(neutral(0; { unsafe { of_kind(event, EventKind::WAL_EVENT_RECONNECTED) }.map_or(0, |event| event.number) }))
+}
+
+/// How many attempts to connect a RECONNECTED event took, from the loss of the connection on; those to connections that
+/// broke again before they brought anything new included.
+///
+/// @return the number, at least 1; 0 for other kinds
+/// @param event may be NULL
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wal_event_reconnect_attempts(event: *const Event) -> u32 {
+    // SAFETY: the contract: NULL or a live event.
+    boundary!(neutral(0; { unsafe { number(event, ATTEMPTS) } }))
+}
+
+/// Why the connection was lost that a RECONNECTED event tells of, as a status that would have ended the stream without
+/// option reconnect.
+///
+/// @return the status, below 0; WAL_OK for other kinds
+/// @param event may be NULL
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wal_event_reconnect_status(event: *const Event) -> wal_status {
+    // SAFETY: the contract: NULL or a live event.
+    boundary!(neutral(0; { unsafe { number(event, STATUS) }.cast_signed() }))
+}
+
+/// Why the connection was lost that a RECONNECTED event tells of, in one sentence; nothing for other kinds.
+///
+/// @return the text, borrowed from the event
+/// @param event may be NULL
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wal_event_reconnect_message(event: *const Event) -> wal_bytes {
+    // SAFETY: the contract: NULL or a live event.
+    boundary!(neutral(wal_bytes::NOTHING; { unsafe { extra(event, EventKind::WAL_EVENT_RECONNECTED, 0) } }))
+}
+
+/// The timeline of the server whose connection was lost that a RECONNECTED event tells of: the one that identifies the
+/// changes before the event.
+///
+/// @return the timeline; 0 for other kinds
+/// @param event may be NULL
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wal_event_reconnect_lost_timeline(event: *const Event) -> u32 {
+    // SAFETY: the contract: NULL or a live event.
+    boundary!(neutral(0; { unsafe { number(event, LOST_TIMELINE) } }))
+}
+
+/// The timeline of the server that a RECONNECTED event says is connected now. A later one than before means that the
+/// server is a standby that was promoted, and that it has everything that was delivered.
+///
+/// @return the timeline; 0 for other kinds
+/// @param event may be NULL
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wal_event_reconnect_timeline(event: *const Event) -> u32 {
+    // SAFETY: the contract: NULL or a live event.
+    boundary!(neutral(0; { unsafe { number(event, TIMELINE) } }))
+}
+
+/// # Safety
+/// `event` is NULL or live, with its extra values.
+unsafe fn number(event: *const Event, index: usize) -> u32 {
+    // SAFETY: the caller's promise.
+    let event = unsafe { of_kind(event, EventKind::WAL_EVENT_RECONNECTED) };
+    // SAFETY: as above.
+    event.and_then(|event| unsafe { extras(event) }.get(index)).map_or(0, |value| value.len)
+}

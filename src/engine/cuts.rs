@@ -1,0 +1,236 @@
+//! P32: a session that is cut at every byte, and cut again somewhere else, tells what one tells that is never cut.
+
+use std::sync::Arc;
+
+use super::intake::{Intake, Noted};
+use super::log::Logger;
+use super::shared::{Found, Phase, Shared};
+use crate::lsn::Lsn;
+use crate::options::Options;
+use crate::pgoutput::tests::messages::{
+    COLUMNS, Col, Def, OID, ROW, TIME, begin_at, change, commit_at, message, origin, relation_of, tuple,
+};
+use crate::stream::Receiver;
+
+/// The table before and after its definition changes.
+const NARROW: &[Def<'static>] = &[("id", 1, 23, -1)];
+const NARROW_ROW: &[Col<'static>] = &[Col::Text("7")];
+
+/// Something that the server sends as a whole: again, unless its end is acknowledged.
+struct Unit {
+    end: u64,
+    parts: Vec<Part>,
+}
+
+enum Part {
+    /// A message with its position.
+    Plain(u64, Vec<u8>),
+    /// An insert, before which a session that has not done so describes the table in this form.
+    Row(u64, &'static [Def<'static>], &'static [Col<'static>]),
+}
+
+/// A transaction whose commit record is at `at`.
+fn transaction(at: u64, parts: Vec<Part>) -> Unit {
+    let end = at + 0x30;
+    let mut all = vec![Part::Plain(at - 0x40, begin_at(at))];
+    all.extend(parts);
+    all.push(Part::Plain(end, commit_at(at, end)));
+    Unit { end, parts: all }
+}
+
+fn of_prepared(head: &[u8], at: u64, xid: u32) -> Vec<u8> {
+    let positions = [at.to_be_bytes(), (at + 0x30).to_be_bytes(), TIME.to_be_bytes()].concat();
+    [head, &positions, &xid.to_be_bytes(), b"gid\0"].concat()
+}
+
+fn prepared(at: u64, xid: u32) -> Vec<Part> {
+    vec![
+        Part::Plain(at, of_prepared(b"b", at, xid)),
+        Part::Plain(0, origin("elsewhere")),
+        Part::Row(at, COLUMNS, ROW),
+        Part::Row(at, COLUMNS, ROW),
+        Part::Plain(at, of_prepared(b"P\0", at, xid)),
+    ]
+}
+
+/// Transactions with and without anything special, in the order of their ends.
+fn units() -> Vec<Unit> {
+    let wide = |lsn| Part::Row(lsn, COLUMNS, ROW);
+    let narrow = |lsn| Part::Row(lsn, NARROW, NARROW_ROW);
+    let inside = |lsn| Part::Plain(lsn, message(true, lsn, "p", b"c"));
+    // Prepared before two_phase_at: it comes at its COMMIT PREPARED.
+    let mut late = prepared(0x900, 31);
+    late.push(Part::Plain(0x1700, of_prepared(b"K\0", 0x1700, 31)));
+    vec![
+        transaction(0x1000, vec![wide(0x801), wide(0x801)]),
+        Unit { end: 0x1080, parts: vec![Part::Plain(0x1080, message(false, 0x1080, "p", b"alone"))] },
+        transaction(
+            0x1100,
+            vec![
+                Part::Plain(0, origin("elsewhere")),
+                wide(0x700),
+                narrow(0x701),
+                inside(0x702),
+                narrow(0x703),
+            ],
+        ),
+        transaction(0x1200, vec![]),
+        // The table is as it was in the beginning.
+        transaction(0x1300, vec![wide(0x1280), wide(0x1280)]),
+        Unit { end: 0x1430, parts: prepared(0x1400, 30) },
+        transaction(0x1500, vec![narrow(0x1490)]),
+        Unit { end: 0x1630, parts: vec![Part::Plain(0x1600, of_prepared(b"K\0", 0x1600, 30))] },
+        Unit { end: 0x1730, parts: late },
+        transaction(0x1800, vec![wide(0x1790), inside(0x1791)]),
+    ]
+}
+
+/// What the server sends over one connection that starts at `from`.
+fn session(units: &[Unit], from: u64) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut described: Option<&[Def<'_>]> = None;
+    let mut copy_data = |head: u8, lsn: u64, rest: &[u8]| {
+        bytes.push(b'd');
+        bytes.extend((4 + 1 + rest.len() as u32 + 16).to_be_bytes());
+        bytes.push(head);
+        bytes.extend(lsn.to_be_bytes());
+        bytes.extend(if head == b'w' { lsn.to_be_bytes() } else { TIME.to_be_bytes() });
+        bytes.extend(rest);
+    };
+    let changes = |lsn: u64, message: &[u8]| (lsn, [&TIME.to_be_bytes()[..], message].concat());
+    for unit in units.iter().filter(|unit| unit.end > from) {
+        for part in &unit.parts {
+            let (lsn, body) = match part {
+                Part::Plain(lsn, message) => changes(*lsn, message),
+                Part::Row(lsn, form, row) => {
+                    if described != Some(*form) {
+                        described = Some(form);
+                        let (lsn, body) = changes(0, &relation_of(OID, "public", "users", b'd', form));
+                        copy_data(b'w', lsn, &body);
+                    }
+                    changes(*lsn, &change(b'I', OID, &[tuple(b'N', row)]))
+                }
+            };
+            copy_data(b'w', lsn, &body);
+        }
+    }
+    bytes
+}
+
+/// One stream, fed by hand.
+struct Rig {
+    shared: Arc<Shared>,
+    intake: Intake,
+    receiver: Receiver,
+    told: Vec<String>,
+    acks: Acks,
+    acked: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Acks {
+    Never,
+    All,
+}
+
+impl Rig {
+    fn new(acks: Acks, batch_events: &str) -> Self {
+        let mut options = Options::new();
+        for (key, value) in [
+            ("conninfo", "host=h user=u dbname=d"),
+            ("slot", "s"),
+            ("publication", "p"),
+            ("batch_events", batch_events),
+        ] {
+            options.set(key, Some(value)).unwrap();
+        }
+        let shared = Arc::new(Shared::new(options.config().unwrap(), Logger::default()).unwrap());
+        let (attempt, _life) = shared.begin_attempt().unwrap();
+        shared.enter(attempt, Phase::Streaming);
+        let receiver = Receiver::new(&shared.config);
+        Self { intake: Intake::new(Arc::clone(&shared)), receiver, shared, told: Vec::new(), acks, acked: 0 }
+    }
+
+    /// A connection that is cut where `bytes` end, and comes in pieces.
+    fn feed(&mut self, bytes: &[u8]) {
+        for piece in bytes.chunks(97) {
+            self.intake.begin();
+            let room = self.intake.room().unwrap();
+            room[..piece.len()].copy_from_slice(piece);
+            self.intake.received(piece.len(), &mut self.receiver, &mut Noted::default()).unwrap();
+            self.intake.end().unwrap();
+        }
+        while let Found::Batch(batch) = self.shared.find() {
+            for event in batch.events() {
+                let relation = batch.arrays.relations().iter().find(|it| Arc::as_ptr(it) == event.relation);
+                let relation = relation.map(|it| (it.oid, it.generation, it.columns.len()));
+                self.told.push(format!(
+                    "{} {:X} {:X} {:X} {} {} {relation:?} {} {:X}",
+                    event.kind,
+                    event.lsn,
+                    event.commit_lsn,
+                    event.ack_lsn,
+                    event.xid,
+                    event.sequence,
+                    event.n_new,
+                    event.number
+                ));
+                if self.acks == Acks::All {
+                    self.acked = self.acked.max(event.ack_lsn);
+                }
+            }
+        }
+        // Never more than what is acknowledged while anything else was told, wherever it was cut.
+        let positions = &self.receiver.positions;
+        let report = positions.report(self.acked);
+        assert!(report.flush <= self.acked || positions.outstanding() <= self.acked, "{report:?}");
+    }
+
+    fn reconnect(&mut self) {
+        assert_eq!(self.receiver.discarded().len(), 0);
+        self.receiver.reconnected(Lsn(self.acked));
+        self.intake.reconnected();
+    }
+}
+
+fn uncut(units: &[Unit]) -> Vec<String> {
+    let mut rig = Rig::new(Acks::Never, "4096");
+    rig.feed(&session(units, 0));
+    rig.told
+}
+
+#[test]
+fn p32_a_session_cut_at_every_byte_tells_the_same() {
+    let units = units();
+    let expected = uncut(&units);
+    assert!(expected.len() > 30, "{expected:#?}");
+    let length = session(&units, 0).len();
+    for acks in [Acks::Never, Acks::All] {
+        for first in 0..=length {
+            let mut rig = Rig::new(acks, "16");
+            rig.feed(&session(&units, 0)[..first]);
+            rig.reconnect();
+            // Cut a second time: before, at and behind where it was cut first.
+            let again = session(&units, rig.acked);
+            rig.feed(&again[..first * 7919 % (again.len() + 1)]);
+            rig.reconnect();
+            rig.feed(&session(&units, rig.acked));
+            assert_eq!(rig.told, expected, "{acks:?}, cut at {first}");
+        }
+    }
+}
+
+/// After the repetition nothing is left of it: what is acknowledged is reported, and an idle server's position counts.
+#[test]
+fn p2_what_is_left_out_is_still_outstanding() {
+    let units = units();
+    let mut rig = Rig::new(Acks::Never, "4096");
+    rig.feed(&session(&units, 0));
+    rig.reconnect();
+    rig.feed(&session(&units, 0));
+    let positions = &mut rig.receiver.positions;
+    positions.passed(0x2000);
+    assert_eq!(positions.report(0x1830 - 1).flush, 0x1830 - 1);
+    assert_eq!(positions.report(0x1830).flush, 0x2000);
+    assert!(!rig.receiver.is_inside());
+}

@@ -1,0 +1,64 @@
+//! A decoder from one connection to the next: what it had begun, what it forgets, what it remembers.
+//! It must never let a byte of the old connection's state decide how one of the new is read (P32).
+
+use super::decoder::Decoder;
+use super::transaction::{Begin, Transaction};
+
+/// A transaction of which something was told, but not its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Partial {
+    /// Position of the record that ends it, by which it is recognised.
+    pub final_lsn: u64,
+    /// Its id.
+    pub xid: u32,
+    /// The number of the first change that was not told.
+    pub next: u64,
+    /// Whether its origin was told, should it have one.
+    pub origin: OriginTold,
+}
+
+/// Whether an origin was told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OriginTold {
+    /// It was, or there is none.
+    Yes,
+    /// It was not, and may come yet.
+    NotYet,
+}
+
+impl Decoder {
+    /// The transaction of which something was told, but not its end. Streamed ones are told of by `open_streams`.
+    pub fn partial(&self) -> Option<Partial> {
+        let partial = |begin: &Begin, next, origin| Partial {
+            final_lsn: begin.final_lsn,
+            xid: begin.xid,
+            next,
+            origin,
+        };
+        match &self.transaction {
+            Transaction::None | Transaction::Held(..) | Transaction::Block(_) => None,
+            Transaction::Open(begin, next) => Some(partial(begin, *next, OriginTold::Yes)),
+            Transaction::Prepared(begin, next) => {
+                // Its BEGIN is not held back, so that the connection may break between it and the origin.
+                let told = *next > 0 || self.origin_told == Some(begin.final_lsn);
+                Some(partial(begin, *next, if told { OriginTold::Yes } else { OriginTold::NotYet }))
+            }
+        }
+    }
+
+    /// A new connection: what belongs to the old one is thrown away (P32). Definitions are remembered, so that one
+    /// sent again is the same generation, but none is used before the new connection has sent it.
+    ///
+    /// Until `caught_up` what comes may be what came before, with the definitions that were valid then: they keep
+    /// their generations and are not told again.
+    pub fn reconnected(&mut self) {
+        self.transaction = Transaction::None;
+        self.relations.reconnected();
+        self.streamed.clear();
+    }
+
+    /// From here on what comes is new.
+    pub fn caught_up(&mut self) {
+        self.relations.caught_up();
+    }
+}

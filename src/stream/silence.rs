@@ -1,0 +1,86 @@
+//! How long a server may be silent: it is asked at half of the time, and given up at the end of it (P15).
+//!
+//! Nothing here reads a clock or waits: time comes in, a moment comes out.
+
+use std::time::{Duration, Instant};
+
+/// Since when nothing came over one connection.
+#[derive(Clone, Copy, Debug)]
+pub struct Silence {
+    limit: Option<Duration>,
+    heard: Instant,
+    asked: Option<Instant>,
+}
+
+/// What silence asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Patience {
+    /// Nothing yet.
+    Wait,
+    /// To ask the server for a sign of life.
+    Ask,
+    /// It was asked and did not answer: the connection is dead.
+    Over,
+}
+
+impl Silence {
+    /// A connection that was heard just now. Without a limit silence is never too long.
+    pub fn new(limit: Option<Duration>, now: Instant) -> Self {
+        Self { limit, heard: now, asked: None }
+    }
+
+    /// Something came, or nobody listened.
+    pub fn heard(&mut self, now: Instant) {
+        self.heard = now;
+        self.asked = None;
+    }
+
+    /// What is to be done now. After `Ask` the server has another half of the limit from here, however late it was:
+    /// the process may have been stopped meanwhile.
+    pub fn check(&mut self, now: Instant) -> Patience {
+        match self.until() {
+            Some(next) if now >= next && self.asked.is_some() => Patience::Over,
+            Some(next) if now >= next => {
+                self.asked = Some(now);
+                Patience::Ask
+            }
+            _ => Patience::Wait,
+        }
+    }
+
+    /// When to look again.
+    pub fn until(&self) -> Option<Instant> {
+        self.asked.unwrap_or(self.heard).checked_add(self.limit? / 2)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn p15_a_silent_server_is_asked_and_then_given_up() {
+        let start = Instant::now();
+        let mut silence = Silence::new(Some(10 * SECOND), start);
+        assert_eq!(silence.until(), Some(start + 5 * SECOND));
+        assert_eq!(silence.check(start + 4 * SECOND), Patience::Wait);
+        assert_eq!(silence.check(start + 5 * SECOND), Patience::Ask);
+        assert_eq!(silence.check(start + 9 * SECOND), Patience::Wait);
+        assert_eq!(silence.check(start + 10 * SECOND), Patience::Over);
+        silence.heard(start + 10 * SECOND);
+        assert_eq!(silence.check(start + 14 * SECOND), Patience::Wait);
+        // Late, as after the process was stopped: it is asked all the same.
+        assert_eq!(silence.check(start + 100 * SECOND), Patience::Ask);
+        assert_eq!(silence.check(start + 104 * SECOND), Patience::Wait);
+        assert_eq!(silence.check(start + 105 * SECOND), Patience::Over);
+    }
+
+    #[test]
+    fn without_a_limit_silence_is_never_too_long() {
+        let start = Instant::now();
+        let mut silence = Silence::new(None, start);
+        assert_eq!((silence.check(start + 1_000_000 * SECOND), silence.until()), (Patience::Wait, None));
+    }
+}
