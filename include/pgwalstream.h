@@ -897,6 +897,11 @@ typedef struct wal_stats {
      * Process id of the walsender; 0 before connecting.
      */
     uint32_t backend_pid;
+    /**
+     * The walsender's logical_decoding_work_mem in kB, as option server_tuning chose it or as it was found; 0 before
+     * connecting.
+     */
+    uint64_t server_work_mem_kb;
 } wal_stats;
 
 #ifdef __cplusplus

@@ -59,6 +59,9 @@ pub struct wal_stats {
     pub server_version: u32,
     /// Process id of the walsender; 0 before connecting.
     pub backend_pid: u32,
+    /// The walsender's logical_decoding_work_mem in kB, as option server_tuning chose it or as it was found; 0 before
+    /// connecting.
+    pub server_work_mem_kb: u64,
 }
 
 /// The counters at this moment. Each is right; together they may straddle an update.
@@ -131,5 +134,6 @@ fn of(shared: &Shared) -> wal_stats {
         last_message_time: at.last_message_time,
         server_version: at.server_version as u32,
         backend_pid: at.backend_pid as u32,
+        server_work_mem_kb: at.server_work_mem_kb,
     }
 }

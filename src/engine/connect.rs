@@ -8,7 +8,7 @@ use super::stats::Counts;
 use crate::error::{Error, Result, Status};
 use crate::options::SlotCreate;
 use crate::session::{NativeSession, Session, StartupSettings};
-use crate::stream::{Finding, Path, Preflight, Server};
+use crate::stream::{DecodingMemory, Finding, Path, Preflight, Server};
 
 /// A connection in COPY mode.
 #[derive(Debug)]
@@ -48,6 +48,7 @@ pub async fn connect(shared: &Shared, deadline: Option<Instant>) -> Result<Conne
             ),
         );
     }
+    tune(shared, &mut session, &server).await?;
     if !config.publications.is_empty() {
         preflight.publications(&session.query(&preflight.publication_query()).await?.rows, &server)?;
     }
@@ -56,6 +57,27 @@ pub async fn connect(shared: &Shared, deadline: Option<Instant>) -> Result<Conne
     log(Level::WAL_LOG_INFO, format!("streaming from slot {} of PostgreSQL {version}", config.slot));
     let path = if session.is_local() { Path::Unix } else { Path::Tcp };
     Ok(Connected { session, path, rhythm: rhythm(config.status_interval, &server) })
+}
+
+/// Sets the walsender's memory where it is ours to choose. Not through start-up `options`: what the role, the database
+/// and the server's configuration say is known only here, and would be overruled there.
+async fn tune(shared: &Shared, session: &mut NativeSession, server: &Server) -> Result<()> {
+    let found = server.memory;
+    let mut kib = found.kib;
+    if let Some(chosen) = found.choose(&shared.config) {
+        match session.query(&DecodingMemory::command(chosen)).await {
+            Ok(_) => kib = chosen,
+            // Anybody may set it on a PostgreSQL as it is published; one that refuses streams all the same.
+            Err(error) if !error.sqlstate().is_empty() => {
+                shared.logger.log(Level::WAL_LOG_WARN, "connect", || {
+                    format!("logical_decoding_work_mem stays at {} kB: {}", found.kib, error.message())
+                });
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Counts::set(&shared.counts.server_work_mem_kb, kib);
+    Ok(())
 }
 
 async fn prepare_slot(

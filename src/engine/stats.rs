@@ -73,6 +73,8 @@ stats! {
     batches_live,
     /// Memory of the batches in the program's hands, in bytes.
     live_bytes,
+    /// What the walsender may decode in, in kB.
+    server_work_mem_kb,
 }
 
 impl Counts {

@@ -57,6 +57,15 @@ pub enum GapPolicy {
     Warn,
 }
 
+/// Whether the walsender's memory is chosen (see `stream::DecodingMemory`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServerTuning {
+    /// Unless somebody set it.
+    Auto,
+    /// It stays as it is.
+    Off,
+}
+
 /// Everything that the engine needs to know of a stream.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -106,6 +115,8 @@ pub struct Config {
     pub latency_budget: Duration,
     /// How long closing may take.
     pub close_timeout: Duration,
+    /// Whether the walsender's memory is chosen.
+    pub server_tuning: ServerTuning,
 }
 
 impl Config {
@@ -156,6 +167,10 @@ impl Config {
             batch_bytes: number(Id::BatchBytes),
             latency_budget: time(Id::LatencyBudget),
             close_timeout: time(Id::CloseTimeout),
+            server_tuning: match options.text(Id::ServerTuning) {
+                "off" => ServerTuning::Off,
+                _ => ServerTuning::Auto,
+            },
         })
     }
 }

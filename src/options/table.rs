@@ -31,6 +31,7 @@ pub enum Id {
     BatchBytes,
     LatencyBudget,
     CloseTimeout,
+    ServerTuning,
 }
 
 /// All that is known of an option.
@@ -219,6 +220,13 @@ pub static TABLE: &[Spec] = &[
         kind: Kind::Duration { least: 0, most: 60_000 },
         default: "1s",
         sentence: "How long wal_stream_free may take to report the last acknowledged position and to say good-bye to the server.",
+    },
+    Spec {
+        id: Id::ServerTuning,
+        name: "server_tuning",
+        kind: Kind::Choice(&["auto", "off"]),
+        default: "auto",
+        sentence: "Whether this connection's logical_decoding_work_mem is chosen where nobody set it: 8MB with streaming, else an eighth of shared_buffers, from 64MB to 256MB. What conninfo's options, the role, the database or the server's configuration say stays.",
     },
 ];
 

@@ -6,8 +6,10 @@ mod pace;
 mod positions;
 mod preflight;
 mod receiver;
+mod tuning;
 
 pub use pace::{Pace, Path};
 pub use positions::{Positions, Report};
 pub use preflight::{Finding, Preflight, Server, Slot};
 pub use receiver::{Counters, Receiver, Taken};
+pub use tuning::{DecodingMemory, Source};

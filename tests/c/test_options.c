@@ -33,6 +33,7 @@ static const struct sample {
     {"batch_bytes", {"4kB", "64MB"}, {"1", "65MB", "x", ""}},
     {"latency_budget", {"0", "1ms", "100ms"}, {"101ms", "x", "-1", ""}},
     {"close_timeout", {"0", "1s", "60s"}, {"61s", "x", "-1", ""}},
+    {"server_tuning", {"auto", "off"}, {"on", "64MB", ""}},
 };
 
 static const struct sample *find_sample(const char *key) {

@@ -33,6 +33,7 @@ mod memory_stays_small;
 mod only_what_was_acknowledged_is_confirmed;
 mod protocol;
 mod the_replica_identity_decides_what_is_old;
+mod the_server_decodes_in_the_memory_that_suits;
 mod the_text_depends_on_nobodys_settings;
 mod thirty_types_keep_their_values;
 mod times_at_the_edge_keep_their_value;

@@ -1,6 +1,6 @@
 module github.com/pgwalstream/peers
 
-go 1.26.8
+go 1.26
 
 require (
 	github.com/jackc/pglogrepl v0.0.0-20250509230407-a9884f6bd75a
