@@ -116,6 +116,11 @@ fn section(text: &mut String, it: &Result1) {
     }
 }
 
+/// The load before the first run; from then on it is our own.
+static LOAD: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| {
+    fs::read_to_string("/proc/loadavg").unwrap_or_default().split(' ').next().unwrap_or("").to_owned()
+});
+
 /// What it ran on, in a line.
 pub fn machine() -> String {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
@@ -124,9 +129,11 @@ pub fn machine() -> String {
     let cores = cpu.lines().filter(|line| line.starts_with("processor")).count();
     let versions = std::env::var("PEERS_VERSIONS").unwrap_or_default();
     format!(
-        "{} × {}, Linux {}; loopback, no TLS, fsync off, binary values. {versions}",
+        "{} × {}, Linux {}; loopback, no TLS, fsync off, binary values; load of the last \
+         minute {}. {versions}",
         cores,
         model.trim_start_matches([' ', '\t', ':']),
-        read("/proc/sys/kernel/osrelease").trim()
+        read("/proc/sys/kernel/osrelease").trim(),
+        *LOAD
     )
 }
