@@ -1350,6 +1350,11 @@ typedef struct wal_stats {
      * The timeline that the server writes: with `commit_lsn` and `sequence` it identifies a change. 0 before connecting.
      */
     uint64_t timeline;
+    /**
+     * The walsender's logical_decoding_work_mem in kB, as option server_tuning chose it or as it was found; 0 before
+     * connecting.
+     */
+    uint64_t server_work_mem_kb;
 } wal_stats;
 
 #ifdef __cplusplus

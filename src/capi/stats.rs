@@ -80,6 +80,9 @@ pub struct wal_stats {
     pub repeated_events: u64,
     /// The timeline that the server writes: with `commit_lsn` and `sequence` it identifies a change. 0 before connecting.
     pub timeline: u64,
+    /// The walsender's logical_decoding_work_mem in kB, as option server_tuning chose it or as it was found; 0 before
+    /// connecting.
+    pub server_work_mem_kb: u64,
 }
 
 /// The counters at this moment. Each is right; together they may straddle an update.
@@ -217,5 +220,6 @@ fn of(shared: &Shared) -> wal_stats {
         stream_id: at.stream_id,
         repeated_events: at.repeated_events,
         timeline: at.timeline,
+        server_work_mem_kb: at.server_work_mem_kb,
     }
 }

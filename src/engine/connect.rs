@@ -15,8 +15,8 @@ use crate::lsn::Lsn;
 use crate::options::{Config, SlotCreate};
 use crate::session::{NativeSession, Replication, Session, StartupSettings};
 use crate::stream::{
-    Finding, Identity, Lineage, Occasion, Path, Preflight, PublishedTable, Server, WalKept, Which,
-    tables_query, validity, validity_query,
+    DecodingMemory, Finding, Identity, Lineage, Occasion, Path, Preflight, PublishedTable, Server, WalKept,
+    Which, tables_query, validity, validity_query,
 };
 
 /// How long a reconnect spends on one address, unless connect_timeout says otherwise.
@@ -78,6 +78,7 @@ pub async fn connect(shared: &Shared, deadline: Option<Instant>, occasion: Occas
     }
     let (identity, branch) = identify(config, &mut session, occasion).await?;
     Counts::set(&shared.counts.timeline, identity.timeline.into());
+    tune(shared, &mut session, &server).await?;
     if !config.publications.is_empty() {
         preflight.publications(
             &timely(config, session.query(&preflight.publication_query())).await?.rows,
@@ -124,6 +125,27 @@ async fn identify(
     let history = history.get(0, "content").unwrap_or_default();
     let branch = identity.branches_off(resume.before, history, resume.told)?;
     Ok((identity, Some(branch)))
+}
+
+/// Sets the walsender's memory where it is ours to choose. Not through start-up `options`: what the role, the database
+/// and the server's configuration say is known only here, and would be overruled there.
+async fn tune(shared: &Shared, session: &mut NativeSession, server: &Server) -> Result<()> {
+    let found = server.memory;
+    let mut kib = found.kib;
+    if let Some(chosen) = found.choose(&shared.config) {
+        match timely(&shared.config, session.query(&DecodingMemory::command(chosen))).await {
+            Ok(_) => kib = chosen,
+            // Anybody may set it on a PostgreSQL as it is published; one that refuses streams all the same.
+            Err(error) if !error.sqlstate().is_empty() => {
+                shared.logger.log(Level::WAL_LOG_WARN, "connect", || {
+                    format!("logical_decoding_work_mem stays at {} kB: {}", found.kib, error.message())
+                });
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Counts::set(&shared.counts.server_work_mem_kb, kib);
+    Ok(())
 }
 
 /// Makes sure that the slot is there, and tells where it stands.

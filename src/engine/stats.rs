@@ -98,6 +98,8 @@ stats! {
     repeated_events,
     /// The timeline of the server.
     timeline,
+    /// What the walsender may decode in, in kB.
+    server_work_mem_kb,
 }
 
 impl Counts {

@@ -72,6 +72,15 @@ pub enum ReplayPace {
     Recorded,
 }
 
+/// Whether the walsender's memory is chosen (see `stream::DecodingMemory`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServerTuning {
+    /// Unless somebody set it.
+    Auto,
+    /// It stays as it is.
+    Off,
+}
+
 /// Everything that the engine needs to know of a stream.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -137,6 +146,8 @@ pub struct Config {
     pub dedupe: bool,
     /// How long the server may be silent; None is for ever.
     pub receive_timeout: Option<Duration>,
+    /// Whether the walsender's memory is chosen.
+    pub server_tuning: ServerTuning,
 }
 
 /// How a lost connection is made again.
@@ -226,6 +237,10 @@ impl Config {
             }),
             dedupe: on(Id::Dedupe),
             receive_timeout: Some(time(Id::ReceiveTimeout)).filter(|timeout| !timeout.is_zero()),
+            server_tuning: match options.text(Id::ServerTuning) {
+                "off" => ServerTuning::Off,
+                _ => ServerTuning::Auto,
+            },
         })
     }
 }

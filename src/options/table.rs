@@ -42,6 +42,7 @@ pub enum Id {
     ReconnectTimeout,
     Dedupe,
     ReceiveTimeout,
+    ServerTuning,
 }
 
 /// All that is known of an option.
@@ -307,6 +308,13 @@ pub static TABLE: &[Spec] = &[
         kind: Kind::Duration { least: 0, most: 86_400_000 },
         default: "60s",
         sentence: "How long the server may be silent before the connection counts as lost; at half of it the server is asked for an answer. Checking the server and starting the stream have as long for each command. 0 waits for ever.",
+    },
+    Spec {
+        id: Id::ServerTuning,
+        name: "server_tuning",
+        kind: Kind::Choice(&["auto", "off"]),
+        default: "auto",
+        sentence: "Whether this connection's logical_decoding_work_mem is chosen where nobody set it: 8MB with streaming, else an eighth of shared_buffers, from 64MB to 256MB. What conninfo's options, the role, the database or the server's configuration say stays.",
     },
 ];
 

@@ -17,6 +17,7 @@ mod silence;
 pub mod slot_commands;
 mod slot_row;
 mod sql;
+mod tuning;
 
 pub use backoff::Backoff;
 pub use health::{Concern, Health, health_query};
@@ -35,3 +36,4 @@ pub use silence::{Patience, Silence};
 pub use slot_row::{
     Invalidation, SlotKind, SlotRow, WalKept, slot_flag, slots_query, validity, validity_query,
 };
+pub use tuning::{DecodingMemory, Source};

@@ -9,6 +9,7 @@ use crate::options::{Config, OriginFilter, SlotCreate, Streaming};
 use super::slot_commands::NewSlot;
 use super::slot_row::{WalKept, invalidated, reason_column, slot_flag, wal_kept};
 use super::sql::{quote_command_literal, quote_identifier, quote_literal};
+use super::tuning::DecodingMemory;
 
 /// The oldest version that sends what this library reads.
 const OLDEST: u32 = 140_000;
@@ -38,6 +39,8 @@ pub struct Server {
     pub backend_pid: u32,
     /// Whether `tcp_user_timeout` is set on the server's side, which kills a client that stops reading.
     pub tcp_user_timeout: u64,
+    /// What the walsender may decode in.
+    pub memory: DecodingMemory,
 }
 
 /// What was found of the slot.
@@ -99,10 +102,12 @@ impl<'a> Preflight<'a> {
 
     /// Asks the server about itself.
     pub fn server_query(&self) -> String {
-        "SELECT current_setting('wal_level'), pg_catalog.current_database(), pg_catalog.pg_backend_pid(), \
-         (SELECT setting FROM pg_catalog.pg_settings WHERE name = 'wal_sender_timeout'), \
-         (SELECT setting FROM pg_catalog.pg_settings WHERE name = 'tcp_user_timeout')"
-            .to_owned()
+        format!(
+            "SELECT current_setting('wal_level'), pg_catalog.current_database(), pg_catalog.pg_backend_pid(), \
+             (SELECT setting FROM pg_catalog.pg_settings WHERE name = 'wal_sender_timeout'), \
+             (SELECT setting FROM pg_catalog.pg_settings WHERE name = 'tcp_user_timeout'), {}",
+            DecodingMemory::COLUMNS
+        )
     }
 
     /// Understands the answer to `server_query`.
@@ -123,6 +128,7 @@ impl<'a> Preflight<'a> {
             backend_pid: cell(row, 2).parse().unwrap_or(0),
             wal_sender_timeout: number(3),
             tcp_user_timeout: number(4),
+            memory: DecodingMemory::read(cell(row, 5), cell(row, 6), cell(row, 7)),
         })
     }
 

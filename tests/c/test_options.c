@@ -44,6 +44,7 @@ static const struct sample {
     {"reconnect_timeout", {"0", "5min", "168h"}, {"169h", "x", "-1", ""}},
     {"dedupe", {"on", "off"}, {"maybe", "2", ""}},
     {"receive_timeout", {"0", "60s", "24h"}, {"25h", "x", "-1", ""}},
+    {"server_tuning", {"auto", "off"}, {"on", "64MB", ""}},
 };
 
 static const struct sample *find_sample(const char *key) {

@@ -43,6 +43,7 @@ mod status_updates_leave_at_their_interval;
 mod the_log_is_short_and_harmless;
 mod the_numbers_tell_the_truth;
 mod the_replica_identity_decides_what_is_old;
+mod the_server_decodes_in_the_memory_that_suits;
 mod the_text_depends_on_nobodys_settings;
 mod thirty_types_keep_their_values;
 mod times_at_the_edge_keep_their_value;

@@ -1,0 +1,97 @@
+/*
+ * Decodes a file of pgoutput messages (each behind its length, 4 bytes, big-endian) over and over through
+ * wal_decoder, and prints the best time per row. Reading the file is outside the clock.
+ *
+ * decode_pgwalstream FILE SECONDS
+ */
+#include "client.h"
+
+#include <pgwalstream.h>
+
+static uint32_t be32(const uint8_t *p) {
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+static double seconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static void failed(const char *what, wal_error *err) {
+    fprintf(stderr, "%s: %s\n", what, err == NULL ? "?" : wal_error_message(err));
+    exit(1);
+}
+
+static void see(wal_batch *batch, counts *at) {
+    size_t n = 0;
+    const wal_event *events = wal_batch_events(batch, &n);
+    for (size_t i = 0; i < n; i++) {
+        const wal_event *event = &events[i];
+        if (event->kind < WAL_EVENT_INSERT || event->kind > WAL_EVENT_DELETE)
+            continue;
+        at->rows++;
+        for (uint32_t c = 0; c < event->n_new; c++)
+            at->bytes += event->new_values[c].len;
+        for (uint32_t c = 0; c < event->n_old; c++)
+            at->bytes += event->old_values[c].len;
+    }
+    wal_batch_free(batch);
+}
+
+static void drain(wal_decoder *decoder, counts *at) {
+    wal_batch *batch = NULL;
+    wal_error *err = NULL;
+    wal_status status;
+    while ((status = wal_decoder_next_batch(decoder, &batch, &err)) == WAL_OK)
+        see(batch, at);
+    if (status < 0)
+        failed("wal_decoder_next_batch", err);
+}
+
+static counts once(wal_decoder *decoder, const uint8_t *data, size_t len) {
+    counts at = {0, 0, 0};
+    wal_error *err = NULL;
+    unsigned fed = 0;
+    for (size_t i = 0; i < len;) {
+        uint32_t n = be32(data + i);
+        if (wal_decoder_feed(decoder, 0, data + i + 4, n, &err) < 0)
+            failed("wal_decoder_feed", err);
+        i += 4 + (size_t)n;
+        if (++fed % 256 == 0)
+            drain(decoder, &at);
+    }
+    drain(decoder, &at);
+    return at;
+}
+
+int main(int argc, char **argv) {
+    if (argc != 3)
+        return 2;
+    FILE *file = fopen(argv[1], "rb");
+    if (file == NULL || fseek(file, 0, SEEK_END) != 0)
+        return perror(argv[1]), 1;
+    size_t len = (size_t)ftell(file);
+    uint8_t *data = malloc(len);
+    rewind(file);
+    if (data == NULL || fread(data, 1, len, file) != len)
+        return perror(argv[1]), 1;
+    fclose(file);
+    wal_decoder *decoder = NULL;
+    wal_error *err = NULL;
+    if (wal_decoder_new(NULL, &decoder, &err) < 0)
+        failed("wal_decoder_new", err);
+    double end = seconds() + atof(argv[2]), best = 1e9;
+    counts at;
+    do {
+        double begin = seconds();
+        at = once(decoder, data, len);
+        double took = seconds() - begin;
+        if (took < best)
+            best = took;
+    } while (seconds() < end);
+    wal_decoder_free(decoder);
+    printf("{\"rows\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"ns_per_row\":%.2f}\n", at.rows, at.bytes,
+           best * 1e9 / (double)at.rows);
+    return 0;
+}

@@ -1,0 +1,80 @@
+//! The command line. The folders come from the scripts, in the environment.
+
+use std::path::PathBuf;
+
+use crate::{Paths, Result};
+
+/// Which of the commands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum What {
+    Run,
+    Latency,
+    Decode,
+    List,
+}
+
+/// What was asked for.
+#[derive(Debug)]
+pub struct Arguments {
+    pub what: What,
+    pub quick: bool,
+    pub rounds: usize,
+    /// Empty: all.
+    pub scenarios: Vec<String>,
+    /// Empty: each scenario's own.
+    pub versions: Vec<u32>,
+    /// Empty: all. Parts of names.
+    pub clients: Vec<String>,
+    pub paths: Paths,
+}
+
+impl Arguments {
+    /// Reads them.
+    pub fn read(mut words: impl Iterator<Item = String>) -> Result<Self> {
+        let folder = |name: &str| -> Result<PathBuf> {
+            std::env::var_os(name).map(PathBuf::from).ok_or_else(|| format!("{name} is not set").into())
+        };
+        let what = match words.next().as_deref() {
+            Some("run") => What::Run,
+            Some("latency") => What::Latency,
+            Some("decode") => What::Decode,
+            _ => return Err("start me through benches/peers/run, latency or decode".into()),
+        };
+        let mut it = Self {
+            what,
+            quick: false,
+            rounds: 7,
+            scenarios: Vec::new(),
+            versions: Vec::new(),
+            clients: Vec::new(),
+            paths: Paths {
+                servers: folder("PEERS_SERVERS")?,
+                built: folder("PEERS_BUILT")?,
+                temp: folder("PEERS_TEMP")?,
+                out: folder("PEERS_OUT")?,
+            },
+        };
+        while let Some(word) = words.next() {
+            let mut value = || words.next().ok_or_else(|| format!("{word} needs a value"));
+            match word.as_str() {
+                "--quick" => it.quick = true,
+                "--list" => it.what = What::List,
+                "--rounds" => it.rounds = value()?.parse().map_err(|_| "--rounds takes a number")?,
+                "--version" => it.versions.push(value()?.parse().map_err(|_| "--version takes 14 to 18")?),
+                "--scenario" => it.scenarios.push(value()?),
+                "--client" => it.clients.push(value()?),
+                "--out" => it.paths.out = value()?.into(),
+                _ => return Err(format!("unknown argument {word}: see --help").into()),
+            }
+        }
+        if it.rounds == 0 {
+            return Err("--rounds takes a number above 0".into());
+        }
+        Ok(it)
+    }
+
+    /// Whether a client takes part.
+    pub fn wants_client(&self, name: &str) -> bool {
+        self.clients.is_empty() || self.clients.iter().any(|part| name.contains(part.as_str()))
+    }
+}

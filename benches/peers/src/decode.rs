@@ -1,0 +1,113 @@
+//! Decoding alone: the same captured messages through each client's decoder, in processes of their own, in turn.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use postgres::Client as Sql;
+use serde::Deserialize;
+
+use crate::arguments::Arguments;
+use crate::report::{Spread, machine};
+use crate::scenario::{Work, finish, prepare};
+use crate::server::Server;
+use crate::{Paths, Result};
+
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq)]
+struct Printed {
+    rows: u64,
+    bytes: u64,
+    ns_per_row: f64,
+}
+
+const DECODERS: &[(&str, &str, &[&str])] = &[
+    ("pgwalstream, wal_decoder", "c/decode", &[]),
+    ("pg_walstream, parser", "release/decode_pg_walstream", &["parse"]),
+    ("pg_walstream, events", "release/decode_pg_walstream", &["event"]),
+    ("pglogrepl, Parse", "go/decode", &[]),
+];
+
+/// Captures, decodes, and writes `decode.md`.
+pub fn run(given: &Arguments) -> Result<()> {
+    let version = given.versions.first().copied().unwrap_or(18);
+    let server = Server::start(&given.paths.servers, &given.paths.temp, version)?;
+    let mut sql = server.client()?;
+    let works = [
+        ("3 columns, inserts", Work::Insert { writers: 1, transactions: 20, rows: 1000, payload: 100 }),
+        ("20 columns, inserts", Work::Wide { transactions: 10, rows: 500 }),
+        ("inserts, updates and deletes, full old rows", Work::Mixed { batches: 20, rows: 500 }),
+        ("one row a transaction", Work::Insert { writers: 1, transactions: 10_000, rows: 1, payload: 100 }),
+    ];
+    let mut text = format!(
+        "# Decoding alone\n\n{}\n\nNanoseconds a row, the best pass of each process, median of {} processes in turn (least–most). \
+         The ratio is to wal_decoder.\n\n| messages | decoder | ns/row | ratio |\n|---|---|---|---|\n",
+        machine(),
+        given.rounds
+    );
+    for (name, work) in works {
+        eprintln!("decoding: {name}");
+        prepare(&mut sql, &work)?;
+        sql.query("SELECT pg_create_logical_replication_slot('base', 'pgoutput')", &[])?;
+        work.run(&server, &given.paths)?;
+        finish(&mut sql)?;
+        let file = capture(&mut sql, &given.paths)?;
+        let seconds = if given.quick { "0.3" } else { "2" };
+        compare(&mut text, name, given, &file, seconds)?;
+    }
+    fs::create_dir_all(&given.paths.out)?;
+    fs::write(given.paths.out.join("decode.md"), &text)?;
+    println!("{text}");
+    Ok(())
+}
+
+/// The messages as pgoutput makes them, each behind its length.
+fn capture(sql: &mut Sql, paths: &Paths) -> Result<PathBuf> {
+    let path = paths.temp.join("messages");
+    let mut file = std::io::BufWriter::new(fs::File::create(&path)?);
+    let rows = sql.query(
+        "SELECT data FROM pg_logical_slot_peek_binary_changes('base', NULL, NULL, 'proto_version', '1', \
+         'publication_names', 'peers', 'binary', 'true')",
+        &[],
+    )?;
+    for row in rows {
+        let data: &[u8] = row.get(0);
+        file.write_all(&u32::try_from(data.len())?.to_be_bytes())?;
+        file.write_all(data)?;
+    }
+    file.flush()?;
+    Ok(path)
+}
+
+fn compare(text: &mut String, name: &str, given: &Arguments, file: &Path, seconds: &str) -> Result<()> {
+    let mut all: Vec<Vec<Printed>> = vec![Vec::new(); DECODERS.len()];
+    for _ in 0..given.rounds {
+        for ((what, program, rest), printed) in DECODERS.iter().zip(&mut all) {
+            let done =
+                Command::new(given.paths.built.join(program)).arg(file).arg(seconds).args(*rest).output()?;
+            if !done.status.success() {
+                return Err(format!("{what}: {}", String::from_utf8_lossy(&done.stderr)).into());
+            }
+            printed.push(serde_json::from_slice(&done.stdout)?);
+        }
+    }
+    let first = all.first().and_then(|it| it.first()).copied().ok_or("no decoder")?;
+    if let Some(other) = all.iter().flatten().find(|it| (it.rows, it.bytes) != (first.rows, first.bytes)) {
+        return Err(format!("{name}: one decoder saw {first:?}, another {other:?}").into());
+    }
+    let mut base = None;
+    for ((what, ..), printed) in DECODERS.iter().zip(&all) {
+        let ns = Spread::of(printed.iter().map(|it| it.ns_per_row));
+        let base = *base.get_or_insert(ns.median);
+        let _ = writeln!(
+            text,
+            "| {name} | {what} | {:.1} ({:.1}–{:.1}) | {:.1} |",
+            ns.median,
+            ns.least,
+            ns.most,
+            ns.median / base
+        );
+    }
+    Ok(())
+}
