@@ -325,6 +325,15 @@ enum wal_status_code
      */
     WAL_E_NOT_READY = -30,
     /**
+     * The server's certificate is not accepted: not trusted, expired, revoked, or another host's.
+     */
+    WAL_E_TLS_CERTIFICATE = -32,
+    /**
+     * pg_hba.conf has no entry that lets this role in from here over this kind of connection, or the certificate
+     * that an entry asks for is missing.
+     */
+    WAL_E_NO_HBA_ENTRY = -33,
+    /**
      * The server sent what the protocol does not allow at this point.
      */
     WAL_E_PROTOCOL = -40,

@@ -67,6 +67,11 @@ pub enum Status {
     WAL_E_TOO_MANY_CONNECTIONS = -29,
     /// The server is starting up, shutting down or recovering, or not in the state that `target_session_attrs` asks for.
     WAL_E_NOT_READY = -30,
+    /// The server's certificate is not accepted: not trusted, expired, revoked, or another host's.
+    WAL_E_TLS_CERTIFICATE = -32,
+    /// pg_hba.conf has no entry that lets this role in from here over this kind of connection, or the certificate
+    /// that an entry asks for is missing.
+    WAL_E_NO_HBA_ENTRY = -33,
 
     /// The server sent what the protocol does not allow at this point.
     WAL_E_PROTOCOL = -40,
@@ -151,6 +156,13 @@ impl Error {
         let mut it = Self::new(status, format!("{what}: {error}"));
         it.0.os_errno = error.raw_os_error().unwrap_or(0);
         it
+    }
+
+    /// Puts what was being done before the sentence.
+    #[must_use]
+    pub fn within(mut self, doing: &str) -> Self {
+        self.0.message = format!("{doing}: {}", self.0.message);
+        self
     }
 
     /// Adds what explains the sentence.
@@ -322,6 +334,8 @@ table! {
     WAL_E_NO_DATABASE: "no such role or database",
     WAL_E_TOO_MANY_CONNECTIONS: "too many connections",
     WAL_E_NOT_READY: "the server is not ready",
+    WAL_E_TLS_CERTIFICATE: "the server's certificate is not accepted",
+    WAL_E_NO_HBA_ENTRY: "no entry of pg_hba.conf lets the client in",
     WAL_E_PROTOCOL: "protocol violation",
     WAL_E_DECODE: "malformed replication message",
     WAL_E_UNKNOWN_RELATION: "unknown relation",

@@ -10,6 +10,9 @@ use super::replication::Reply;
 /// Protocol 3.0, which every server since 7.4 speaks.
 const PROTOCOL: u32 = 3 << 16;
 
+/// The request for TLS, in place of a protocol version.
+const SSL_REQUEST: u32 = 80_877_103;
+
 /// A standby status update: how far the client is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StatusUpdate {
@@ -36,6 +39,12 @@ pub fn startup(out: &mut Vec<u8>, parameters: &[(&str, &str)]) -> Result<()> {
         out.push(0);
         Ok(())
     })
+}
+
+/// Asks whether the server is ready for TLS. It answers with one byte.
+pub fn ssl_request(out: &mut Vec<u8>) {
+    out.extend_from_slice(&8_u32.to_be_bytes());
+    out.extend_from_slice(&SSL_REQUEST.to_be_bytes());
 }
 
 /// An answer to a request for a password: the password itself or its MD5 hash.

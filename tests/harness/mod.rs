@@ -1,12 +1,14 @@
 //! What the tests share: real servers, the C API, programs built by the C compiler, a proxy that tampers.
 
 pub mod abi;
+pub mod authority;
 pub mod program;
 pub mod proxy;
 pub mod server;
 pub mod stream;
 pub mod view;
 
+pub use authority::Authority;
 pub use program::Program;
 pub use proxy::Proxy;
 pub use server::{Database, Server};

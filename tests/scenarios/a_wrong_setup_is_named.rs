@@ -242,8 +242,8 @@ fn both_ways_to_the_server() {
         assert_eq!(failure.status, status, "{failure:?}");
         assert!(failure.is_retriable);
     }
-    for mode in ["require", "verify-ca", "verify-full"] {
+    for mode in ["require", "verify-ca sslrootcert=/no/such/file", "verify-full"] {
         let options = Options::stream(&format!("{} sslmode={mode}", db.conninfo()), &slot, "pub");
-        refused(&options, Status::WAL_E_NOT_BUILT, &["sslmode"]);
+        refused(&options, Status::WAL_E_TLS, &["TLS"]);
     }
 }

@@ -3,11 +3,15 @@
 //! It must never block its thread, never raise SIGPIPE and never let a server make it hold more than a bounded amount
 //! of memory.
 
+mod buffer;
 mod connect;
 mod dial;
+mod negotiate;
 mod query;
 mod startup;
 mod target;
+#[cfg_attr(not(feature = "rustls"), path = "no_tls.rs")]
+mod tls;
 mod transport;
 
 use std::os::fd::RawFd;
@@ -123,6 +127,7 @@ impl Session for NativeSession {
         }
         frontend::terminate(&mut bye);
         self.transport.send(&bye)?;
+        self.transport.close_tls();
         // What is still queued could not leave any more after this.
         if !self.transport.has_unsent() {
             self.transport.shut_down();
