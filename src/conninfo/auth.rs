@@ -83,8 +83,8 @@ impl AuthPolicy {
                 _ => ChannelBinding::Prefer,
             },
             require: require(settings)?,
-            client_key: scram_key(settings, Key::ScramClientKey)?,
-            server_key: scram_key(settings, Key::ScramServerKey)?,
+            client_key: scram_key(settings, Key::ScramClient)?,
+            server_key: scram_key(settings, Key::ScramServer)?,
         };
         // Without a password the server's proof could not be checked.
         if it.client_key.is_some() && it.server_key.is_none() {

@@ -188,8 +188,8 @@ fn every_parameter_of_the_table_has_its_answer() {
                 Key::Hostaddr
                 | Key::Service
                 | Key::RequireAuth
-                | Key::ScramClientKey
-                | Key::ScramServerKey
+                | Key::ScramClient
+                | Key::ScramServer
                 | Key::SslMinProtocolVersion
                 | Key::SslMaxProtocolVersion,
             )

@@ -206,7 +206,8 @@ fn passwords(version: u32) {
     }
     let reject = format!("host=127.0.0.1 port={} user=refused_role dbname={}", server.port, db.name);
     db.run("CREATE ROLE refused_role LOGIN REPLICATION");
-    let failure = refused(&Options::stream(&reject, &slot, "pub"), Status::WAL_E_AUTH, &["pg_hba.conf"]);
+    let failure =
+        refused(&Options::stream(&reject, &slot, "pub"), Status::WAL_E_NO_HBA_ENTRY, &["pg_hba.conf"]);
     assert_eq!(failure.sqlstate, "28000");
     db.run("DROP ROLE refused_role");
 }

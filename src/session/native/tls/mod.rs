@@ -230,7 +230,7 @@ impl Tls {
                 Ok(_) => return used + discard,
                 Err(error) => {
                     self.end = End::Failed(fault::error(&error, when));
-                    self.say_why(outbox);
+                    self.say_why(records.get_mut(used + discard..).unwrap_or_default(), outbox);
                     return records.len();
                 }
             }
@@ -238,9 +238,9 @@ impl Tls {
         }
     }
 
-    /// After a failure rustls has an alert for the server.
-    fn say_why(&mut self, outbox: &mut Buffer) {
-        let UnbufferedStatus { state, .. } = self.connection.process_tls_records(&mut []);
+    /// After a failure rustls has an alert for the server. It wants to see the records again of which it spoke.
+    fn say_why(&mut self, records: &mut [u8], outbox: &mut Buffer) {
+        let UnbufferedStatus { state, .. } = self.connection.process_tls_records(records);
         if let Ok(ConnectionState::EncodeTlsData(state)) = state {
             encode(state, outbox);
         }
