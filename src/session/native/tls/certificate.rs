@@ -5,7 +5,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use der::asn1::{Any, ObjectIdentifier};
+use der::asn1::{Any, BitStringRef, ObjectIdentifier};
 use der::{Decode, Encode, Reader, SliceReader, Tag, Tagged};
 use rustls::crypto::WebPkiSupportedAlgorithms;
 use x509_cert::certificate::{CertificateInner, Raw, TbsCertificateInner, Version};
@@ -36,6 +36,7 @@ const KNOWN: &[&str] = &[
     "1.3.6.1.5.5.7.48.1.5",  // no OCSP check
 ];
 
+const NETSCAPE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.113730.1.1");
 const NAME_CONSTRAINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.30");
 const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
 
@@ -82,6 +83,8 @@ pub(super) struct Extensions {
     pub(super) names: Vec<GeneralName>,
     pub(super) key_id: Option<Vec<u8>>,
     pub(super) authority: Option<AuthorityKeyIdentifier>,
+    /// Netscape's certificate type, if there is one: the bits.
+    pub(super) netscape: Option<u8>,
     /// One that is critical and not understood, or that limits names.
     pub(super) unhandled: Option<ObjectIdentifier>,
 }
@@ -96,13 +99,12 @@ impl Certificate {
             bits: spki.subject_public_key.raw_bytes().to_vec(),
             spki: spki.to_der()?,
         };
-        Ok(Self {
-            signed: Signed::parse(der)?,
-            extensions: Extensions::parse(tbs)?,
-            der: der.to_vec(),
-            key,
-            parsed,
-        })
+        let mut signed = Signed::parse(der)?;
+        if tbs.signature() != parsed.signature_algorithm() {
+            // What names the algorithm must be signed too; one that differs verifies as nothing.
+            signed.algorithm.clear();
+        }
+        Ok(Self { signed, extensions: Extensions::parse(tbs)?, der: der.to_vec(), key, parsed })
     }
 
     pub(super) fn der(&self) -> &[u8] {
@@ -196,7 +198,7 @@ impl Signed {
         SliceReader::new(der)?.sequence(|reader| {
             let bytes = reader.tlv_bytes()?.to_vec();
             let algorithm = AlgorithmIdentifierOwned::decode(reader)?;
-            let signature = der::asn1::BitStringRef::decode(reader)?;
+            let signature = BitStringRef::decode(reader)?;
             Ok(Self { bytes, algorithm: content(&algorithm)?, signature: signature.raw_bytes().to_vec() })
         })
     }
@@ -234,6 +236,11 @@ impl Extensions {
         it.names = tbs.get_extension::<SubjectAltName>()?.map(|(_, it)| it.0).unwrap_or_default();
         it.key_id = tbs.get_extension::<SubjectKeyIdentifier>()?.map(|(_, it)| it.0.as_bytes().to_vec());
         it.authority = tbs.get_extension::<AuthorityKeyIdentifier>()?.map(|(_, it)| it);
+        let netscape = tbs.extensions().into_iter().flatten().find(|extension| extension.extn_id == NETSCAPE);
+        it.netscape = netscape
+            .map(|extension| BitStringRef::from_der(extension.extn_value.as_bytes()))
+            .transpose()?
+            .map(|bits| bits.raw_bytes().first().copied().unwrap_or(0));
         it.unhandled = tbs.extensions().into_iter().flatten().find_map(|extension| {
             let known = KNOWN.iter().any(|oid| extension.extn_id.to_string() == *oid);
             let matters = extension.critical && !known || extension.extn_id == NAME_CONSTRAINTS;

@@ -25,6 +25,9 @@ const SERVER_GATED: [ObjectIdentifier; 2] = [
     ObjectIdentifier::new_unwrap("1.3.6.1.4.1.311.10.3.3"),
 ];
 
+/// The bit of Netscape's certificate type that stands for a server.
+const NETSCAPE_SERVER: u8 = 0x40;
+
 /// Who is trusted, and what was revoked.
 pub(super) struct Trust {
     pub(super) roots: Vec<Certificate>,
@@ -189,7 +192,7 @@ impl<'a> Search<'a> {
 
 /// OpenSSL's `check_purpose_ssl_server` of the server's own certificate.
 fn server_fault(it: &Certificate) -> Option<(&'static str, &'static str)> {
-    if !serves(it) {
+    if !serves(it) || it.extensions.netscape.is_some_and(|bits| bits & NETSCAPE_SERVER == 0) {
         return Some(NOT_FOR_SERVERS);
     }
     let may =
@@ -238,8 +241,8 @@ fn authority_fault(path: &[&Certificate], at: usize) -> Option<(&'static str, &'
 }
 
 const NOT_FOR_SERVERS: (&str, &str) = (
-    "its extended key usage is not that of a server",
-    "Let its extended key usage hold serverAuth, or leave it out.",
+    "its extended key usage, or its Netscape type, is not that of a server",
+    "Let it hold serverAuth, or leave it out.",
 );
 
 /// Whether the extended key usage, if there is one, is that of a server.
