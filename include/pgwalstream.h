@@ -399,7 +399,7 @@ enum wal_status_code
      */
     WAL_E_TLS = -25,
     /**
-     * The server refused the password, or the role and address have no pg_hba.conf entry.
+     * The server refused the password.
      */
     WAL_E_AUTH = -26,
     /**
@@ -418,6 +418,15 @@ enum wal_status_code
      * The server is starting up, shutting down or recovering, or not in the state that `target_session_attrs` asks for.
      */
     WAL_E_NOT_READY = -30,
+    /**
+     * The server's certificate is not accepted: not trusted, expired, revoked, or another host's.
+     */
+    WAL_E_TLS_CERTIFICATE = -32,
+    /**
+     * pg_hba.conf has no entry that lets this role in from here over this kind of connection, or the certificate
+     * that an entry asks for is missing.
+     */
+    WAL_E_NO_HBA_ENTRY = -33,
     /**
      * The server sent what the protocol does not allow at this point.
      */

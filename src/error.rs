@@ -57,7 +57,7 @@ pub enum Status {
     WAL_E_CONNECTION_LOST = -24,
     /// TLS failed, or is required and not to be had.
     WAL_E_TLS = -25,
-    /// The server refused the password, or the role and address have no pg_hba.conf entry.
+    /// The server refused the password.
     WAL_E_AUTH = -26,
     /// The server asks for a way to authenticate that is not built in.
     WAL_E_AUTH_METHOD = -27,
@@ -67,6 +67,11 @@ pub enum Status {
     WAL_E_TOO_MANY_CONNECTIONS = -29,
     /// The server is starting up, shutting down or recovering, or not in the state that `target_session_attrs` asks for.
     WAL_E_NOT_READY = -30,
+    /// The server's certificate is not accepted: not trusted, expired, revoked, or another host's.
+    WAL_E_TLS_CERTIFICATE = -32,
+    /// pg_hba.conf has no entry that lets this role in from here over this kind of connection, or the certificate
+    /// that an entry asks for is missing.
+    WAL_E_NO_HBA_ENTRY = -33,
 
     /// The server sent what the protocol does not allow at this point.
     WAL_E_PROTOCOL = -40,
@@ -354,6 +359,8 @@ table! {
     WAL_E_NO_DATABASE: "no such role or database",
     WAL_E_TOO_MANY_CONNECTIONS: "too many connections",
     WAL_E_NOT_READY: "the server is not ready",
+    WAL_E_TLS_CERTIFICATE: "the server's certificate is not accepted",
+    WAL_E_NO_HBA_ENTRY: "no entry of pg_hba.conf lets the client in",
     WAL_E_PROTOCOL: "protocol violation",
     WAL_E_DECODE: "malformed replication message",
     WAL_E_UNKNOWN_RELATION: "unknown relation",

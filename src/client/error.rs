@@ -60,7 +60,12 @@ codes! {
     ConnectionLost = WAL_E_CONNECTION_LOST,
     /// TLS failed, or is required and not to be had.
     Tls = WAL_E_TLS,
-    /// The server refused the password, or the role and address have no pg_hba.conf entry.
+    /// The server's certificate is not accepted: not trusted, expired, revoked, or another host's.
+    TlsCertificate = WAL_E_TLS_CERTIFICATE,
+    /// pg_hba.conf has no entry that lets this role in from here over this kind of connection, or the certificate
+    /// that an entry asks for is missing.
+    NoHbaEntry = WAL_E_NO_HBA_ENTRY,
+    /// The server refused the password.
     Auth = WAL_E_AUTH,
     /// The server asks for a way to authenticate that is not built in.
     AuthMethod = WAL_E_AUTH_METHOD,

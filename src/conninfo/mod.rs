@@ -3,6 +3,7 @@
 //! It must never put a value into an error or a log line: an unquoted space or an unescaped '@' turns a piece of the
 //! password into any other field. Errors name the parameter; nothing that was given is silently ignored.
 
+mod auth;
 mod endpoint;
 mod environment;
 mod host;
@@ -13,16 +14,19 @@ mod passfile;
 mod service;
 mod settings;
 mod target;
+mod tls;
 mod uri;
 
 use std::fmt;
 use std::time::Duration;
 
+pub use auth::{AuthMethod, AuthPolicy, ChannelBinding, RequireAuth, ScramKey};
 pub use endpoint::Endpoint;
 pub use environment::Environment;
 pub use host::Host;
 use settings::Settings;
 pub use target::{Order, Target};
+pub use tls::{SslCertMode, SslFile, SslMode, SslNegotiation, SslRoot, Tls, TlsVersion};
 
 use crate::error::{Error, Result, Status};
 use crate::sys;
@@ -49,7 +53,8 @@ pub struct Conninfo {
     keepalives: Keepalives,
     tcp_user_timeout: Option<Duration>,
     require_peer: Option<String>,
-    ssl_mode: SslMode,
+    tls: Tls,
+    auth: AuthPolicy,
 }
 
 /// Probing of an idle TCP connection, so that a vanished server is noticed (P15).
@@ -66,17 +71,6 @@ pub enum Keepalives {
         /// How many probes may stay unanswered.
         count: Option<u32>,
     },
-}
-
-/// What the user asks of TLS. The modes that require it join when it is built.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SslMode {
-    /// No TLS.
-    Disable,
-    /// TLS only if the server refuses a plain connection.
-    Allow,
-    /// TLS if the server offers it.
-    Prefer,
 }
 
 /// Probes start after half a minute, so that a vanished server is noticed within one (P15); the systems' own two
@@ -100,7 +94,7 @@ impl Conninfo {
     /// The same, completed from a service file, from the environment and from a password file.
     pub fn read(text: &str, environment: Environment<'_>) -> Result<Self> {
         let settings = complete(text, environment)?;
-        let mut it = Self::from_settings(&settings)?;
+        let mut it = Self::from_settings(&settings, environment)?;
         it.server_settings = environment.server_settings()?;
         if let Some(path) = passfile::path(&settings, environment).filter(|_| it.password.is_none()) {
             passfile::fill(&mut it, &path);
@@ -110,20 +104,20 @@ impl Conninfo {
 
     /// Whether `text` is good as far as it goes. No file is read.
     pub fn check(text: &str) -> Result<()> {
-        Self::from_settings(&settings(text)?).map(drop)
+        Self::from_settings(&settings(text)?, Environment::ignored()).map(drop)
     }
 
     /// What `text` alone says, without any file: to be shown.
     pub fn redacted_text(text: &str) -> Result<String> {
         let mut settings = settings(text)?;
-        Self::from_settings(&settings)?;
+        Self::from_settings(&settings, Environment::ignored())?;
         settings.hide_secrets();
         let pairs = settings.into_pairs();
         Ok(pairs.iter().map(|(name, value)| keyword::pair(name, value)).collect::<Vec<_>>().join(" "))
     }
 
     /// Completes what was given.
-    fn from_settings(settings: &Settings) -> Result<Self> {
+    fn from_settings(settings: &Settings, environment: Environment<'_>) -> Result<Self> {
         settings.check()?;
         let user = match settings.text(Key::User) {
             Some(user) => user.to_owned(),
@@ -148,7 +142,8 @@ impl Conninfo {
             keepalives: keepalives(settings)?,
             tcp_user_timeout: user_timeout(settings)?,
             require_peer: settings.text(Key::Requirepeer).map(str::to_owned),
-            ssl_mode: ssl_mode(settings),
+            tls: Tls::from_settings(settings, environment)?,
+            auth: AuthPolicy::from_settings(settings)?,
         })
     }
 
@@ -260,8 +255,13 @@ impl Conninfo {
     }
 
     /// What the user asks of TLS.
-    pub fn ssl_mode(&self) -> SslMode {
-        self.ssl_mode
+    pub fn tls(&self) -> &Tls {
+        &self.tls
+    }
+
+    /// Which ways of authentication the user accepts.
+    pub fn auth(&self) -> &AuthPolicy {
+        &self.auth
     }
 }
 
@@ -353,15 +353,6 @@ fn user_timeout(settings: &Settings) -> Result<Option<Duration>> {
     Ok(given.map_or(Some(USER_TIMEOUT), |ms| {
         u64::try_from(ms).ok().filter(|ms| *ms > 0).map(Duration::from_millis)
     }))
-}
-
-fn ssl_mode(settings: &Settings) -> SslMode {
-    // The table has let nothing else through.
-    match settings.text(Key::Sslmode) {
-        Some("disable") => SslMode::Disable,
-        Some("allow") => SslMode::Allow,
-        _ => SslMode::Prefer,
-    }
 }
 
 #[cfg(test)]

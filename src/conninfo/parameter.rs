@@ -24,6 +24,21 @@ pub(super) enum Key {
     KeepalivesCount,
     TcpUserTimeout,
     Sslmode,
+    Sslnegotiation,
+    Sslcert,
+    Sslkey,
+    Sslpassword,
+    Sslcertmode,
+    Sslrootcert,
+    Sslcrl,
+    Sslcrldir,
+    Sslsni,
+    SslMinProtocolVersion,
+    SslMaxProtocolVersion,
+    RequireAuth,
+    ChannelBinding,
+    ScramClient,
+    ScramServer,
     Passfile,
     Service,
     Servicefile,
@@ -100,11 +115,46 @@ const fn not_built(name: &'static str, variable: &'static str, hint: &'static st
     Parameter { name, variable, what: Use::NotBuilt { hint } }
 }
 
+const fn choice(
+    name: &'static str,
+    variable: &'static str,
+    key: Key,
+    accepted: &'static [&'static str],
+) -> Parameter {
+    Parameter { name, variable, what: Use::Choice { key, accepted, unbuilt: &[], hint: "" } }
+}
+
+/// A parameter that only a library with TLS takes.
+const fn tls(name: &'static str, variable: &'static str, key: Key) -> Parameter {
+    match cfg!(feature = "rustls") {
+        true => read(name, variable, key),
+        false => not_built(name, variable, NO_TLS),
+    }
+}
+
+/// The same, with its words; `without` are those that ask for nothing of TLS.
+const fn tls_choice(
+    name: &'static str,
+    variable: &'static str,
+    key: Key,
+    accepted: &'static [&'static str],
+    without: &'static [&'static str],
+    with: &'static [&'static str],
+) -> Parameter {
+    match cfg!(feature = "rustls") {
+        true => choice(name, variable, key, accepted),
+        false => Parameter {
+            name,
+            variable,
+            what: Use::Choice { key, accepted: without, unbuilt: with, hint: NO_TLS },
+        },
+    }
+}
+
 const NO_TLS: &str =
-    "TLS is not built yet: remove it and use a Unix socket, the loopback interface or a trusted network.";
+    "This library was built without TLS: use a Unix socket, the loopback interface or a trusted network.";
 const NO_GSS: &str = "GSSAPI is not built in: remove it and use a password.";
 const NO_OAUTH: &str = "OAuth is not built in: remove it and use a password.";
-const NO_KEYS: &str = "SCRAM keys are not built in: use password.";
 
 /// Every name, in the order of libpq's documentation.
 pub(super) static TABLE: &[Parameter] = &[
@@ -115,16 +165,14 @@ pub(super) static TABLE: &[Parameter] = &[
     read("user", "PGUSER", Key::User),
     read("password", "PGPASSWORD", Key::Password),
     read("passfile", "PGPASSFILE", Key::Passfile),
-    not_built(
-        "require_auth",
-        "PGREQUIREAUTH",
-        "It is not built yet: remove it, and let pg_hba.conf require scram-sha-256.",
-    ),
-    only(
+    read("require_auth", "PGREQUIREAUTH", Key::RequireAuth),
+    tls_choice(
         "channel_binding",
         "PGCHANNELBINDING",
+        Key::ChannelBinding,
+        &["disable", "prefer", "require"],
         &["disable", "prefer"],
-        "Channel binding needs TLS, which is not built yet: use channel_binding=prefer.",
+        &["require"],
     ),
     read("connect_timeout", "PGCONNECT_TIMEOUT", Key::ConnectTimeout),
     read("client_encoding", "PGCLIENTENCODING", Key::ClientEncoding),
@@ -147,35 +195,47 @@ pub(super) static TABLE: &[Parameter] = &[
         &["disable", "prefer"],
         "GSSAPI encryption is not built in: use gssencmode=disable.",
     ),
-    Parameter {
-        name: "sslmode",
-        variable: "PGSSLMODE",
-        what: Use::Choice {
-            key: Key::Sslmode,
-            accepted: &["disable", "allow", "prefer"],
-            unbuilt: &["require", "verify-ca", "verify-full"],
-            hint: "TLS is not built yet: use sslmode=prefer or sslmode=disable over a Unix socket, the loopback interface or a trusted network.",
-        },
-    },
-    only("sslnegotiation", "PGSSLNEGOTIATION", &["postgres"], NO_TLS),
+    tls_choice(
+        "sslmode",
+        "PGSSLMODE",
+        Key::Sslmode,
+        &["disable", "allow", "prefer", "require", "verify-ca", "verify-full"],
+        &["disable", "allow", "prefer"],
+        &["require", "verify-ca", "verify-full"],
+    ),
+    tls_choice(
+        "sslnegotiation",
+        "PGSSLNEGOTIATION",
+        Key::Sslnegotiation,
+        &["postgres", "direct"],
+        &["postgres"],
+        &["direct"],
+    ),
     only(
         "sslcompression",
         "PGSSLCOMPRESSION",
         &["0"],
         "TLS compression is insecure and not built in: remove it.",
     ),
-    not_built("sslcert", "PGSSLCERT", NO_TLS),
-    not_built("sslkey", "PGSSLKEY", NO_TLS),
-    not_built("sslkeylogfile", "", NO_TLS),
-    not_built("sslpassword", "", NO_TLS),
-    not_built("sslcertmode", "PGSSLCERTMODE", NO_TLS),
-    not_built("sslrootcert", "PGSSLROOTCERT", NO_TLS),
-    not_built("sslcrl", "PGSSLCRL", NO_TLS),
-    not_built("sslcrldir", "PGSSLCRLDIR", NO_TLS),
-    not_built("sslsni", "PGSSLSNI", NO_TLS),
+    tls("sslcert", "PGSSLCERT", Key::Sslcert),
+    tls("sslkey", "PGSSLKEY", Key::Sslkey),
+    not_built("sslkeylogfile", "", "Keys are not logged: remove it."),
+    tls("sslpassword", "", Key::Sslpassword),
+    tls_choice(
+        "sslcertmode",
+        "PGSSLCERTMODE",
+        Key::Sslcertmode,
+        &["disable", "allow", "require"],
+        &["disable", "allow"],
+        &["require"],
+    ),
+    tls("sslrootcert", "PGSSLROOTCERT", Key::Sslrootcert),
+    tls("sslcrl", "PGSSLCRL", Key::Sslcrl),
+    tls("sslcrldir", "PGSSLCRLDIR", Key::Sslcrldir),
+    choice("sslsni", "PGSSLSNI", Key::Sslsni, &["0", "1"]),
     read("requirepeer", "PGREQUIREPEER", Key::Requirepeer),
-    not_built("ssl_min_protocol_version", "PGSSLMINPROTOCOLVERSION", NO_TLS),
-    not_built("ssl_max_protocol_version", "PGSSLMAXPROTOCOLVERSION", NO_TLS),
+    read("ssl_min_protocol_version", "PGSSLMINPROTOCOLVERSION", Key::SslMinProtocolVersion),
+    read("ssl_max_protocol_version", "PGSSLMAXPROTOCOLVERSION", Key::SslMaxProtocolVersion),
     only(
         "min_protocol_version",
         "PGMINPROTOCOLVERSION",
@@ -191,26 +251,13 @@ pub(super) static TABLE: &[Parameter] = &[
     not_built("krbsrvname", "PGKRBSRVNAME", NO_GSS),
     not_built("gsslib", "PGGSSLIB", NO_GSS),
     only("gssdelegation", "PGGSSDELEGATION", &["0"], NO_GSS),
-    not_built("scram_client_key", "", NO_KEYS),
-    not_built("scram_server_key", "", NO_KEYS),
+    read("scram_client_key", "", Key::ScramClient),
+    read("scram_server_key", "", Key::ScramServer),
     read("service", "PGSERVICE", Key::Service),
     // Of libpq 19.
     read("servicefile", "", Key::Servicefile),
-    Parameter {
-        name: "target_session_attrs",
-        variable: "PGTARGETSESSIONATTRS",
-        what: Use::Choice { key: Key::TargetSessionAttrs, accepted: Target::WORDS, unbuilt: &[], hint: "" },
-    },
-    Parameter {
-        name: "load_balance_hosts",
-        variable: "PGLOADBALANCEHOSTS",
-        what: Use::Choice {
-            key: Key::LoadBalanceHosts,
-            accepted: &["disable", "random"],
-            unbuilt: &[],
-            hint: "",
-        },
-    },
+    choice("target_session_attrs", "PGTARGETSESSIONATTRS", Key::TargetSessionAttrs, Target::WORDS),
+    choice("load_balance_hosts", "PGLOADBALANCEHOSTS", Key::LoadBalanceHosts, &["disable", "random"]),
     not_built("oauth_issuer", "", NO_OAUTH),
     not_built("oauth_client_id", "", NO_OAUTH),
     not_built("oauth_client_secret", "", NO_OAUTH),

@@ -98,6 +98,11 @@ impl Settings {
         given.value.split(',').map(port).collect()
     }
 
+    /// The parameter, as errors name it.
+    pub(super) fn place(&self, key: Key) -> String {
+        self.find(key).map_or_else(|| format!("the conninfo parameter {key:?}"), Given::place)
+    }
+
     /// What was given, and is not empty.
     fn find(&self, key: Key) -> Option<&Given> {
         self.given.iter().find(|it| it.row.key() == Some(key)).filter(|it| !it.value.is_empty())

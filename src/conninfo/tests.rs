@@ -98,11 +98,11 @@ fn typed_values() {
     );
     assert_eq!((it.application_name(), it.fallback_application_name()), (Some("a"), Some("f")));
     assert_eq!(
-        (it.options(), it.client_encoding(), it.ssl_mode()),
+        (it.options(), it.client_encoding(), it.tls().mode),
         ("-c a=b", Some("LATIN1"), SslMode::Disable)
     );
     assert_eq!(parse("client_encoding=auto").client_encoding(), None);
-    assert_eq!((parse("sslmode=allow").ssl_mode(), parse("").ssl_mode()), (SslMode::Allow, SslMode::Prefer));
+    assert_eq!((parse("sslmode=allow").tls().mode, parse("").tls().mode), (SslMode::Allow, SslMode::Prefer));
     for address in ["192.0.2.1", "2001:db8::1"] {
         let name = Some("h".to_owned());
         let expected = Endpoint::Address { address: address.parse().unwrap(), name };
@@ -136,16 +136,20 @@ fn bad_strings() {
         ("hostaddr=localhost", BAD, "hostaddr"),
         ("replication=database", BAD, "replication"),
         ("sslmode=maybe", BAD, "sslmode"),
-        ("sslmode=verify-full", UNBUILT, "sslmode"),
-        ("sslmode=require", UNBUILT, "sslmode"),
         ("gssencmode=require", UNBUILT, "gssencmode"),
-        ("channel_binding=require", UNBUILT, "channel_binding"),
+        ("channel_binding=always", BAD, "channel_binding"),
+        ("require_auth=pam", BAD, "require_auth"),
+        ("require_auth=md5,!none", BAD, "require_auth"),
+        ("scram_client_key=AAAA", BAD, "scram_client_key"),
+        ("ssl_min_protocol_version=SSLv3", BAD, "ssl_min_protocol_version"),
+        ("ssl_max_protocol_version=TLSv1.1", UNBUILT, "ssl_max_protocol_version"),
+        ("ssl_min_protocol_version=TLSv1.3 ssl_max_protocol_version=tlsv1.2", BAD, "above"),
+        ("sslsni=2", BAD, "sslsni"),
         ("target_session_attrs=writable", BAD, "target_session_attrs"),
         ("load_balance_hosts=yes", BAD, "load_balance_hosts"),
         ("service=no-such-service", BAD, "no service file"),
         ("service=x servicefile=/no/such/file", BAD, "/no/such/file"),
         ("oauth_client_secret=x", UNBUILT, "oauth_client_secret"),
-        ("postgresql://h?ssl=true", UNBUILT, "sslmode"),
         ("postgresql://[::1", BAD, "'['"),
         ("postgresql://[]", BAD, "empty IPv6"),
         ("postgresql://[::1]x", BAD, "IPv6"),
@@ -180,9 +184,16 @@ fn every_parameter_of_the_table_has_its_answer() {
         let result = Conninfo::parse(&format!("host=h user=u {}=5", row.name));
         let status = result.as_ref().map_or_else(Error::status, |_| Status::WAL_OK);
         let expected = match row.what {
-            parameter::Use::Read(Key::Hostaddr | Key::Service) | parameter::Use::Choice { .. } => {
-                Status::WAL_E_CONNINFO
-            }
+            parameter::Use::Read(
+                Key::Hostaddr
+                | Key::Service
+                | Key::RequireAuth
+                | Key::ScramClient
+                | Key::ScramServer
+                | Key::SslMinProtocolVersion
+                | Key::SslMaxProtocolVersion,
+            )
+            | parameter::Use::Choice { .. } => Status::WAL_E_CONNINFO,
             parameter::Use::Read(_) => Status::WAL_OK,
             parameter::Use::Only { .. } | parameter::Use::NotBuilt { .. } => Status::WAL_E_NOT_BUILT,
             parameter::Use::Ours { .. } => Status::WAL_E_CONNINFO,
@@ -279,4 +290,52 @@ proptest::proptest! {
         let it = Conninfo::parse(&format!("postgres://u:{encoded}@h")).unwrap();
         proptest::prop_assert_eq!(it.password(&it.hosts()[0]), Some(&*value));
     }
+}
+
+#[test]
+#[cfg(not(feature = "rustls"))]
+fn without_tls_nothing_that_needs_it_is_taken() {
+    for text in ["sslmode=require", "sslmode=verify-full", "channel_binding=require", "sslrootcert=system"] {
+        let error = Conninfo::parse(&format!("host=h user=u {text}")).unwrap_err();
+        assert_eq!(error.status(), Status::WAL_E_NOT_BUILT, "{error:?}");
+    }
+    assert!(Conninfo::parse("host=h user=u sslmode=prefer channel_binding=prefer").is_ok());
+}
+
+#[test]
+#[cfg(feature = "rustls")]
+fn tls_is_never_weaker_than_asked() {
+    let parse = |text: &str| Conninfo::parse(&format!("host=h user=u {text}"));
+    for (text, mode) in [
+        ("sslmode=require", SslMode::Require),
+        ("sslmode=verify-ca", SslMode::VerifyCa),
+        ("sslmode=verify-full sslrootcert=/r", SslMode::VerifyFull),
+        ("sslrootcert=system", SslMode::VerifyFull),
+        ("sslmode=verify-full sslrootcert=system", SslMode::VerifyFull),
+        ("sslmode=require sslnegotiation=direct", SslMode::Require),
+        ("requiressl=1", SslMode::Require),
+    ] {
+        assert_eq!(parse(text).unwrap().tls().mode, mode, "{text}");
+    }
+    assert_eq!(Conninfo::parse("postgresql://u@h?ssl=true").unwrap().tls().mode, SslMode::Require);
+    for text in [
+        "sslmode=verify-ca sslrootcert=system",
+        "sslmode=disable sslrootcert=system",
+        "sslnegotiation=direct",
+        "sslmode=prefer sslnegotiation=direct",
+        "sslmode=disable sslnegotiation=direct",
+    ] {
+        let error = parse(text).unwrap_err();
+        assert_eq!(error.status(), Status::WAL_E_CONNINFO, "{error:?}");
+        assert!(error.message().contains("weak") && error.hint().contains("verify-full"), "{error:?}");
+    }
+    // Files in the usual places count only where the environment does.
+    let home = |name: &str| Some(std::ffi::OsString::from("/home/u")).filter(|_| name == "HOME");
+    let it = Conninfo::read("host=h user=u sslkey=/k", Environment::new(&home)).unwrap();
+    assert_eq!(it.tls().root, SslRoot::Usual("/home/u/.postgresql/root.crt".into()));
+    assert_eq!(it.tls().cert, SslFile::Usual("/home/u/.postgresql/postgresql.crt".into()));
+    assert_eq!(it.tls().key, SslFile::Named("/k".into()));
+    assert_eq!(it.tls().crl, SslFile::Usual("/home/u/.postgresql/root.crl".into()));
+    let it = parse("").unwrap();
+    assert_eq!((&it.tls().root, &it.tls().cert), (&SslRoot::Nobody, &SslFile::Missing));
 }

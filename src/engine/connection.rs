@@ -245,7 +245,7 @@ impl Connection {
     /// Whether the server still keeps the session, as far as that can be seen without asking: asking would end an
     /// exported snapshot.
     pub fn check(&mut self) -> Result<()> {
-        match self.session.as_ref().map(NativeSession::unasked) {
+        match self.session.as_mut().map(NativeSession::unasked) {
             Some(Unasked::Nothing) => Ok(()),
             None => Err(not_open()),
             Some(Unasked::End) => {

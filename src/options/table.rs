@@ -76,7 +76,7 @@ pub static TABLE: &[Spec] = &[
         name: "env",
         kind: Kind::Switch,
         default: "off",
-        sentence: "Whether what conninfo does not say is taken from libpq's environment variables (PGHOST, PGSERVICE and so on) and from ~/.pgpass. They are read once, when the stream is made.",
+        sentence: "Whether what conninfo does not say is taken from libpq's environment variables (PGHOST, PGSERVICE and so on), from ~/.pgpass and from the certificates in ~/.postgresql. Variables are read once, when the stream is made, certificates at each connect.",
     },
     Spec {
         id: Id::Slot,

@@ -10,7 +10,7 @@ use socket2::Socket;
 use tokio::io::unix::AsyncFd;
 use tokio::io::{Interest, Ready};
 
-use super::socket::{peek, recv, send};
+use super::socket::{recv, send};
 
 /// A non-blocking socket, registered with the runtime in whose context it was made.
 pub struct AsyncSocket {
@@ -72,11 +72,6 @@ impl AsyncSocket {
     pub fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
         let fd = self.fd();
         self.ask(Interest::READABLE, || recv(fd, buf))
-    }
-
-    /// The next byte, which stays where it is; `None` is end of file. Never touches readiness.
-    pub fn peek(&self) -> io::Result<Option<u8>> {
-        peek(self.fd())
     }
 
     /// Writes what the socket takes; `WouldBlock` says that it takes nothing now.

@@ -11,15 +11,6 @@ pub fn recv(fd: RawFd, buf: &mut [u8]) -> io::Result<usize> {
     retry(|| unsafe { libc::recv(fd, buf.as_mut_ptr().cast(), buf.len(), libc::MSG_DONTWAIT) })
 }
 
-/// The next byte, which stays where it is; `None` is end of file.
-pub fn peek(fd: RawFd) -> io::Result<Option<u8>> {
-    let mut byte = [0];
-    let flags = libc::MSG_DONTWAIT | libc::MSG_PEEK;
-    // SAFETY: one byte is writable; a descriptor that is not a socket gives an error.
-    let count = retry(|| unsafe { libc::recv(fd, byte.as_mut_ptr().cast(), 1, flags) })?;
-    Ok(byte.first().copied().filter(|_| count > 0))
-}
-
 /// Writes what the socket takes; `WouldBlock` says that it takes nothing now.
 pub fn send(fd: RawFd, bytes: &[u8]) -> io::Result<usize> {
     let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;

@@ -3,44 +3,59 @@
 //! It must never let a server skip its own proof: with SCRAM the server shows that it knows the password too, and
 //! AuthenticationOk before that is an impostor's. Passwords never appear in errors or Debug output.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use postgres_protocol::authentication::md5_hash;
-use postgres_protocol::authentication::sasl::{ChannelBinding, SCRAM_SHA_256, ScramSha256};
 
 use super::reader::Reader;
+use super::scram::{self, Begun, Binding, Hashed, Secret};
 use super::{frontend, protocol};
+use crate::conninfo::{AuthMethod, AuthPolicy, ChannelBinding};
 use crate::error::{Error, Result, Status};
 
-/// The most rounds of hashing that postgres-protocol accepts of a server.
-const MAX_ITERATIONS: u64 = 100_000;
+const SCRAM_SHA_256: &str = "SCRAM-SHA-256";
+const SCRAM_SHA_256_PLUS: &str = "SCRAM-SHA-256-PLUS";
+
+/// What is under the conversation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Channel {
+    /// No TLS.
+    Plain,
+    /// TLS, and what stands for the server's certificate.
+    Tls(EndPoint),
+}
+
+/// The hash of the server's certificate (RFC 5929, tls-server-end-point).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EndPoint {
+    /// It.
+    Hash(Vec<u8>),
+    /// The RFC does not say which hash goes with the certificate's signature.
+    Undefined,
+}
 
 /// Authentication of one connection.
-pub struct Authentication {
-    user: String,
-    password: Option<String>,
+pub struct Authentication<'a> {
+    user: &'a str,
+    password: Option<&'a str>,
+    policy: &'a AuthPolicy,
+    channel: Channel,
     state: State,
+    /// Ends the hashing when this is dropped.
+    given_up: Arc<AtomicBool>,
 }
 
 /// What is to be done after a message.
 pub enum Step {
     /// Send these bytes, a whole frame.
     Send(Vec<u8>),
-    /// Run the task where waiting hurts nobody (tens of milliseconds), then give its result to `hashed`.
-    Hash(ScramTask),
+    /// Run the task where waiting hurts nobody, then give its result to `hashed`.
+    Hash(scram::Task),
     /// Read on; the server will say more of authentication.
     Wait,
     /// The server accepted the client, and the client the server.
     Done,
-}
-
-/// The expensive part of SCRAM: thousands of rounds of hashing.
-pub struct ScramTask {
-    scram: ScramSha256,
-    server_first: Vec<u8>,
-}
-
-/// What a `ScramTask` came to.
-pub struct Hashed {
-    scram: ScramSha256,
 }
 
 /// Each state names what was done last, and so what may come next.
@@ -48,58 +63,66 @@ enum State {
     /// Nothing yet: any request, or the end.
     Start,
     /// The password or its hash is on its way.
-    PasswordSent,
+    PasswordSent(AuthMethod),
     /// SCRAM's first message is on its way.
-    ScramFirstSent(ScramSha256),
+    ScramFirstSent(Begun, Bound),
     /// A task holds the exchange.
-    ScramHashing,
+    ScramHashing(Bound),
     /// SCRAM's proof is on its way; the server's must follow.
-    ScramFinalSent(ScramSha256),
+    ScramFinalSent(Hashed, Bound),
     /// The server's proof was right.
-    ScramVerified,
+    ScramVerified(Bound),
     /// Over, well or badly.
     Done,
 }
 
-impl Authentication {
+/// Whether the exchange is tied to the connection under it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Bound {
+    Yes,
+    No,
+}
+
+impl<'a> Authentication<'a> {
     /// Before the first message.
-    pub fn new(user: &str, password: Option<&str>) -> Self {
-        let password = password.filter(|p| !p.is_empty()).map(str::to_owned);
-        Self { user: user.to_owned(), password, state: State::Start }
+    pub fn new(user: &'a str, password: Option<&'a str>, policy: &'a AuthPolicy, channel: Channel) -> Self {
+        let password = password.filter(|it| !it.is_empty());
+        Self { user, password, policy, channel, state: State::Start, given_up: Arc::default() }
     }
 
     /// Takes the body of one 'R' message.
     pub fn message(&mut self, body: &[u8]) -> Result<Step> {
         let mut reader = Reader::new("Authentication", body);
         let kind = reader.u32()?;
+        self.check_kind(kind)?;
         let state = std::mem::replace(&mut self.state, State::Done);
         match (kind, state) {
-            (0, State::Start | State::PasswordSent | State::ScramVerified) => {
-                reader.finish()?;
-                Ok(Step::Done)
+            (0, State::Start) => self.end(reader, AuthMethod::None, Bound::No),
+            (0, State::PasswordSent(method)) => self.end(reader, method, Bound::No),
+            (0, State::ScramVerified(bound)) => self.end(reader, AuthMethod::ScramSha256, bound),
+            (0, State::ScramFirstSent(..) | State::ScramHashing(_) | State::ScramFinalSent(..)) => {
+                Err(impostor())
             }
-            (0, State::ScramFirstSent(_) | State::ScramHashing | State::ScramFinalSent(_)) => Err(impostor()),
             (3, State::Start) => {
                 reader.finish()?;
-                self.answer(|it| Ok(it.password()?.as_bytes().to_vec()))
+                self.answer(AuthMethod::Password, |it| Ok(it.password()?.as_bytes().to_vec()))
             }
             (5, State::Start) => {
                 let salt = reader.array::<4>()?;
                 reader.finish()?;
-                self.answer(|it| {
+                self.answer(AuthMethod::Md5, |it| {
                     Ok(md5_hash(it.user.as_bytes(), it.password()?.as_bytes(), salt).into_bytes())
                 })
             }
             (10, State::Start) => self.start_scram(reader),
-            (11, State::ScramFirstSent(scram)) => {
-                let server_first = reader.rest().to_vec();
-                check_iterations(&server_first)?;
-                self.state = State::ScramHashing;
-                Ok(Step::Hash(ScramTask { scram, server_first }))
+            (11, State::ScramFirstSent(begun, bound)) => {
+                let task = begun.server_first(reader.rest(), Arc::clone(&self.given_up))?;
+                self.state = State::ScramHashing(bound);
+                Ok(Step::Hash(task))
             }
-            (12, State::ScramFinalSent(mut scram)) => {
-                scram.finish(reader.rest()).map_err(|error| scram_error("the server's proof", &error))?;
-                self.state = State::ScramVerified;
+            (12, State::ScramFinalSent(hashed, bound)) => {
+                hashed.verify(reader.rest())?;
+                self.state = State::ScramVerified(bound);
                 Ok(Step::Wait)
             }
             (0 | 3 | 5 | 10 | 11 | 12, _) => {
@@ -111,20 +134,60 @@ impl Authentication {
 
     /// Takes what a task came to; gives the bytes to send.
     pub fn hashed(&mut self, hashed: Hashed) -> Result<Vec<u8>> {
-        if !matches!(self.state, State::ScramHashing) {
+        let State::ScramHashing(bound) = self.state else {
             return Err(Error::new(
                 Status::WAL_E_INTERNAL,
                 "a SCRAM task came back that was never given out",
             ));
-        }
+        };
         let mut out = Vec::new();
-        frontend::sasl_response(&mut out, hashed.scram.message())?;
-        self.state = State::ScramFinalSent(hashed.scram);
+        frontend::sasl_response(&mut out, &hashed.message)?;
+        self.state = State::ScramFinalSent(hashed, bound);
         Ok(out)
     }
 
+    /// Whether the server may ask for this (libpq, `check_expected_areq`). That it may not even before it is asked
+    /// whether it is built in: nothing is given away to one that may be an impostor.
+    fn check_kind(&self, kind: u32) -> Result<()> {
+        let method = match kind {
+            0 => return Ok(()),
+            3 => Some(AuthMethod::Password),
+            5 => Some(AuthMethod::Md5),
+            7 | 8 => Some(AuthMethod::Gss),
+            9 => Some(AuthMethod::Sspi),
+            10..=12 => Some(AuthMethod::ScramSha256),
+            _ => None,
+        };
+        if let Some(require) = &self.policy.require
+            && !method.is_some_and(|method| require.allows(method))
+        {
+            return Err(not_required(require.text(), &format!("the server asks for {}", name(kind))));
+        }
+        match self.policy.channel_binding {
+            ChannelBinding::Require if method != Some(AuthMethod::ScramSha256) => {
+                Err(not_bound(&format!("the server asks for {}, which has none", name(kind))))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The server lets the client in.
+    fn end(&self, reader: Reader<'_>, method: AuthMethod, bound: Bound) -> Result<Step> {
+        reader.finish()?;
+        if let Some(require) = &self.policy.require
+            && method == AuthMethod::None
+            && !require.allows(method)
+        {
+            return Err(not_required(require.text(), "the server let the client in without asking"));
+        }
+        match (self.policy.channel_binding, bound) {
+            (ChannelBinding::Require, Bound::No) => Err(not_bound("the server let the client in without it")),
+            _ => Ok(Step::Done),
+        }
+    }
+
     fn password(&self) -> Result<&str> {
-        self.password.as_deref().ok_or_else(|| {
+        self.password.ok_or_else(|| {
             Error::new(
                 Status::WAL_E_AUTH,
                 format!("the server asks user \"{}\" for a password and none was given", self.user),
@@ -133,10 +196,10 @@ impl Authentication {
         })
     }
 
-    fn answer(&mut self, secret: impl FnOnce(&Self) -> Result<Vec<u8>>) -> Result<Step> {
+    fn answer(&mut self, method: AuthMethod, secret: impl FnOnce(&Self) -> Result<Vec<u8>>) -> Result<Step> {
         let mut out = Vec::new();
         frontend::password(&mut out, &secret(self)?)?;
-        self.state = State::PasswordSent;
+        self.state = State::PasswordSent(method);
         Ok(Step::Send(out))
     }
 
@@ -150,54 +213,81 @@ impl Authentication {
             offered.push(mechanism);
         }
         reader.finish()?;
-        if !offered.iter().any(|mechanism| mechanism == SCRAM_SHA_256) {
-            return Err(no_mechanism(&offered));
-        }
-        let scram = ScramSha256::new(self.password()?.as_bytes(), ChannelBinding::unsupported());
+        let (mechanism, binding) = self.mechanism(&offered)?;
+        let password = match self.policy.client_key {
+            Some(_) => self.password.unwrap_or_default(),
+            None => self.password()?,
+        };
+        let secret = Secret::new(password, self.policy.client_key, self.policy.server_key);
+        let bound = if matches!(binding, Binding::EndPoint(_)) { Bound::Yes } else { Bound::No };
+        let (begun, first) = Begun::new(secret, binding)?;
         let mut out = Vec::new();
-        frontend::sasl_initial(&mut out, SCRAM_SHA_256, scram.message())?;
-        self.state = State::ScramFirstSent(scram);
+        frontend::sasl_initial(&mut out, mechanism, &first)?;
+        self.state = State::ScramFirstSent(begun, bound);
         Ok(Step::Send(out))
+    }
+
+    /// What is taken of the server's offer (libpq, `pg_SASL_init`).
+    fn mechanism(&self, offered: &[String]) -> Result<(&'static str, Binding)> {
+        let offers = |name| offered.iter().any(|mechanism| mechanism == name);
+        let wish = self.policy.channel_binding;
+        match (&self.channel, wish) {
+            (Channel::Plain, ChannelBinding::Require) => return Err(not_bound("the connection has no TLS")),
+            // TLS was stripped on the way: a server offers this only to those who have it.
+            (Channel::Plain, _) if offers(SCRAM_SHA_256_PLUS) => return Err(stripped()),
+            (Channel::Tls(EndPoint::Hash(hash)), ChannelBinding::Prefer | ChannelBinding::Require)
+                if offers(SCRAM_SHA_256_PLUS) =>
+            {
+                return Ok((SCRAM_SHA_256_PLUS, Binding::EndPoint(hash.clone())));
+            }
+            (Channel::Tls(EndPoint::Undefined), ChannelBinding::Require) => {
+                return Err(not_bound("there is none for the signature of the server's certificate"));
+            }
+            (_, ChannelBinding::Require) => return Err(not_bound("the server does not offer it")),
+            _ => (),
+        }
+        if !offers(SCRAM_SHA_256) {
+            return Err(no_mechanism(offered));
+        }
+        let binding = match (&self.channel, wish) {
+            (Channel::Tls(EndPoint::Hash(_)), ChannelBinding::Prefer) => Binding::NotOffered,
+            _ => Binding::None,
+        };
+        Ok((SCRAM_SHA_256, binding))
     }
 }
 
-impl std::fmt::Debug for Authentication {
+impl Drop for Authentication<'_> {
+    fn drop(&mut self) {
+        self.given_up.store(true, Ordering::Relaxed);
+    }
+}
+
+impl std::fmt::Debug for Authentication<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Authentication").field("user", &self.user).finish_non_exhaustive()
     }
 }
 
-impl ScramTask {
-    /// Does the hashing. Takes milliseconds, so never on the engine's thread.
-    pub fn run(mut self) -> Result<Hashed> {
-        self.scram
-            .update(&self.server_first)
-            .map_err(|error| scram_error("the server's first message", &error))?;
-        Ok(Hashed { scram: self.scram })
-    }
-}
-
-/// Finds the iteration count ahead of the hashing, so that the error can name the server's setting.
-fn check_iterations(server_first: &[u8]) -> Result<()> {
-    let field = server_first.split(|byte| *byte == b',').find_map(|field| field.strip_prefix(b"i="));
-    let count =
-        field.and_then(|text| std::str::from_utf8(text).ok()).and_then(|text| text.parse::<u64>().ok());
-    match count {
-        Some(1..=MAX_ITERATIONS) => Ok(()),
-        Some(count) => Err(Error::new(
-            Status::WAL_E_AUTH_METHOD,
-            format!("the server asks for {count} SCRAM iterations; 1 to {MAX_ITERATIONS} are accepted"),
-        )
-        .with_hint("Lower scram_iterations on the server and set the role's password again.")),
-        None => Err(protocol("the server's first SCRAM message has no iteration count")),
-    }
+#[cold]
+fn not_required(list: &str, what: &str) -> Error {
+    Error::new(Status::WAL_E_AUTH_METHOD, format!("require_auth={list} is not met: {what}")).with_hint(
+        "Correct require_auth or pg_hba.conf; it may also be that this is not the server that you mean.",
+    )
 }
 
 #[cold]
-fn scram_error(what: &str, error: &std::io::Error) -> Error {
-    // The crate's texts speak of the server's bytes only, never of the password.
-    Error::new(Status::WAL_E_AUTH, format!("SCRAM-SHA-256: {what} is not right: {error}"))
-        .with_hint("Check that host and port are those of the server that you mean; this may be an impostor.")
+fn not_bound(what: &str) -> Error {
+    Error::new(Status::WAL_E_AUTH, format!("channel_binding=require is not met: {what}")).with_hint(
+        "It takes TLS, scram-sha-256 in pg_hba.conf and a password that is stored as such; it may also be that \
+         somebody sits in between.",
+    )
+}
+
+#[cold]
+fn stripped() -> Error {
+    Error::new(Status::WAL_E_AUTH, "the server offers SCRAM-SHA-256-PLUS over a connection without TLS")
+        .with_hint("Something between took TLS off: use sslmode=require, or see what it is.")
 }
 
 #[cold]
@@ -218,20 +308,27 @@ fn no_mechanism(offered: &[String]) -> Error {
 
 #[cold]
 fn unsupported(kind: u32) -> Error {
-    let name = match kind {
-        1 => "Kerberos 4",
-        2 => "Kerberos 5",
-        4 => "crypt",
-        6 => "SCM credentials",
-        7 | 8 => "GSSAPI",
-        9 => "SSPI",
-        _ => "unknown",
-    };
+    let name = name(kind);
     Error::new(
         Status::WAL_E_AUTH_METHOD,
         format!("the server asks for authentication method {kind} ({name}), which is not built in"),
     )
     .with_hint("Give this role scram-sha-256, md5, password or trust in pg_hba.conf.")
+}
+
+fn name(kind: u32) -> &'static str {
+    match kind {
+        1 => "Kerberos 4",
+        2 => "Kerberos 5",
+        3 => "a password in the clear",
+        4 => "crypt",
+        5 => "an MD5 password",
+        6 => "SCM credentials",
+        7 | 8 => "GSSAPI",
+        9 => "SSPI",
+        10..=12 => "SASL",
+        _ => "unknown",
+    }
 }
 
 #[cfg(test)]

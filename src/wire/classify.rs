@@ -71,6 +71,13 @@ const TABLE: &[(&str, Status, Retry, &str)] = {
     ]
 };
 
+const NO_ENTRY: Class = Class {
+    status: Status::WAL_E_NO_HBA_ENTRY,
+    retry: Retry::Useless,
+    hint: "Add an entry to pg_hba.conf for this role, database, address and kind of connection (hostssl, hostnossl); \
+           one with clientcert or cert wants a client certificate too (sslcert, sslkey).",
+};
+
 const AUTH: &str = "Check user and password in the conninfo, and that pg_hba.conf has an entry for this role, database and address.";
 
 /// What a SQLSTATE means.
@@ -86,7 +93,11 @@ pub fn classify(sqlstate: [u8; 5]) -> Class {
 /// The error that a server's message is. `doing` says what was being done, as in "START_REPLICATION".
 #[cold]
 pub fn into_error(message: ServerMessage, doing: &str) -> Error {
-    let class = classify(message.sqlstate);
+    let class = match (&message.sqlstate, message.routine.as_str()) {
+        // The same SQLSTATE stands for a refused certificate, ident or role; the C function tells them apart.
+        (b"28000", "ClientAuthentication") => NO_ENTRY,
+        (sqlstate, _) => classify(*sqlstate),
+    };
     let hint = if message.hint.is_empty() { class.hint.to_owned() } else { message.hint };
     let detail = match (message.detail.is_empty(), message.context.is_empty()) {
         (_, true) => message.detail,
@@ -139,6 +150,19 @@ mod tests {
             assert!(!TABLE[..index].iter().any(|earlier| row.0.starts_with(earlier.0)), "{}", row.0);
         }
         assert_eq!(TABLE.last().unwrap().0, "");
+    }
+
+    #[test]
+    fn the_function_tells_who_refused() {
+        for (routine, status) in [
+            ("ClientAuthentication", Status::WAL_E_NO_HBA_ENTRY),
+            ("InitializeSessionUserId", Status::WAL_E_AUTH),
+            ("auth_failed", Status::WAL_E_AUTH),
+        ] {
+            let body = format!("VFATAL\0C28000\0Mkein Eintrag\0R{routine}\0\0");
+            let error = into_error(ServerMessage::parse(body.as_bytes()).unwrap(), "x");
+            assert_eq!(error.status(), status, "{routine}");
+        }
     }
 
     #[test]

@@ -12,6 +12,8 @@ const PROTOCOL: u32 = 3 << 16;
 
 /// What stands in the place of the protocol's version in a request to cancel.
 const CANCEL: u32 = 1234 << 16 | 5678;
+/// The request for TLS, in place of a protocol version.
+const SSL_REQUEST: u32 = 80_877_103;
 
 /// A standby status update: how far the client is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +51,12 @@ pub fn cancel(out: &mut Vec<u8>, backend_pid: u32, key: &[u8]) -> Result<()> {
         out.extend_from_slice(key);
         Ok(())
     })
+}
+
+/// Asks whether the server is ready for TLS. It answers with one byte.
+pub fn ssl_request(out: &mut Vec<u8>) {
+    out.extend_from_slice(&8_u32.to_be_bytes());
+    out.extend_from_slice(&SSL_REQUEST.to_be_bytes());
 }
 
 /// An answer to a request for a password: the password itself or its MD5 hash.

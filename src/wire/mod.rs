@@ -10,9 +10,10 @@ pub mod frame;
 pub mod frontend;
 mod reader;
 pub mod replication;
+pub mod scram;
 pub mod server_message;
 
-pub use auth::{Authentication, ScramTask, Step};
+pub use auth::{Authentication, Channel, EndPoint, Step};
 pub use classify::{Class, classify, into_error};
 pub use frame::{Frame, split};
 pub use frontend::StatusUpdate;

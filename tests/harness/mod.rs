@@ -2,6 +2,7 @@
 
 pub mod abi;
 pub mod admin;
+pub mod authority;
 pub mod program;
 pub mod prometheus;
 pub mod proxy;
@@ -10,6 +11,7 @@ pub mod stream;
 pub mod view;
 
 pub use admin::Admin;
+pub use authority::Authority;
 pub use program::Program;
 pub use prometheus::Metrics;
 pub use proxy::Proxy;

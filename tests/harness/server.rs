@@ -183,6 +183,33 @@ impl Server {
         format!("host={} port={} user=postgres dbname={database}", self.folder.display(), self.port)
     }
 
+    /// Puts rules before those of pg_hba.conf, and waits until they hold.
+    pub fn admit(&self, rules: &str) {
+        let hba = self.folder.join("data/pg_hba.conf");
+        let rest = fs::read_to_string(&hba).unwrap();
+        fs::write(&hba, format!("{rules}{rest}")).unwrap();
+        let mut sql = self.client("postgres");
+        sql.batch_execute("SELECT pg_reload_conf()").unwrap();
+        let first = rules.lines().next().unwrap_or_default().split_whitespace().nth(2).unwrap_or_default();
+        let query = format!("SELECT count(*) FROM pg_hba_file_rules WHERE user_name = '{{{first}}}'");
+        eventually("the rules are good", || sql.query_one(&query, &[]).unwrap().get::<_, i64>(0) > 0);
+    }
+
+    /// Sets a parameter, and waits until new sessions have it.
+    pub fn configure(&self, settings: &[(&str, &str)]) {
+        let mut sql = self.client("postgres");
+        for (name, value) in settings {
+            sql.batch_execute(&format!("ALTER SYSTEM SET {name} = '{value}'")).unwrap();
+        }
+        sql.batch_execute("SELECT pg_reload_conf()").unwrap();
+        for (name, value) in settings {
+            eventually("the setting holds", || {
+                let shown = self.client("postgres").query_one(&format!("SHOW {name}"), &[]).unwrap();
+                shown.get::<_, &str>(0) == *value
+            });
+        }
+    }
+
     /// What went wrong in the server, by its log: the last of it.
     pub fn log(&self) -> String {
         let text = fs::read(self.folder.join("log")).unwrap_or_default();

@@ -30,6 +30,11 @@ type Password = unsafe extern "C" fn(*const c_void) -> *const c_char;
 type Used = unsafe extern "C" fn(*const c_void) -> *mut Parameter;
 type Finish = unsafe extern "C" fn(*mut c_void);
 type Free = unsafe extern "C" fn(*mut c_void);
+type ConnectAll = unsafe extern "C" fn(*const c_char) -> *mut c_void;
+type Number = unsafe extern "C" fn(*const c_void) -> c_int;
+type Text = unsafe extern "C" fn(*const c_void) -> *const c_char;
+type Execute = unsafe extern "C" fn(*mut c_void, *const c_char) -> *mut c_void;
+type Value = unsafe extern "C" fn(*const c_void, c_int, c_int) -> *const c_char;
 
 /// The libpq that came with the servers.
 pub struct Libpq {
@@ -41,6 +46,12 @@ pub struct Libpq {
     used: Used,
     finish: Finish,
     free: Free,
+    connect_all: ConnectAll,
+    status: Number,
+    message: Text,
+    execute: Execute,
+    value: Value,
+    clear: Free,
 }
 
 impl Libpq {
@@ -73,6 +84,12 @@ impl Libpq {
                 used: std::mem::transmute::<*mut c_void, Used>(symbol(c"PQconninfo")),
                 finish: std::mem::transmute::<*mut c_void, Finish>(symbol(c"PQfinish")),
                 free: std::mem::transmute::<*mut c_void, Free>(symbol(c"PQfreemem")),
+                connect_all: std::mem::transmute::<*mut c_void, ConnectAll>(symbol(c"PQconnectdb")),
+                status: std::mem::transmute::<*mut c_void, Number>(symbol(c"PQstatus")),
+                message: std::mem::transmute::<*mut c_void, Text>(symbol(c"PQerrorMessage")),
+                execute: std::mem::transmute::<*mut c_void, Execute>(symbol(c"PQexec")),
+                value: std::mem::transmute::<*mut c_void, Value>(symbol(c"PQgetvalue")),
+                clear: std::mem::transmute::<*mut c_void, Free>(symbol(c"PQclear")),
             }
         }
     }
@@ -119,6 +136,26 @@ impl Libpq {
             (self.finish)(connection);
             // A refused one has no parameters at all.
             (password, Some(used).filter(|it| it.contains_key("user")))
+        }
+    }
+
+    /// Connects and asks for one value; what libpq says if it does not come to that.
+    pub fn ask(&self, conninfo: &str, query: &str) -> Result<String, String> {
+        let (conninfo, query) = (CString::new(conninfo).unwrap(), CString::new(query).unwrap());
+        // SAFETY: terminated strings; the connection is finished and the result cleared once, after their last use.
+        unsafe {
+            let connection = (self.connect_all)(conninfo.as_ptr());
+            let answer = match (self.status)(connection) {
+                0 => {
+                    let result = (self.execute)(connection, query.as_ptr());
+                    let value = string((self.value)(result, 0, 0)).ok_or("no value".to_owned());
+                    (self.clear)(result);
+                    value
+                }
+                _ => Err(string((self.message)(connection)).unwrap_or_default().trim().to_owned()),
+            };
+            (self.finish)(connection);
+            answer
         }
     }
 

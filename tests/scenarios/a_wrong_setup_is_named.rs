@@ -206,7 +206,8 @@ fn passwords(version: u32) {
     }
     let reject = format!("host=127.0.0.1 port={} user=refused_role dbname={}", server.port, db.name);
     db.run("CREATE ROLE refused_role LOGIN REPLICATION");
-    let failure = refused(&Options::stream(&reject, &slot, "pub"), Status::WAL_E_AUTH, &["pg_hba.conf"]);
+    let failure =
+        refused(&Options::stream(&reject, &slot, "pub"), Status::WAL_E_NO_HBA_ENTRY, &["pg_hba.conf"]);
     assert_eq!(failure.sqlstate, "28000");
     db.run("DROP ROLE refused_role");
 }
@@ -242,8 +243,8 @@ fn both_ways_to_the_server() {
         assert_eq!(failure.status, status, "{failure:?}");
         assert!(failure.is_retriable);
     }
-    for mode in ["require", "verify-ca", "verify-full"] {
+    for mode in ["require", "verify-ca sslrootcert=/no/such/file", "verify-full"] {
         let options = Options::stream(&format!("{} sslmode={mode}", db.conninfo()), &slot, "pub");
-        refused(&options, Status::WAL_E_NOT_BUILT, &["sslmode"]);
+        refused(&options, Status::WAL_E_TLS, &["TLS"]);
     }
 }

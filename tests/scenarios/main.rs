@@ -11,6 +11,8 @@
 #[path = "../harness/mod.rs"]
 #[macro_use]
 mod harness;
+#[path = "../libpq/mod.rs"]
+mod libpq;
 
 mod a_busy_consumer_keeps_its_connection;
 mod a_gap_is_never_silent;

@@ -54,7 +54,7 @@ fn variables_fill_what_is_not_given() {
     let shown = "host=h,/s hostaddr=1.1.1.1, port=1,2 user=u password=*** dbname=d application_name=a options='-c a=b'";
     assert_eq!((it.redacted().as_str(), password(&it)), (shown, Some("p")));
     assert_eq!((it.client_encoding(), it.connect_timeout()), (Some("LATIN1"), Some(Duration::from_secs(3))));
-    assert_eq!((it.target(), it.order(), it.ssl_mode()), (Target::Standby, Order::Random, SslMode::Disable));
+    assert_eq!((it.target(), it.order(), it.tls().mode), (Target::Standby, Order::Random, SslMode::Disable));
     assert_eq!(it.require_peer(), Some("postgres"));
     let settings = [("datestyle", "ISO, DMY"), ("timezone", "Asia/Tokyo"), ("geqo", "off")];
     assert_eq!(it.server_settings(), settings.map(|(name, value)| (name, value.to_owned())));
@@ -78,9 +78,9 @@ fn a_variable_that_cannot_be_used_is_named() {
     for (name, value, status) in [
         ("PGPORT", "hunter2", BAD),
         ("PGSSLMODE", "hunter2", BAD),
-        ("PGSSLMODE", "verify-full", UNBUILT),
-        ("PGSSLROOTCERT", "hunter2", UNBUILT),
-        ("PGREQUIREAUTH", "hunter2", UNBUILT),
+        ("PGGSSENCMODE", "require", UNBUILT),
+        ("PGREQUIREAUTH", "hunter2", BAD),
+        ("PGSSLMINPROTOCOLVERSION", "hunter2", BAD),
         ("PGTARGETSESSIONATTRS", "hunter2", BAD),
         ("PGDATESTYLE", "German", BAD),
         ("PGDATESTYLE", "SQL, DMY", BAD),
@@ -91,7 +91,11 @@ fn a_variable_that_cannot_be_used_is_named() {
         assert!(error.message().contains(name) && !error.hint().is_empty(), "{error:?}");
         assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
     }
-    assert!(read_with("host=h user=u", &[("PGREQUIRESSL", "1")]).is_err());
+    #[cfg(feature = "rustls")]
+    {
+        let required = read_with("host=h user=u", &[("PGREQUIRESSL", "1")]).unwrap();
+        assert_eq!(required.tls().mode, SslMode::Require);
+    }
     assert!(read_with("host=h user=u", &[("PGREQUIRESSL", "0"), ("PGDATESTYLE", "default")]).is_ok());
     assert!(read_with("host=h user=u sslmode=prefer", &[("PGREQUIRESSL", "1")]).is_ok());
     let odd = |name: &str| Some(OsString::from_vec(vec![0xff])).filter(|_| name == "PGUSER");
@@ -146,7 +150,7 @@ fn a_broken_service_is_said_by_its_line_and_without_its_text() {
         ("[s]\nport=hunter2\n", Status::WAL_E_CONNINFO, "the service's parameter port"),
         ("[s]\nservice=hunter2\n", Status::WAL_E_CONNINFO, "names a service again"),
         ("[s]\nldap://hunter2\n", Status::WAL_E_CONNINFO, "LDAP"),
-        ("[s]\nsslkey=hunter2\n", Status::WAL_E_NOT_BUILT, "sslkey"),
+        ("[s]\nsslkeylogfile=hunter2\n", Status::WAL_E_NOT_BUILT, "sslkeylogfile"),
         ("[t]\nhunter2\n", Status::WAL_E_CONNINFO, "no service file defines"),
     ] {
         let file = write(folder.path(), "services", text);

@@ -1,13 +1,15 @@
 //! A request to cancel: a connection of its own that shows the key of another one.
 //!
-//! It must never be taken for more than a request: only the other connection tells what came of it.
+//! It must never be taken for more than a request: only the other connection tells what came of it. And it must never
+//! show the key without TLS where that connection has TLS.
 
 use std::fmt;
 
 use super::dial::{self, Address};
+use super::negotiate::{self, Begun, Way};
 use super::startup::Greeting;
 use super::transport::Transport;
-use crate::conninfo::Conninfo;
+use crate::conninfo::{Conninfo, Host};
 use crate::error::{Error, Result, Status};
 use crate::wire::frontend;
 
@@ -15,13 +17,16 @@ use crate::wire::frontend;
 #[derive(Clone)]
 pub struct Canceller {
     address: Address,
+    host: Host,
+    way: Way,
     backend_pid: u32,
     key: Vec<u8>,
 }
 
 impl Canceller {
-    pub(super) fn new(address: Address, greeting: &Greeting) -> Self {
-        Self { address, backend_pid: greeting.backend_pid, key: greeting.cancel_key.clone() }
+    /// `way` is how the session itself began.
+    pub(super) fn new(address: Address, host: Host, way: Way, greeting: &Greeting) -> Self {
+        Self { address, host, way, backend_pid: greeting.backend_pid, key: greeting.cancel_key.clone() }
     }
 
     /// The process id of the server's backend.
@@ -37,6 +42,12 @@ impl Canceller {
         let socket = dial::reach(&self.address, conninfo).await;
         let failed = |error| Error::os(Status::WAL_E_CONNECT, "cannot send a request to cancel", &error);
         let mut transport = Transport::new(socket.map_err(failed)?);
+        if self.way == Way::Tls {
+            match negotiate::encrypt(&mut transport, conninfo.tls(), &self.host, &self.address).await? {
+                Begun::Tls => (),
+                Begun::Plain => return Err(bare()),
+            }
+        }
         transport.send(&bytes)?;
         transport.flush().await?;
         transport.closed().await
@@ -47,4 +58,10 @@ impl fmt::Debug for Canceller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Canceller").field("backend_pid", &self.backend_pid).finish_non_exhaustive()
     }
+}
+
+#[cold]
+fn bare() -> Error {
+    Error::new(Status::WAL_E_TLS, "cannot send a request to cancel: the server has no TLS any more")
+        .with_hint("Was ssl switched off on the server since the session began?")
 }

@@ -7,11 +7,13 @@ use std::time::{Duration, Instant};
 use tokio::time::timeout_at;
 
 use super::dial::{self, Address};
-use super::startup::{self, StartupSettings};
+use super::negotiate::{self, Begun, Way};
+use super::startup::{self, Greeting, StartupSettings};
 use super::target;
+use super::tls::Shown;
 use super::transport::Transport;
 use super::{NativeSession, Phase};
-use crate::conninfo::{Conninfo, Host, Target};
+use crate::conninfo::{Conninfo, Host, SslCertMode, Target};
 use crate::error::{Error, Result, Status};
 use crate::session::Session;
 
@@ -127,6 +129,20 @@ impl Next {
     }
 }
 
+/// Why a way to begin came to nothing.
+struct Stopped {
+    error: Error,
+    then: Then,
+}
+
+/// Whether the other way, with TLS or without, may lead further.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Then {
+    OtherWay,
+    Nothing,
+}
+
+/// Tries one address, with and without TLS as `sslmode` has it.
 async fn attempt(
     address: Address,
     host: &Host,
@@ -135,19 +151,92 @@ async fn attempt(
     settings: &StartupSettings,
 ) -> Result<NativeSession> {
     let place = dial::describe(&address, host);
-    let mut transport = Transport::new(dial::dial(&address, host, conninfo).await?);
     let doing = format!("connecting to {place}");
-    let password = conninfo.password(host);
-    let greeting = startup::start(&mut transport, conninfo, password, settings, &doing).await?;
-    let mut session = NativeSession { transport, greeting, phase: Phase::Idle, address };
-    match target::check(&mut session, wanted, &place).await {
-        Ok(()) => Ok(session),
-        Err(error) => {
-            // One that cannot be told will see the end of the connection.
-            let _ = session.say_goodbye();
-            Err(error)
-        }
+    let mut before = None;
+    let ways = negotiate::ways(conninfo.tls().mode, &address);
+    for (at, way) in ways.iter().enumerate() {
+        let (mut transport, mut greeting) =
+            match begin(*way, &address, host, conninfo, settings, &doing).await {
+                Ok(begun) => begun,
+                Err(Stopped { error, then: Then::OtherWay }) if at + 1 < ways.len() => {
+                    before = Some(error);
+                    continue;
+                }
+                Err(Stopped { error, .. }) => return Err(of_both(before, error)),
+            };
+        startup::settle(&mut transport, &mut greeting, &doing).await?;
+        let mut session =
+            NativeSession { transport, greeting, phase: Phase::Idle, address, host: host.clone() };
+        return match target::check(&mut session, wanted, &place).await {
+            Ok(()) => Ok(session),
+            Err(error) => {
+                // One that cannot be told will see the end of the connection.
+                let _ = session.say_goodbye();
+                Err(error)
+            }
+        };
     }
+    Err(Error::new(Status::WAL_E_INTERNAL, "there was no way to begin"))
+}
+
+/// Connects, puts TLS on or not, and authenticates.
+async fn begin(
+    way: Way,
+    address: &Address,
+    host: &Host,
+    conninfo: &Conninfo,
+    settings: &StartupSettings,
+    doing: &str,
+) -> std::result::Result<(Transport, Greeting), Stopped> {
+    let nothing = |error| Stopped { error, then: Then::Nothing };
+    let mut transport = Transport::new(dial::dial(address, host, conninfo).await.map_err(nothing)?);
+    let begun = match way {
+        Way::Plain => Ok(Begun::Tls),
+        Way::Tls => negotiate::encrypt(&mut transport, conninfo.tls(), host, address).await,
+    };
+    let begun = begun.map_err(|error| {
+        let then = match error.status() {
+            Status::WAL_E_PROTOCOL => Then::Nothing,
+            _ => Then::OtherWay,
+        };
+        Stopped { error: error.within(doing), then }
+    })?;
+    let password = conninfo.password(host);
+    let started = startup::start(&mut transport, conninfo, password, settings, doing).await;
+    let greeting = started.map_err(|error| {
+        // Only what the server itself refuses may be otherwise the other way, and only if that was not tried just now.
+        let then = match (error.sqlstate(), begun) {
+            ("", _) | (_, Begun::Plain) => Then::Nothing,
+            _ => Then::OtherWay,
+        };
+        Stopped { error, then }
+    })?;
+    certificate_shown(&transport, conninfo).map_err(nothing)?;
+    Ok((transport, greeting))
+}
+
+/// What the last way came to, where neither led in. If the one before failed in a way that passes, as a cut handshake
+/// does, then it may well lead in the next time, whatever the other says for good.
+fn of_both(before: Option<Error>, last: Error) -> Error {
+    let passes = before.as_ref().is_some_and(Error::is_retriable) || last.is_retriable();
+    joined(before, last).with_retriable(passes)
+}
+
+/// Whether the server asked for the client's certificate, where `sslcertmode` requires that.
+fn certificate_shown(transport: &Transport, conninfo: &Conninfo) -> Result<()> {
+    if conninfo.tls().cert_mode != SslCertMode::Require {
+        return Ok(());
+    }
+    let (what, hint) = match transport.certificate_shown() {
+        Shown::NotAsked => {
+            ("the server did not ask for a client certificate", "Set ssl_ca_file on the server.")
+        }
+        #[cfg(feature = "rustls")]
+        Shown::Nothing => ("the server let the client in without a certificate", "Name one in sslcert."),
+        #[cfg(feature = "rustls")]
+        Shown::Certificate => return Ok(()),
+    };
+    Err(Error::new(Status::WAL_E_TLS, format!("sslcertmode=require is not met: {what}")).with_hint(hint))
 }
 
 /// A password that is missing may be in a file that could not be used.

@@ -3,17 +3,22 @@
 //! It must never block its thread, never raise SIGPIPE and never let a server make it hold more than a bounded amount
 //! of memory.
 
+mod buffer;
 mod cancel;
 mod connect;
 mod dial;
+mod negotiate;
 mod query;
 mod startup;
 mod target;
+#[cfg_attr(not(feature = "rustls"), path = "no_tls.rs")]
+mod tls;
 mod transport;
 
 use std::os::fd::RawFd;
 
 use super::{Fill, Readiness, Rows, Sent, Session, Watch, version_number};
+use crate::conninfo::Host;
 use crate::error::{Error, Result, Status};
 use crate::wire::{ServerMessage, frontend};
 pub use cancel::Canceller;
@@ -28,6 +33,7 @@ pub struct NativeSession {
     greeting: Greeting,
     phase: Phase,
     address: Address,
+    host: Host,
 }
 
 /// What comes over a connection on which nothing was asked.
@@ -58,7 +64,7 @@ impl NativeSession {
 
     /// What ends a query of this session from outside.
     pub fn canceller(&self) -> Canceller {
-        Canceller::new(self.address.clone(), &self.greeting)
+        Canceller::new(self.address.clone(), self.host.clone(), self.transport.way(), &self.greeting)
     }
 
     /// Whether the next query's answer could be told apart.
@@ -67,7 +73,7 @@ impl NativeSession {
     }
 
     /// What the server said while nothing was asked of it: nothing, as long as it is there.
-    pub fn unasked(&self) -> Unasked {
+    pub fn unasked(&mut self) -> Unasked {
         self.transport.unasked()
     }
 
@@ -149,6 +155,7 @@ impl Session for NativeSession {
         }
         frontend::terminate(&mut bye);
         self.transport.send(&bye)?;
+        self.transport.close_tls();
         // What is still queued could not leave any more after this.
         if !self.transport.has_unsent() {
             self.transport.shut_down();

@@ -88,7 +88,7 @@ impl Parameters {
     }
 }
 
-/// Does the start-up. `doing` is the beginning of error messages.
+/// Does the start-up as far as authentication. `doing` is the beginning of error messages.
 pub(super) async fn start(
     transport: &mut Transport,
     conninfo: &Conninfo,
@@ -103,16 +103,16 @@ pub(super) async fn start(
     frontend::startup(&mut bytes, &parameters)?;
     let mut line = Line { transport, unsent: None, doing };
     line.say(&bytes).await;
-    let authentication = Authentication::new(conninfo.user(), password);
+    let channel = line.transport.channel();
+    let authentication = Authentication::new(conninfo.user(), password, conninfo.auth(), channel);
     authenticate(&mut line, authentication, &mut greeting).await?;
-    settle(&mut line, &mut greeting).await?;
     Ok(greeting)
 }
 
 /// Until the server says that the client may come in.
 async fn authenticate(
     line: &mut Line<'_>,
-    mut authentication: Authentication,
+    mut authentication: Authentication<'_>,
     greeting: &mut Greeting,
 ) -> Result<()> {
     loop {
@@ -135,7 +135,8 @@ async fn authenticate(
 }
 
 /// From there until the server waits for queries.
-async fn settle(line: &mut Line<'_>, greeting: &mut Greeting) -> Result<()> {
+pub(super) async fn settle(transport: &mut Transport, greeting: &mut Greeting, doing: &str) -> Result<()> {
+    let mut line = Line { transport, unsent: None, doing };
     loop {
         let Message { tag, body } = line.hear(MAX_MESSAGE, greeting).await?;
         match tag {

@@ -1,6 +1,8 @@
 //! Sessions against servers that a thread plays: good ones, slow ones, bad ones.
 
 mod hosts;
+#[cfg(feature = "rustls")]
+mod tls;
 
 use std::io::{Read, Write};
 use std::net::TcpListener;

@@ -10,13 +10,17 @@ use tokio::io::{Interest, Ready};
 
 use super::super::{Fill, Readiness, Sent, Watch};
 use super::Unasked;
+use super::buffer::Buffer;
+use super::negotiate::Way;
+use super::tls::{Setup, Shown, Tls};
 use crate::error::{Error, Result, Status};
 use crate::sys::AsyncSocket;
+use crate::wire::Channel;
 use crate::wire::backend::tag;
 use crate::wire::frame::{self, Frame};
 
 /// What one read takes while messages are looked at here; so much at most is left over for `fill`.
-const READ: usize = 8 << 10;
+pub(super) const READ: usize = 8 << 10;
 
 /// A message outside COPY, copied out.
 pub(super) struct Message {
@@ -31,18 +35,20 @@ pub(super) struct Transport {
     inbox: Buffer,
     /// Given to `send` and not yet taken by the socket.
     outbox: Buffer,
+    carrier: Carrier,
 }
 
-/// Bytes that are taken from the front.
-#[derive(Default)]
-struct Buffer {
-    bytes: Vec<u8>,
-    taken: usize,
+/// What carries the messages.
+enum Carrier {
+    /// The socket itself.
+    Plain,
+    /// TLS on it. Both buffers are between it and the socket's user: opened bytes in, sealed bytes out.
+    Tls(Box<Tls>),
 }
 
 impl Transport {
     pub(super) fn new(socket: AsyncSocket) -> Self {
-        Self { socket, inbox: Buffer::default(), outbox: Buffer::default() }
+        Self { socket, inbox: Buffer::default(), outbox: Buffer::default(), carrier: Carrier::Plain }
     }
 
     pub(super) fn fd(&self) -> RawFd {
@@ -75,7 +81,7 @@ impl Transport {
         }
         let left = self.inbox.left();
         if left.is_empty() {
-            return self.receive(buf);
+            return self.receive_into(buf);
         }
         let count = left.len().min(buf.len());
         if let (Some(to), Some(from)) = (buf.get_mut(..count), left.get(..count)) {
@@ -86,7 +92,10 @@ impl Transport {
     }
 
     pub(super) fn send(&mut self, bytes: &[u8]) -> Result<Sent> {
-        self.outbox.push(bytes);
+        match &mut self.carrier {
+            Carrier::Plain => self.outbox.push(bytes),
+            Carrier::Tls(tls) => tls.seal(bytes, &mut self.outbox)?,
+        }
         self.write()?;
         match self.outbox.left().len() {
             0 => Ok(Sent::All),
@@ -138,22 +147,107 @@ impl Transport {
         }
     }
 
+    /// Puts TLS on the socket and goes through its handshake.
+    pub(super) async fn start_tls(&mut self, setup: Setup) -> Result<()> {
+        let mut tls = Tls::new(setup)?;
+        tls.begin(&mut self.outbox)?;
+        let is_handshaking = |carrier: &Carrier| matches!(carrier, Carrier::Tls(tls) if tls.is_handshaking());
+        self.carrier = Carrier::Tls(Box::new(tls));
+        self.flush().await?;
+        while is_handshaking(&self.carrier) {
+            match self.receive_to_inbox() {
+                // What the server says in the same breath as the end of the handshake is in the inbox.
+                Ok(Fill::Bytes(_)) => (),
+                Ok(Fill::WouldBlock) if is_handshaking(&self.carrier) && !self.has_unsent() => {
+                    self.ready(Interest::READABLE).await?;
+                }
+                Ok(Fill::WouldBlock) => (),
+                Ok(Fill::Eof) => return Err(ended()),
+                Err(error) => {
+                    // The server may want to know why.
+                    let _ = self.write();
+                    return Err(error);
+                }
+            }
+            self.flush().await?;
+        }
+        Ok(())
+    }
+
+    /// The one byte that answers a request to negotiate. Nothing may come behind it: what did would be taken for
+    /// something said under TLS (CVE-2021-23222).
+    pub(super) async fn answer(&mut self) -> Result<u8> {
+        self.receive_some().await?;
+        match self.inbox.left() {
+            [answer @ (b'S' | b'N')] => {
+                let answer = *answer;
+                self.inbox.take(1);
+                Ok(answer)
+            }
+            // Words, or nonsense: the connection is of no more use.
+            [other, ..] if !matches!(other, b'S' | b'N') => Ok(*other),
+            _ => Err(Error::new(
+                Status::WAL_E_PROTOCOL,
+                "the server sent bytes without encryption behind its answer to the request for TLS",
+            )
+            .with_hint("Check host and port; this may be an attack from in between.")),
+        }
+    }
+
+    /// How the connection began.
+    pub(super) fn way(&self) -> Way {
+        match self.carrier {
+            Carrier::Plain => Way::Plain,
+            Carrier::Tls(_) => Way::Tls,
+        }
+    }
+
+    /// What authentication can be tied to.
+    pub(super) fn channel(&self) -> Channel {
+        match &self.carrier {
+            Carrier::Plain => Channel::Plain,
+            Carrier::Tls(tls) => Channel::Tls(tls.end_point()),
+        }
+    }
+
+    /// What became of the client's certificate.
+    pub(super) fn certificate_shown(&self) -> Shown {
+        match &self.carrier {
+            Carrier::Plain => Shown::NotAsked,
+            Carrier::Tls(tls) => tls.shown(),
+        }
+    }
+
+    /// Whether the server agreed on PostgreSQL's protocol inside TLS; `None`: it did not say.
+    pub(super) fn agreed(&self) -> Option<bool> {
+        match &self.carrier {
+            Carrier::Plain => None,
+            Carrier::Tls(tls) => tls.agreed(),
+        }
+    }
+
+    /// Says that no more will come under TLS, as far as that goes without waiting.
+    pub(super) fn close_tls(&mut self) {
+        if let Carrier::Tls(tls) = &mut self.carrier
+            && tls.close(&mut self.outbox).is_ok()
+        {
+            let _ = self.write();
+        }
+    }
+
     /// Tells the server that no more will come. What it still has to say is not waited for.
     pub(super) fn shut_down(&self) {
         let _ = self.socket.socket().shutdown(Shutdown::Write);
     }
 
-    /// Looks at what has come without taking it.
-    pub(super) fn unasked(&self) -> Unasked {
-        let first = match self.inbox.left().first() {
-            Some(first) => Ok(Some(*first)),
-            None => self.socket.peek(),
-        };
-        match first {
-            Ok(None | Some(tag::ERROR_RESPONSE)) => Unasked::End,
-            Ok(Some(_)) => Unasked::Nothing,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => Unasked::Nothing,
-            Err(_) => Unasked::End,
+    /// What the server said while nothing was asked of it. It stays in the inbox, where the next query finds it.
+    pub(super) fn unasked(&mut self) -> Unasked {
+        if self.inbox.left().is_empty() && matches!(self.receive_to_inbox(), Ok(Fill::Eof) | Err(_)) {
+            return Unasked::End;
+        }
+        match self.inbox.left().first() {
+            Some(&tag::ERROR_RESPONSE) => Unasked::End,
+            _ => Unasked::Nothing,
         }
     }
 
@@ -161,35 +255,73 @@ impl Transport {
     pub(super) async fn closed(&mut self) -> Result<()> {
         let mut buf = [0; 64];
         loop {
-            match self.receive(&mut buf)? {
-                Fill::Bytes(_) => (),
+            match self.receive_into(&mut buf)? {
+                Fill::Bytes(_) => self.inbox = Buffer::default(),
                 Fill::WouldBlock => drop(self.ready(Interest::READABLE).await?),
                 Fill::Eof => return Ok(()),
             }
         }
     }
 
+    /// Waits for more in the inbox.
     async fn receive_some(&mut self) -> Result<()> {
-        let mut buf = [0; READ];
         loop {
-            match self.receive(&mut buf)? {
-                Fill::Bytes(count) => {
-                    self.inbox.push(buf.get(..count).unwrap_or_default());
-                    return Ok(());
-                }
+            match self.receive_to_inbox()? {
+                Fill::Bytes(_) => return Ok(()),
                 Fill::WouldBlock => drop(self.ready(Interest::READABLE).await?),
                 Fill::Eof => return Err(ended()),
             }
         }
     }
 
-    fn receive(&self, buf: &mut [u8]) -> Result<Fill> {
-        match self.socket.recv(buf) {
-            Ok(0) => Ok(Fill::Eof),
-            Ok(count) => Ok(Fill::Bytes(count)),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(Fill::WouldBlock),
-            Err(error) => Err(lost("read from", &error)),
+    fn receive_to_inbox(&mut self) -> Result<Fill> {
+        match &mut self.carrier {
+            Carrier::Plain => {
+                let mut buf = [0; READ];
+                let received = receive(&self.socket, &mut buf)?;
+                if let Fill::Bytes(count) = received {
+                    self.inbox.push(buf.get(..count).unwrap_or_default());
+                }
+                Ok(received)
+            }
+            Carrier::Tls(tls) => {
+                let inbox = &mut self.inbox;
+                let received = tls.receive(&self.socket, READ, &mut self.outbox, |bytes| inbox.push(bytes));
+                self.answer_soon(received)
+            }
         }
+    }
+
+    /// The inbox is empty. What does not fit into `buf` of what TLS had in one record goes there.
+    fn receive_into(&mut self, buf: &mut [u8]) -> Result<Fill> {
+        match &mut self.carrier {
+            Carrier::Plain => receive(&self.socket, buf),
+            Carrier::Tls(tls) => {
+                let (room, mut filled, inbox) = (buf.len(), 0, &mut self.inbox);
+                let received = tls.receive(&self.socket, room, &mut self.outbox, |bytes| {
+                    let (now, later) = bytes.split_at_checked(room - filled).unwrap_or((bytes, &[]));
+                    if let Some(to) = buf.get_mut(filled..filled + now.len()) {
+                        to.copy_from_slice(now);
+                        filled += now.len();
+                    }
+                    if !later.is_empty() {
+                        inbox.push(later);
+                    }
+                });
+                self.answer_soon(received).map(|received| match received {
+                    Fill::Bytes(_) => Fill::Bytes(filled),
+                    other => other,
+                })
+            }
+        }
+    }
+
+    /// Reading may have given TLS something to say. A failed write shows with the next one.
+    fn answer_soon(&mut self, received: Result<Fill>) -> Result<Fill> {
+        if self.has_unsent() {
+            let _ = self.write();
+        }
+        received
     }
 
     /// Writes what the socket takes now.
@@ -212,31 +344,17 @@ impl Transport {
     }
 }
 
-impl Buffer {
-    fn left(&self) -> &[u8] {
-        self.bytes.get(self.taken..).unwrap_or_default()
-    }
-
-    /// What was taken is dropped first, so that the buffer is never longer than what is left in it.
-    fn push(&mut self, bytes: &[u8]) {
-        self.bytes.drain(..self.taken);
-        self.taken = 0;
-        self.bytes.extend_from_slice(bytes);
-    }
-
-    /// Room that is empty is used again from the start; one that grew for once is given back.
-    fn take(&mut self, count: usize) {
-        self.taken += count;
-        if self.taken >= self.bytes.len() {
-            self.bytes.clear();
-            self.bytes.shrink_to(READ);
-            self.taken = 0;
-        }
+fn receive(socket: &AsyncSocket, buf: &mut [u8]) -> Result<Fill> {
+    match socket.recv(buf) {
+        Ok(0) => Ok(Fill::Eof),
+        Ok(count) => Ok(Fill::Bytes(count)),
+        Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(Fill::WouldBlock),
+        Err(error) => Err(lost("read from", &error)),
     }
 }
 
 #[cold]
-fn lost(doing: &str, error: &io::Error) -> Error {
+pub(super) fn lost(doing: &str, error: &io::Error) -> Error {
     Error::os(Status::WAL_E_CONNECTION_LOST, format!("cannot {doing} the connection"), error)
         .with_hint("See the server's log; the network between may have cut the connection.")
 }

@@ -1,3 +1,8 @@
 //! How the server is found that the connection string means.
 
+mod a_request_to_cancel_goes_through_tls;
+mod a_stream_flows_through_tls;
+mod both;
+mod scram_is_tied_to_the_certificate;
 mod the_right_server_is_reached;
+mod tls_lets_in_whom_libpq_lets_in;

@@ -151,7 +151,8 @@ fn the_owner_of_a_socket_may_be_required() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     std::thread::spawn(move || listener.accept().unwrap().0.write_all(&error_bytes()).unwrap());
-    let error = reached(&format!("host=127.0.0.1 port={port} requirepeer=nobody-else")).unwrap_err();
+    let error =
+        reached(&format!("host=127.0.0.1 port={port} requirepeer=nobody-else sslmode=disable")).unwrap_err();
     assert_eq!(error.status(), Status::WAL_E_TOO_MANY_CONNECTIONS, "{error:?}");
 }
 
