@@ -7,14 +7,14 @@ use super::shared::Shared;
 use super::stats::Counts;
 use crate::error::{Error, Result, Status};
 use crate::options::SlotCreate;
-use crate::session::{NativeSession, Session, StartupSettings};
+use crate::session::{AnySession, Session, StartupSettings};
 use crate::stream::{Finding, Path, Preflight, Server};
 
 /// A connection in COPY mode.
 #[derive(Debug)]
 pub struct Connected {
     /// The connection.
-    pub session: NativeSession,
+    pub session: AnySession,
     /// What carries it.
     pub path: Path,
     /// How often a status update must leave.
@@ -27,8 +27,9 @@ pub async fn connect(shared: &Shared, deadline: Option<Instant>) -> Result<Conne
     let log = |level, text: String| shared.logger.log(level, "connect", || text);
     log(Level::WAL_LOG_DEBUG, format!("connecting to {}", config.conninfo.redacted()));
     let settings = StartupSettings::default();
-    let mut session =
-        NativeSession::connect(&config.conninfo, &settings, deadline).await.map_err(explain_refusal)?;
+    let mut session = AnySession::connect(config.backend, &config.conninfo, &settings, deadline)
+        .await
+        .map_err(explain_refusal)?;
     shared.socket.store(session.fd(), std::sync::atomic::Ordering::Release);
 
     let version = session.server_version();
@@ -60,7 +61,7 @@ pub async fn connect(shared: &Shared, deadline: Option<Instant>) -> Result<Conne
 
 async fn prepare_slot(
     shared: &Shared,
-    session: &mut NativeSession,
+    session: &mut AnySession,
     preflight: &Preflight<'_>,
     server: &Server,
 ) -> Result<()> {

@@ -130,7 +130,7 @@ enum Asked {
     News,
 }
 
-impl Streaming<crate::session::NativeSession> {
+impl Streaming<crate::session::AnySession> {
     fn new(shared: Arc<Shared>, connected: Connected) -> Self {
         Self {
             receiver: Receiver::new(&shared.config),

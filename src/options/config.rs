@@ -8,6 +8,16 @@ use crate::conninfo::{Conninfo, Environment};
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
 
+/// What carries the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Backend {
+    /// The library itself.
+    Rustls,
+    /// The installed libpq.
+    #[cfg(feature = "libpq")]
+    Libpq,
+}
+
 /// Whether connecting may create the slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SlotCreate {
@@ -62,6 +72,8 @@ pub enum GapPolicy {
 pub struct Config {
     /// Where to connect.
     pub conninfo: Conninfo,
+    /// What carries the connection.
+    pub backend: Backend,
     /// The slot's name.
     pub slot: String,
     /// The publications' names, unquoted.
@@ -112,7 +124,7 @@ impl Config {
     pub(super) fn new(options: &Options) -> Result<Self> {
         let number = |id| usize::try_from(size(options.text(id)).unwrap_or(0)).unwrap_or(usize::MAX);
         let on = |id| switch(options.text(id)).unwrap_or(false);
-        let environment = if on(Id::Env) { Environment::of_process() } else { Environment::ignored() };
+        let backend = backend(options.text(Id::Backend))?;
         let time = |id| duration(options.text(id)).unwrap_or_default();
         let bad = |why: String| Error::new(Status::WAL_E_BAD_OPTION, why);
         check_plugin(options)?;
@@ -129,7 +141,8 @@ impl Config {
         };
         let two_phase = on(Id::TwoPhase);
         Ok(Self {
-            conninfo: Conninfo::read(options.text(Id::Conninfo), environment)?,
+            conninfo: conninfo(options.text(Id::Conninfo), backend, on(Id::Env))?,
+            backend,
             slot: required(options, Id::Slot, "slot")?.to_owned(),
             publications,
             slot_create: match options.text(Id::SlotCreate) {
@@ -157,6 +170,26 @@ impl Config {
             latency_budget: time(Id::LatencyBudget),
             close_timeout: time(Id::CloseTimeout),
         })
+    }
+}
+
+fn backend(text: &str) -> Result<Backend> {
+    match text {
+        #[cfg(feature = "libpq")]
+        "libpq" => Ok(Backend::Libpq),
+        #[cfg(not(feature = "libpq"))]
+        "libpq" => Err(Error::new(Status::WAL_E_NOT_BUILT, "the backend libpq is not built into this library")
+            .with_hint("Build it with -DPGWALSTREAM_LIBPQ=ON (cmake) or --features libpq (cargo), or leave backend at \"rustls\".")),
+        _ => Ok(Backend::Rustls),
+    }
+}
+
+fn conninfo(text: &str, backend: Backend, env: bool) -> Result<Conninfo> {
+    match backend {
+        #[cfg(feature = "libpq")]
+        Backend::Libpq => Conninfo::read_for_libpq(text),
+        Backend::Rustls if env => Conninfo::read(text, Environment::of_process()),
+        Backend::Rustls => Conninfo::read(text, Environment::ignored()),
     }
 }
 

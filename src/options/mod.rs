@@ -6,7 +6,7 @@ mod document;
 mod parse;
 mod table;
 
-pub use config::{AckMode, Config, GapPolicy, OriginFilter, SlotCreate, Streaming};
+pub use config::{AckMode, Backend, Config, GapPolicy, OriginFilter, SlotCreate, Streaming};
 pub use document::markdown;
 pub use parse::Kind;
 pub use table::{Id, Spec, TABLE};

@@ -1,6 +1,9 @@
 //! What the tests share: real servers, the C API, programs built by the C compiler, a proxy that tampers.
 
 pub mod abi;
+pub mod backend;
+#[cfg(feature = "libpq")]
+pub mod kerberos;
 pub mod program;
 pub mod proxy;
 pub mod server;

@@ -3,10 +3,10 @@
 //! It must never block its thread, never raise SIGPIPE and never let a server make it hold more than a bounded amount
 //! of memory.
 
-mod connect;
+pub(super) mod connect;
 mod dial;
-mod query;
-mod startup;
+pub(super) mod query;
+pub(super) mod startup;
 mod target;
 mod transport;
 

@@ -1,0 +1,19 @@
+//! Which backend carries the tests' streams: `PGWALSTREAM_TEST_BACKEND=libpq` puts libpq under all of them but these.
+
+use std::sync::LazyLock;
+
+/// Tests of what only the native session does, by the beginning of their path, and why.
+const NATIVE_ONLY: &[(&str, &str)] = &[];
+
+/// The value of the option `backend` for the test that calls.
+pub fn wanted() -> &'static str {
+    static CHOSEN: LazyLock<bool> = LazyLock::new(|| match std::env::var("PGWALSTREAM_TEST_BACKEND") {
+        Err(_) => false,
+        Ok(name) if name == "rustls" => false,
+        Ok(name) if name == "libpq" && cfg!(feature = "libpq") => true,
+        Ok(name) => panic!("PGWALSTREAM_TEST_BACKEND={name}: this needs --features {name}"),
+    });
+    let thread = std::thread::current();
+    let test = thread.name().unwrap_or_default();
+    if *CHOSEN && !NATIVE_ONLY.iter().any(|(path, _)| test.starts_with(path)) { "libpq" } else { "rustls" }
+}
