@@ -136,6 +136,8 @@ impl LibpqSession {
                 }
                 Flushed::Failed => {
                     self.output = Output::Flushed;
+                    // libpq says so only when it cannot read any more either.
+                    self.input = Input::Lost(self.lost());
                     return Err(self.lost());
                 }
             }
@@ -167,14 +169,35 @@ impl LibpqSession {
         }
     }
 
+    /// The connection broke while it was read or written.
     #[cold]
     fn lost(&self) -> Error {
+        self.spoken(Status::WAL_E_CONNECTION_LOST)
+            .with_hint("See the server's log: it was stopped, or the connection was cut on the way.")
+    }
+
+    /// libpq could make no sense of what was read.
+    #[cold]
+    fn garbled(&self) -> Error {
+        self.spoken(Status::WAL_E_PROTOCOL).with_hint(
+            "Check that host and port are those of a PostgreSQL server and that nothing alters its bytes.",
+        )
+    }
+
+    /// Either.
+    fn failure(&self) -> Error {
+        match &self.input {
+            Input::Lost(error) => error.clone(),
+            _ => self.garbled(),
+        }
+    }
+
+    /// What libpq says.
+    fn spoken(&self, status: Status) -> Error {
         let said = self.connection.message();
         let (first, rest) = said.split_once('\n').unwrap_or((&said, ""));
         let first = if first.is_empty() { "the server closed the connection without a word" } else { first };
-        Error::new(Status::WAL_E_CONNECTION_LOST, first)
-            .with_detail(rest.trim())
-            .with_hint("See the server's log: it was stopped, or the connection was cut on the way.")
+        Error::new(status, first).with_detail(rest.trim())
     }
 
     /// Asks the kernel, a little more thoroughly each time. False: there is nothing for now.
@@ -247,7 +270,7 @@ impl Session for LibpqSession {
                         return if left { Ok(Fill::Eof) } else { Err(error.clone()) };
                     }
                     if more == More::Failed {
-                        self.input = Input::Lost(self.lost());
+                        self.input = Input::Lost(self.garbled());
                     } else if !self.ask(&mut asked)? {
                         return Ok(Fill::WouldBlock);
                     }

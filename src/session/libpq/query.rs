@@ -43,7 +43,9 @@ pub(super) async fn run(session: &mut LibpqSession, sql: &str, expect: Expect) -
             Kind::Row | Kind::Rows => answer.take(&outcome)?,
             Kind::Done => answer.whole = Whole::Yes,
             Kind::Failed => {
-                let Some(body) = outcome.error_body() else { return Err(failed.unwrap_or(session.lost())) };
+                let Some(body) = outcome.error_body() else {
+                    return Err(failed.unwrap_or(session.failure()));
+                };
                 let message = ServerMessage::parse(&body)?;
                 let ends = message.ends_connection();
                 let error = classify::into_error(message, answer.doing);
@@ -68,7 +70,7 @@ pub(super) async fn run(session: &mut LibpqSession, sql: &str, expect: Expect) -
         }
     }
     if session.connection.is_bad() {
-        return Err(failed.unwrap_or(session.lost()));
+        return Err(failed.unwrap_or(session.failure()));
     }
     session.phase = Phase::Idle;
     match (failed, expect) {

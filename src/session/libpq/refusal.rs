@@ -40,17 +40,14 @@ impl Before {
     }
 
     pub(super) fn step(connection: &Connection) -> Self {
-        let socket = connection.socket();
+        let stage = connection.stage();
+        let server = connection.socket().filter(|fd| sys::is_connected(*fd));
+        // A look at a socket that is being connected would take its error away, which libpq is to see.
+        let plain = stage != Stage::Reaching && !connection.is_encrypted();
         Self {
-            stage: connection.stage(),
-            peeked: match socket {
-                Some(fd) if !connection.is_encrypted() => sys::peek(fd),
-                _ => Peeked::Nothing,
-            },
-            reached: match socket {
-                Some(fd) if sys::is_connected(fd) => Reached::Server,
-                _ => Reached::Socket,
-            },
+            stage,
+            peeked: server.filter(|_| plain).map_or(Peeked::Nothing, sys::peek),
+            reached: server.map_or(Reached::Socket, |_| Reached::Server),
             said: connection.message().len(),
         }
     }

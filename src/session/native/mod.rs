@@ -142,4 +142,4 @@ impl std::fmt::Debug for NativeSession {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
