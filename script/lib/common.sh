@@ -78,6 +78,23 @@ apt_get() {
   }
 }
 
+# Debian's PostgreSQL 15, which is built with GSSAPI. It makes no cluster of its own: nothing is started or left behind.
+debian_pg15_need() {
+  local conf=/etc/postgresql-common/createcluster.conf
+  [ ! -x /usr/lib/postgresql/15/bin/postgres ] || return 0
+  apt_need postgresql-common
+  if ! grep -q '^create_main_cluster *= *false' "$conf" 2>/dev/null; then
+    as_root sh -c "sed -i 's/^create_main_cluster.*//' '$conf'; echo 'create_main_cluster = false' >>'$conf'"
+  fi
+  apt_need postgresql-15
+}
+
+# What the backend libpq is built with, and a Kerberos realm for its test, which runs in a folder of its own.
+libpq_need() {
+  apt_need libpq-dev libclang-dev pkg-config=pkg-config krb5kdc=krb5-kdc kadmin.local=krb5-admin-server kinit=krb5-user
+  debian_pg15_need
+}
+
 # Finds cargo, also under sudo, which hides the caller's toolchain.
 cargo_need() {
   have cargo && return 0

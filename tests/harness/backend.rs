@@ -5,6 +5,11 @@ use std::sync::LazyLock;
 /// Tests of what only the native session does, by the beginning of their path, and why.
 const NATIVE_ONLY: &[(&str, &str)] = &[
     (
+        "a_stopping_server_does_not_wait::p9_a_server_that_is_not_there_is_worth_another_try",
+        "it looks at the errno, which libpq tells in words only",
+    ),
+    ("a_wrong_setup_is_named::both_ways_to_the_server", "it shows which sslmode the native session refuses"),
+    (
         "a_wrong_message_ends_the_stream::p33_what_nobody_needs_is_passed_over_and_counted",
         "libpq ends the connection over a message of COPY whose kind it does not know",
     ),

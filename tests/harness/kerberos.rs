@@ -59,9 +59,9 @@ impl Kerberos {
         format!("host=127.0.0.1 port={} user=postgres dbname=postgres", self.port)
     }
 
-    /// How alice does, with her ticket.
+    /// How alice does, with her ticket; who she is, the environment tells.
     pub fn conninfo(&self) -> String {
-        format!("host=localhost hostaddr=127.0.0.1 port={} user=alice dbname=postgres", self.port)
+        format!("host=localhost hostaddr=127.0.0.1 port={} dbname=postgres", self.port)
     }
 
     /// What a program needs of the environment to belong to the realm. Without a ticket the cache is one that is not

@@ -1,5 +1,6 @@
 //! Sessions against servers that a thread plays: good ones, slow ones, bad ones.
 
+mod hostile;
 mod hosts;
 
 use std::io::{Read, Write};
