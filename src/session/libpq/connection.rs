@@ -11,13 +11,8 @@ use std::sync::Arc;
 use libpq_sys as pq;
 
 use super::notices::{self, Notices};
+use super::numbers;
 use super::outcome::Outcome;
-
-unsafe extern "C" {
-    /// As a number: a newer libpq knows more states than the headers that this was built with.
-    #[link_name = "PQstatus"]
-    fn status_of(connection: *const pq::PGconn) -> c_int;
-}
 
 /// A connection, in whatever state. Dropping it says good-bye as far as that goes, and closes.
 pub(super) struct Connection {
@@ -142,7 +137,7 @@ impl Connection {
 
     fn status(&self) -> c_int {
         // SAFETY: a live connection; reads a field.
-        unsafe { status_of(self.raw.as_ptr()) }
+        unsafe { numbers::PQstatus(self.raw.as_ptr()) }
     }
 
     /// Its socket; `None` once it is closed. Connecting may change it.

@@ -6,6 +6,8 @@ mod connect;
 mod connection;
 mod copy;
 mod notices;
+/// cbindgen:ignore
+mod numbers;
 mod outcome;
 mod parameters;
 mod query;

@@ -8,12 +8,7 @@ use std::ptr::NonNull;
 use libpq_sys as pq;
 
 use super::connection::text;
-
-unsafe extern "C" {
-    /// As a number: a newer libpq knows more kinds than the headers that this was built with.
-    #[link_name = "PQresultStatus"]
-    fn kind_of(result: *const pq::PGresult) -> c_int;
-}
+use super::numbers;
 
 /// The fields of an error or a notice (protocol documentation, "Error and Notice Message Fields").
 const FIELDS: &[u8] = b"SVCMDHPpqWstcdnFLR";
@@ -51,7 +46,7 @@ impl Outcome {
 
     pub(super) fn kind(&self) -> Kind {
         // SAFETY: a live result.
-        match unsafe { kind_of(self.0.as_ptr()) } {
+        match unsafe { numbers::PQresultStatus(self.0.as_ptr()) } {
             0 | 1 => Kind::Done,
             2 => Kind::Rows,
             4 => Kind::CopyIn,
