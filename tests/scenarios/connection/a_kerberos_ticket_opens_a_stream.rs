@@ -1,4 +1,4 @@
-//! Alice has a Kerberos ticket and no password. Through libpq her stream opens and reads a row, once with GSSAPI for
+//! Alice has a Kerberos ticket and no password. Through libpq her stream opens and reads rows, once with GSSAPI for
 //! authentication alone, once with everything encrypted by it; without the ticket she is told what is missing.
 
 use std::env;
@@ -6,8 +6,9 @@ use std::process::Command;
 
 use postgres::{Client, NoTls};
 
+use super::encrypted_rows_come_whole_through_libpq::{SIZES, check, read_soon};
+use crate::harness::Options;
 use crate::harness::kerberos::{Kerberos, Ticket};
-use crate::harness::{Kind, Options};
 use pgwalstream::error::Status;
 
 /// Kerberos takes its configuration from the environment of the process, so that alice is a process of her own: this
@@ -37,12 +38,16 @@ fn with_the_ticket_and_without() {
     let kerberos = Kerberos::start();
     let mut sql = Client::connect(&kerberos.admin_conninfo(), NoTls).unwrap();
     sql.batch_execute(
-        "CREATE ROLE alice LOGIN REPLICATION; CREATE TABLE t (id int PRIMARY KEY); CREATE PUBLICATION pub FOR TABLE t",
+        "CREATE ROLE alice LOGIN REPLICATION; CREATE TABLE t (id int PRIMARY KEY, v text); CREATE PUBLICATION pub FOR TABLE t",
     )
     .unwrap();
     sql.batch_execute("SELECT pg_create_logical_replication_slot('alices', 'pgoutput')").unwrap();
     for (at, part) in PARTS.iter().enumerate() {
-        sql.execute("INSERT INTO t SELECT count(*) FROM t", &[]).unwrap();
+        let sizes = SIZES.map(|size| format!("({size})")).join(",");
+        sql.batch_execute(&format!(
+            "TRUNCATE t; INSERT INTO t SELECT {at} * 100 + row_number() OVER (), repeat('x', size) FROM (VALUES {sizes}) s(size)"
+        ))
+        .unwrap();
         let mut alice = Command::new(env::current_exe().unwrap());
         alice.args([NAME, "--exact", "--nocapture"]).env(ALICE, at.to_string());
         alice.envs(kerberos.environment(part.ticket));
@@ -69,8 +74,8 @@ fn be_alice(part: &Part) {
         return;
     }
     let mut stream = options.open().unwrap_or_else(|failure| panic!("{failure:?}"));
-    let seen = stream.read_transactions(1);
-    assert_eq!(seen.iter().filter(|event| event.kind == Kind::Insert).count(), 1, "{seen:?}");
+    let seen = read_soon(&mut stream);
+    check(&seen, &SIZES);
     let mut sql = Client::connect(&env::var("PGWALSTREAM_TEST_ADMIN").unwrap(), NoTls).unwrap();
     let pid = i32::try_from(stream.stats().backend_pid).unwrap();
     let row = sql
