@@ -102,8 +102,10 @@ const fn not_built(name: &'static str, variable: &'static str, hint: &'static st
 
 const NO_TLS: &str =
     "TLS is not built yet: remove it and use a Unix socket, the loopback interface or a trusted network.";
-const NO_GSS: &str = "GSSAPI is not built in: remove it and use a password.";
-const NO_OAUTH: &str = "OAuth is not built in: remove it and use a password.";
+const NO_GSS: &str =
+    "GSSAPI is libpq's: set the option backend to \"libpq\", or remove it and use a password.";
+const NO_OAUTH: &str =
+    "OAuth is libpq's: set the option backend to \"libpq\", or remove it and use a password.";
 const NO_KEYS: &str = "SCRAM keys are not built in: use password.";
 
 /// Every name, in the order of libpq's documentation.

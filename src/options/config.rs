@@ -258,6 +258,30 @@ fn required<'a>(options: &'a Options, id: Id, name: &str) -> Result<&'a str> {
 mod tests {
     use super::*;
 
+    /// What of the conninfo is refused, or left to libpq, is for the backend to say.
+    #[test]
+    fn a_backend_is_taken_only_where_it_is_built() {
+        let mut options = Options::new();
+        let kerberos = "host=h user=u krbsrvname=x";
+        for (key, value) in [("slot", "s"), ("publication", "p"), ("conninfo", kerberos)] {
+            options.set(key, Some(value)).unwrap();
+        }
+        assert_eq!(options.config().unwrap_err().status(), Status::WAL_E_NOT_BUILT);
+        options.set("backend", Some("libpq")).unwrap();
+        #[cfg(feature = "libpq")]
+        assert_eq!(options.config().unwrap().backend, Backend::Libpq);
+        #[cfg(not(feature = "libpq"))]
+        {
+            let error = options.config().unwrap_err();
+            assert_eq!(error.status(), Status::WAL_E_NOT_BUILT);
+            assert!(error.message().contains("libpq") && error.hint().contains("PGWALSTREAM_LIBPQ=ON"));
+        }
+        for text in ["host=h user=u sslmode=nonsense", "host=h user=u replication=on"] {
+            options.set("backend", Some("libpq")).unwrap();
+            assert_eq!(options.set("conninfo", Some(text)).unwrap_err().status(), Status::WAL_E_CONNINFO);
+        }
+    }
+
     #[test]
     fn the_version_is_what_the_features_need() {
         use Streaming::{Off, On, Parallel};

@@ -96,6 +96,9 @@ mod tests {
         assert_eq!((peek(left.as_raw_fd()), is_connected(left.as_raw_fd())), (Peeked::Byte(b'a'), true));
         assert_eq!(recv(left.as_raw_fd(), &mut buf).unwrap(), 3);
         assert_eq!(peek(left.as_raw_fd()), Peeked::Nothing);
+        let (alone, other) = UnixStream::pair().unwrap();
+        drop(other);
+        assert_eq!(peek(alone.as_raw_fd()), Peeked::End);
         let big = vec![0; 1 << 20];
         let full = loop {
             if let Err(error) = send(right.as_raw_fd(), &big) {
@@ -104,7 +107,6 @@ mod tests {
         };
         assert_eq!(full.kind(), io::ErrorKind::WouldBlock);
         close(right.into_raw_fd());
-        assert_eq!(peek(left.as_raw_fd()), Peeked::End);
         let before = crate::sys::block_all_signals().unwrap();
         assert_eq!(send(left.as_raw_fd(), b"x").unwrap_err().raw_os_error(), Some(libc::EPIPE));
         // SAFETY: both calls only fill and read `pending`. A blocked SIGPIPE would stay pending.
