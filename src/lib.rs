@@ -93,7 +93,7 @@
 //! | `capi`, `client` | the C ABI: the only `extern "C"` functions; beside it the Rust API |
 //! | `engine` | the engine thread, the queues between it and the consumers |
 //! | `stream` | preflight, START_REPLICATION, LSN bookkeeping, feedback: no socket, no clock |
-//! | `session` | a connection: socket plus `wire` |
+//! | `session` | a connection: socket plus `wire`, or libpq |
 //! | `pgoutput` | logical replication messages: bytes only |
 //! | `types` | values as numbers, times and text: bytes only |
 //! | `wire` | frontend/backend framing, start-up, authentication: bytes only |

@@ -90,6 +90,12 @@ debian_server_need() {
   apt_need postgresql-15 postgresql-15-wal2json
 }
 
+# What the backend libpq is built with, and a Kerberos realm for its test, which runs in a folder of its own.
+libpq_need() {
+  apt_need libpq-dev libclang-dev pkg-config=pkg-config krb5kdc=krb5-kdc kadmin.local=krb5-admin-server kinit=krb5-user
+  debian_server_need
+}
+
 # Finds cargo, also under sudo, which hides the caller's toolchain.
 cargo_need() {
   have cargo && return 0

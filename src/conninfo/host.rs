@@ -61,6 +61,18 @@ impl Host {
         self.port
     }
 
+    /// What `host` says of this server.
+    #[cfg(feature = "libpq")]
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What `hostaddr` says of it.
+    #[cfg(feature = "libpq")]
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
     /// The place as error messages name it.
     pub fn describe(&self) -> String {
         self.endpoint.describe(self.port)

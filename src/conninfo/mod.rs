@@ -35,6 +35,9 @@ use parameter::Key;
 /// A connection string, read and completed with defaults.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Conninfo {
+    /// As it was given, secrets and all.
+    #[cfg_attr(not(feature = "libpq"), allow(dead_code, reason = "for libpq"))]
+    text: String,
     hosts: Vec<Host>,
     target: Target,
     order: Order,
@@ -102,6 +105,19 @@ impl Conninfo {
         Ok(it)
     }
 
+    /// What is for libpq to act upon: what this library does not do itself is not refused. libpq reads the environment
+    /// and the password files, whatever it is told, so the environment is read here too.
+    #[cfg(feature = "libpq")]
+    pub fn read_for_libpq(text: &str) -> Result<Self> {
+        let environment = Environment::of_process();
+        let mut settings = complete(text, environment)?;
+        settings.leave_to_libpq();
+        let mut it = Self::from_settings(&settings, environment)?;
+        it.server_settings = environment.server_settings()?;
+        text.clone_into(&mut it.text);
+        Ok(it)
+    }
+
     /// Whether `text` is good as far as it goes. No file is read.
     pub fn check(text: &str) -> Result<()> {
         Self::from_settings(&settings(text)?, Environment::ignored()).map(drop)
@@ -125,6 +141,7 @@ impl Conninfo {
         };
         let seconds = |key| Ok(settings.number(key, i32::MIN, i32::MAX)?.and_then(positive_seconds));
         Ok(Self {
+            text: String::new(),
             hosts: Host::all(settings)?,
             target: Target::from_settings(settings),
             order: Order::from_settings(settings),
@@ -172,6 +189,12 @@ impl Conninfo {
         ];
         let given = pairs.into_iter().filter_map(|(key, value)| value.map(|value| keyword::pair(key, value)));
         given.collect::<Vec<_>>().join(" ")
+    }
+
+    /// As it was given, for libpq only: it holds the password.
+    #[cfg(feature = "libpq")]
+    pub(crate) fn text(&self) -> &str {
+        &self.text
     }
 
     /// The servers, in the order in which they were given; at least one.

@@ -47,6 +47,32 @@ pub(super) enum Key {
     LoadBalanceHosts,
 }
 
+#[cfg(feature = "libpq")]
+impl Key {
+    /// Whether it tells how a connection is protected and who is let in: libpq does both by itself.
+    pub(super) fn is_of_tls_or_authentication(self) -> bool {
+        matches!(
+            self,
+            Self::Sslmode
+                | Self::Sslnegotiation
+                | Self::Sslcert
+                | Self::Sslkey
+                | Self::Sslpassword
+                | Self::Sslcertmode
+                | Self::Sslrootcert
+                | Self::Sslcrl
+                | Self::Sslcrldir
+                | Self::Sslsni
+                | Self::SslMinProtocolVersion
+                | Self::SslMaxProtocolVersion
+                | Self::RequireAuth
+                | Self::ChannelBinding
+                | Self::ScramClient
+                | Self::ScramServer
+        )
+    }
+}
+
 /// What becomes of a parameter.
 #[derive(Clone, Copy)]
 pub(super) enum Use {
@@ -153,8 +179,10 @@ const fn tls_choice(
 
 const NO_TLS: &str =
     "This library was built without TLS: use a Unix socket, the loopback interface or a trusted network.";
-const NO_GSS: &str = "GSSAPI is not built in: remove it and use a password.";
-const NO_OAUTH: &str = "OAuth is not built in: remove it and use a password.";
+const NO_GSS: &str =
+    "GSSAPI is libpq's: set the option backend to \"libpq\", or remove it and use a password.";
+const NO_OAUTH: &str =
+    "OAuth is libpq's: set the option backend to \"libpq\", or remove it and use a password.";
 
 /// Every name, in the order of libpq's documentation.
 pub(super) static TABLE: &[Parameter] = &[

@@ -73,6 +73,16 @@ impl Settings {
         }
     }
 
+    /// Forgets what is acted upon by libpq alone.
+    #[cfg(feature = "libpq")]
+    pub(super) fn leave_to_libpq(&mut self) {
+        self.given.retain(|it| match (it.row.key(), it.check()) {
+            (Some(key), _) if key.is_of_tls_or_authentication() => false,
+            (_, Err(error)) => error.status() != Status::WAL_E_NOT_BUILT,
+            (_, Ok(())) => true,
+        });
+    }
+
     /// Whether everything that was given is acted upon.
     pub(super) fn check(&self) -> Result<()> {
         self.given.iter().filter(|it| !it.value.is_empty()).try_for_each(Given::check)

@@ -8,7 +8,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::conninfo::Conninfo;
 use crate::error::Result;
-use crate::session::{NativeSession, Rows, Session};
+use crate::session::{AnySession, Rows, Session};
 
 /// How long the server may take to end a query that was given up.
 pub const GRACE: Duration = Duration::from_secs(3);
@@ -29,7 +29,7 @@ pub enum Ended<T> {
 
 /// Runs a query until it is answered or `stop` is done, which is then what was given up for.
 pub async fn ask<T>(
-    session: &mut NativeSession,
+    session: &mut AnySession,
     conninfo: &Conninfo,
     sql: &str,
     stop: impl Future<Output = T>,

@@ -13,7 +13,7 @@ use super::stats::Counts;
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
 use crate::options::{Config, SlotCreate};
-use crate::session::{NativeSession, Replication, Session, StartupSettings};
+use crate::session::{AnySession, Replication, Session, StartupSettings};
 use crate::stream::{
     DecodingMemory, Finding, Identity, Lineage, Occasion, Path, Preflight, PublishedTable, Server, WalKept,
     Which, tables_query, validity, validity_query,
@@ -32,7 +32,7 @@ const MOST_TABLES: u32 = 20;
 #[derive(Debug)]
 pub struct Connected {
     /// The connection.
-    pub session: NativeSession,
+    pub session: AnySession,
     /// What carries it.
     pub path: Path,
     /// How often a status update must leave.
@@ -55,8 +55,9 @@ pub async fn connect(shared: &Shared, deadline: Option<Instant>, occasion: Occas
     // Who calls wal_stream_connect says how long it may take; a reconnect must come to the next address by itself.
     let address_timeout = (occasion != Occasion::First).then_some(ADDRESS_TIMEOUT);
     let settings = StartupSettings { address_timeout, ..StartupSettings::default() };
-    let mut session =
-        NativeSession::connect(&config.conninfo, &settings, deadline).await.map_err(explain_refusal)?;
+    let mut session = AnySession::connect(config.backend, &config.conninfo, &settings, deadline)
+        .await
+        .map_err(explain_refusal)?;
     shared.socket.store(session.fd(), std::sync::atomic::Ordering::Release);
 
     let version = session.server_version();
@@ -113,7 +114,7 @@ pub async fn connect(shared: &Shared, deadline: Option<Instant>, occasion: Occas
 /// Which server it is; and if it is not the one before, whether it has all that was told (P12).
 async fn identify(
     config: &Config,
-    session: &mut NativeSession,
+    session: &mut AnySession,
     occasion: Occasion,
 ) -> Result<(Identity, Option<Lsn>)> {
     let identity = Identity::parse(&timely(config, session.query(Identity::QUERY)).await?.rows)?;
@@ -129,7 +130,7 @@ async fn identify(
 
 /// Sets the walsender's memory where it is ours to choose. Not through start-up `options`: what the role, the database
 /// and the server's configuration say is known only here, and would be overruled there.
-async fn tune(shared: &Shared, session: &mut NativeSession, server: &Server) -> Result<()> {
+async fn tune(shared: &Shared, session: &mut AnySession, server: &Server) -> Result<()> {
     let found = server.memory;
     let mut kib = found.kib;
     if let Some(chosen) = found.choose(&shared.config) {
@@ -151,7 +152,7 @@ async fn tune(shared: &Shared, session: &mut NativeSession, server: &Server) -> 
 /// Makes sure that the slot is there, and tells where it stands.
 async fn prepare_slot(
     shared: &Shared,
-    session: &mut NativeSession,
+    session: &mut AnySession,
     preflight: &Preflight<'_>,
     server: &Server,
     deadline: Option<Instant>,
@@ -219,7 +220,7 @@ async fn timely<T>(config: &Config, command: impl Future<Output = Result<T>>) ->
 /// Makes the slot; the consumer may give up meanwhile.
 async fn make_slot(
     shared: &Shared,
-    session: &mut NativeSession,
+    session: &mut AnySession,
     command: &str,
     deadline: Option<Instant>,
 ) -> Result<Lsn> {
@@ -263,7 +264,8 @@ async fn warn_of_identities(shared: &Shared) {
             server_settings: Vec::new(),
             ..StartupSettings::default()
         };
-        let mut session = NativeSession::connect(&config.conninfo, &settings, Some(deadline)).await?;
+        let mut session =
+            AnySession::connect(config.backend, &config.conninfo, &settings, Some(deadline)).await?;
         let which = Which::Unusable(MOST_TABLES);
         let query = tables_query(session.server_version(), &config.publications, which);
         let found = session.query(&query).await?;
@@ -283,7 +285,7 @@ async fn warn_of_identities(shared: &Shared) {
 }
 
 /// A slot may have been invalidated since it was looked at: the server says only that it cannot be used (P13).
-async fn reason(shared: &Shared, session: &mut NativeSession, error: Error) -> Error {
+async fn reason(shared: &Shared, session: &mut AnySession, error: Error) -> Error {
     if error.sqlstate() != "55000" {
         return error;
     }

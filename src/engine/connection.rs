@@ -17,8 +17,8 @@ use super::thread::{self, Engine};
 use super::{Next, panics};
 use crate::conninfo::Conninfo;
 use crate::error::{Error, Result, Status};
-use crate::options::Options;
-use crate::session::{NativeSession, Replication, Rows, Session, StartupSettings, Unasked};
+use crate::options::{Backend, Options};
+use crate::session::{AnySession, Replication, Rows, Session, StartupSettings, Unasked};
 use crate::sys::{self, EventFd, PollFd};
 
 /// The oldest version whose commands are known.
@@ -71,9 +71,10 @@ impl Control {
 pub struct Connection {
     control: Arc<Control>,
     /// Dropped before the engine, whose reactor watches its socket.
-    session: Option<NativeSession>,
+    session: Option<AnySession>,
     engine: Option<Arc<Engine>>,
     conninfo: Arc<Conninfo>,
+    backend: Backend,
     publications: Vec<String>,
     logger: Logger,
     /// The snapshot that lives until the next command.
@@ -98,7 +99,7 @@ impl Connection {
     /// One that is not connected yet.
     pub fn new(options: &Options, logger: Logger) -> Result<Self> {
         let system = |error| Error::os(Status::WAL_E_SYSTEM, "cannot make an eventfd", &error);
-        let (conninfo, publications) = options.connection()?;
+        let (conninfo, backend, publications) = options.connection()?;
         Ok(Self {
             control: Arc::new(Control {
                 ready: EventFd::new().map_err(system)?,
@@ -110,6 +111,7 @@ impl Connection {
             session: None,
             engine: None,
             conninfo: Arc::new(conninfo),
+            backend,
             publications,
             logger,
             snapshot: None,
@@ -153,7 +155,7 @@ impl Connection {
             return Err(Error::new(Status::WAL_E_STATE, "the connection is open already"));
         }
         let deadline = deadline(timeout);
-        let conninfo = Arc::clone(&self.conninfo);
+        let (conninfo, backend) = (Arc::clone(&self.conninfo), self.backend);
         self.logger
             .log(Level::WAL_LOG_DEBUG, "connection", || format!("connecting to {}", conninfo.redacted()));
         if self.control.take_interrupt() {
@@ -161,7 +163,7 @@ impl Connection {
         }
         let (session, told) = self.perform(|stop| async move {
             tokio::select! {
-                session = open(&conninfo, deadline) => session.map(Some),
+                session = open(backend, &conninfo, deadline) => session.map(Some),
                 () = stop.notified() => Ok(None),
             }
         })?;
@@ -245,7 +247,7 @@ impl Connection {
     /// Whether the server still keeps the session, as far as that can be seen without asking: asking would end an
     /// exported snapshot.
     pub fn check(&mut self) -> Result<()> {
-        match self.session.as_mut().map(NativeSession::unasked) {
+        match self.session.as_mut().map(AnySession::unasked) {
             Some(Unasked::Nothing) => Ok(()),
             None => Err(not_open()),
             Some(Unasked::End) => {
@@ -267,7 +269,7 @@ impl Connection {
     }
 
     /// The session, to be given to the engine; `None`: an interrupt was waiting.
-    fn take_session(&mut self) -> Result<Option<NativeSession>> {
+    fn take_session(&mut self) -> Result<Option<AnySession>> {
         if let Some(name) = &self.snapshot {
             return Err(Error::new(
                 Status::WAL_E_STATE,
@@ -285,7 +287,7 @@ impl Connection {
     }
 
     /// A session that cannot be asked again is of no use.
-    fn keep(&mut self, session: NativeSession) {
+    fn keep(&mut self, session: AnySession) {
         if session.is_idle() {
             self.session = Some(session);
         } else {
@@ -392,12 +394,12 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// A session that stays: what would end it while a snapshot is copied is turned off, but for what the user's own
 /// `options` say. A transaction is open for as long as the snapshot lives.
-async fn open(conninfo: &Conninfo, deadline: Option<Instant>) -> Result<NativeSession> {
+async fn open(backend: Backend, conninfo: &Conninfo, deadline: Option<Instant>) -> Result<AnySession> {
     let off = |name: &str| (name.to_owned(), "0".to_owned());
     let server_settings = vec![off("idle_in_transaction_session_timeout"), off("idle_session_timeout")];
     let settings =
         StartupSettings { replication: Replication::Database, server_settings, ..StartupSettings::default() };
-    let connecting = NativeSession::connect(conninfo, &settings, deadline);
+    let connecting = AnySession::connect(backend, conninfo, &settings, deadline);
     let mut session = connecting.await.map_err(explain_refusal)?;
     let version = session.server_version();
     if version < OLDEST {

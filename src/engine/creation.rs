@@ -10,7 +10,8 @@ use tokio::time::sleep_until;
 use super::asking::{Ended, GRACE, ask};
 use crate::conninfo::Conninfo;
 use crate::error::{Error, Result, Status};
-use crate::session::{NativeSession, Replication, Rows, Session, StartupSettings};
+use crate::options::Backend;
+use crate::session::{AnySession, Replication, Rows, Session, StartupSettings};
 
 /// How long the search for who is waited for may take.
 const SEARCH: Duration = Duration::from_secs(1);
@@ -50,7 +51,7 @@ enum Why {
 /// (statement_timeout does nothing for this command); the clock here limits all of them together. It stays set after:
 /// a command would end the snapshot that was exported.
 pub async fn create(
-    session: &mut NativeSession,
+    session: &mut AnySession,
     conninfo: &Conninfo,
     making: Making<'_>,
     interrupted: impl Future<Output = ()>,
@@ -60,23 +61,23 @@ pub async fn create(
         let left = deadline.saturating_duration_since(begun).as_millis().clamp(1, 0x7FFF_FFFF);
         session.query(&format!("SET lock_timeout = {left}")).await?;
     }
-    let pid = session.backend_pid();
+    let (backend, pid) = (session.backend(), session.backend_pid());
     let stop = async {
         tokio::select! {
             // A caller's clock may strike just before this one.
             () = interrupted => match making.deadline {
                 Some(deadline) if Instant::now() + SLACK >= deadline => {
-                    Why::Deadline(Box::pin(blockers(conninfo, pid)).await)
+                    Why::Deadline(Box::pin(blockers(backend, conninfo, pid)).await)
                 }
                 _ => Why::Interrupted,
             },
-            () = until(making.deadline) => Why::Deadline(Box::pin(blockers(conninfo, pid)).await),
+            () = until(making.deadline) => Why::Deadline(Box::pin(blockers(backend, conninfo, pid)).await),
         }
     };
     match Box::pin(ask(session, conninfo, making.command, stop)).await {
         Ended::Answered(Ok(rows)) => Ok(Made::Yes(rows)),
         Ended::Answered(Err(error)) if error.sqlstate() == "55P03" => {
-            Err(late(making.slot, begun.elapsed(), &Box::pin(blockers(conninfo, pid)).await))
+            Err(late(making.slot, begun.elapsed(), &Box::pin(blockers(backend, conninfo, pid)).await))
         }
         Ended::Answered(Err(error)) => Err(error),
         Ended::Cancelled(Why::Interrupted) => Ok(Made::Interrupted),
@@ -93,7 +94,7 @@ pub(super) async fn until(deadline: Option<Instant>) {
 }
 
 /// Who is waited for: the transactions that have an id, those first that the walsender waits for at this moment.
-async fn blockers(conninfo: &Conninfo, walsender: u32) -> String {
+async fn blockers(backend: Backend, conninfo: &Conninfo, walsender: u32) -> String {
     let deadline = Instant::now() + SEARCH;
     let search = async {
         let settings = StartupSettings {
@@ -101,7 +102,7 @@ async fn blockers(conninfo: &Conninfo, walsender: u32) -> String {
             server_settings: Vec::new(),
             ..StartupSettings::default()
         };
-        let mut session = NativeSession::connect(conninfo, &settings, Some(deadline)).await?;
+        let mut session = AnySession::connect(backend, conninfo, &settings, Some(deadline)).await?;
         let rows = session.query(&blockers_query(walsender)).await?.rows;
         let _ = session.say_goodbye();
         Ok::<_, Error>(rows)

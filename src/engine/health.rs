@@ -9,9 +9,9 @@ use tokio::time::{sleep, timeout_at};
 
 use super::log::Level;
 use super::shared::Shared;
-use crate::conninfo::Conninfo;
 use crate::error::{Error, Result, Status};
-use crate::session::{NativeSession, Replication, Session, StartupSettings};
+use crate::options::Config;
+use crate::session::{AnySession, Replication, Session, StartupSettings};
 use crate::stream::{Concern, Health, health_query, validity, validity_query};
 use crate::sys::pg_micros;
 
@@ -51,7 +51,7 @@ pub async fn watch(shared: &Shared) {
     let mut said = (Concern::None, None);
     loop {
         sleep(interval).await;
-        let now = match Box::pin(look(&shared.config.conninfo, slot)).await {
+        let now = match Box::pin(look(&shared.config, slot)).await {
             Ok(Some(health)) => {
                 shared.health.set(health);
                 let concern = health.concern(shared.config.health_safe_wal as u64);
@@ -75,10 +75,10 @@ pub async fn watch(shared: &Shared) {
     }
 }
 
-async fn look(conninfo: &Conninfo, slot: &str) -> Result<Option<Health>> {
+async fn look(config: &Config, slot: &str) -> Result<Option<Health>> {
     let deadline = Instant::now() + LOOK;
     let look = async {
-        let mut session = short(conninfo, deadline).await?;
+        let mut session = short(config, deadline).await?;
         let query = health_query(session.server_version(), slot);
         let rows = session.query(&query).await?.rows;
         let _ = session.say_goodbye();
@@ -90,13 +90,13 @@ async fn look(conninfo: &Conninfo, slot: &str) -> Result<Option<Health>> {
 }
 
 /// An ordinary backend: it takes none of the walsenders, of which there are few.
-async fn short(conninfo: &Conninfo, deadline: Instant) -> Result<NativeSession> {
+async fn short(config: &Config, deadline: Instant) -> Result<AnySession> {
     let settings = StartupSettings {
         replication: Replication::Off,
         server_settings: Vec::new(),
         ..StartupSettings::default()
     };
-    NativeSession::connect(conninfo, &settings, Some(deadline)).await
+    AnySession::connect(config.backend, &config.conninfo, &settings, Some(deadline)).await
 }
 
 /// The better reason for the end of a stream, if its slot was invalidated: the server says no more than that the
@@ -109,7 +109,7 @@ pub async fn verdict(shared: &Shared, error: Error) -> Error {
     let deadline = Instant::now() + VERDICT;
     let slot = &shared.config.slot;
     let look = async {
-        let mut session = short(&shared.config.conninfo, deadline).await.ok()?;
+        let mut session = short(&shared.config, deadline).await.ok()?;
         let query = validity_query(session.server_version(), slot);
         // The process is terminated first, and the slot invalidated once it has let go of it.
         for _ in 0..LOOKS {

@@ -21,7 +21,7 @@ use super::shared::{Phase, Shared, TaskLife};
 use super::stats::Counts;
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
-use crate::session::{Fill, NativeSession, Session, Watch};
+use crate::session::{AnySession, Fill, Session, Watch};
 use crate::stream::{Identity, Occasion, Pace, Positions, Receiver, Report, Silence};
 use crate::sys::Alarm;
 use crate::wire::Reply;
@@ -173,7 +173,7 @@ pub(super) enum NextRead {
     Never,
 }
 
-impl Streaming<NativeSession> {
+impl Streaming<AnySession> {
     fn new(shared: Arc<Shared>, connected: Connected, course: Course) -> Self {
         Self {
             rhythm: connected.rhythm,

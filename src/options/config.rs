@@ -9,6 +9,16 @@ use crate::conninfo::{Conninfo, Environment};
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
 
+/// What carries the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Backend {
+    /// The library itself.
+    Rustls,
+    /// The installed libpq.
+    #[cfg(feature = "libpq")]
+    Libpq,
+}
+
 /// Whether connecting may create the slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -86,6 +96,8 @@ pub enum ServerTuning {
 pub struct Config {
     /// Where to connect.
     pub conninfo: Conninfo,
+    /// What carries the connection.
+    pub backend: Backend,
     /// The slot's name.
     pub slot: String,
     /// The publications' names, unquoted.
@@ -170,9 +182,9 @@ impl Config {
         } else {
             Vec::new()
         };
-        let conninfo = conninfo(options)?;
+        let (conninfo, backend) = destination(options)?;
         let slot = required(options, Id::Slot, "slot")?.to_owned();
-        Ok(Self { conninfo, slot, publications, ..Self::common(options)? })
+        Ok(Self { conninfo, backend, slot, publications, ..Self::common(options)? })
     }
 
     /// What a replay needs: nothing of a server, and no option is required.
@@ -196,6 +208,7 @@ impl Config {
             conninfo: Conninfo::parse("host=/ user=none")?,
             slot: String::new(),
             publications: Vec::new(),
+            backend: Backend::Rustls,
             slot_create: match options.text(Id::SlotCreate) {
                 "if_missing" => SlotCreate::IfMissing,
                 "temporary" => SlotCreate::Temporary,
@@ -245,11 +258,29 @@ impl Config {
     }
 }
 
-/// Where to connect, completed.
-pub(super) fn conninfo(options: &Options) -> Result<Conninfo> {
+/// Where to connect, completed, and what carries the connection.
+pub(super) fn destination(options: &Options) -> Result<(Conninfo, Backend)> {
+    let text = options.text(Id::Conninfo);
     let of_process = switch(options.text(Id::Env)).unwrap_or(false);
-    let environment = if of_process { Environment::of_process() } else { Environment::ignored() };
-    Conninfo::read(options.text(Id::Conninfo), environment)
+    let backend = backend(options.text(Id::Backend))?;
+    let conninfo = match backend {
+        #[cfg(feature = "libpq")]
+        Backend::Libpq => Conninfo::read_for_libpq(text),
+        Backend::Rustls if of_process => Conninfo::read(text, Environment::of_process()),
+        Backend::Rustls => Conninfo::read(text, Environment::ignored()),
+    };
+    Ok((conninfo?, backend))
+}
+
+fn backend(text: &str) -> Result<Backend> {
+    match text {
+        #[cfg(feature = "libpq")]
+        "libpq" => Ok(Backend::Libpq),
+        #[cfg(not(feature = "libpq"))]
+        "libpq" => Err(Error::new(Status::WAL_E_NOT_BUILT, "the backend libpq is not built into this library")
+            .with_hint("Build it with -DPGWALSTREAM_LIBPQ=ON (cmake) or --features libpq (cargo), or leave backend at \"rustls\".")),
+        _ => Ok(Backend::Rustls),
+    }
 }
 
 fn bad(why: String) -> Error {
@@ -320,6 +351,30 @@ fn required<'a>(options: &'a Options, id: Id, name: &str) -> Result<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What of the conninfo is refused, or left to libpq, is for the backend to say.
+    #[test]
+    fn a_backend_is_taken_only_where_it_is_built() {
+        let mut options = Options::new();
+        let kerberos = "host=h user=u krbsrvname=x";
+        for (key, value) in [("slot", "s"), ("publication", "p"), ("conninfo", kerberos)] {
+            options.set(key, Some(value)).unwrap();
+        }
+        assert_eq!(options.config().unwrap_err().status(), Status::WAL_E_NOT_BUILT);
+        options.set("backend", Some("libpq")).unwrap();
+        #[cfg(feature = "libpq")]
+        assert_eq!(options.config().unwrap().backend, Backend::Libpq);
+        #[cfg(not(feature = "libpq"))]
+        {
+            let error = options.config().unwrap_err();
+            assert_eq!(error.status(), Status::WAL_E_NOT_BUILT);
+            assert!(error.message().contains("libpq") && error.hint().contains("PGWALSTREAM_LIBPQ=ON"));
+        }
+        for text in ["host=h user=u sslmode=nonsense", "host=h user=u replication=on"] {
+            options.set("backend", Some("libpq")).unwrap();
+            assert_eq!(options.set("conninfo", Some(text)).unwrap_err().status(), Status::WAL_E_CONNINFO);
+        }
+    }
 
     #[test]
     fn the_version_is_what_the_features_need() {

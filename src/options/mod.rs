@@ -7,7 +7,8 @@ mod parse;
 mod table;
 
 pub use config::{
-    AckMode, Config, GapPolicy, OriginFilter, Reconnect, ReplayPace, ServerTuning, SlotCreate, Streaming,
+    AckMode, Backend, Config, GapPolicy, OriginFilter, Reconnect, ReplayPace, ServerTuning, SlotCreate,
+    Streaming,
 };
 pub use document::markdown;
 pub use parse::{Kind, qualified_names, slot_name};
@@ -58,12 +59,13 @@ impl Options {
     }
 
     /// What a connection without a stream needs: where to connect, and the publications that are named.
-    pub fn connection(&self) -> Result<(Conninfo, Vec<String>)> {
+    pub fn connection(&self) -> Result<(Conninfo, Backend, Vec<String>)> {
         let publications = match self.text(Id::Publication) {
             "" => Vec::new(),
             text => parse::names(text).map_err(|why| Error::new(Status::WAL_E_BAD_OPTION, why))?,
         };
-        Ok((config::conninfo(self)?, publications))
+        let (conninfo, backend) = config::destination(self)?;
+        Ok((conninfo, backend, publications))
     }
 
     /// The options as a replay wants them: those of a connection do not count, and none is required.

@@ -9,6 +9,7 @@ use crate::error::{Error, Result, Status};
 pub enum Id {
     Conninfo,
     Env,
+    Backend,
     Slot,
     Publication,
     SlotCreate,
@@ -77,6 +78,13 @@ pub static TABLE: &[Spec] = &[
         kind: Kind::Switch,
         default: "off",
         sentence: "Whether what conninfo does not say is taken from libpq's environment variables (PGHOST, PGSERVICE and so on), from ~/.pgpass and from the certificates in ~/.postgresql. Variables are read once, when the stream is made, certificates at each connect.",
+    },
+    Spec {
+        id: Id::Backend,
+        name: "backend",
+        kind: Kind::Choice(&["rustls", "libpq"]),
+        default: "rustls",
+        sentence: "What carries the connection: \"rustls\" is the library itself; \"libpq\" is the installed libpq with all that it can do, such as GSSAPI (see docs/backends.md), if the library was built with it. libpq always reads the environment, whatever env says.",
     },
     Spec {
         id: Id::Slot,

@@ -2,12 +2,18 @@
 //!
 //! It must never decide what replication messages mean, and never wait anywhere but in its futures.
 
+mod any;
 mod helper;
+#[cfg(feature = "libpq")]
+pub mod libpq;
 pub mod native;
 
 use std::future::Future;
 use std::os::fd::RawFd;
 
+pub use any::{AnyCanceller, AnySession};
+#[cfg(feature = "libpq")]
+pub use libpq::LibpqSession;
 pub use native::{Canceller, NativeSession, Replication, StartupSettings, Unasked};
 
 use crate::error::Result;

@@ -4,12 +4,13 @@
 //! wake-up is lost. And it is no condition for a call: the kernel is asked even while readiness is clear.
 
 use std::io::{self, ErrorKind};
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::{AsRawFd, FromRawFd, RawFd};
 
 use socket2::Socket;
 use tokio::io::unix::AsyncFd;
 use tokio::io::{Interest, Ready};
 
+use super::poll::{PollFd, Polled, poll};
 use super::socket::{recv, send};
 
 /// A non-blocking socket, registered with the runtime in whose context it was made.
@@ -40,6 +41,18 @@ impl AsyncSocket {
         let mut it = Self { watch: None, socket };
         it.unpark()?;
         Ok(it)
+    }
+
+    /// Watches the socket that another owner reads and writes: the reactor gets a descriptor of its own, since that owner
+    /// may close the other at any time, and the reactor must not be left with a number that means nothing any more.
+    pub fn beside(fd: RawFd) -> io::Result<Self> {
+        // SAFETY: takes integers; a number that is no descriptor gives EBADF.
+        let copy = unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 0) };
+        if copy < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: a new descriptor that nobody else knows of.
+        Self::register(unsafe { Socket::from_raw_fd(copy) })
     }
 
     /// Takes the socket out of the reactor's sight: what comes wakes nobody. `ready` waits for ever.
@@ -78,6 +91,21 @@ impl AsyncSocket {
     pub fn send(&self, bytes: &[u8]) -> io::Result<usize> {
         let fd = self.fd();
         self.ask(Interest::WRITABLE, || send(fd, bytes))
+    }
+
+    /// Whether reading, or writing, would have something to do right now: for one whose owner hides EAGAIN.
+    pub fn is_ready_now(&self, interest: Interest) -> io::Result<bool> {
+        let fd = self.fd();
+        let wanted = if interest.is_readable() { PollFd::readable(fd) } else { PollFd::writable(fd) };
+        let found = self.ask(interest, || match poll(&mut [wanted], 0)? {
+            Polled::Ready => Ok(()),
+            Polled::TimedOut => Err(ErrorKind::WouldBlock.into()),
+        });
+        match found {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// How a connect(2) that went on in the background ended; `WouldBlock` while it goes on.

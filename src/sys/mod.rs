@@ -1,7 +1,7 @@
 //! The few system calls that std and tokio do not offer, each wrapped so that it is safe to call.
 //!
-//! This is the only folder below `capi` that holds `unsafe`. It must never print, raise a signal in the host,
-//! or change anything of the process that the host could notice.
+//! Beside `batch/chunk` and `session/libpq` nothing else below `capi` holds `unsafe`. It must never print, raise a signal
+//! in the host, or change anything of the process that the host could notice.
 
 mod async_socket;
 mod clock;
@@ -19,6 +19,6 @@ pub use eventfd::EventFd;
 pub use fork::{ForkGuard, PerProcess};
 pub use poll::{PollFd, Polled, poll};
 pub use signal::{SignalMask, block_all_signals};
-pub use socket::{close, peer_uid, recv, send};
+pub use socket::{Peeked, close, is_connected, peek, peer_uid, recv, send};
 pub use timer::Alarm;
 pub use user::{home_directory, user_name, user_name_of};

@@ -11,6 +11,40 @@ pub fn recv(fd: RawFd, buf: &mut [u8]) -> io::Result<usize> {
     retry(|| unsafe { libc::recv(fd, buf.as_mut_ptr().cast(), buf.len(), libc::MSG_DONTWAIT) })
 }
 
+/// What a read would give.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Peeked {
+    /// Nothing yet.
+    Nothing,
+    /// This byte first.
+    Byte(u8),
+    /// The end of file, or an error.
+    End,
+}
+
+/// Looks at what is there without taking it.
+pub fn peek(fd: RawFd) -> Peeked {
+    let mut byte = 0_u8;
+    let flags = libc::MSG_DONTWAIT | libc::MSG_PEEK;
+    // SAFETY: one writable byte; a descriptor that is not a socket gives an error.
+    let result = retry(|| unsafe { libc::recv(fd, (&raw mut byte).cast(), 1, flags) });
+    match result {
+        Ok(0) => Peeked::End,
+        Ok(_) => Peeked::Byte(byte),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Peeked::Nothing,
+        Err(_) => Peeked::End,
+    }
+}
+
+/// Whether the socket has another side.
+pub fn is_connected(fd: RawFd) -> bool {
+    // SAFETY: plain data, for which zero is valid.
+    let mut address: libc::sockaddr_storage = unsafe { std::mem::zeroed() };
+    let mut length = size_of_val(&address) as libc::socklen_t;
+    // SAFETY: `address` is writable for `length` bytes; a descriptor that is not a socket gives an error.
+    unsafe { libc::getpeername(fd, (&raw mut address).cast(), &raw mut length) == 0 }
+}
+
 /// Writes what the socket takes; `WouldBlock` says that it takes nothing now.
 pub fn send(fd: RawFd, bytes: &[u8]) -> io::Result<usize> {
     let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
@@ -59,7 +93,12 @@ mod tests {
         let mut buf = [0; 8];
         assert_eq!(recv(left.as_raw_fd(), &mut buf).unwrap_err().kind(), io::ErrorKind::WouldBlock);
         assert_eq!(send(right.as_raw_fd(), b"abc").unwrap(), 3);
+        assert_eq!((peek(left.as_raw_fd()), is_connected(left.as_raw_fd())), (Peeked::Byte(b'a'), true));
         assert_eq!(recv(left.as_raw_fd(), &mut buf).unwrap(), 3);
+        assert_eq!(peek(left.as_raw_fd()), Peeked::Nothing);
+        let (alone, other) = UnixStream::pair().unwrap();
+        drop(other);
+        assert_eq!(peek(alone.as_raw_fd()), Peeked::End);
         let big = vec![0; 1 << 20];
         let full = loop {
             if let Err(error) = send(right.as_raw_fd(), &big) {

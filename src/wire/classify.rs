@@ -90,14 +90,19 @@ pub fn classify(sqlstate: [u8; 5]) -> Class {
     })
 }
 
+/// The same, where the server's C function is known that spoke: one SQLSTATE stands for a refused certificate, ident or
+/// role, and the function tells them apart.
+pub fn classify_by(sqlstate: [u8; 5], routine: &str) -> Class {
+    match (&sqlstate, routine) {
+        (b"28000", "ClientAuthentication") => NO_ENTRY,
+        _ => classify(sqlstate),
+    }
+}
+
 /// The error that a server's message is. `doing` says what was being done, as in "START_REPLICATION".
 #[cold]
 pub fn into_error(message: ServerMessage, doing: &str) -> Error {
-    let class = match (&message.sqlstate, message.routine.as_str()) {
-        // The same SQLSTATE stands for a refused certificate, ident or role; the C function tells them apart.
-        (b"28000", "ClientAuthentication") => NO_ENTRY,
-        (sqlstate, _) => classify(*sqlstate),
-    };
+    let class = classify_by(message.sqlstate, &message.routine);
     let hint = if message.hint.is_empty() { class.hint.to_owned() } else { message.hint };
     let detail = match (message.detail.is_empty(), message.context.is_empty()) {
         (_, true) => message.detail,

@@ -11,6 +11,7 @@ static const struct sample {
 } samples[] = {
     {"conninfo", {"host=/tmp dbname=a", "postgresql://u@h:5433/d", ""}, {NULL}},
     {"env", {"on", "off", "true"}, {"maybe", "2", ""}},
+    {"backend", {"rustls", "libpq"}, {"native", "LIBPQ", ""}},
     {"slot", {"a_slot_1"}, {"Upper", "with space", "a-b", ""}},
     {"publication", {"p", "p,q", "\"Mixed Case\",q"}, {"\"open", ","}},
     {"slot_create", {"never", "if_missing", "temporary"}, {"yes", "NEVERMORE", "1", ""}},

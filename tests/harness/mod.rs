@@ -3,6 +3,9 @@
 pub mod abi;
 pub mod admin;
 pub mod authority;
+pub mod backend;
+#[cfg(feature = "libpq")]
+pub mod kerberos;
 pub mod program;
 pub mod prometheus;
 pub mod proxy;

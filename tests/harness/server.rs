@@ -396,7 +396,7 @@ pub fn unique(prefix: &str) -> String {
 }
 
 /// A port that nobody listens on.
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
@@ -455,7 +455,7 @@ pub fn servers() -> &'static Path {
 }
 
 /// A command that runs as the user who may run servers: PostgreSQL refuses to run as root.
-fn unprivileged(program: &Path) -> Command {
+pub fn unprivileged(program: &Path) -> Command {
     let mut command = Command::new(program);
     if let Some((uid, gid)) = server_user() {
         command.uid(uid).gid(gid);

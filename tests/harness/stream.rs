@@ -143,8 +143,17 @@ impl Options {
         self.log(2, Some(collect), userdata.cast())
     }
 
+    /// Puts the backend under test under it, unless the test has chosen one.
+    fn choose_backend(&self) {
+        let wanted = super::backend::wanted();
+        if self.get("backend").unwrap() != wanted && wanted != "rustls" {
+            self.set("backend", Some(wanted)).unwrap();
+        }
+    }
+
     /// Connects.
     pub fn open(&self) -> Outcome<Stream> {
+        self.choose_backend();
         let mut it = ptr::dangling_mut();
         // SAFETY: live options, out-parameters of this frame.
         let opened = call(|err| unsafe { abi::wal_stream_open(self.0, &raw mut it, err) });
@@ -171,6 +180,7 @@ impl Options {
 
     /// A stream that is not connected.
     pub fn new_stream(&self) -> Outcome<Stream> {
+        self.choose_backend();
         let mut it = ptr::null_mut();
         // SAFETY: live options, out-parameters of this frame.
         call(|err| unsafe { abi::wal_stream_new(self.0, &raw mut it, err) })?;

@@ -1,4 +1,4 @@
-//! libpq 18 itself, from the fetched servers.
+//! libpq itself, of version 18 or another, from the fetched servers.
 
 #![allow(dead_code, reason = "each test uses its part")]
 
@@ -56,12 +56,19 @@ pub struct Libpq {
 
 impl Libpq {
     pub fn load() -> Self {
+        Self::of(18)
+    }
+
+    /// That of any version.
+    pub fn of(version: c_int) -> Self {
         let servers = env::var_os("PGWALSTREAM_SERVERS").map(PathBuf::from);
         let servers = servers.unwrap_or_else(|| concat!(env!("CARGO_MANIFEST_DIR"), "/.cache/pg").into());
-        let path = servers.join("18/lib/libpq.so.5");
+        let path = servers.join(format!("{version}/lib/libpq.so.5"));
         let name = CString::new(path.to_str().unwrap()).unwrap();
+        // With its own symbols before those of the libpq that the feature `libpq` links.
+        let how = libc::RTLD_NOW | libc::RTLD_LOCAL | libc::RTLD_DEEPBIND;
         // SAFETY: a library of the fetched servers, which stays loaded.
-        let library = unsafe { libc::dlopen(name.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL) };
+        let library = unsafe { libc::dlopen(name.as_ptr(), how) };
         assert!(!library.is_null(), "no {}: run script/servers, or set PGWALSTREAM_SERVERS", path.display());
         let symbol = |name: &CStr| {
             // SAFETY: the handle is that of an open library.
@@ -69,10 +76,10 @@ impl Libpq {
             assert!(!found.is_null(), "{name:?}");
             found
         };
-        // SAFETY: the types are those that libpq-fe.h of version 18 declares.
+        // SAFETY: the types are those that libpq-fe.h has declared since version 9.
         unsafe {
-            let version: unsafe extern "C" fn() -> c_int = std::mem::transmute(symbol(c"PQlibVersion"));
-            assert_eq!(version() / 10_000, 18);
+            let own: unsafe extern "C" fn() -> c_int = std::mem::transmute(symbol(c"PQlibVersion"));
+            assert_eq!(own() / 10_000, version);
             Self {
                 parse: std::mem::transmute::<*mut c_void, Parse>(symbol(c"PQconninfoParse")),
                 defaults: std::mem::transmute::<*mut c_void, Defaults>(symbol(c"PQconndefaults")),

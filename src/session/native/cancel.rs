@@ -4,6 +4,7 @@
 //! show the key without TLS where that connection has TLS.
 
 use std::fmt;
+use std::sync::Arc;
 
 use super::dial::{self, Address};
 use super::negotiate::{self, Begun, Way};
@@ -17,7 +18,7 @@ use crate::wire::frontend;
 #[derive(Clone)]
 pub struct Canceller {
     address: Address,
-    host: Host,
+    host: Arc<Host>,
     way: Way,
     backend_pid: u32,
     key: Vec<u8>,
@@ -25,7 +26,7 @@ pub struct Canceller {
 
 impl Canceller {
     /// `way` is how the session itself began.
-    pub(super) fn new(address: Address, host: Host, way: Way, greeting: &Greeting) -> Self {
+    pub(super) fn new(address: Address, host: Arc<Host>, way: Way, greeting: &Greeting) -> Self {
         Self { address, host, way, backend_pid: greeting.backend_pid, key: greeting.cancel_key.clone() }
     }
 

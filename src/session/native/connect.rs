@@ -2,6 +2,7 @@
 //!
 //! It must never go on after the caller's deadline, and never hide why an earlier address failed.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::time::timeout_at;
@@ -166,7 +167,7 @@ async fn attempt(
             };
         startup::settle(&mut transport, &mut greeting, &doing).await?;
         let mut session =
-            NativeSession { transport, greeting, phase: Phase::Idle, address, host: host.clone() };
+            NativeSession { transport, greeting, phase: Phase::Idle, address, host: Arc::new(host.clone()) };
         return match target::check(&mut session, wanted, &place).await {
             Ok(()) => Ok(session),
             Err(error) => {
@@ -275,7 +276,7 @@ fn joined(before: Option<Error>, last: Error) -> Error {
 }
 
 #[cold]
-fn late(place: &str, limit: Option<Duration>) -> Error {
+pub(in crate::session) fn late(place: &str, limit: Option<Duration>) -> Error {
     let message = match limit {
         Some(limit) => {
             format!("connecting to {place} took longer than connect_timeout, {} s", limit.as_secs())

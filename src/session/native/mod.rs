@@ -5,17 +5,18 @@
 
 mod buffer;
 mod cancel;
-mod connect;
+pub(super) mod connect;
 mod dial;
 mod negotiate;
-mod query;
-mod startup;
+pub(super) mod query;
+pub(super) mod startup;
 mod target;
 #[cfg_attr(not(feature = "rustls"), path = "no_tls.rs")]
 mod tls;
 mod transport;
 
 use std::os::fd::RawFd;
+use std::sync::Arc;
 
 use super::{Fill, Readiness, Rows, Sent, Session, Watch, version_number};
 use crate::conninfo::Host;
@@ -33,7 +34,7 @@ pub struct NativeSession {
     greeting: Greeting,
     phase: Phase,
     address: Address,
-    host: Host,
+    host: Arc<Host>,
 }
 
 /// What comes over a connection on which nothing was asked.
@@ -64,7 +65,7 @@ impl NativeSession {
 
     /// What ends a query of this session from outside.
     pub fn canceller(&self) -> Canceller {
-        Canceller::new(self.address.clone(), self.host.clone(), self.transport.way(), &self.greeting)
+        Canceller::new(self.address.clone(), Arc::clone(&self.host), self.transport.way(), &self.greeting)
     }
 
     /// Whether the next query's answer could be told apart.
@@ -175,4 +176,4 @@ impl std::fmt::Debug for NativeSession {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -10,10 +10,10 @@ use crate::wire::backend::{self, tag};
 use crate::wire::{ServerMessage, classify, frame, frontend};
 
 /// The most that the rows of one answer may take.
-const MAX_ANSWER: usize = 16 << 20;
+pub(in crate::session) const MAX_ANSWER: usize = 16 << 20;
 
 /// What a value costs beside its bytes.
-const VALUE: usize = size_of::<Option<String>>();
+pub(in crate::session) const VALUE: usize = size_of::<Option<String>>();
 
 /// What the answer is to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -162,7 +162,7 @@ pub(super) fn unexpected(tag: u8, doing: &str) -> Error {
 }
 
 /// The command's name, for errors. The rest may hold what nobody should see.
-fn first_word(sql: &str) -> &str {
+pub(in crate::session) fn first_word(sql: &str) -> &str {
     sql.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
         .find(|word| !word.is_empty())
         .unwrap_or("query")

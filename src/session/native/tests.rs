@@ -1,5 +1,6 @@
 //! Sessions against servers that a thread plays: good ones, slow ones, bad ones.
 
+mod hostile;
 mod hosts;
 #[cfg(feature = "rustls")]
 mod tls;
@@ -13,15 +14,15 @@ use super::*;
 use crate::conninfo::Conninfo;
 use crate::wire::backend::tag;
 
-fn block_on<T>(future: impl Future<Output = T>) -> T {
+pub(in crate::session) fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
 }
 
-fn message(tag: u8, body: &[u8]) -> Vec<u8> {
+pub(in crate::session) fn message(tag: u8, body: &[u8]) -> Vec<u8> {
     [&[tag], &(u32::try_from(body.len()).unwrap() + 4).to_be_bytes()[..], body].concat()
 }
 
-fn greeting() -> Vec<u8> {
+pub(in crate::session) fn greeting() -> Vec<u8> {
     let status =
         |name: &str, value: &str| message(tag::PARAMETER_STATUS, format!("{name}\0{value}\0").as_bytes());
     [
@@ -37,12 +38,12 @@ fn greeting() -> Vec<u8> {
     .concat()
 }
 
-fn error(code: &str, severity: &str) -> Vec<u8> {
+pub(in crate::session) fn error(code: &str, severity: &str) -> Vec<u8> {
     message(b'E', format!("V{severity}\0C{code}\0Mno\0\0").as_bytes())
 }
 
 /// Reads the start-up message; gives its parameters.
-fn startup(stream: &mut impl Read) -> Vec<u8> {
+pub(in crate::session) fn startup(stream: &mut impl Read) -> Vec<u8> {
     let mut length = [0; 4];
     stream.read_exact(&mut length).unwrap();
     let mut body = vec![0; u32::from_be_bytes(length) as usize - 4];
@@ -52,7 +53,7 @@ fn startup(stream: &mut impl Read) -> Vec<u8> {
 }
 
 /// Reads one message.
-fn hear(stream: &mut impl Read) -> (u8, Vec<u8>) {
+pub(in crate::session) fn hear(stream: &mut impl Read) -> (u8, Vec<u8>) {
     let mut header = [0; 5];
     stream.read_exact(&mut header).unwrap();
     let mut body = vec![0; u32::from_be_bytes(header[1..].try_into().unwrap()) as usize - 4];
@@ -61,7 +62,9 @@ fn hear(stream: &mut impl Read) -> (u8, Vec<u8>) {
 }
 
 /// A server on a Unix socket: `play` runs with each connection, for as long as the directory lives.
-fn server(play: impl Fn(UnixStream) + Send + 'static) -> (tempfile::TempDir, Conninfo) {
+pub(in crate::session) fn server(
+    play: impl Fn(UnixStream) + Send + 'static,
+) -> (tempfile::TempDir, Conninfo) {
     let directory = tempfile::tempdir().unwrap();
     let listener = UnixListener::bind(directory.path().join(".s.PGSQL.5432")).unwrap();
     std::thread::spawn(move || {
@@ -227,7 +230,7 @@ fn answering(answers: Vec<Vec<u8>>) -> (tempfile::TempDir, Conninfo) {
     })
 }
 
-fn columns(names: &[&str]) -> Vec<u8> {
+pub(in crate::session) fn columns(names: &[&str]) -> Vec<u8> {
     let count = u16::try_from(names.len()).unwrap().to_be_bytes();
     let each = names.iter().map(|name| [name.as_bytes(), b"\0", &[0; 18]].concat());
     message(b'T', &[count.to_vec(), each.collect::<Vec<_>>().concat()].concat())

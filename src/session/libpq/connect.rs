@@ -1,0 +1,211 @@
+//! Connecting through libpq: each of its steps on a helper thread, the waiting between them in the reactor.
+//!
+//! It must never hold a helper thread while the network is waited for, and never go on after the caller's deadline.
+
+use std::time::{Duration, Instant};
+
+use tokio::io::Interest;
+use tokio::time::timeout_at;
+
+use super::connection::{Connection, Polling};
+use super::copy::Inbox;
+use super::parameters::{self, Parameters};
+use super::refusal::{self, Before};
+use super::{Input, LibpqSession, Output, Phase, Place};
+use crate::conninfo::{Conninfo, Host, Target};
+use crate::error::{Error, Result, Status};
+use crate::session::helper;
+use crate::session::native::connect::late;
+use crate::session::native::startup::StartupSettings;
+use crate::sys::AsyncSocket;
+
+impl LibpqSession {
+    /// Connects as the connection string says, the environment included. libpq leaves `connect_timeout` to whoever
+    /// connects without waiting, so it is kept here: a server that takes longer is left out, and libpq starts again with
+    /// the others. `deadline` limits everything. Dropping the future gives the attempt up.
+    pub async fn connect(
+        conninfo: &Conninfo,
+        settings: &StartupSettings,
+        deadline: Option<Instant>,
+    ) -> Result<Self> {
+        let mut late: Vec<Error> = Vec::new();
+        let mut hosts: Vec<&Host> = conninfo.hosts().iter().collect();
+        loop {
+            let some = (hosts.len() < conninfo.hosts().len()).then_some(hosts.as_slice());
+            let parameters = parameters::all(conninfo, settings, some)?;
+            let limit = conninfo.connect_timeout().or(settings.address_timeout);
+            let attempt =
+                Attempt { conninfo, deadline, limit, server: Server::default(), since: Instant::now() };
+            match attempt.run(parameters).await {
+                Ok(session) => return Ok(session),
+                Err(Ended::Refused(error)) => return Err(joined(&late, error)),
+                Err(Ended::Late(error, server)) => {
+                    let at = hosts.iter().position(|host| server.is(host)).unwrap_or(0);
+                    hosts.remove(at);
+                    if hosts.is_empty() || deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                        return Err(joined(&late, error));
+                    }
+                    late.push(error);
+                }
+            }
+        }
+    }
+}
+
+/// libpq's way through the servers.
+struct Attempt<'a> {
+    conninfo: &'a Conninfo,
+    deadline: Option<Instant>,
+    /// How long each server may take.
+    limit: Option<Duration>,
+    /// The one that it is at, and since when.
+    server: Server,
+    since: Instant,
+}
+
+/// How an attempt ended without a connection.
+enum Ended {
+    /// libpq says so.
+    Refused(Error),
+    /// A server took too long.
+    Late(Error, Server),
+}
+
+/// Name, address and port, as libpq tells them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Server {
+    host: String,
+    address: String,
+    port: String,
+}
+
+impl Server {
+    fn of(connection: &Connection) -> Self {
+        Self { host: connection.host(), address: connection.address(), port: connection.port() }
+    }
+
+    fn is(&self, host: &Host) -> bool {
+        // libpq gives the address where there is no name.
+        let names = [host.name(), host.address()];
+        names.contains(&self.host.as_str()) && self.port == host.port().to_string()
+    }
+
+    fn describe(&self) -> String {
+        match (self.host.as_str(), self.port.as_str()) {
+            ("", _) => "the server".to_owned(),
+            (path, port) if path.starts_with(['/', '@']) => format!("{path}/.s.PGSQL.{port}"),
+            (name, port) => format!("\"{name}\", port {port}"),
+        }
+    }
+}
+
+/// What a step came to.
+struct Step {
+    connection: Connection,
+    polling: Polling,
+    /// Why, if it failed.
+    error: Option<Error>,
+}
+
+impl Attempt<'_> {
+    async fn run(mut self, parameters: Parameters) -> std::result::Result<LibpqSession, Ended> {
+        let wanted = self.conninfo.target();
+        let mut step = self.step(move || start(&parameters, wanted)).await?;
+        loop {
+            let server = Server::of(&step.connection);
+            if server != self.server {
+                self.server = server;
+                self.since = Instant::now();
+            }
+            match step.polling {
+                Polling::Connected => return session(step.connection).map_err(Ended::Refused),
+                Polling::Failed => {
+                    let unknown = || Error::new(Status::WAL_E_INTERNAL, "libpq failed without an error");
+                    return Err(Ended::Refused(step.error.unwrap_or_else(unknown)));
+                }
+                Polling::Reading => self.wait(&step.connection, Interest::READABLE).await?,
+                Polling::Writing => self.wait(&step.connection, Interest::WRITABLE).await?,
+            }
+            let connection = step.connection;
+            step = self.step(move || Some(go_on(connection, wanted))).await?;
+        }
+    }
+
+    /// A step of libpq's, which may block in name resolution and in Kerberos.
+    async fn step(
+        &self,
+        work: impl FnOnce() -> Option<Step> + Send + 'static,
+    ) -> std::result::Result<Step, Ended> {
+        let step = self.in_time(helper::run("pgwal-libpq", work)).await?.map_err(Ended::Refused)?;
+        step.ok_or_else(|| Ended::Refused(Error::new(Status::WAL_E_NO_MEMORY, "libpq has no memory")))
+    }
+
+    /// Until the socket, which may be another after each step, is ready.
+    async fn wait(&self, connection: &Connection, interest: Interest) -> std::result::Result<(), Ended> {
+        let wait = async {
+            match connection.socket() {
+                Some(fd) => AsyncSocket::beside(fd)?.ready(interest).await.map(drop),
+                None => Ok(()),
+            }
+        };
+        let unwatched =
+            |error| Error::os(Status::WAL_E_CONNECT, "cannot watch the connection being made", &error);
+        self.in_time(wait).await?.map_err(|error| Ended::Refused(unwatched(error)))
+    }
+
+    /// Within `connect_timeout` for this server and the caller's deadline.
+    async fn in_time<T>(&self, work: impl Future<Output = T>) -> std::result::Result<T, Ended> {
+        let limit = self.limit;
+        let own = limit.and_then(|limit| self.since.checked_add(limit));
+        let until = [own, self.deadline].into_iter().flatten().min();
+        let Some(until) = until else { return Ok(work.await) };
+        timeout_at(until.into(), work).await.map_err(|_| {
+            let is_own = self.deadline.is_none_or(|deadline| until < deadline);
+            let limit: Option<Duration> = limit.filter(|_| is_own);
+            Ended::Late(late(&self.server.describe(), limit), self.server.clone())
+        })
+    }
+}
+
+fn start(parameters: &Parameters, wanted: Target) -> Option<Step> {
+    let connection = Connection::start(parameters)?;
+    let failed = connection.is_bad();
+    let error = failed.then(|| refusal::error(&connection, &Before::start(), wanted));
+    // libpq documentation, PQconnectPoll: at first it is as if it had asked for the socket to be writable.
+    let polling = if failed { Polling::Failed } else { Polling::Writing };
+    Some(Step { connection, polling, error })
+}
+
+fn go_on(mut connection: Connection, wanted: Target) -> Step {
+    let before = Before::step(&connection);
+    let polling = connection.poll();
+    let error = (polling == Polling::Failed).then(|| refusal::error(&connection, &before, wanted));
+    Step { connection, polling, error }
+}
+
+fn session(mut connection: Connection) -> Result<LibpqSession> {
+    let unwatched = |error| Error::os(Status::WAL_E_SYSTEM, "cannot watch the connection", &error);
+    let fd = connection.socket().filter(|_| connection.never_wait());
+    let Some(fd) = fd else {
+        return Err(Error::new(Status::WAL_E_CONNECTION_LOST, connection.message()));
+    };
+    let socket = AsyncSocket::beside(fd).map_err(unwatched)?;
+    let place = if connection.address().is_empty() { Place::Local } else { Place::Network };
+    Ok(LibpqSession {
+        connection,
+        socket: Some(socket),
+        inbox: Inbox::default(),
+        phase: Phase::Idle,
+        input: Input::Unknown,
+        output: Output::Flushed,
+        place,
+    })
+}
+
+/// The last error, with those of the servers that were left out in its detail.
+fn joined(late: &[Error], last: Error) -> Error {
+    let mut lines: Vec<&str> = late.iter().map(Error::message).collect();
+    lines.extend(Some(last.detail()).filter(|it| !it.is_empty()));
+    let detail = lines.join("\n");
+    last.with_detail(detail)
+}
