@@ -166,7 +166,7 @@ check "is reached" grep -q 'wal_epoll: 20 changes received' "$work/err"
 check "wal_epoll with a slot that is missing" exits 1 run_epoll --also no_such_slot "$conninfo" ex_a ex
 
 # A server that ends one of the streams leaves the other; SIGTERM ends it all.
-"${wrapper[@]}" "$epoll_program" --also ex_b "$conninfo" ex_a ex >"$work/out" 2>"$work/err" &
+"${wrapper[@]}" "$epoll_program" --option reconnect=off --also ex_b "$conninfo" ex_a ex >"$work/out" 2>"$work/err" &
 pid=$!
 active() { sql "SELECT count(*) FROM pg_replication_slots WHERE active AND slot_name IN ('ex_a', 'ex_b')"; }
 await() { # SECONDS COMMAND…: until it succeeds
@@ -187,6 +187,20 @@ kill -s TERM "$pid"
 rc=0
 wait "$pid" || rc=$?
 check "SIGTERM ends it" test "$rc" = 0
+
+# Connected again by itself: the line says why, and nothing is missing.
+"${wrapper[@]}" "$tail_program" --timeout 60 "$conninfo" ex_a ex >"$work/out" 2>"$work/err" &
+pid=$!
+follows() { [ "$(sql "SELECT active FROM pg_replication_slots WHERE slot_name = 'ex_a'")" = t ]; }
+check "wal_tail follows the slot" await 30 follows
+sql "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = 'ex_a'" >/dev/null
+check "it is connected again" await 30 grep -q '"RECONNECTED".*"attempts":[0-9]*,"status":"WAL_E_SERVER_SHUTDOWN","reason":"' "$work/out"
+sql 'INSERT INTO "Odd.name" (id) VALUES (9002)'
+check "and goes on" await 30 grep -q '"id":9002' "$work/out"
+kill -s TERM "$pid"
+rc=0
+wait "$pid" || rc=$?
+check "SIGTERM ends that too" test "$rc" = 0
 
 # --- wal_replay ---------------------------------------------------------------------------------------------------
 check "wal_replay --help" exits 0 run_replay --help
