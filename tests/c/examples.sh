@@ -146,6 +146,42 @@ check "wal_batch --count" exits 0 run_batch --count 10 --option batch_events=16 
 # The batch of the 10th row is counted whole, and a batch of 16 may bring BEGIN and RELATION besides.
 check "ends" grep -Eq '^rows (1[0-9]|2[0-7]) ' "$work/out"
 
+# --- wal_replay ---------------------------------------------------------------------------------------------------
+check "wal_replay --help" exits 0 run_replay --help
+check "wal_replay --help names every option" grep -q 'replay_pace' "$work/out"
+check "wal_replay --version" exits 0 run_replay --version
+check "wal_replay without arguments" exits 2 run_replay
+check "wal_replay with an unknown option" exits 2 run_replay --nonsense x
+check "wal_replay with too much" exits 2 run_replay a b
+check "wal_replay without the file" exits 1 run_replay "$work/none"
+check "a captured session" exits 0 run_tail --messages --option capture_file="$work/capture" --count 1500 --timeout 10 "$conninfo" ex_capture ex
+grep -v '"PROGRESS"' "$work/out" >"$work/live"
+check "wal_replay" exits 0 run_replay "$work/capture"
+# What was received and not printed any more comes too.
+head -n "$(wc -l <"$work/live")" "$work/out" >"$work/same"
+check "gives what wal_tail gave" cmp "$work/live" "$work/same"
+check "and more than nothing" test "$(wc -l <"$work/live")" -gt 1500
+check "wal_replay --recorded --count" exits 0 run_replay --recorded --changes-only --count 3 "$work/capture"
+check "ends there" events 'len(es) == 3 and {e["kind"] for e in es} == {"INSERT", "UPDATE"}'
+check "a capture is not overwritten" exits 1 run_tail --option capture_file="$work/capture" "$conninfo" ex_capture ex
+head -c -1 "$work/capture" >"$work/cut"
+check "a cut capture" exits 1 run_replay "$work/cut"
+check "is said to be one" grep -q 'WAL_E_CAPTURE: the capture ends at offset [0-9]*' "$work/err"
+check "behind all that is whole" cmp "$work/live" <(head -n "$(wc -l <"$work/live")" "$work/out")
+
+# No room: an error, nothing of it hidden, nothing lost. The limit is of the file size, in blocks of 1024 bytes.
+(
+  ulimit -f 64
+  exec timeout 60 "${wrapper[@]}" "$tail_program" --option capture_file="$work/full" --timeout 10 "$conninfo" ex_full ex 2>&1 >/dev/null
+) | cat >"$work/err"
+rc=${PIPESTATUS[0]}
+check "a full disk ends it with status 1" test "$rc" = 1
+check "and says so" grep -q 'WAL_E_CAPTURE: cannot write the capture file' "$work/err"
+check "what was captured before is good" exits 1 run_replay "$work/full"
+check "up to there" grep -q 'WAL_E_CAPTURE: the capture ends at offset [0-9]*, before its end mark' "$work/err"
+check "without a capture it goes on" exits 0 run_tail --changes-only --timeout 2 "$conninfo" ex_full ex
+check "to the last change" events 'es[-1]["new"]["id"] == 5500'
+
 # --- wal_epoll ----------------------------------------------------------------------------------------------------
 sql "SELECT pg_create_logical_replication_slot(s, 'pgoutput') FROM unnest('{ex_a,ex_b}'::text[]) s" >/dev/null
 sql 'INSERT INTO "Odd.name" (id) SELECT g FROM generate_series(110001, 120000) g' \
@@ -201,42 +237,6 @@ kill -s TERM "$pid"
 rc=0
 wait "$pid" || rc=$?
 check "SIGTERM ends that too" test "$rc" = 0
-
-# --- wal_replay ---------------------------------------------------------------------------------------------------
-check "wal_replay --help" exits 0 run_replay --help
-check "wal_replay --help names every option" grep -q 'replay_pace' "$work/out"
-check "wal_replay --version" exits 0 run_replay --version
-check "wal_replay without arguments" exits 2 run_replay
-check "wal_replay with an unknown option" exits 2 run_replay --nonsense x
-check "wal_replay with too much" exits 2 run_replay a b
-check "wal_replay without the file" exits 1 run_replay "$work/none"
-check "a captured session" exits 0 run_tail --messages --option capture_file="$work/capture" --count 1500 --timeout 10 "$conninfo" ex_capture ex
-grep -v '"PROGRESS"' "$work/out" >"$work/live"
-check "wal_replay" exits 0 run_replay "$work/capture"
-# What was received and not printed any more comes too.
-head -n "$(wc -l <"$work/live")" "$work/out" >"$work/same"
-check "gives what wal_tail gave" cmp "$work/live" "$work/same"
-check "and more than nothing" test "$(wc -l <"$work/live")" -gt 1500
-check "wal_replay --recorded --count" exits 0 run_replay --recorded --changes-only --count 3 "$work/capture"
-check "ends there" events 'len(es) == 3 and {e["kind"] for e in es} == {"INSERT", "UPDATE"}'
-check "a capture is not overwritten" exits 1 run_tail --option capture_file="$work/capture" "$conninfo" ex_capture ex
-head -c -1 "$work/capture" >"$work/cut"
-check "a cut capture" exits 1 run_replay "$work/cut"
-check "is said to be one" grep -q 'WAL_E_CAPTURE: the capture ends at offset [0-9]*' "$work/err"
-check "behind all that is whole" cmp "$work/live" <(head -n "$(wc -l <"$work/live")" "$work/out")
-
-# No room: an error, nothing of it hidden, nothing lost. The limit is of the file size, in blocks of 1024 bytes.
-(
-  ulimit -f 64
-  exec timeout 60 "${wrapper[@]}" "$tail_program" --option capture_file="$work/full" --timeout 10 "$conninfo" ex_full ex 2>&1 >/dev/null
-) | cat >"$work/err"
-rc=${PIPESTATUS[0]}
-check "a full disk ends it with status 1" test "$rc" = 1
-check "and says so" grep -q 'WAL_E_CAPTURE: cannot write the capture file' "$work/err"
-check "what was captured before is good" exits 1 run_replay "$work/full"
-check "up to there" grep -q 'WAL_E_CAPTURE: the capture ends at offset [0-9]*, before its end mark' "$work/err"
-check "without a capture it goes on" exits 0 run_tail --changes-only --timeout 2 "$conninfo" ex_full ex
-check "to the last change" events 'es[-1]["new"]["id"] == 5500'
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
