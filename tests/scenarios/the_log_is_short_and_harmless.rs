@@ -77,7 +77,9 @@ fn call_back(log: &Log) {
 
 fn table(db: &mut Database<'_>) -> Options {
     // A table of which there is nothing to warn.
-    db.run("CREATE TABLE t (id int); ALTER TABLE t REPLICA IDENTITY FULL; CREATE PUBLICATION pub FOR TABLE t");
+    db.run(
+        "CREATE TABLE t (id int); ALTER TABLE t REPLICA IDENTITY FULL; CREATE PUBLICATION pub FOR TABLE t",
+    );
     let slot = db.slot();
     Options::stream(&db.conninfo(), &slot, "pub").with("status_interval", "100ms")
 }
