@@ -6,7 +6,9 @@ mod document;
 mod parse;
 mod table;
 
-pub use config::{AckMode, Config, GapPolicy, OriginFilter, Reconnect, ReplayPace, SlotCreate, Streaming};
+pub use config::{
+    AckMode, Config, FailoverPolicy, GapPolicy, OriginFilter, Reconnect, ReplayPace, SlotCreate, Streaming,
+};
 pub use document::markdown;
 pub use parse::{Kind, qualified_names, slot_name};
 pub use table::{Id, Spec, TABLE};

@@ -75,6 +75,11 @@ impl<'a> Preflight<'a> {
         Ok(it)
     }
 
+    /// The same questions on another occasion.
+    pub fn on(self, occasion: Occasion) -> Self {
+        Self { occasion, ..self }
+    }
+
     /// What an old server lacks would be refused by it too, but in words that name no version.
     fn features(&self) -> Result<()> {
         let config = self.config;
