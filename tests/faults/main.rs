@@ -3,7 +3,7 @@
 //! start; consumers are killed. Every committed row is delivered, in commit order, none twice within a process, and what
 //! another process sees again is recognised by its identity.
 //!
-//! 100 faults for each version with `cargo test --test faults`, as script/test does. The environment asks for other
+//! 100 faults for each version with `cargo test --test faults`. The environment asks for other
 //! runs, of more than 1,000 faults mostly cuts; a failure prints what brings it back:
 //!
 //!     FAULTS=10000 FAULTS_SEED=7 cargo test --test faults v18 -- --nocapture
