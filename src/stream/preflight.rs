@@ -214,11 +214,14 @@ impl<'a> Preflight<'a> {
         .with_hint("Another consumer used the slot, or it was advanced or made anew: copy the tables again."))
     }
 
-    /// Where streaming begins: the server goes to the slot's position by itself where that is later.
+    /// Where streaming begins: the server goes to the slot's position by itself where that is later. After a crash the
+    /// slot may stand before what it had confirmed; what was confirmed is safe, and does not come again.
     pub fn start(&self) -> Lsn {
         match self.occasion {
             Occasion::First => self.config.start_lsn,
-            Occasion::Again(Resume { acked, .. }) => acked.max(self.config.start_lsn),
+            Occasion::Again(Resume { acked, confirmed, .. }) => {
+                acked.max(confirmed).max(self.config.start_lsn)
+            }
         }
     }
 
