@@ -277,6 +277,13 @@ static inline void json_particulars(FILE *out, const wal_event *event) {
         fputs(",\"type\":", out);
         json_string(out, wal_event_type_name(event));
         break;
+    case WAL_EVENT_RECONNECTED:
+        fprintf(out,
+                ",\"lost_lsn\":\"" WAL_LSN_FMT "\",\"attempts\":%" PRIu32 ",\"status\":\"%s\",\"reason\":",
+                WAL_LSN_ARGS(wal_event_reconnect_lost_lsn(event)), wal_event_reconnect_attempts(event),
+                wal_status_name(wal_event_reconnect_status(event)));
+        json_string(out, wal_event_reconnect_message(event));
+        break;
     default:
         break;
     }

@@ -122,9 +122,23 @@
  * All hosts of the conninfo are tried, so that a standby with a copy of the slot can take over when it is promoted: name
  * the servers and set target_session_attrs to primary. The timeline changes then, and with it the identity of changes.
  *
+ * A standby that was promoted may lack what the lost primary had sent already: set synchronized_standby_slots there
+ * (PostgreSQL 17), and nothing is delivered before the standby has it. Without, the stream ends with
+ * ::WAL_E_DELIVERED_BEYOND, unless option `failover_policy` is "rewind". Then it goes on, and #WAL_EVENT_FLAG_REWOUND in
+ * the ::WAL_EVENT_RECONNECTED says that what came before with an `ack_lsn` beyond wal_event_reconnect_switchpoint() is
+ * LOST on the new primary, where other transactions have these positions: undo it, then acknowledge the event's own
+ * `ack_lsn`. A transaction that was cut in the middle beyond the switchpoint never gets its end:
+ * ::WAL_EVENT_STREAM_ABORT with #WAL_EVENT_FLAG_DISCARDED tells so before the event, with the `xid` of its BEGIN. A
+ * transaction that was prepared before the switchpoint and ended beyond it is prepared again. Definitions of tables come
+ * anew behind the event.
+ *
+ * Acknowledged and delivered positions go back to the switchpoint with the event, so that nothing of the lost history is
+ * ever confirmed to the new primary. An acknowledgement that comes late, for something before the event, counts up to the
+ * switchpoint; but do not give one once events behind it have come, for it would be taken for theirs.
+ *
  * The stream ends, with the error, where going on would lose something or cannot succeed: the slot is gone, was
  * invalidated or was moved by somebody else; the server is another one, or was promoted before it had all that was
- * delivered; the password is refused; a message is malformed. It also ends after
+ * delivered (option `failover_policy`); the password is refused; a message is malformed. It also ends after
  * `reconnect_timeout`, with the last error, and where `slot_create` is "temporary", for that slot is gone with its
  * connection. wal_stream_connect() itself tries once.
  *
@@ -256,6 +270,11 @@
  * stop_lsn before anybody knows what becomes of it, or the connection was lost and it comes again from its beginning.
  */
 #define WAL_EVENT_FLAG_DISCARDED UINT32_C(128)
+/**
+ * RECONNECTED: the server is a promoted standby that lacks what was delivered beyond wal_event_reconnect_switchpoint().
+ * Only with option failover_policy "rewind".
+ */
+#define WAL_EVENT_FLAG_REWOUND UINT32_C(256)
 /** @} */
 
 /**
@@ -644,7 +663,8 @@ enum wal_event_kind
     WAL_EVENT_PROGRESS = 64,
     /**
      * The connection was lost and made again: what stands before came over the old one, what follows over the new.
-     * `lsn` is where the server begins again; `wal_event_reconnect_lost_lsn`, `_attempts`, `_status`, `_message`.
+     * `lsn` is where the server begins again; `wal_event_reconnect_lost_lsn`, `_attempts`, `_status`, `_message`. With
+     * REWOUND, what came beyond `wal_event_reconnect_switchpoint` is lost, and `ack_lsn` is set.
      */
     WAL_EVENT_RECONNECTED = 65,
 };
@@ -2348,7 +2368,7 @@ WAL_NOEXCEPT;
 
 /**
  * The timeline of the server that a RECONNECTED event says is connected now. A later one than before means that the
- * server is a standby that was promoted, and that it has everything that was delivered.
+ * server is a standby that was promoted. It has everything that was delivered, unless WAL_EVENT_FLAG_REWOUND is set.
  *
  * @return the timeline; 0 for other kinds
  * @param event may be NULL
@@ -2356,6 +2376,19 @@ WAL_NOEXCEPT;
  */
 WAL_API
 uint32_t wal_event_reconnect_timeline(const struct wal_event *event)
+WAL_NOEXCEPT;
+
+/**
+ * Where the history of the server that is connected now left that of the server before, for a RECONNECTED event with
+ * WAL_EVENT_FLAG_REWOUND: what came before the event with an `ack_lsn` beyond this position is lost there, and what
+ * comes behind the event may have the same positions. Only with option failover_policy "rewind".
+ *
+ * @return the position; 0 where nothing is lost, and for other kinds
+ * @param event may be NULL
+ * @since 0.1
+ */
+WAL_API
+uint64_t wal_event_reconnect_switchpoint(const struct wal_event *event)
 WAL_NOEXCEPT;
 
 /**
@@ -3139,8 +3172,8 @@ WAL_NOEXCEPT;
 
 /**
  * Says that everything up to a position is safe: the server may forget it, and will not send it again. Cumulative,
- * never goes back, and is bounded by what was delivered. The engine reports it to the server within
- * status_interval; wal_stream_flush does at once.
+ * bounded by what was delivered; it goes back only where WAL_EVENT_RECONNECTED tells of another timeline, to where that
+ * one began. The engine reports it to the server within status_interval; wal_stream_flush does at once.
  *
  * @param[in] stream that the position is of
  * @param[in] lsn the ack_lsn of an event, or any position below the last one

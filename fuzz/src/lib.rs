@@ -30,8 +30,8 @@ pub unsafe fn touch(event: &Event) -> u64 {
     }
     // SAFETY: NULL or a live relation.
     if let Some(relation) = unsafe { event.relation.as_ref() } {
-        let columns: u64 = relation.columns.iter().map(|column| column.name.len() as u64).sum();
-        sum += columns + relation.name.iter().map(|byte| u64::from(*byte)).sum::<u64>();
+        let columns: u64 = relation.columns().iter().map(|column| column.name().len() as u64).sum();
+        sum += columns + relation.name().bytes().map(u64::from).sum::<u64>();
     }
     sum
 }
@@ -39,7 +39,7 @@ pub unsafe fn touch(event: &Event) -> u64 {
 unsafe fn touch_value(value: &Value) -> u64 {
     if value.kind == TRUNCATED_RELATION {
         // SAFETY: that kind is a relation, which lives as long as its batch.
-        return u64::from(unsafe { (*value.data.cast::<pgwalstream::batch::Relation>()).oid });
+        return u64::from(unsafe { (*value.data.cast::<pgwalstream::batch::Relation>()).oid() });
     }
     assert!(value.kind <= ValueKind::WAL_VALUE_ABSENT as u8, "kind {}", value.kind);
     // SAFETY: the caller's promise.

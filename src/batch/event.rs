@@ -60,7 +60,8 @@ pub enum EventKind {
     /// status interval, never inside a transaction or a block.
     WAL_EVENT_PROGRESS = 64,
     /// The connection was lost and made again: what stands before came over the old one, what follows over the new.
-    /// `lsn` is where the server begins again; `wal_event_reconnect_lost_lsn`, `_attempts`, `_status`, `_message`.
+    /// `lsn` is where the server begins again; `wal_event_reconnect_lost_lsn`, `_attempts`, `_status`, `_message`. With
+    /// REWOUND, what came beyond `wal_event_reconnect_switchpoint` is lost, and `ack_lsn` is set.
     WAL_EVENT_RECONNECTED = 65,
 }
 
@@ -83,6 +84,8 @@ pub mod flags {
     /// STREAM_ABORT: nothing was rolled back; what came of the transaction means nothing. The stream ends at stop_lsn,
     /// or the connection was lost and the transaction comes again from its beginning, unless it was told to its end.
     pub const DISCARDED: u32 = 1 << 7;
+    /// RECONNECTED: what was told beyond the switchpoint is lost on the server (option failover_policy).
+    pub const REWOUND: u32 = 1 << 8;
 }
 
 /// One event. 128 bytes; the layout is part of the ABI.

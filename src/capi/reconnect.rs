@@ -10,6 +10,8 @@ const ATTEMPTS: usize = 1;
 const STATUS: usize = 2;
 const LOST_TIMELINE: usize = 3;
 const TIMELINE: usize = 4;
+const SWITCHPOINT_HIGH: usize = 5;
+const SWITCHPOINT_LOW: usize = 6;
 
 /// How far the connection had come that a RECONNECTED event says is lost: the end of what was received. Where the new
 /// one begins is the event's `lsn`, which is the acknowledged position or the slot's own.
@@ -71,7 +73,7 @@ pub unsafe extern "C" fn wal_event_reconnect_lost_timeline(event: *const Event) 
 }
 
 /// The timeline of the server that a RECONNECTED event says is connected now. A later one than before means that the
-/// server is a standby that was promoted, and that it has everything that was delivered.
+/// server is a standby that was promoted. It has everything that was delivered, unless WAL_EVENT_FLAG_REWOUND is set.
 ///
 /// @return the timeline; 0 for other kinds
 /// @param event may be NULL
@@ -80,6 +82,22 @@ pub unsafe extern "C" fn wal_event_reconnect_lost_timeline(event: *const Event) 
 pub unsafe extern "C" fn wal_event_reconnect_timeline(event: *const Event) -> u32 {
     // SAFETY: the contract: NULL or a live event.
     boundary!(neutral(0; { unsafe { number(event, TIMELINE) } }))
+}
+
+/// Where the history of the server that is connected now left that of the server before, for a RECONNECTED event with
+/// WAL_EVENT_FLAG_REWOUND: what came before the event with an `ack_lsn` beyond this position is lost there, and what
+/// comes behind the event may have the same positions. Only with option failover_policy "rewind".
+///
+/// @return the position; 0 where nothing is lost, and for other kinds
+/// @param event may be NULL
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wal_event_reconnect_switchpoint(event: *const Event) -> u64 {
+    boundary!(neutral(0; {
+        // SAFETY: the contract: NULL or a live event.
+        let (high, low) = unsafe { (number(event, SWITCHPOINT_HIGH), number(event, SWITCHPOINT_LOW)) };
+        u64::from(high) << 32 | u64::from(low)
+    }))
 }
 
 /// # Safety

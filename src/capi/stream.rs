@@ -161,8 +161,8 @@ pub unsafe extern "C" fn wal_stream_next_batch(
 }
 
 /// Says that everything up to a position is safe: the server may forget it, and will not send it again. Cumulative,
-/// never goes back, and is bounded by what was delivered. The engine reports it to the server within
-/// status_interval; wal_stream_flush does at once.
+/// bounded by what was delivered; it goes back only where WAL_EVENT_RECONNECTED tells of another timeline, to where that
+/// one began. The engine reports it to the server within status_interval; wal_stream_flush does at once.
 ///
 /// @param[in] stream that the position is of
 /// @param[in] lsn the ack_lsn of an event, or any position below the last one

@@ -44,7 +44,8 @@ impl Held {
     pub(super) fn give(&self, events: usize, ack: u64) {
         self.given.store(events, Ordering::Relaxed);
         if let Some(shared) = &self.shared {
-            shared.acks.deliver(ack);
+            let number = self.batch.as_ref().map_or(0, |batch| batch.number);
+            shared.acks.deliver_of(number, ack);
         }
     }
 }

@@ -122,6 +122,8 @@ questions! { 'a self;
     /// Whether a `StreamAbort` says only that the stream ends here, at `stop_lsn`, before anybody knows what becomes of
     /// the transaction.
     is_discarded -> bool { self.has(flags::DISCARDED) }
+    /// RECONNECTED: what came with an acknowledged position beyond this event's own is lost on the promoted server.
+    is_rewound -> bool { self.has(flags::REWOUND) }
 
     /// Whether a `Truncate` was with CASCADE.
     is_cascade -> bool { self.has(flags::CASCADE) }

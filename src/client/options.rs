@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::engine::{Level, Logger};
 use crate::error::{Error, Result};
 use crate::lsn::Lsn;
-use crate::options::{self, AckMode, GapPolicy, OriginFilter, SlotCreate, Streaming};
+use crate::options::{self, AckMode, FailoverPolicy, GapPolicy, OriginFilter, SlotCreate, Streaming};
 
 /// What a stream is made of. `conninfo`, `slot` and `publication` are required.
 ///
@@ -149,6 +149,11 @@ impl Options {
     /// What to do when the server says that it skipped changes. [`GapPolicy::Error`] by default.
     pub fn on_gap(self, what: GapPolicy) -> Self {
         self.set("on_gap", if what == GapPolicy::Warn { "warn" } else { "error" })
+    }
+
+    /// What to do when a promoted standby lacks some of what was delivered. [`FailoverPolicy::Fail`] by default.
+    pub fn failover_policy(self, what: FailoverPolicy) -> Self {
+        self.set("failover_policy", if what == FailoverPolicy::Rewind { "rewind" } else { "fail" })
     }
 
     /// How much memory decoded batches that wait for the program may take. 4 MB by default.

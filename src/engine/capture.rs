@@ -15,7 +15,7 @@ use crate::capture::{Epoch, Writer};
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
 use crate::options::{Config, GapPolicy, OriginFilter, Streaming};
-use crate::stream::Identity;
+use crate::stream::{Branch, Identity, Loss};
 use crate::sys::pg_micros;
 
 /// The capture of one stream, over all its connections.
@@ -131,7 +131,13 @@ impl Drop for Capture {
 }
 
 /// What must be known to understand a connection's bytes, which start at `start`.
-pub fn epoch(config: &Config, server_version: u32, identity: Identity, start: Lsn) -> Epoch {
+pub fn epoch(
+    config: &Config,
+    server_version: u32,
+    identity: Identity,
+    start: Lsn,
+    branch: Option<Branch>,
+) -> Epoch {
     let on = |wanted| if wanted { "on" } else { "off" };
     let streaming = match config.streaming {
         Streaming::Off => "off",
@@ -153,6 +159,10 @@ pub fn epoch(config: &Config, server_version: u32, identity: Identity, start: Ls
         .with("on_gap", if config.on_gap == GapPolicy::Warn { "warn" } else { "error" });
     if let Some(stop) = config.stop_lsn {
         it = it.with("stop_lsn", stop);
+    }
+    if let Some(Branch { at, loss }) = branch {
+        let name = if loss == Loss::Told { "rewound_lsn" } else { "branch_lsn" };
+        it = it.with(name, at);
     }
     if config.publications.is_empty() {
         return it;

@@ -15,8 +15,8 @@ use crate::lsn::Lsn;
 use crate::options::{Config, SlotCreate};
 use crate::session::{AnySession, Replication, Session, StartupSettings};
 use crate::stream::{
-    DecodingMemory, Finding, Identity, Lineage, Occasion, Path, Preflight, PublishedTable, Server, WalKept,
-    Which, tables_query, validity, validity_query,
+    Branch, DecodingMemory, Finding, Identity, Lineage, Occasion, Path, Preflight, PublishedTable, Server,
+    WalKept, Which, tables_query, validity, validity_query,
 };
 
 /// How long a reconnect spends on one address, unless connect_timeout says otherwise.
@@ -44,7 +44,7 @@ pub struct Connected {
     /// Which server it is.
     pub identity: Identity,
     /// Where its history left that of the server before, if it did.
-    pub branch: Option<Lsn>,
+    pub branch: Option<Branch>,
 }
 
 /// Connects, checks the server and starts the stream, or goes on with it.
@@ -78,6 +78,8 @@ pub async fn connect(shared: &Shared, deadline: Option<Instant>, occasion: Occas
         );
     }
     let (identity, branch) = identify(config, &mut session, occasion).await?;
+    let occasion = branch.map_or(occasion, |branch| occasion.branched(branch.at));
+    let preflight = preflight.on(occasion);
     Counts::set(&shared.counts.timeline, identity.timeline.into());
     tune(shared, &mut session, &server).await?;
     if !config.publications.is_empty() {
@@ -97,7 +99,7 @@ pub async fn connect(shared: &Shared, deadline: Option<Instant>, occasion: Occas
     if let Err(error) = timely(config, session.start_copy(&preflight.start_command())).await {
         return Err(reason(shared, &mut session, preflight.explain(error)).await);
     }
-    shared.capture.epoch(&capture::epoch(config, version, identity, start))?;
+    shared.capture.epoch(&capture::epoch(config, version, identity, start, branch))?;
     log(Level::WAL_LOG_INFO, format!("streaming from slot {} of PostgreSQL {version}", config.slot));
     let path = if session.is_local() { Path::Unix } else { Path::Tcp };
     Ok(Connected {
@@ -111,12 +113,12 @@ pub async fn connect(shared: &Shared, deadline: Option<Instant>, occasion: Occas
     })
 }
 
-/// Which server it is; and if it is not the one before, whether it has all that was told (P12).
+/// Which server it is; and if it is not the one before, whether it has all that was told, or need not (P12).
 async fn identify(
     config: &Config,
     session: &mut AnySession,
     occasion: Occasion,
-) -> Result<(Identity, Option<Lsn>)> {
+) -> Result<(Identity, Option<Branch>)> {
     let identity = Identity::parse(&timely(config, session.query(Identity::QUERY)).await?.rows)?;
     let Occasion::Again(resume) = occasion else { return Ok((identity, None)) };
     if identity.after(resume.before)? == Lineage::Same {
@@ -124,7 +126,7 @@ async fn identify(
     }
     let history = timely(config, session.query(&identity.history_query())).await?;
     let history = history.get(0, "content").unwrap_or_default();
-    let branch = identity.branches_off(resume.before, history, resume.told)?;
+    let branch = identity.branches_off(resume.before, history, resume.told, config.failover_policy)?;
     Ok((identity, Some(branch)))
 }
 

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use super::intake::{Intake, Noted};
 use super::log::Logger;
 use super::shared::{Found, Phase, Shared};
+use crate::batch::EventKind;
 use crate::lsn::Lsn;
 use crate::options::Options;
 use crate::pgoutput::tests::messages::{
     COLUMNS, Col, Def, OID, ROW, TIME, begin_at, change, commit_at, message, origin, relation_of, tuple,
 };
-use crate::stream::Receiver;
+use crate::stream::{Branch, Loss, Receiver};
 
 /// The table before and after its definition changes.
 const NARROW: &[Def<'static>] = &[("id", 1, 23, -1)];
@@ -123,9 +124,14 @@ struct Rig {
     intake: Intake,
     receiver: Receiver,
     told: Vec<String>,
+    /// What of each event is the same over any connection.
+    facts: Vec<Fact>,
     acks: Acks,
     acked: u64,
 }
+
+/// Kind, commit_lsn, ack_lsn, sequence and number of columns.
+type Fact = (u32, u64, u64, u64, usize);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Acks {
@@ -148,7 +154,15 @@ impl Rig {
         let (attempt, _life) = shared.begin_attempt().unwrap();
         shared.enter(attempt, Phase::Streaming);
         let receiver = Receiver::new(&shared.config);
-        Self { intake: Intake::new(Arc::clone(&shared)), receiver, shared, told: Vec::new(), acks, acked: 0 }
+        Self {
+            intake: Intake::new(Arc::clone(&shared)),
+            receiver,
+            shared,
+            told: Vec::new(),
+            facts: Vec::new(),
+            acks,
+            acked: 0,
+        }
     }
 
     /// A connection that is cut where `bytes` end, and comes in pieces.
@@ -163,6 +177,8 @@ impl Rig {
         while let Found::Batch(batch) = self.shared.find() {
             for event in batch.events() {
                 let relation = batch.arrays.relations().iter().find(|it| Arc::as_ptr(it) == event.relation);
+                let columns = relation.map_or(0, |it| it.columns.len());
+                self.facts.push((event.kind, event.commit_lsn, event.ack_lsn, event.sequence, columns));
                 let relation = relation.map(|it| (it.oid, it.generation, it.columns.len()));
                 self.told.push(format!(
                     "{} {:X} {:X} {:X} {} {} {relation:?} {} {:X}",
@@ -187,8 +203,7 @@ impl Rig {
     }
 
     fn reconnect(&mut self) {
-        assert_eq!(self.receiver.discarded().len(), 0);
-        self.receiver.reconnected(Lsn(self.acked));
+        assert_eq!(self.receiver.reconnected(Lsn(self.acked), None).len(), 0);
         self.intake.reconnected();
     }
 }
@@ -233,4 +248,85 @@ fn p2_what_is_left_out_is_still_outstanding() {
     assert_eq!(positions.report(0x1830 - 1).flush, 0x1830 - 1);
     assert_eq!(positions.report(0x1830).flush, 0x2000);
     assert!(!rig.receiver.is_inside());
+}
+
+/// The standby was promoted where the transaction at 0x1300 would have begun, and has others at the same positions.
+const BRANCH: u64 = 0x1290;
+
+/// What both servers have.
+fn shared_units() -> Vec<Unit> {
+    let wide = |lsn| Part::Row(lsn, COLUMNS, ROW);
+    let narrow = |lsn| Part::Row(lsn, NARROW, NARROW_ROW);
+    vec![
+        transaction(0x1000, vec![wide(0x801), wide(0x802)]),
+        Unit { end: 0x1080, parts: vec![Part::Plain(0x1080, message(false, 0x1080, "p", b"alone"))] },
+        transaction(0x1200, vec![narrow(0x1190), narrow(0x1191)]),
+    ]
+}
+
+/// What only the lost one had, and what only the promoted one has: at the same positions, in part with another table.
+fn with(form: &'static [Def<'static>], row: &'static [Col<'static>], rows: usize) -> Vec<Unit> {
+    let row = |n: usize| Part::Row(0x1292 + n as u64, form, row);
+    let mut all = shared_units();
+    all.extend([
+        transaction(0x1300, (0..rows).map(row).collect()),
+        Unit { end: 0x1380, parts: vec![Part::Plain(0x1380, message(false, 0x1380, "p", b"alone"))] },
+        transaction(0x1400, (0..rows).map(row).collect()),
+    ]);
+    all
+}
+
+/// What a consumer has to go by, without descriptions of tables.
+fn changes(facts: &[Fact]) -> Vec<Fact> {
+    facts.iter().copied().filter(|fact| fact.0 != EventKind::WAL_EVENT_RELATION as u32).collect()
+}
+
+#[test]
+fn p12_after_a_rewind_reused_positions_are_new_and_the_rest_comes_once() {
+    let (lost, kept) = (with(COLUMNS, ROW, 3), with(NARROW, NARROW_ROW, 2));
+    let expected = {
+        let mut rig = Rig::new(Acks::Never, "4096");
+        rig.feed(&session(&kept, 0));
+        changes(&rig.facts)
+    };
+    let length = session(&lost, 0).len();
+    let (mut rewound, mut halves) = (0, 0);
+    for acks in [Acks::Never, Acks::All] {
+        for cut in 0..=length {
+            let mut rig = Rig::new(acks, "16");
+            rig.feed(&session(&lost, 0)[..cut]);
+            let loss = if rig.receiver.told() > BRANCH { Loss::Told } else { Loss::Nothing };
+            rewound += usize::from(loss == Loss::Told);
+            let before = std::mem::take(&mut rig.facts);
+            let open = before.iter().rev().find(|fact| fact.0 != EventKind::WAL_EVENT_RELATION as u32);
+            let open = open.filter(|fact| fact.2 == 0 && fact.1 >= BRANCH);
+            rig.acked = rig.acked.min(BRANCH);
+            let discarded = rig.receiver.reconnected(Lsn(rig.acked), Some(Branch { at: Lsn(BRANCH), loss }));
+            rig.intake.reconnected();
+            // The rest of what was cut in the middle never comes.
+            assert_eq!(discarded.len(), usize::from(open.is_some()), "cut at {cut}");
+            halves += discarded.len();
+            assert!(rig.receiver.positions.report(rig.acked).flush <= BRANCH);
+            assert!(rig.receiver.told() <= BRANCH);
+            // Cut a second time.
+            let again = session(&kept, rig.acked);
+            rig.feed(&again[..cut * 7919 % (again.len() + 1)]);
+            rig.reconnect();
+            rig.feed(&session(&kept, rig.acked));
+            let mut all: Vec<Fact> = changes(&before);
+            all.retain(|fact| fact.1 < BRANCH);
+            all.extend(changes(&rig.facts));
+            assert_eq!(all, expected, "{acks:?}, cut at {cut}");
+            // Each row has a description before it that holds where the stream is now.
+            let row = rig.facts.iter().position(|fact| fact.0 == EventKind::WAL_EVENT_INSERT as u32);
+            let described = rig.facts.iter().position(|fact| fact.0 == EventKind::WAL_EVENT_RELATION as u32);
+            assert!(loss == Loss::Nothing || described < row && described.is_some(), "cut at {cut}");
+            // The new server's positions count once what it sent is acknowledged.
+            let positions = &mut rig.receiver.positions;
+            positions.passed(0x2000);
+            assert_eq!(positions.report(0x1430).flush, 0x2000);
+            assert!(positions.report(0x1429).flush <= 0x1429);
+        }
+    }
+    assert!(rewound > 100 && halves > 100, "{rewound} {halves}");
 }

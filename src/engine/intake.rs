@@ -148,6 +148,11 @@ impl Intake {
         Ok(())
     }
 
+    /// The number of the next batch that `tell_with` hands over.
+    pub fn next_number(&self) -> u64 {
+        self.number
+    }
+
     /// A new connection: what of the old one's bytes is no whole frame is thrown away. `end` came before.
     pub fn reconnected(&mut self) {
         self.drop_working();

@@ -12,11 +12,11 @@ use super::log::Level;
 use super::shared::{Phase, Shared};
 use super::stats::Counts;
 use super::task::Course;
-use crate::batch::{Arrays, Event, EventKind, Value, ValueKind};
+use crate::batch::{Arrays, Event, EventKind, Value, ValueKind, flags};
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
 use crate::options::{Reconnect, SlotCreate};
-use crate::stream::{Backoff, Occasion, Resume};
+use crate::stream::{Backoff, Branch, Loss, Occasion, Resume};
 
 /// How a stream gets over the loss of its connections.
 pub struct Recovery {
@@ -101,17 +101,20 @@ impl Recovery {
             format!("connected again at attempt {}, going on from {}", outage.attempts, connected.start)
         });
         let lost = course.receiver.positions.end_of_received();
-        let discarded = course.receiver.discarded();
         let timelines = (course.server.timeline, connected.identity.timeline);
         course.server = connected.identity;
-        course.receiver.reconnected(connected.start);
-        if let Some(branch) = connected.branch {
-            course.receiver.positions.branched(branch.0);
-        }
+        let discarded = course.receiver.reconnected(connected.start, connected.branch);
         course.intake.reconnected();
+        let mut rewound = None;
+        if let Some(branch) = connected.branch {
+            rewound = branched(&self.shared, course, branch);
+            outage.lost = progress(course);
+        }
+        let again = Again { start: connected.start, lost, timelines, rewound };
+        let decoded = self.shared.config.decode;
         course.intake.tell_with(|arrays| {
             discarded.into_iter().for_each(|event| arrays.push_event(event));
-            tell(arrays, outage, connected.start, lost, timelines);
+            tell(arrays, outage, &again, decoded);
         })
     }
 
@@ -129,6 +132,24 @@ impl Recovery {
     }
 }
 
+/// The history goes another way from `branch` on: nothing that the consumer says of what came before counts beyond.
+/// Gives the position where something was told that is lost.
+fn branched(shared: &Shared, course: &mut Course, branch: Branch) -> Option<Lsn> {
+    let at = branch.at;
+    course.slot = course.slot.min(at);
+    course.progress.1 = course.progress.1.min(at.0);
+    // Before the event can be seen: what is acknowledged from then on is meant for the new history.
+    shared.acks.branched(course.intake.next_number(), at.0);
+    if branch.loss == Loss::Nothing {
+        return None;
+    }
+    shared.owed.rewind(at.0);
+    shared.logger.log(Level::WAL_LOG_WARN, "reconnect", || {
+        format!("the server was promoted at {at}: what was delivered beyond that position is lost on it")
+    });
+    Some(at)
+}
+
 /// Where the new connection goes on: from what was acknowledged, and never from what was only received (P32).
 fn resume(shared: &Shared, course: &Course) -> Resume {
     let reported = Lsn(course.receiver.positions.reported());
@@ -137,7 +158,7 @@ fn resume(shared: &Shared, course: &Course) -> Resume {
         acked,
         confirmed: course.slot.max(reported),
         before: course.server,
-        told: acked.max(Lsn(course.receiver.told())),
+        told: Lsn(course.receiver.told()),
     }
 }
 
@@ -160,18 +181,29 @@ async fn freed(shared: &Shared) {
     }
 }
 
+/// What the event says beyond why the connection was lost.
+struct Again {
+    start: Lsn,
+    lost: u64,
+    timelines: (u32, u32),
+    rewound: Option<Lsn>,
+}
+
 /// The event. Its numbers stand in the lengths of values without bytes, so that a copy of it has them too.
-fn tell(arrays: &mut Arrays, outage: &Outage, start: Lsn, lost: u64, timelines: (u32, u32)) {
+fn tell(arrays: &mut Arrays, outage: &Outage, again: &Again, decoded: bool) {
     let message: Arc<[u8]> = outage.reason.message().as_bytes().into();
     let number = |n: u32| Value { len: n, ..Value::empty(ValueKind::WAL_VALUE_NULL) };
     let mut text = Value::view(ValueKind::WAL_VALUE_TEXT, &message);
     text.data = arrays.keep_text(&message);
+    let switchpoint = again.rewound.unwrap_or_default().0;
     let values = [
         text,
         number(outage.attempts),
         number(outage.reason.status() as i32 as u32),
-        number(timelines.0),
-        number(timelines.1),
+        number(again.timelines.0),
+        number(again.timelines.1),
+        number((switchpoint >> 32) as u32),
+        number(switchpoint as u32),
     ];
     let mark = arrays.value_count();
     if !arrays.reserve_values(values.len()) {
@@ -179,8 +211,11 @@ fn tell(arrays: &mut Arrays, outage: &Outage, start: Lsn, lost: u64, timelines: 
     }
     values.into_iter().for_each(|value| arrays.push_value(value));
     arrays.push_event(Event {
-        lsn: start.0,
-        number: lost,
+        flags: if again.rewound.is_some() { flags::REWOUND } else { 0 },
+        lsn: again.start.0,
+        // All payloads come again, and acknowledge themselves.
+        ack_lsn: if decoded { switchpoint } else { 0 },
+        number: again.lost,
         extra: arrays.values_from(mark),
         n_extra: values.len() as u32,
         ..Event::new(EventKind::WAL_EVENT_RECONNECTED)

@@ -18,7 +18,7 @@ use super::stats::Counts;
 use crate::capture::{Epoch, Head, Kind, Reader};
 use crate::error::{Error, Result, Status};
 use crate::options::{Config, Options, ReplayPace};
-use crate::stream::Receiver;
+use crate::stream::{Branch, Loss, Receiver};
 
 /// How much is read before other streams of the thread have their turn.
 const TURN: usize = 256 << 10;
@@ -212,8 +212,7 @@ impl Replay {
         if self.connections > 0 {
             let start = epoch.get("start_lsn").and_then(|text| text.parse().ok()).unwrap_or_default();
             self.intake.end()?;
-            let discarded = self.receiver.discarded();
-            self.receiver.reconnected(start);
+            let discarded = self.receiver.reconnected(start, branch(&epoch));
             self.intake.reconnected();
             self.intake.tell(discarded)?;
             self.intake.begin();
@@ -238,6 +237,13 @@ impl Replay {
         }
         Err(error)
     }
+}
+
+/// Where the server's history left that of the server before.
+fn branch(epoch: &Epoch) -> Option<Branch> {
+    let at = |name| epoch.get(name).and_then(|text| text.parse().ok());
+    let told = at("rewound_lsn").map(|at| Branch { at, loss: Loss::Told });
+    told.or_else(|| at("branch_lsn").map(|at| Branch { at, loss: Loss::Nothing }))
 }
 
 /// The present record as a connection.

@@ -146,6 +146,11 @@ impl Owed {
         all.settle(acked);
     }
 
+    /// What came beyond `branch` is not owed any more, but that position is.
+    pub fn rewind(&self, branch: u64) {
+        self.lock().rewind(branch);
+    }
+
     fn oldest(&self, acked: u64) -> Option<i64> {
         let mut all = self.lock();
         all.settle(acked);

@@ -73,6 +73,16 @@ pub enum GapPolicy {
     Warn,
 }
 
+/// What to do when a promoted standby lacks some of what was delivered (pitfall P12).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FailoverPolicy {
+    /// End the stream.
+    Fail,
+    /// Say from where on what was delivered is lost, and go on.
+    Rewind,
+}
+
 /// How fast a capture is replayed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReplayPace {
@@ -156,6 +166,8 @@ pub struct Config {
     pub reconnect: Option<Reconnect>,
     /// Whether what comes again after a reconnect is left out.
     pub dedupe: bool,
+    /// What to do when a promoted standby lacks some of what was delivered.
+    pub failover_policy: FailoverPolicy,
     /// How long the server may be silent; None is for ever.
     pub receive_timeout: Option<Duration>,
     /// Whether the walsender's memory is chosen.
@@ -249,6 +261,10 @@ impl Config {
                 timeout: Some(time(Id::ReconnectTimeout)).filter(|timeout| !timeout.is_zero()),
             }),
             dedupe: on(Id::Dedupe),
+            failover_policy: match options.text(Id::FailoverPolicy) {
+                "rewind" => FailoverPolicy::Rewind,
+                _ => FailoverPolicy::Fail,
+            },
             receive_timeout: Some(time(Id::ReceiveTimeout)).filter(|timeout| !timeout.is_zero()),
             server_tuning: match options.text(Id::ServerTuning) {
                 "off" => ServerTuning::Off,

@@ -42,6 +42,7 @@ pub enum Id {
     ReconnectMax,
     ReconnectTimeout,
     Dedupe,
+    FailoverPolicy,
     ReceiveTimeout,
     ServerTuning,
 }
@@ -309,6 +310,13 @@ pub static TABLE: &[Spec] = &[
         kind: Kind::Switch,
         default: "on",
         sentence: "Whether what the server sends again after a reconnect is left out, so that each change comes once. With \"off\" it comes again, behind WAL_EVENT_RECONNECTED. Payloads (decode=off) and open streamed transactions always come again.",
+    },
+    Spec {
+        id: Id::FailoverPolicy,
+        name: "failover_policy",
+        kind: Kind::Choice(&["fail", "rewind"]),
+        default: "fail",
+        sentence: "What to do when a promoted standby answers that lacks some of what was delivered: \"fail\" ends the stream with WAL_E_DELIVERED_BEYOND; \"rewind\" goes on there, and WAL_EVENT_RECONNECTED has WAL_EVENT_FLAG_REWOUND and says from where on what was delivered is lost (wal_event_reconnect_switchpoint).",
     },
     Spec {
         id: Id::ReceiveTimeout,

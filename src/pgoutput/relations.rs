@@ -91,6 +91,13 @@ impl Relations {
         }
     }
 
+    /// What was told last may never have been valid where the new connection is. Only the numbers of generations go on.
+    pub(super) fn rewound(&mut self) {
+        self.here = Table::default();
+        self.told.clear();
+        self.past.clear();
+    }
+
     /// From here on what comes is new.
     pub(super) fn caught_up(&mut self) {
         self.coming = Coming::New;

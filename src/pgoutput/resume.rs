@@ -57,6 +57,11 @@ impl Decoder {
         self.streamed.clear();
     }
 
+    /// The new connection's history lacks some of what was told: which definitions hold there is told anew.
+    pub fn rewound(&mut self) {
+        self.relations.rewound();
+    }
+
     /// From here on what comes is new.
     pub fn caught_up(&mut self) {
         self.relations.caught_up();

@@ -4,6 +4,7 @@
 
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
+use crate::options::FailoverPolicy;
 
 /// What IDENTIFY_SYSTEM says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,6 +22,24 @@ pub enum Lineage {
     Same,
     /// It is a later one, whose branching off has to be looked at.
     Later,
+}
+
+/// Where a server's history left that of the server before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Branch {
+    /// The position: what the server before had beyond it is not there.
+    pub at: Lsn,
+    /// Whether any of that was told.
+    pub loss: Loss,
+}
+
+/// Whether something was told that a server lacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loss {
+    /// It has all that was told.
+    Nothing,
+    /// What was told beyond the branch never happened there, and new transactions have its positions.
+    Told,
 }
 
 impl Identity {
@@ -68,10 +87,16 @@ impl Identity {
         format!("TIMELINE_HISTORY {}", self.timeline)
     }
 
-    /// Where the history left that of `before`, which must be behind all that was `told`: what the old server sent
-    /// beyond it never happened on this one, and new transactions have its positions.
-    pub fn branches_off(self, before: Self, history: &str, told: Lsn) -> Result<Lsn> {
-        let branch = parse_history(history, before.timeline).ok_or_else(|| {
+    /// Where the history left that of `before`. What was `told` beyond never happened on this server, and new
+    /// transactions have its positions.
+    pub fn branches_off(
+        self,
+        before: Self,
+        history: &str,
+        told: Lsn,
+        policy: FailoverPolicy,
+    ) -> Result<Branch> {
+        let at = parse_history(history, before.timeline).ok_or_else(|| {
             Error::new(
                 Status::WAL_E_SYSTEM_MISMATCH,
                 format!(
@@ -81,17 +106,20 @@ impl Identity {
             )
             .with_hint("It was restored or promoted beside the server before: copy the tables again.")
         })?;
-        if told <= branch {
-            return Ok(branch);
+        if told <= at {
+            return Ok(Branch { at, loss: Loss::Nothing });
+        }
+        if policy == FailoverPolicy::Rewind {
+            return Ok(Branch { at, loss: Loss::Told });
         }
         Err(Error::new(
             Status::WAL_E_DELIVERED_BEYOND,
             format!(
-                "the server was promoted to timeline {} at {branch}, and changes up to {told} were delivered: what lies between is lost on it",
+                "the server was promoted to timeline {} at {at}, and changes up to {told} were delivered: what lies between is lost on it",
                 self.timeline
             ),
         )
-        .with_hint("Undo what was delivered beyond that position, or copy the tables again. From PostgreSQL 17 on, synchronized_standby_slots on the primary keeps this from happening."))
+        .with_hint("Undo what was delivered beyond that position, or copy the tables again. Option failover_policy=rewind goes on and says so. From PostgreSQL 17 on, synchronized_standby_slots on the primary keeps this from happening."))
     }
 }
 
@@ -134,9 +162,11 @@ mod tests {
     fn p12_what_was_told_beyond_the_branch_is_never_passed_over() {
         let branch = Lsn(0x0300_0148);
         for (told, fits) in [(0, true), (0x0300_0148, true), (0x0300_0149, false), (u64::MAX, false)] {
-            let outcome = identity(3).branches_off(identity(1), HISTORY, Lsn(told));
-            match outcome {
-                Ok(at) => assert!(fits && at == branch),
+            let rewound = identity(3).branches_off(identity(1), HISTORY, Lsn(told), FailoverPolicy::Rewind);
+            let loss = if fits { Loss::Nothing } else { Loss::Told };
+            assert_eq!(rewound, Ok(Branch { at: branch, loss }));
+            match identity(3).branches_off(identity(1), HISTORY, Lsn(told), FailoverPolicy::Fail) {
+                Ok(found) => assert!(fits && found == Branch { at: branch, loss }),
                 Err(error) => {
                     assert!(
                         !fits && error.status() == Status::WAL_E_DELIVERED_BEYOND && !error.is_retriable()
@@ -144,10 +174,13 @@ mod tests {
                 }
             }
         }
-        assert_eq!(identity(3).branches_off(identity(2), HISTORY, Lsn(5)), Ok(Lsn(0x0500_0000)));
+        let second = identity(3).branches_off(identity(2), HISTORY, Lsn(5), FailoverPolicy::Fail);
+        assert_eq!(second, Ok(Branch { at: Lsn(0x0500_0000), loss: Loss::Nothing }));
         for history in ["", "x", "9\t0/1\tr", "1\tnowhere\tr"] {
-            let error = identity(3).branches_off(identity(1), history, Lsn(0)).unwrap_err();
-            assert_eq!(error.status(), Status::WAL_E_SYSTEM_MISMATCH);
+            for policy in [FailoverPolicy::Fail, FailoverPolicy::Rewind] {
+                let error = identity(3).branches_off(identity(1), history, Lsn(0), policy).unwrap_err();
+                assert_eq!(error.status(), Status::WAL_E_SYSTEM_MISMATCH);
+            }
         }
     }
 }

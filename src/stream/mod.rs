@@ -21,7 +21,7 @@ mod tuning;
 
 pub use backoff::Backoff;
 pub use health::{Concern, Health, health_query};
-pub use identity::{Identity, Lineage};
+pub use identity::{Branch, Identity, Lineage, Loss};
 pub use occasion::{Occasion, Resume};
 pub use outstanding::Outstanding;
 pub use pace::{Pace, Path};

@@ -22,6 +22,22 @@ pub struct Resume {
     pub confirmed: Lsn,
     /// The server before.
     pub before: Identity,
-    /// The end of all that was told or acknowledged.
+    /// The end of all that was told.
     pub told: Lsn,
+}
+
+impl Occasion {
+    /// The same on a server whose history left that of the server before at `branch`: what was acknowledged or
+    /// confirmed beyond means nothing there.
+    #[must_use]
+    pub fn branched(self, branch: Lsn) -> Self {
+        match self {
+            Self::First => self,
+            Self::Again(resume) => Self::Again(Resume {
+                acked: resume.acked.min(branch),
+                confirmed: resume.confirmed.min(branch),
+                ..resume
+            }),
+        }
+    }
 }

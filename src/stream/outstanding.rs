@@ -59,6 +59,14 @@ impl Outstanding {
         (newer.stride, newer.run) = (0, 0);
     }
 
+    /// What came beyond `branch` never happened where the stream goes on, and that position stands for all of it.
+    pub fn rewind(&mut self, branch: u64) {
+        let kept = self.marks.partition_point(|mark| mark.ack_lsn < branch);
+        let time = self.marks.get(kept).map(|mark| mark.time);
+        self.marks.truncate(kept);
+        self.marks.extend(time.map(|time| Mark { ack_lsn: branch, time }));
+    }
+
     /// Everything up to `acked` is acknowledged.
     pub fn settle(&mut self, acked: u64) {
         while self.marks.front().is_some_and(|first| first.ack_lsn <= acked) {
@@ -104,6 +112,22 @@ mod tests {
         }
         it.push(2000, 200);
         assert_eq!(it.oldest(), Some(200));
+    }
+
+    #[test]
+    fn p12_after_a_rewind_lower_positions_count_again() {
+        let mut it = Outstanding::default();
+        for n in 1..=10 {
+            it.push(n * 10, n as i64);
+        }
+        it.rewind(55);
+        it.settle(50);
+        assert_eq!(it.oldest(), Some(6));
+        it.push(60, 77);
+        it.settle(55);
+        assert_eq!(it.oldest(), Some(77));
+        it.rewind(100);
+        assert_eq!(it.oldest(), Some(77), "nothing lies beyond");
     }
 
     #[test]

@@ -9,6 +9,8 @@ pub struct Positions {
     received: u64,
     idle: u64,
     outstanding: u64,
+    /// The end of all that was told, outstanding or not.
+    told: u64,
     open_final: Option<u64>,
     /// Something came that no acknowledgement can tell from what came before it.
     ambiguous: bool,
@@ -53,6 +55,18 @@ impl Positions {
     /// nothing to tell, would skip what the new server has there.
     pub fn branched(&mut self, branch: u64) {
         self.reported = self.reported.min(branch);
+        self.told = self.told.min(branch);
+    }
+
+    /// The same where something was told beyond: the branch itself is what has to be acknowledged now.
+    pub fn rewound(&mut self, branch: u64) {
+        self.branched(branch);
+        self.outstanding = branch;
+    }
+
+    /// The end of all that was told.
+    pub fn told(&self) -> u64 {
+        self.told
     }
 
     /// The end of the last thing that has to be acknowledged.
@@ -77,6 +91,7 @@ impl Positions {
     pub fn pin(&mut self, ack_lsn: u64) {
         self.received(ack_lsn);
         self.outstanding = self.outstanding.max(ack_lsn);
+        self.told = self.told.max(ack_lsn);
     }
 
     /// A payload came of which nothing but its position is known. Positions go back from one transaction's end to the
@@ -214,6 +229,25 @@ mod tests {
         it.sent(it.report(100));
         it.reconnected(100);
         assert_eq!(it.report(100).flush, 170, "less than was reported is never reported");
+    }
+
+    #[test]
+    fn p12_beyond_a_branch_nothing_is_reported_and_an_idle_position_was_not_told() {
+        let mut it = Positions::default();
+        it.pin(100);
+        it.passed(150);
+        it.sent(it.report(100));
+        assert_eq!((it.progress(100), it.told()), (Some(150), 100));
+        it.branched(120);
+        it.reconnected(100);
+        assert_eq!(it.report(100), Report { write: 120, flush: 120 });
+        it.pin(130);
+        it.rewound(125);
+        it.reconnected(120);
+        assert_eq!((it.told(), it.report(120).flush), (125, 120));
+        it.passed(140);
+        assert_eq!(it.report(124).flush, 124, "the rewind itself is to be acknowledged");
+        assert_eq!(it.report(125).flush, 140);
     }
 
     #[test]

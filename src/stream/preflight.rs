@@ -78,6 +78,11 @@ impl<'a> Preflight<'a> {
         Ok(it)
     }
 
+    /// The same questions on another occasion.
+    pub fn on(self, occasion: Occasion) -> Self {
+        Self { occasion, ..self }
+    }
+
     /// What an old server lacks would be refused by it too, but in words that name no version.
     fn features(&self) -> Result<()> {
         let config = self.config;
@@ -215,11 +220,14 @@ impl<'a> Preflight<'a> {
         .with_hint("Another consumer used the slot, or it was advanced or made anew: copy the tables again."))
     }
 
-    /// Where streaming begins: the server goes to the slot's position by itself where that is later.
+    /// Where streaming begins: the server goes to the slot's position by itself where that is later. After a crash the
+    /// slot may stand before what it had confirmed; what was confirmed is safe, and does not come again.
     pub fn start(&self) -> Lsn {
         match self.occasion {
             Occasion::First => self.config.start_lsn,
-            Occasion::Again(Resume { acked, .. }) => acked.max(self.config.start_lsn),
+            Occasion::Again(Resume { acked, confirmed, .. }) => {
+                acked.max(confirmed).max(self.config.start_lsn)
+            }
         }
     }
 

@@ -4,7 +4,7 @@
 
 use super::preflight::publication_error;
 use super::replay::{Dedupe, Prepares, Replay, Then, void};
-use super::{Outstanding, Positions};
+use super::{Branch, Loss, Outstanding, Positions};
 use crate::batch::{Arrays, Event, EventKind, Value, ValueKind};
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
@@ -117,20 +117,37 @@ impl Receiver {
         let partial = self.replay.as_ref().map_or(begun, |replay| replay.partial(begun));
         // Its record ends behind where it begins.
         let partial = partial.map_or(0, |partial| partial.final_lsn.saturating_add(1));
-        self.positions.outstanding().max(partial)
+        self.positions.told().max(partial)
     }
 
-    /// A new connection, which starts at `from`: what was told since then comes again.
-    pub fn reconnected(&mut self, from: Lsn) {
+    /// A new connection, which starts at `from`: what was told since then comes again, as far as it happened on the
+    /// server, whose history may have left that of the server before. Gives what tells the consumer of transactions
+    /// that come from their beginning, or never, after they came in part.
+    pub fn reconnected(&mut self, from: Lsn, branch: Option<Branch>) -> Vec<Event> {
+        if let Some(Branch { at, .. }) = branch {
+            self.positions.branched(at.0);
+            self.counters.server_wal_end = self.counters.server_wal_end.min(at.0);
+        }
         if !self.decode {
             // Only the plugin knows where in them a transaction begins and ends.
-            return self.positions.reconnected_raw(from.0);
+            self.positions.reconnected_raw(from.0);
+            return Vec::new();
         }
+        let mut discarded = self.discarded();
         let begun = self.decoder.partial();
-        let partial = self.replay.as_ref().map_or(begun, |replay| replay.partial(begun));
+        let mut partial = self.replay.as_ref().map_or(begun, |replay| replay.partial(begun));
         self.decoder.reconnected();
         self.positions.reconnected(from.0);
+        if let Some(Branch { at, loss: Loss::Told }) = branch {
+            // The server sends in the order of the ends: what ends before the branch came before what lies beyond.
+            self.positions.rewound(at.0);
+            self.prepares.rewind(at.0);
+            self.decoder.rewound();
+            let lost = partial.take_if(|partial| partial.final_lsn >= at.0);
+            discarded.extend(lost.map(|partial| void(0, partial.xid)));
+        }
         self.replay = Some(Replay::new(self.positions.outstanding(), partial, self.dedupe));
+        discarded
     }
 
     /// What the last `Taken::Remark` was about.

@@ -281,8 +281,41 @@ impl Prepares {
         }
     }
 
+    /// Those that were prepared beyond `branch` never were, where the stream goes on; those whose end came beyond it
+    /// are still open.
+    pub(super) fn rewind(&mut self, branch: u64) {
+        self.told.retain(|it| it.end <= branch);
+        for it in &mut self.told {
+            if matches!(it.fate, Fate::Sealed(at) if at > branch) {
+                it.fate = Fate::Open;
+            }
+        }
+    }
+
     /// Whether the transaction whose PREPARE ends there was told.
     fn contain(&self, end: u64) -> bool {
         self.told.iter().any(|it| it.end == end)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn p12_a_prepared_transaction_whose_end_is_lost_is_open_again() {
+        let event = |kind, xid, number, ack_lsn| Event { xid, number, ack_lsn, ..Event::new(kind) };
+        let mut prepares = Prepares::default();
+        prepares.note(&event(EventKind::WAL_EVENT_PREPARE, 7, 80, 80), 0);
+        prepares.note(&event(EventKind::WAL_EVENT_COMMIT_PREPARED, 7, 0, 120), 0);
+        prepares.note(&event(EventKind::WAL_EVENT_PREPARE, 8, 110, 110), 0);
+        prepares.rewind(100);
+        assert!(prepares.contain(80) && !prepares.contain(110));
+        // What ended it is lost: it may come again until it ends here.
+        prepares.note(&event(EventKind::WAL_EVENT_PREPARE, 9, 130, 130), 125);
+        assert!(prepares.contain(80));
+        prepares.note(&event(EventKind::WAL_EVENT_COMMIT_PREPARED, 7, 0, 140), 125);
+        prepares.note(&event(EventKind::WAL_EVENT_PREPARE, 10, 150, 150), 145);
+        assert!(!prepares.contain(80) && prepares.contain(130));
     }
 }

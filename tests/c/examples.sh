@@ -146,48 +146,6 @@ check "wal_batch --count" exits 0 run_batch --count 10 --option batch_events=16 
 # The batch of the 10th row is counted whole, and a batch of 16 may bring BEGIN and RELATION besides.
 check "ends" grep -Eq '^rows (1[0-9]|2[0-7]) ' "$work/out"
 
-# --- wal_epoll ----------------------------------------------------------------------------------------------------
-sql "SELECT pg_create_logical_replication_slot(s, 'pgoutput') FROM unnest('{ex_a,ex_b}'::text[]) s" >/dev/null
-sql 'INSERT INTO "Odd.name" (id) SELECT g FROM generate_series(110001, 120000) g' \
-  'DO $$ BEGIN FOR i IN 7001..7200 LOOP INSERT INTO "Odd.name" (id) VALUES (i); COMMIT; END LOOP; END $$'
-ids() { # SLOT: the ids that it printed, in order
-  sed -n "s/^$1\t//p" "$work/out" | grep '"INSERT"' | grep -o '"id":[0-9]*' | cut -d: -f2
-}
-want=$(seq 110001 120000 && seq 7001 7200)
-check "wal_epoll with --also and no slot" exits 2 run_epoll --also
-check "wal_epoll on two slots" exits 0 run_epoll --also ex_b --timeout 2 "$conninfo" ex_a ex
-check "each gives every row once, in order" test "$(ids ex_a)" = "$want" -a "$(ids ex_b)" = "$want"
-check "both have their turns" test "$(cut -f1 "$work/out" | uniq | wc -l)" -gt 2
-check "nothing comes twice" exits 0 run_epoll --also ex_b --timeout 0.5 "$conninfo" ex_a ex
-check "and nothing was left" test -z "$(ids ex_a)$(ids ex_b)"
-sql 'INSERT INTO "Odd.name" (id) SELECT g FROM generate_series(8001, 8010) g'
-check "wal_epoll --count" exits 0 run_epoll --also ex_b --count 15 --timeout 20 "$conninfo" ex_a ex
-check "is reached" grep -q 'wal_epoll: 20 changes received' "$work/err"
-check "wal_epoll with a slot that is missing" exits 1 run_epoll --also no_such_slot "$conninfo" ex_a ex
-
-# A server that ends one of the streams leaves the other; SIGTERM ends it all.
-"${wrapper[@]}" "$epoll_program" --also ex_b "$conninfo" ex_a ex >"$work/out" 2>"$work/err" &
-pid=$!
-active() { sql "SELECT count(*) FROM pg_replication_slots WHERE active AND slot_name IN ('ex_a', 'ex_b')"; }
-await() { # SECONDS COMMAND…: until it succeeds
-  local end=$((SECONDS + $1))
-  shift
-  until "$@"; do
-    [ "$SECONDS" -lt "$end" ] || return 1
-    sleep 0.1
-  done
-}
-both_active() { [ "$(active)" = 2 ]; }
-check "both slots are followed" await 30 both_active
-sql "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = 'ex_a'" >/dev/null
-check "the end of one is told" await 30 grep -q 'slot ex_a' "$work/err"
-sql 'INSERT INTO "Odd.name" (id) VALUES (9001)'
-check "and the other goes on" await 30 grep -q '^ex_b.*9001' "$work/out"
-kill -s TERM "$pid"
-rc=0
-wait "$pid" || rc=$?
-check "SIGTERM ends it" test "$rc" = 0
-
 # --- wal_replay ---------------------------------------------------------------------------------------------------
 check "wal_replay --help" exits 0 run_replay --help
 check "wal_replay --help names every option" grep -q 'replay_pace' "$work/out"
@@ -223,6 +181,62 @@ check "what was captured before is good" exits 1 run_replay "$work/full"
 check "up to there" grep -q 'WAL_E_CAPTURE: the capture ends at offset [0-9]*, before its end mark' "$work/err"
 check "without a capture it goes on" exits 0 run_tail --changes-only --timeout 2 "$conninfo" ex_full ex
 check "to the last change" events 'es[-1]["new"]["id"] == 5500'
+
+# --- wal_epoll ----------------------------------------------------------------------------------------------------
+sql "SELECT pg_create_logical_replication_slot(s, 'pgoutput') FROM unnest('{ex_a,ex_b}'::text[]) s" >/dev/null
+sql 'INSERT INTO "Odd.name" (id) SELECT g FROM generate_series(110001, 120000) g' \
+  'DO $$ BEGIN FOR i IN 7001..7200 LOOP INSERT INTO "Odd.name" (id) VALUES (i); COMMIT; END LOOP; END $$'
+ids() { # SLOT: the ids that it printed, in order
+  sed -n "s/^$1\t//p" "$work/out" | grep '"INSERT"' | grep -o '"id":[0-9]*' | cut -d: -f2
+}
+want=$(seq 110001 120000 && seq 7001 7200)
+check "wal_epoll with --also and no slot" exits 2 run_epoll --also
+check "wal_epoll on two slots" exits 0 run_epoll --also ex_b --timeout 2 "$conninfo" ex_a ex
+check "each gives every row once, in order" test "$(ids ex_a)" = "$want" -a "$(ids ex_b)" = "$want"
+check "both have their turns" test "$(cut -f1 "$work/out" | uniq | wc -l)" -gt 2
+check "nothing comes twice" exits 0 run_epoll --also ex_b --timeout 0.5 "$conninfo" ex_a ex
+check "and nothing was left" test -z "$(ids ex_a)$(ids ex_b)"
+sql 'INSERT INTO "Odd.name" (id) SELECT g FROM generate_series(8001, 8010) g'
+check "wal_epoll --count" exits 0 run_epoll --also ex_b --count 15 --timeout 20 "$conninfo" ex_a ex
+check "is reached" grep -q 'wal_epoll: 20 changes received' "$work/err"
+check "wal_epoll with a slot that is missing" exits 1 run_epoll --also no_such_slot "$conninfo" ex_a ex
+
+# A server that ends one of the streams leaves the other; SIGTERM ends it all.
+"${wrapper[@]}" "$epoll_program" --option reconnect=off --also ex_b "$conninfo" ex_a ex >"$work/out" 2>"$work/err" &
+pid=$!
+active() { sql "SELECT count(*) FROM pg_replication_slots WHERE active AND slot_name IN ('ex_a', 'ex_b')"; }
+await() { # SECONDS COMMAND…: until it succeeds
+  local end=$((SECONDS + $1))
+  shift
+  until "$@"; do
+    [ "$SECONDS" -lt "$end" ] || return 1
+    sleep 0.1
+  done
+}
+both_active() { [ "$(active)" = 2 ]; }
+check "both slots are followed" await 30 both_active
+sql "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = 'ex_a'" >/dev/null
+check "the end of one is told" await 30 grep -q 'slot ex_a' "$work/err"
+sql 'INSERT INTO "Odd.name" (id) VALUES (9001)'
+check "and the other goes on" await 30 grep -q '^ex_b.*9001' "$work/out"
+kill -s TERM "$pid"
+rc=0
+wait "$pid" || rc=$?
+check "SIGTERM ends it" test "$rc" = 0
+
+# Connected again by itself: the line says why, and nothing is missing.
+"${wrapper[@]}" "$tail_program" --timeout 60 "$conninfo" ex_a ex >"$work/out" 2>"$work/err" &
+pid=$!
+follows() { [ "$(sql "SELECT active FROM pg_replication_slots WHERE slot_name = 'ex_a'")" = t ]; }
+check "wal_tail follows the slot" await 30 follows
+sql "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = 'ex_a'" >/dev/null
+check "it is connected again" await 30 grep -q '"RECONNECTED".*"attempts":[0-9]*,"status":"WAL_E_SERVER_SHUTDOWN","reason":"' "$work/out"
+sql 'INSERT INTO "Odd.name" (id) VALUES (9002)'
+check "and goes on" await 30 grep -q '"id":9002' "$work/out"
+kill -s TERM "$pid"
+rc=0
+wait "$pid" || rc=$?
+check "SIGTERM ends that too" test "$rc" = 0
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -44,6 +44,7 @@ static const struct sample {
     {"reconnect_max", {"1ms", "10s", "1h"}, {"0", "2h", "x", ""}},
     {"reconnect_timeout", {"0", "5min", "168h"}, {"169h", "x", "-1", ""}},
     {"dedupe", {"on", "off"}, {"maybe", "2", ""}},
+    {"failover_policy", {"fail", "rewind"}, {"off", "Rewind", ""}},
     {"receive_timeout", {"0", "60s", "24h"}, {"25h", "x", "-1", ""}},
     {"server_tuning", {"auto", "off"}, {"on", "64MB", ""}},
 };

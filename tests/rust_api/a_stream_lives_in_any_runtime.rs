@@ -132,7 +132,8 @@ fn an_end_and_an_error_are_told_once_by_streams_of_futures() {
 
         let slot = table.slot.clone();
         aside(|| table.db.released(&slot));
-        let mut stream = table.connect().await;
+        let options = table.options().set("reconnect", "off");
+        let mut stream = within(Stream::connect(&options)).await.unwrap();
         let pid = stream.stats().counters.backend_pid;
         aside(|| table.db.run(&format!("SELECT pg_terminate_backend({pid})")));
         let mut batches = stream.batches();

@@ -123,6 +123,7 @@ fn stop_under_load<'s>(server: &'s Server, db: &mut Database<'s>, slots: &[(Stri
         .map(|(slot, publication)| {
             // Longer than the test: only the server's question or the acknowledgement can be the reason to report.
             let options = Options::stream(&db.conninfo(), slot, publication).with("status_interval", "1h");
+            let options = options.with("reconnect", "off");
             let stream = options.open().unwrap();
             thread::spawn(move || consume(stream))
         })

@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use crate::harness::server::{new_folder, signal_process, unique, wait_for_exit};
-use crate::harness::{Database, Program, Server, eventually};
+use crate::harness::{Database, Program, Random, Server, eventually};
 
 const WRITERS: u32 = 4;
 const WRITING: Duration = Duration::from_secs(30);
@@ -33,7 +33,7 @@ fn completeness(version: u32) {
          CREATE PUBLICATION pub FOR TABLE t",
     );
     let slot = db.slot();
-    let seed = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos() as u64 | 1;
+    let seed = Random::fresh_seed();
     println!("seed {seed}");
     let folder = new_folder();
     let stop = AtomicBool::new(false);
@@ -45,7 +45,7 @@ fn completeness(version: u32) {
             })
             .collect();
         let begin = Instant::now();
-        let mut random = Random(seed);
+        let mut random = Random::new(seed);
         let mut runs = Vec::new();
         for number in 0..STOPS {
             let mut consumer = Consumer::start(&mut db, &slot, &folder.join(number.to_string()));
@@ -109,7 +109,7 @@ fn check(committed: &BTreeSet<Row>, runs: &[Vec<(Identity, Row)>]) {
 /// Writes until it is told to stop, and gives the rows that it committed.
 fn write(server: &Server, database: &str, writer: u32, seed: u64, stop: &AtomicBool) -> Vec<Row> {
     let mut sql = server.client(database);
-    let mut random = Random(seed | 1);
+    let mut random = Random::new(seed);
     let mut committed = Vec::new();
     for number in 0.. {
         if stop.load(Ordering::SeqCst) {
@@ -202,18 +202,6 @@ fn parse(line: &str) -> (Identity, Row) {
     let expected = if row.0 == 99 { "the last".to_owned() } else { proof(row) };
     assert!(line.contains(&format!("\"proof\":\"{expected}\"")), "the row is not what its key says: {line}");
     ((lsn, number("sequence")), row)
-}
-
-/// xorshift64.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % limit
-    }
 }
 
 /// Asked to end, the consumer leaves nothing to be sent again that it had printed whole.

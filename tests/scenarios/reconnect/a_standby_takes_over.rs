@@ -1,5 +1,7 @@
-//! P12: the primary is gone and its standby promoted. The stream goes on there if the standby has all that was
-//! delivered; if not, it says so. A server that merely sits at the same address is never taken for the old one.
+//! P12: the primary is gone and its standby promoted, which has all that was delivered: the stream goes on there and
+//! every change comes once. A server that merely sits at the same address is never taken for the old one.
+
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use super::cutter::quick;
 use crate::harness::server::Stop;
@@ -7,10 +9,10 @@ use crate::harness::{Database, Kind, Options, Seen, Server, abi, eventually};
 use pgwalstream::error::Status;
 
 /// Keeps the name of the slot that every failover needs.
-const SLOT: &str = "failover";
+pub(super) const SLOT: &str = "failover";
 
 /// A primary, and its standby with a copy of the slot.
-fn pair(version: u32, synchronized: &str) -> (Server, Server, String) {
+pub(super) fn pair(version: u32, synchronized: &str) -> (Server, Server, String) {
     let primary = Server::start(version, &[]);
     let name = {
         let mut db = primary.database();
@@ -46,12 +48,12 @@ fn pair(version: u32, synchronized: &str) -> (Server, Server, String) {
     (primary, standby, name)
 }
 
-fn database<'s>(server: &'s Server, name: &str) -> Database<'s> {
+pub(super) fn database<'s>(server: &'s Server, name: &str) -> Database<'s> {
     Database { server, name: name.to_owned(), sql: server.client(name) }
 }
 
 /// Both servers, of which the primary is wanted.
-fn options(primary: &Server, standby: &Server, name: &str) -> Options {
+pub(super) fn options(primary: &Server, standby: &Server, name: &str) -> Options {
     let (first, second) = (primary.port, standby.port);
     let conninfo = format!(
         "host=127.0.0.1,127.0.0.1 port={first},{second} user=postgres dbname={name} target_session_attrs=primary"
@@ -59,12 +61,12 @@ fn options(primary: &Server, standby: &Server, name: &str) -> Options {
     quick(Options::stream(&conninfo, SLOT, "pub"))
 }
 
-fn rows(seen: &[Seen]) -> Vec<String> {
+pub(super) fn rows(seen: &[Seen]) -> Vec<String> {
     let rows = seen.iter().filter(|event| event.kind == Kind::Insert);
     rows.map(|event| event.line.replace("INSERT public.t new id=", "")).collect()
 }
 
-fn insert(db: &mut Database<'_>, ids: std::ops::RangeInclusive<i32>) {
+pub(super) fn insert(db: &mut Database<'_>, ids: std::ops::RangeInclusive<i32>) {
     for id in ids {
         db.run(&format!("INSERT INTO t VALUES ({id})"));
     }
@@ -98,34 +100,116 @@ fn p12_everything_comes_once_over_a_failover(version: u32) {
 
 on_versions! { p12_everything_comes_once_over_a_failover v17 17, v18 18 }
 
-/// The standby was behind what was delivered: new transactions would pass for ones that came before.
-fn p12_what_was_delivered_and_lost_is_named(version: u32) {
-    let (primary, standby, name) = pair(version, "");
+/// Writers write while the primary is killed and the standby promoted. Whatever is there then came once and in the order
+/// of the commits, and what a writer was told is committed is there.
+fn p12_a_promotion_under_load_loses_nothing(version: u32) {
+    const WRITERS: i64 = 4;
+    let (primary, standby, name) = pair(version, "standby");
     let mut db = database(&primary, &name);
+    db.run("CREATE TABLE w (writer bigint, n bigint, PRIMARY KEY (writer, n)); ALTER PUBLICATION pub ADD TABLE w");
+    // A commit is told to its writer only once the standby has it.
+    db.run("ALTER SYSTEM SET synchronous_standby_names = '*'");
+    db.run("SELECT pg_reload_conf()");
+    eventually("the standby is synchronous", || {
+        db.text("SELECT string_agg(sync_state, '') FROM pg_stat_replication WHERE application_name <> ''")
+            .contains("sync")
+    });
     let mut stream = options(&primary, &standby, &name).open().unwrap();
-    insert(&mut db, 1..=5);
-    stream.read_transactions(5);
-    let position = db.text("SELECT pg_current_wal_lsn()");
-    let mut sql = standby.client("postgres");
-    let caught_up = format!("SELECT pg_last_wal_replay_lsn() >= '{position}'::pg_lsn");
-    eventually("the standby has it", || sql.query_one(&caught_up, &[]).unwrap().get(0));
-    drop(sql);
-    standby.stop(Stop::Fast);
-    insert(&mut db, 6..=9);
-    stream.read_transactions(4);
-    primary.stop(Stop::Immediate);
-    standby.restart();
-    standby.client("postgres").batch_execute("SELECT pg_promote()").unwrap();
-    let (seen, failure) = stream.read_to_error();
-    assert!(rows(&seen).is_empty(), "{seen:?}");
-    assert_eq!(failure.status, Status::WAL_E_DELIVERED_BEYOND, "{failure:?}");
-    assert!(
-        failure.is_fatal && !failure.is_retriable && failure.hint.contains("synchronized"),
-        "{failure:?}"
-    );
+    let told: Vec<AtomicI64> = (0..WRITERS).map(|_| AtomicI64::new(0)).collect();
+    let (over, mut seen) = (AtomicBool::new(false), Vec::new());
+    let reached = |n: i64| told.iter().all(|told| told.load(Ordering::SeqCst) >= n);
+    std::thread::scope(|scope| {
+        let (told, over, name, primary, standby) = (&told, &over, &name, &primary, &standby);
+        for writer in 0..WRITERS {
+            scope.spawn(move || write(writer, &told[writer as usize], &[primary, standby], name, over));
+        }
+        let _reading = EndsWriting(over);
+        scope.spawn(move || {
+            let _promoting = EndsWriting(over);
+            eventually("all write to the primary", || reached(50));
+            primary.stop(Stop::Immediate);
+            standby.client("postgres").batch_execute("SELECT pg_promote()").unwrap();
+            let before: Vec<i64> = told.iter().map(|told| told.load(Ordering::SeqCst)).collect();
+            eventually("all write to the promoted standby", || {
+                let on = told.iter().zip(&before);
+                on.into_iter().all(|(told, before)| told.load(Ordering::SeqCst) >= before + 50)
+            });
+            over.store(true, Ordering::SeqCst);
+            // The last of all, by which the reader knows that it has everything.
+            eventually("the last is written", || {
+                let busy = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'writer'";
+                standby.client("postgres").query_one(busy, &[]).unwrap().get::<_, i64>(0) == 0
+            });
+            standby.client(name).batch_execute("INSERT INTO t VALUES (1)").unwrap();
+        });
+        // Some is acknowledged and some is not when the primary dies.
+        let mut commits = 0;
+        loop {
+            let some = stream.read_until(|event| event.kind == Kind::Commit);
+            commits += 1;
+            if commits % 7 == 0 {
+                stream.ack(some.last().unwrap().ack_lsn).unwrap();
+            }
+            let last = some.iter().any(|event| event.line.starts_with("INSERT public.t "));
+            seen.extend(some);
+            if last {
+                break;
+            }
+        }
+    });
+    assert_eq!(seen.iter().filter(|event| event.kind == Kind::Reconnected).count(), 1);
+    let commits: Vec<u64> =
+        seen.iter().filter(|event| event.kind == Kind::Commit).map(|event| event.ack_lsn).collect();
+    assert!(commits.is_sorted_by(|before, after| before < after), "in the order of the commits, none twice");
+    let mut db = database(&standby, &name);
+    for writer in 0..WRITERS {
+        let prefix = format!("INSERT public.w new writer={writer} n=");
+        let came: Vec<i64> =
+            seen.iter().filter_map(|event| event.line.strip_prefix(&prefix)?.parse().ok()).collect();
+        let there =
+            db.text(&format!("SELECT string_agg(n::text, ' ' ORDER BY n) FROM w WHERE writer = {writer}"));
+        let there: Vec<i64> = there.split(' ').map(|n| n.parse().unwrap()).collect();
+        assert_eq!(came, there, "writer {writer}");
+        // Its numbers have no gap, so that nothing it was told is committed is missing.
+        assert_eq!(there, (1..=there.len() as i64).collect::<Vec<_>>(), "writer {writer}");
+        assert!(there.len() as i64 >= told[writer as usize].load(Ordering::SeqCst));
+    }
+    assert_eq!(stream.stats().timeline, 2);
 }
 
-on_versions! { p12_what_was_delivered_and_lost_is_named v17 17, v18 18 }
+on_versions! { p12_a_promotion_under_load_loses_nothing v17 17, v18 18 }
+
+/// The writers end with the test, also if it fails.
+struct EndsWriting<'s>(&'s AtomicBool);
+
+impl Drop for EndsWriting<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+/// Writes 1, 2, 3 and so on, wherever the primary is, and notes in `told` what it was told is committed. What it was not
+/// told of may have happened.
+fn write(writer: i64, told: &AtomicI64, servers: &[&Server], name: &str, over: &AtomicBool) {
+    while !over.load(Ordering::SeqCst) {
+        let (first, second) = (servers[0].port, servers[1].port);
+        let conninfo = format!(
+            "host=127.0.0.1,127.0.0.1 port={first},{second} user=postgres dbname={name} application_name=writer target_session_attrs=read-write connect_timeout=5"
+        );
+        let Ok(mut sql) = postgres::Client::connect(&conninfo, postgres::NoTls) else {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            continue;
+        };
+        while !over.load(Ordering::SeqCst) {
+            let n = told.load(Ordering::SeqCst) + 1;
+            let insert = "INSERT INTO w VALUES ($1, $2) ON CONFLICT DO NOTHING";
+            if sql.execute(insert, &[&writer, &n]).is_err() {
+                break;
+            }
+            told.store(n, Ordering::SeqCst);
+        }
+    }
+}
 
 /// Another cluster answers, with a database, a publication and a slot of the same names.
 #[test]

@@ -1,0 +1,190 @@
+//! The fault run: writers write, and everything between them and the consumer goes wrong on purpose, again and again:
+//! the network cuts at any byte, stalls one way and delays; walsenders are terminated and killed; servers stop, crash and
+//! start; consumers are killed. Every committed row is delivered, in commit order, none twice within a process, and what
+//! another process sees again is recognised by its identity.
+//!
+//! 100 faults for each version with `cargo test --test faults`. The environment asks for other
+//! runs, of more than 1,000 faults mostly cuts; a failure prints what brings it back:
+//!
+//!     FAULTS=10000 FAULTS_SEED=7 cargo test --test faults v18 -- --nocapture
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on panics"
+)]
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "the harness serves several test programs; each uses a part of it"
+)]
+#[path = "../harness/mod.rs"]
+#[macro_use]
+mod harness;
+
+mod check;
+mod consumer;
+mod link;
+mod schedule;
+mod writers;
+
+use std::collections::BTreeSet;
+use std::env;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use consumer::Consumer;
+use harness::server::{new_folder, signal_process};
+use harness::{Database, Random, Server, eventually};
+use link::Link;
+use postgres::{Client, NoTls};
+use schedule::{Fault, Storm, time_below};
+use writers::{LAST, Row, WRITERS};
+
+/// The servers give up a silent consumer sooner than it gives up them, and both within a fault or two.
+const SETTINGS: [&str; 2] = ["wal_sender_timeout=3s", "restart_after_crash=on"];
+
+const OPTIONS: [&str; 4] =
+    ["status_interval=200ms", "reconnect_initial=10ms", "reconnect_max=300ms", "queue_bytes=256kB"];
+
+fn storm(version: u32) {
+    let number = |name: &str| env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
+    let faults = number("FAULTS").unwrap_or(100);
+    let seed = number("FAULTS_SEED").unwrap_or_else(Random::fresh_seed);
+    println!("FAULTS={faults} FAULTS_SEED={seed} cargo test --test faults v{version} -- --nocapture");
+    let storm = if faults > 1000 { Storm::Long } else { Storm::Short };
+
+    let server = Server::start(version, &SETTINGS);
+    let mut db = server.database();
+    db.run(
+        "CREATE TABLE t (writer int, number int, place int, proof text, PRIMARY KEY (writer, number, place));
+         CREATE PUBLICATION pub FOR TABLE t",
+    );
+    let slot = db.slot();
+    let link = Link::start(server.port);
+    let conninfo = format!("host=127.0.0.1 port={} user=postgres dbname={}", link.port(), db.name);
+    let mut random = Random::new(seed);
+    let folder = new_folder();
+    let mut consumer = Consumer::start(&conninfo, &slot, &folder, random.below(u64::MAX), &OPTIONS);
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for writer in 0..WRITERS {
+            let (server, name, stop, random) =
+                (&server, db.name.clone(), &stop, Random::new(random.below(u64::MAX)));
+            scope.spawn(move || writers::write(server, &name, writer, random, storm.writers_pause(), stop));
+        }
+        let stop = StopAtEnd(&stop);
+        let begin = Instant::now();
+        for number in 1..=faults {
+            let fault = storm.next(&mut random);
+            let pause = time_below(&mut random, storm.pause());
+            commit(&server, &link, &mut consumer, &db.name, &slot, fault, &mut random);
+            consumer.expect_alive();
+            thread::sleep(pause);
+            if number.is_multiple_of(500) {
+                println!("PostgreSQL {version}: {number} faults in {:?}", begin.elapsed());
+            }
+        }
+        drop(stop);
+    });
+    // Whatever still lies ahead of the network may come to pass now.
+    finish(&server, &mut db, &mut consumer);
+    let table = rows(&mut db);
+    let summary = check::check(&consumer, &table);
+    assert!(summary.rows as u64 > faults * 2, "only {} rows were written", summary.rows);
+    assert!(summary.reconnects as u64 > faults / 10, "only {} reconnects", summary.reconnects);
+    println!(
+        "PostgreSQL {version}: {faults} faults, {} rows, {} reconnects, {} processes, {} changes seen again",
+        summary.rows,
+        summary.reconnects,
+        consumer.lives(),
+        summary.again
+    );
+}
+
+on_every_version! { storm }
+
+/// Ends the writers however the scope ends.
+struct StopAtEnd<'a>(&'a AtomicBool);
+
+impl Drop for StopAtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+/// Lets one thing go wrong.
+fn commit(
+    server: &Server,
+    link: &Link,
+    consumer: &mut Consumer,
+    database: &str,
+    slot: &str,
+    fault: Fault,
+    random: &mut Random,
+) {
+    let of_slot = format!("FROM pg_replication_slots WHERE slot_name = '{slot}' AND active_pid IS NOT NULL");
+    match fault {
+        Fault::Cut(way, bytes, end) => {
+            link.cut_after(way, bytes, end);
+            let patience = Instant::now() + Duration::from_millis(300);
+            while !link.has_cut() && Instant::now() < patience {
+                thread::sleep(Duration::from_millis(2));
+            }
+        }
+        Fault::Stall(way, time) => link.stall(way, time),
+        Fault::Delay(time) => {
+            link.delay(time);
+            thread::sleep(Duration::from_millis(300));
+            link.delay(Duration::ZERO);
+        }
+        Fault::Terminate => {
+            let _ = sql(server, database)
+                .batch_execute(&format!("SELECT pg_terminate_backend(active_pid) {of_slot}"));
+        }
+        Fault::Restart(how) => {
+            server.stop(how);
+            server.restart();
+        }
+        Fault::KillWalsender => {
+            let found = sql(server, database).query_opt(&format!("SELECT active_pid {of_slot}"), &[]);
+            if let Ok(Some(row)) = found {
+                signal_process(row.get::<_, i32>(0) as u32, libc::SIGKILL);
+                // The server ends every connection and starts over; until then it still answers.
+                thread::sleep(Duration::from_millis(100));
+            }
+        }
+        Fault::KillConsumer => consumer.kill_and_start(random.below(u64::MAX)),
+    }
+}
+
+/// A connection to a server that may be starting.
+fn sql(server: &Server, database: &str) -> Client {
+    let conninfo = format!("{} connect_timeout=5", server.conninfo(database));
+    let mut client = None;
+    eventually("the server answers", || {
+        client = Client::connect(&conninfo, NoTls).ok();
+        client.is_some()
+    });
+    client.unwrap()
+}
+
+/// The last row is written, seen, and the consumer ends.
+fn finish(server: &Server, db: &mut Database<'_>, consumer: &mut Consumer) {
+    db.sql = sql(server, &db.name);
+    db.run(&format!("INSERT INTO t VALUES ({LAST}, 0, 0, 'last')"));
+    eventually("the last row is seen", || {
+        consumer.expect_alive();
+        consumer.has_just_seen(&format!(" {LAST} 0 0 last\n"))
+    });
+    consumer.stop();
+}
+
+fn rows(db: &mut Database<'_>) -> BTreeSet<Row> {
+    let rows = db.sql.query("SELECT writer, number, place FROM t", &[]).unwrap();
+    let of = |row: &postgres::Row, at: usize| row.get::<_, i32>(at) as u32;
+    rows.iter().map(|row| (of(row, 0), of(row, 1), of(row, 2))).collect()
+}
