@@ -64,6 +64,13 @@ impl Server {
         Self::start_from(bin, 15, settings)
     }
 
+    /// Whether Debian's server lets a slot name only the plugins of a list, as the minor releases of November 2026 do.
+    pub fn debian_lists_plugins() -> bool {
+        let mut asked = Command::new("/usr/lib/postgresql/15/bin/postgres");
+        let told = asked.arg("--describe-config").output().expect("postgres describes its settings");
+        String::from_utf8_lossy(&told.stdout).contains("output_plugin_libraries")
+    }
+
     fn start_from(bin: PathBuf, version: u32, settings: &[&str]) -> Self {
         let folder = new_folder();
         let mut initdb = unprivileged(&bin.join("initdb"));

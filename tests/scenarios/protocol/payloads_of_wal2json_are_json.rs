@@ -46,7 +46,9 @@ fn ask(db: &mut Database<'_>, payload: &Payload, path: &str) -> String {
 
 #[test]
 fn each_is_a_document_and_holds_the_slot() {
-    let server = Server::start_debian(&[]);
+    let allowed: &[&str] =
+        if Server::debian_lists_plugins() { &["output_plugin_libraries=pgoutput,wal2json"] } else { &[] };
+    let server = Server::start_debian(allowed);
     let mut db = server.database();
     assert!(db.text("SELECT version()").contains("Debian"));
     db.run("CREATE TABLE t (id int PRIMARY KEY, v text)");
@@ -82,6 +84,22 @@ fn each_is_a_document_and_holds_the_slot() {
     for (acknowledged, from) in [(0, 0), (3, 0), (4, 4), (8, 8), (10, 8), (12, 12)] {
         holds_the_slot(&mut db, &slot, "format-version=2", &all, acknowledged, from);
     }
+}
+
+/// A server that lists the plugins it allows says where to add one, and so do we.
+#[test]
+fn a_plugin_the_server_does_not_allow_is_named() {
+    let server = Server::start_debian(&[]);
+    let db = server.database();
+    let opened = options(&db, &server::unique("slot"), "").with("slot_create", "temporary").open();
+    if !Server::debian_lists_plugins() {
+        assert!(opened.is_ok());
+        return;
+    }
+    let Err(failure) = opened else { panic!("the server took a plugin it does not list") };
+    assert_eq!(failure.status, Status::WAL_E_PRIVILEGE, "{failure:?}");
+    assert!(failure.message.contains("\"wal2json\" may not be used"), "{failure:?}");
+    assert!(failure.hint.contains("output_plugin_libraries"), "{failure:?}");
 }
 
 /// After so many payloads were acknowledged, a restart gives those from `from` on.
