@@ -42,11 +42,16 @@ impl Before {
     pub(super) fn step(connection: &Connection) -> Self {
         let stage = connection.stage();
         let server = connection.socket().filter(|fd| sys::is_connected(*fd));
-        // A look at a socket that is being connected would take its error away, which libpq is to see.
-        let plain = stage != Stage::Reaching && !connection.is_encrypted();
+        // A look at a socket that is being connected would take its error away, which libpq is to see. Behind the
+        // handshake the bytes mean nothing.
+        let tells = match stage {
+            Stage::Reaching => false,
+            Stage::Tls => true,
+            Stage::Gss | Stage::Authenticating | Stage::Settling => !connection.is_encrypted(),
+        };
         Self {
             stage,
-            peeked: server.filter(|_| plain).map_or(Peeked::Nothing, sys::peek),
+            peeked: server.filter(|_| tells).map_or(Peeked::Nothing, sys::peek),
             reached: server.map_or(Reached::Socket, |_| Reached::Server),
             said: connection.message().len(),
         }
@@ -90,8 +95,8 @@ fn cause(connection: &Connection, before: &Before, wanted: Target) -> (Status, &
         (Stage::Reaching, Reached::Nothing, _) => unreached(connection),
         (Stage::Reaching, Reached::Socket, _) if is_unresolved(connection) => UNRESOLVED,
         (Stage::Reaching, Reached::Socket, _) => UNREACHED,
-        (Stage::Tls, ..) => (WAL_E_TLS, "Check sslmode, sslrootcert and the server's certificate."),
         (_, _, Peeked::End) => CUT,
+        (Stage::Tls, ..) => (WAL_E_TLS, "Check sslmode, sslrootcert and the server's certificate."),
         (Stage::Authenticating, _, Peeked::Byte(byte)) if !matches!(byte, b'R' | b'E' | b'N' | b'v') => {
             STRANGER
         }
