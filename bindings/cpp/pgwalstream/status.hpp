@@ -1,0 +1,338 @@
+// The library's enumerations, each with the names of its values. New values may come: skip what is not known.
+//
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#ifndef PGWALSTREAM_STATUS_HPP
+#define PGWALSTREAM_STATUS_HPP
+
+#include <pgwalstream/config.hpp>
+
+#include <cstdint>
+#include <string_view>
+#include <type_traits>
+
+namespace pgwalstream {
+inline namespace PGWALSTREAM_ABI {
+
+/**
+ * What a call came to: wal_status_code. Above `ok` it is a normal outcome without data, below it an error.
+ * Treat one that is not known by its sign.
+ */
+enum class status : std::int32_t {
+    ok = WAL_OK,                                       ///< done
+    timeout = WAL_TIMEOUT,                             ///< the time passed before there was anything
+    end = WAL_END,                                     ///< the stream ended as it was asked to
+    interrupted = WAL_INTERRUPTED,                     ///< interrupt() was called
+    invalid_argument = WAL_E_INVALID_ARGUMENT,         ///< an argument that cannot be
+    busy = WAL_E_BUSY,                                 ///< another thread is inside
+    forked = WAL_E_FORKED,                             ///< made before a fork, and this is the child
+    unknown_option = WAL_E_UNKNOWN_OPTION,             ///< no option has this name
+    bad_option = WAL_E_BAD_OPTION,                     ///< the option does not take this value
+    state = WAL_E_STATE,                               ///< does not fit: not connected, or connected already
+    ack_beyond = WAL_E_ACK_BEYOND,                     ///< acknowledged what was not delivered
+    not_built = WAL_E_NOT_BUILT,                       ///< known, but not built into this library
+    out_of_range = WAL_E_OUT_OF_RANGE,                 ///< does not fit the type that was asked for
+    type = WAL_E_TYPE,                                 ///< the column is of another type
+    no_value = WAL_E_NO_VALUE,                         ///< NULL, unchanged or not sent
+    conninfo = WAL_E_CONNINFO,                         ///< the connection string is wrong
+    resolve = WAL_E_RESOLVE,                           ///< the host's name cannot be resolved
+    connect = WAL_E_CONNECT,                           ///< the server cannot be reached
+    connect_timeout = WAL_E_CONNECT_TIMEOUT,           ///< connecting took too long
+    connection_lost = WAL_E_CONNECTION_LOST,           ///< the connection broke
+    tls = WAL_E_TLS,                                   ///< TLS failed, or is not to be had
+    auth = WAL_E_AUTH,                                 ///< the password is refused
+    auth_method = WAL_E_AUTH_METHOD,                   ///< a way to authenticate that is not built in
+    no_database = WAL_E_NO_DATABASE,                   ///< there is no such role or database
+    too_many_connections = WAL_E_TOO_MANY_CONNECTIONS, ///< no connection or walsender is left
+    not_ready = WAL_E_NOT_READY,                       ///< starting, ending, or not as it is asked for
+    tls_certificate = WAL_E_TLS_CERTIFICATE,           ///< the server's certificate is not accepted
+    no_hba_entry = WAL_E_NO_HBA_ENTRY,                 ///< pg_hba.conf does not let this role in
+    protocol = WAL_E_PROTOCOL,                         ///< the server broke the protocol
+    decode = WAL_E_DECODE,                             ///< a replication message is malformed
+    unknown_relation = WAL_E_UNKNOWN_RELATION,         ///< a change of what was never described
+    unknown_message = WAL_E_UNKNOWN_MESSAGE,           ///< a message of an unknown kind
+    gap = WAL_E_GAP,                                   ///< the server skipped changes
+    capture = WAL_E_CAPTURE,                           ///< a capture file cannot be written or read
+    server = WAL_E_SERVER,                             ///< the server's error: see sqlstate()
+    privilege = WAL_E_PRIVILEGE,                       ///< the role lacks a right
+    wal_level = WAL_E_WAL_LEVEL,                       ///< wal_level is not logical
+    slot_missing = WAL_E_SLOT_MISSING,                 ///< there is no such slot
+    slot_active = WAL_E_SLOT_ACTIVE,                   ///< another connection uses the slot
+    slot_mismatch = WAL_E_SLOT_MISMATCH,               ///< of another kind, plugin or database
+    slot_invalidated = WAL_E_SLOT_INVALIDATED,         ///< what the slot held back is gone
+    publication_missing = WAL_E_PUBLICATION_MISSING,   ///< there is no such publication
+    server_version = WAL_E_SERVER_VERSION,             ///< the server's version cannot do it
+    server_shutdown = WAL_E_SERVER_SHUTDOWN,           ///< the server ended the stream
+    slot_exists = WAL_E_SLOT_EXISTS,                   ///< there is a slot of this name
+    publication_exists = WAL_E_PUBLICATION_EXISTS,     ///< there is a publication of this name
+    system_mismatch = WAL_E_SYSTEM_MISMATCH,           ///< the server is another one
+    delivered_beyond = WAL_E_DELIVERED_BEYOND,         ///< promoted before the end of what was delivered
+    slot_timeout = WAL_E_SLOT_TIMEOUT,                 ///< making the slot took too long; it was not made
+    slot_in_doubt = WAL_E_SLOT_IN_DOUBT,               ///< the server may still make the slot
+    no_memory = WAL_E_NO_MEMORY,                       ///< no memory
+    system = WAL_E_SYSTEM,                             ///< a system call failed that should not
+    internal = WAL_E_INTERNAL,                         ///< a defect in the library
+    panic = WAL_E_PANIC,                               ///< a panic in the library was caught
+};
+
+/** What an event is: wal_event_kind. */
+enum class event_kind : std::uint32_t {
+    begin = WAL_EVENT_BEGIN,                         ///< a transaction begins
+    commit = WAL_EVENT_COMMIT,                       ///< it is complete: ack_lsn() is to be acknowledged
+    origin = WAL_EVENT_ORIGIN,                       ///< what follows was first made on another node
+    relation = WAL_EVENT_RELATION,                   ///< a table is described
+    type = WAL_EVENT_TYPE,                           ///< a type that is not built in
+    insert = WAL_EVENT_INSERT,                       ///< new_row()
+    update = WAL_EVENT_UPDATE,                       ///< new_row(), and old_row() where it was sent
+    delete_ = WAL_EVENT_DELETE,                      ///< old_row()
+    truncate = WAL_EVENT_TRUNCATE,                   ///< truncated()
+    message = WAL_EVENT_MESSAGE,                     ///< message_prefix(), message_content()
+    stream_start = WAL_EVENT_STREAM_START,           ///< a block of a running transaction: NOT COMMITTED
+    stream_stop = WAL_EVENT_STREAM_STOP,             ///< the block ends
+    stream_commit = WAL_EVENT_STREAM_COMMIT,         ///< a streamed transaction committed
+    stream_abort = WAL_EVENT_STREAM_ABORT,           ///< it, or a subtransaction of it, never happened
+    begin_prepare = WAL_EVENT_BEGIN_PREPARE,         ///< a transaction begins that ends with prepare
+    prepare = WAL_EVENT_PREPARE,                     ///< complete, and NOT COMMITTED before commit_prepared
+    commit_prepared = WAL_EVENT_COMMIT_PREPARED,     ///< a prepared transaction committed
+    rollback_prepared = WAL_EVENT_ROLLBACK_PREPARED, ///< a prepared transaction was rolled back
+    stream_prepare = WAL_EVENT_STREAM_PREPARE,       ///< a streamed transaction is prepared
+    raw = WAL_EVENT_RAW,                             ///< a plugin's payload, with option decode off
+    progress = WAL_EVENT_PROGRESS,                   ///< the slot moved on, with nothing for us
+    reconnected = WAL_EVENT_RECONNECTED,             ///< the connection was lost and made again
+};
+
+/** What a value is: wal_value_kind. */
+enum class value_kind : std::uint8_t {
+    null = WAL_VALUE_NULL,           ///< SQL NULL
+    text = WAL_VALUE_TEXT,           ///< as the type's output function writes it
+    binary = WAL_VALUE_BINARY,       ///< as the type's send function writes it
+    unchanged = WAL_VALUE_UNCHANGED, ///< a TOASTed value that the UPDATE did not touch, and did not send
+    absent = WAL_VALUE_ABSENT,       ///< not sent: a column of an old row that is not of its key
+};
+
+/** How much a log message matters: wal_log_level. */
+enum class log_level : std::int32_t {
+    error = WAL_LOG_ERROR, ///< the stream ends
+    warn = WAL_LOG_WARN,   ///< something is lost, or will be if nobody looks
+    info = WAL_LOG_INFO,   ///< connecting, connected, ended
+    debug = WAL_LOG_DEBUG, ///< every step
+};
+
+/** What a slot is for: wal_slot_kind_code. */
+enum class slot_kind : std::uint32_t {
+    unknown = WAL_SLOT_KIND_UNKNOWN,   ///< not known
+    logical = WAL_SLOT_KIND_LOGICAL,   ///< decoded changes
+    physical = WAL_SLOT_KIND_PHYSICAL, ///< the WAL itself
+};
+
+/** Whether the WAL that a slot needs is there: wal_slot_wal_code. */
+enum class wal_availability : std::uint32_t {
+    none = WAL_SLOT_WAL_NONE,             ///< it holds nothing back, or it is not known
+    reserved = WAL_SLOT_WAL_RESERVED,     ///< all within max_wal_size
+    extended = WAL_SLOT_WAL_EXTENDED,     ///< more, and still kept
+    unreserved = WAL_SLOT_WAL_UNRESERVED, ///< the next checkpoint may remove it
+    lost = WAL_SLOT_WAL_LOST,             ///< some is gone
+};
+
+/** Why the server gave a slot up for good: wal_invalidation_code. */
+enum class invalidation : std::uint32_t {
+    none = WAL_INVALIDATION_NONE,                 ///< it did not
+    wal_removed = WAL_INVALIDATION_WAL_REMOVED,   ///< behind by more than max_slot_wal_keep_size
+    rows_removed = WAL_INVALIDATION_ROWS_REMOVED, ///< the primary removed rows that decoding needs
+    wal_level = WAL_INVALIDATION_WAL_LEVEL,       ///< the primary's wal_level is not logical any more
+    idle_timeout = WAL_INVALIDATION_IDLE_TIMEOUT, ///< nobody used it for too long
+    conflict = WAL_INVALIDATION_CONFLICT,         ///< recovery: PostgreSQL 16 does not say why
+    other = WAL_INVALIDATION_OTHER,               ///< not known to this library
+};
+
+/** Whether a published table's updates and deletes can say which row they are about: wal_identity_code. */
+enum class identity : std::uint32_t {
+    usable = WAL_IDENTITY_USABLE,                 ///< they can, or neither is published
+    no_primary_key = WAL_IDENTITY_NO_PRIMARY_KEY, ///< REPLICA IDENTITY DEFAULT without a primary key
+    nothing = WAL_IDENTITY_NOTHING,               ///< REPLICA IDENTITY NOTHING
+    index_missing = WAL_IDENTITY_INDEX_MISSING,   ///< the index was dropped
+    column_list = WAL_IDENTITY_COLUMN_LIST,       ///< the column list leaves out columns of it
+    partition = WAL_IDENTITY_PARTITION,           ///< a partition's own is not usable
+};
+
+/** What an event's flags say; tests: `has(event.flags(), event_flags::streamed)`. */
+enum class event_flags : std::uint32_t {
+    none = 0,                                           ///< nothing
+    transactional = WAL_EVENT_FLAG_TRANSACTIONAL,       ///< message: it belongs to the transaction around it
+    old_key = WAL_EVENT_FLAG_OLD_KEY,                   ///< old_row() holds the key's columns only
+    old_full = WAL_EVENT_FLAG_OLD_FULL,                 ///< old_row() holds the whole row
+    cascade = WAL_EVENT_FLAG_CASCADE,                   ///< TRUNCATE … CASCADE
+    restart_identity = WAL_EVENT_FLAG_RESTART_IDENTITY, ///< TRUNCATE … RESTART IDENTITY
+    streamed = WAL_EVENT_FLAG_STREAMED,                 ///< of a running transaction: NOT COMMITTED
+    first_segment = WAL_EVENT_FLAG_FIRST_SEGMENT,       ///< stream_start: the transaction's first block
+    discarded = WAL_EVENT_FLAG_DISCARDED, ///< stream_abort: nothing was rolled back; drop what came
+    rewound = WAL_EVENT_FLAG_REWOUND,     ///< reconnected: some of what was delivered is lost
+};
+
+/** What a slot is made for, and how it stands: WAL_SLOT_…. */
+enum class slot_flags : std::uint32_t {
+    none = 0,                                   ///< nothing
+    temporary = WAL_SLOT_TEMPORARY,             ///< gone with the connection that made it
+    two_phase = WAL_SLOT_TWO_PHASE,             ///< sends prepared transactions at PREPARE TRANSACTION
+    failover = WAL_SLOT_FAILOVER,               ///< standbys keep a copy
+    reserve_wal = WAL_SLOT_RESERVE_WAL,         ///< physical: WAL is held back from now on
+    export_snapshot = WAL_SLOT_EXPORT_SNAPSHOT, ///< logical: a snapshot for other sessions
+    use_snapshot = WAL_SLOT_USE_SNAPSHOT,       ///< logical: a snapshot for this connection
+    active = WAL_SLOT_ACTIVE,                   ///< somebody uses it
+    synced = WAL_SLOT_SYNCED,                   ///< a standby's copy
+    conflicting = WAL_SLOT_CONFLICTING,         ///< recovery removed what it needs
+    in_recovery = WAL_SLOT_IN_RECOVERY,         ///< health: the server is a standby
+};
+
+/** What a publication publishes, and how: WAL_PUBLISH_… and WAL_PUBLICATION_…. */
+enum class publish : std::uint32_t {
+    none = 0,                                ///< nothing named: all four kinds of changes
+    insert = WAL_PUBLISH_INSERT,             ///< INSERT
+    update = WAL_PUBLISH_UPDATE,             ///< UPDATE
+    delete_ = WAL_PUBLISH_DELETE,            ///< DELETE
+    truncate = WAL_PUBLISH_TRUNCATE,         ///< TRUNCATE
+    via_root = WAL_PUBLICATION_VIA_ROOT,     ///< partitions' changes come as those of their root
+    all_tables = WAL_PUBLICATION_ALL_TABLES, ///< all tables, those to come too
+};
+
+namespace detail {
+template <class E> struct is_flags : std::false_type {};
+template <> struct is_flags<event_flags> : std::true_type {};
+template <> struct is_flags<slot_flags> : std::true_type {};
+template <> struct is_flags<publish> : std::true_type {};
+template <class E> using if_flags = std::enable_if_t<is_flags<E>::value, E>;
+template <class E> constexpr std::uint32_t bits(E flags) noexcept {
+    return static_cast<std::uint32_t>(flags);
+}
+} // namespace detail
+
+/** Both. */
+template <class E> constexpr detail::if_flags<E> operator|(E a, E b) noexcept {
+    return static_cast<E>(detail::bits(a) | detail::bits(b));
+}
+/** What is in both. */
+template <class E> constexpr detail::if_flags<E> operator&(E a, E b) noexcept {
+    return static_cast<E>(detail::bits(a) & detail::bits(b));
+}
+/** Adds. */
+template <class E> constexpr detail::if_flags<E> &operator|=(E &a, E b) noexcept {
+    return a = a | b;
+}
+/** Whether all of `wanted` is in `flags`. */
+template <class E>
+constexpr std::enable_if_t<detail::is_flags<E>::value, bool> has(E flags, E wanted) noexcept {
+    return (flags & wanted) == wanted;
+}
+
+/** As the C API calls it, so that a log line reads the same in every language: "WAL_E_SLOT_MISSING". */
+inline std::string_view name(status value) noexcept {
+    return wal_status_name(static_cast<wal_status>(value));
+}
+/** One sentence about a status, for those who have only the number. */
+inline std::string_view sentence(status value) noexcept {
+    return wal_status_sentence(static_cast<wal_status>(value));
+}
+/** "INSERT"; "UNKNOWN" for one that this library does not know. */
+inline std::string_view name(event_kind value) noexcept {
+    return wal_event_kind_name(static_cast<std::uint32_t>(value));
+}
+/** "null", "text", "binary", "unchanged", "absent", or "unknown". */
+constexpr std::string_view name(value_kind value) noexcept {
+    switch (value) {
+    case value_kind::null:
+        return "null";
+    case value_kind::text:
+        return "text";
+    case value_kind::binary:
+        return "binary";
+    case value_kind::unchanged:
+        return "unchanged";
+    case value_kind::absent:
+        return "absent";
+    }
+    return "unknown";
+}
+/** "error", "warn", "info", "debug", or "unknown". */
+constexpr std::string_view name(log_level value) noexcept {
+    switch (value) {
+    case log_level::error:
+        return "error";
+    case log_level::warn:
+        return "warn";
+    case log_level::info:
+        return "info";
+    case log_level::debug:
+        return "debug";
+    }
+    return "unknown";
+}
+/** "logical", "physical", or "unknown". */
+constexpr std::string_view name(slot_kind value) noexcept {
+    switch (value) {
+    case slot_kind::logical:
+        return "logical";
+    case slot_kind::physical:
+        return "physical";
+    case slot_kind::unknown:
+        break;
+    }
+    return "unknown";
+}
+/** In the server's word, as in "reserved"; "none"; "unknown" for one that is not known. */
+constexpr std::string_view name(wal_availability value) noexcept {
+    switch (value) {
+    case wal_availability::none:
+        return "none";
+    case wal_availability::reserved:
+        return "reserved";
+    case wal_availability::extended:
+        return "extended";
+    case wal_availability::unreserved:
+        return "unreserved";
+    case wal_availability::lost:
+        return "lost";
+    }
+    return "unknown";
+}
+/** In the server's word, as in "wal_removed"; "none", "conflict", "other". */
+constexpr std::string_view name(invalidation value) noexcept {
+    switch (value) {
+    case invalidation::none:
+        return "none";
+    case invalidation::wal_removed:
+        return "wal_removed";
+    case invalidation::rows_removed:
+        return "rows_removed";
+    case invalidation::wal_level:
+        return "wal_level_insufficient";
+    case invalidation::idle_timeout:
+        return "idle_timeout";
+    case invalidation::conflict:
+        return "conflict";
+    case invalidation::other:
+        break;
+    }
+    return "other";
+}
+/** "usable", "no_primary_key", "nothing", "index_missing", "column_list", "partition", or "unknown". */
+constexpr std::string_view name(identity value) noexcept {
+    switch (value) {
+    case identity::usable:
+        return "usable";
+    case identity::no_primary_key:
+        return "no_primary_key";
+    case identity::nothing:
+        return "nothing";
+    case identity::index_missing:
+        return "index_missing";
+    case identity::column_list:
+        return "column_list";
+    case identity::partition:
+        return "partition";
+    }
+    return "unknown";
+}
+
+} // namespace PGWALSTREAM_ABI
+} // namespace pgwalstream
+
+#endif
