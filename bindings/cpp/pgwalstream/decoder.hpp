@@ -37,10 +37,10 @@ class decoder {
      * @return or status decode, unknown_relation, unknown_message: it was refused and changed nothing
      */
     result<void> try_feed(lsn position, bytes_view message) {
+        const std::uint8_t none = 0; // an empty message is malformed, and not a NULL pointer
+        const auto *data = message.empty() ? &none : reinterpret_cast<const std::uint8_t *>(message.data());
         return detail::attempt([&](wal_error **reason) {
-            return wal_decoder_feed(handle_.get(), position.value(),
-                                    reinterpret_cast<const std::uint8_t *>(message.data()), message.size(),
-                                    reason);
+            return wal_decoder_feed(handle_.get(), position.value(), data, message.size(), reason);
         });
     }
     /** A batch of what was decoded, the oldest first; nothing: feed more. */

@@ -75,8 +75,12 @@ class row {
     /** The relation that the row is of. */
     pgwalstream::relation relation() const noexcept { return pgwalstream::relation(source_.relation); }
 
-    /** The value at a place, which is below size(). */
-    value operator[](std::size_t index) const noexcept { return source_(index); }
+    /** The value at a place, which is below size(). A template, lest `row[0]` may mean a null pointer to a
+     * name. */
+    template <class Index, std::enable_if_t<std::is_integral_v<Index>, int> = 0>
+    value operator[](Index index) const noexcept {
+        return source_(static_cast<std::size_t>(index));
+    }
     /** The value of a column; nothing where the row has no such column. */
     std::optional<value> find(std::string_view column) const { return at_index(relation().find(column)); }
     /** The same, the column looked up once for each definition of the table. */
@@ -91,10 +95,6 @@ class row {
     /** As try_at; throws `error`. */
     value operator[](std::string_view column) const {
         return detail::take(try_at(column));
-    }
-    /** As try_at; throws `error`. */
-    value operator[](const char *column) const {
-        return detail::take(try_at(std::string_view(column)));
     }
     /** As try_at; throws `error`. */
     value operator[](named_column &column) const {

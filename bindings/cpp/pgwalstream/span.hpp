@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 #if PGWALSTREAM_SPAN
 #include <span>
 #endif
@@ -33,12 +34,14 @@ template <class T> class span {
 
     constexpr span() noexcept = default;
     constexpr span(T *first, std::size_t count) noexcept : data_(first), size_(count) {}
-    /** From a container that has data() and size(). */
+    /** From a container that has data() and size(); from one that is about to go only to look at. */
     template <class Container,
               class = std::enable_if_t<
-                  std::is_convertible_v<decltype(std::declval<Container &>().data()), T *> &&
+                  !std::is_same_v<std::remove_cv_t<std::remove_reference_t<Container>>, span> &&
+                  (std::is_lvalue_reference_v<Container> || std::is_const_v<T>)&&std::is_convertible_v<
+                      decltype(std::declval<Container &>().data()), T *> &&
                   std::is_convertible_v<decltype(std::declval<Container &>().size()), std::size_t>>>
-    constexpr span(Container &container) noexcept : data_(container.data()), size_(container.size()) {}
+    constexpr span(Container &&container) noexcept : data_(container.data()), size_(container.size()) {}
 
     constexpr T *begin() const noexcept { return data_; }
     constexpr T *end() const noexcept { return data_ + size_; }

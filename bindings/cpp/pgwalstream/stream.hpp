@@ -284,12 +284,13 @@ template <class Reader> class reading {
             return *this;
         }
         void operator++(int) { ++*this; }
-        friend bool operator==(const iterator &at, sentinel) noexcept { return at.loop_->ended(); }
-        friend bool operator==(sentinel, const iterator &at) noexcept { return at.loop_->ended(); }
-        friend bool operator!=(const iterator &at, sentinel) noexcept { return !at.loop_->ended(); }
-        friend bool operator!=(sentinel, const iterator &at) noexcept { return !at.loop_->ended(); }
+        friend bool operator==(const iterator &at, sentinel) noexcept { return at.done(); }
+        friend bool operator==(sentinel, const iterator &at) noexcept { return at.done(); }
+        friend bool operator!=(const iterator &at, sentinel) noexcept { return !at.done(); }
+        friend bool operator!=(sentinel, const iterator &at) noexcept { return !at.done(); }
 
       private:
+        bool done() const noexcept { return loop_->ended(); }
         reading *loop_;
     };
 

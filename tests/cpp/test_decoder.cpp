@@ -1,0 +1,84 @@
+// Without a stream: messages that come from elsewhere, and a session that was captured.
+#include "check.hpp"
+
+#include <cstdio>
+#include <unistd.h>
+#include <vector>
+
+static const std::string name = "cpp_decoder";
+
+static std::vector<std::byte> from_hex(std::string_view text) { // "\x00ff"
+    std::vector<std::byte> bytes;
+    for (std::size_t i = 2; i + 1 < text.size(); i += 2)
+        bytes.push_back(static_cast<std::byte>(std::stoi(std::string(text.substr(i, 2)), nullptr, 16)));
+    return bytes;
+}
+
+static void peeked() {
+    auto connection = wal::connection::open(check::options_for(name), check::patience);
+    const auto rows =
+        connection.query("SELECT lsn, data FROM pg_logical_slot_peek_binary_changes('cpp_decoder', NULL, "
+                         "NULL, 'proto_version', '1', 'publication_names', 'cpp_decoder')");
+    wal::decoder made;
+    CHECK(!made.next_batch());
+    CHECK_THROWS(made.feed(wal::lsn(), from_hex("\\x4a")), wal::status::unknown_message);
+    CHECK_THROWS(made.feed(wal::lsn(), wal::bytes_view()), wal::status::decode);
+    for (std::size_t i = 0; i < rows.size(); i++)
+        made.feed(wal::lsn::parse(*rows.value(i, 0)), from_hex(*rows.value(i, 1)));
+    std::optional<wal::batch> batch;
+    {
+        auto decoder = std::move(made);
+        batch = decoder.next_batch();
+    }
+    REQUIRE(batch); // and it outlives its decoder
+    CHECK_EQ(batch->size(), rows.size());
+    std::vector<int> ids;
+    for (const auto &event : *batch)
+        if (event.kind() == wal::event_kind::insert)
+            ids.push_back(event.new_row()["id"].as<int>());
+    CHECK(ids == std::vector<int>({1, 2, 3}));
+}
+
+static std::vector<std::string> told(wal::stream &stream, std::size_t wanted) {
+    std::vector<std::string> lines;
+    for (const auto &event : stream.events(check::patience)) {
+        if (event.kind() == wal::event_kind::progress)
+            continue;
+        std::string line(wal::name(event.kind()));
+        line += " " + to_string(event.commit_lsn());
+        for (const auto &value : event.new_row())
+            line.append(" ").append(value.text().value_or("-"));
+        lines.push_back(std::move(line));
+        if (lines.size() == wanted)
+            break;
+    }
+    return lines;
+}
+
+static void captured() {
+    const std::string path = "cpp_capture_" + std::to_string(getpid());
+    std::vector<std::string> live;
+    {
+        auto stream = check::open(std::move(check::options_for(name).set("capture_file", path)));
+        live = told(stream, 6); // BEGIN RELATION INSERT INSERT INSERT COMMIT
+    }
+    auto replay = wal::stream::replay(path);
+    CHECK(told(replay, 1000) == live);
+    CHECK_EQ(replay.next(check::patience).status(), wal::status::end);
+    replay.flush();
+    CHECK_THROWS(replay.connect(), wal::status::state);
+    auto slow = wal::stream::replay(path, wal::options{{"replay_pace", "recorded"}});
+    CHECK(told(slow, 1000) == live);
+    CHECK_EQ(live.size(), 6u);
+    CHECK_EQ(std::remove(path.c_str()), 0);
+    CHECK_THROWS(wal::stream::replay(path), wal::status::capture);
+    CHECK_THROWS(wal::stream::replay(std::string_view("a\0b", 3)), wal::status::invalid_argument);
+}
+
+int main() {
+    check::set_up(name);
+    sql("INSERT INTO cpp_decoder VALUES (1, 'a'), (2, 'b'), (3, NULL)");
+    peeked();
+    captured();
+    return check::finish();
+}

@@ -1,0 +1,136 @@
+// Values of every type that is read, as text and as binary, and everything that a value can fail with.
+#include "check.hpp"
+
+#include <cmath>
+#include <limits>
+
+static const std::string name = "cpp_values";
+
+struct reversed { // a type of the program's own
+    std::string text;
+};
+template <> struct pgwalstream::value_reader<reversed> {
+    static result<reversed> read(const value &from) {
+        const auto text = from.try_as<std::string>();
+        if (!text)
+            return detail::failure(text.error());
+        return reversed{std::string(text->rbegin(), text->rend())};
+    }
+};
+
+template <class T> static wal::status fails(const wal::value &value) {
+    return check::status_of(value.try_as<T>());
+}
+
+static void the_first_row(const wal::row &row, bool binary) {
+    CHECK_EQ(row["b"].as<bool>(), true);
+    CHECK_EQ(row["i2"].as<std::int16_t>(), std::numeric_limits<std::int16_t>::min());
+    CHECK_EQ(row["i4"].as<std::int32_t>(), std::numeric_limits<std::int32_t>::max());
+    CHECK_EQ(row["i8"].as<std::int64_t>(), std::numeric_limits<std::int64_t>::max());
+    CHECK_EQ(row["i8"].as<long long>(), std::numeric_limits<long long>::max());
+    CHECK_EQ(row["i8"].as<std::uint64_t>(),
+             static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()));
+    CHECK_EQ(row["o"].as<std::uint32_t>(), 4294967295u);
+    CHECK_EQ(row["f4"].as<float>(), 1.5f);
+    CHECK_EQ(row["f8"].as<double>(), 1e300);
+    CHECK_EQ(row["t"].as<std::string_view>(), "q\" \xe2\x82\xac");
+    CHECK_EQ(row["t"].as<std::string>(), "q\" \xe2\x82\xac");
+    CHECK_EQ(row["t"].as<reversed>().text, "\xac\x82\xe2 \"q");
+    const auto bytes = row["y"].as<std::vector<std::byte>>();
+    CHECK(bytes == std::vector<std::byte>({std::byte{0}, std::byte{0xff}}));
+    CHECK_EQ(to_string(row["u"].as<wal::uuid>()), "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11");
+    CHECK_EQ(row["d"].as<wal::date>().time_since_epoch().count(), 19782); // 2024-02-29
+    CHECK(row["c"].as<std::chrono::microseconds>() == 12h + 34min + 56s + 789us);
+    CHECK(row["ts"].as<wal::timestamp>().time_since_epoch() == 19782 * 24h + 12h + 1us);
+    CHECK(row["tz"].as<wal::timestamptz>().time_since_epoch() == 19782 * 24h + 11h);
+    CHECK_EQ(std::chrono::system_clock::to_time_t(row["tz"].as<wal::timestamptz>()), 1709204400);
+    CHECK_EQ(row["i4"].kind(), binary ? wal::value_kind::binary : wal::value_kind::text);
+    CHECK_EQ(row["i4"].text().has_value(), !binary);
+    CHECK_EQ(row["i4"].bytes().size(), binary ? 4u : 10u);
+    CHECK_EQ(row["i4"].column().name(), "i4");
+    CHECK_EQ(row["i4"].column().type_oid(), 23u);
+    CHECK(row["i4"].as<std::optional<int>>() == std::numeric_limits<int>::max());
+    CHECK(*row["i4"].as<wal::cell<int>>() == std::numeric_limits<int>::max());
+
+    CHECK_EQ(fails<std::int32_t>(row["i8"]), wal::status::out_of_range);
+    CHECK_EQ(fails<std::uint16_t>(row["i4"]), wal::status::out_of_range);
+    CHECK_EQ(fails<std::uint64_t>(row["i2"]), wal::status::out_of_range);
+    CHECK_EQ(fails<bool>(row["t"]), wal::status::type);
+    CHECK_EQ(fails<wal::uuid>(row["t"]), wal::status::type);
+    CHECK_EQ(fails<std::vector<std::byte>>(row["i4"]), wal::status::type);
+    CHECK_THROWS(row["t"].as<int>(), wal::status::type);
+    CHECK_EQ(fails<std::optional<int>>(row["t"]), wal::status::type);
+    CHECK_EQ(fails<wal::cell<int>>(row["t"]), wal::status::type);
+}
+
+static void the_extremes(const wal::row &row) {
+    CHECK(std::isnan(row["f4"].as<float>()) && std::isinf(row["f8"].as<double>()));
+    CHECK(row["d"].as<wal::date>() == wal::date::max());
+    CHECK(row["ts"].as<wal::timestamp>() == wal::timestamp::min());
+    CHECK(row["tz"].as<wal::timestamptz>() == wal::timestamptz::max());
+    CHECK_EQ(row["t"].as<std::string>(), "");
+    CHECK(row["t"] && row["t"].text() == "");
+    CHECK(row["y"].as<std::vector<std::byte>>().empty());
+    CHECK_EQ(row["b"].as<bool>(), false);
+    CHECK(row["c"].as<std::chrono::microseconds>() == 24h);
+}
+
+static void nothing(const wal::row &row) {
+    for (const wal::value value : row) {
+        if (value.column().name() == "id")
+            continue;
+        CHECK(value.is_null() && !value && !value.text() && value.bytes().empty());
+        CHECK_EQ(value.kind(), wal::value_kind::null);
+        CHECK_EQ(fails<std::string>(value), wal::status::no_value);
+        CHECK_EQ(fails<int>(value), wal::status::no_value);
+        CHECK_EQ(fails<std::vector<std::byte>>(value), wal::status::no_value);
+        CHECK_EQ(fails<wal::timestamptz>(value), wal::status::no_value);
+        CHECK(value.as<std::optional<std::string>>() == std::nullopt);
+        CHECK(value.as<wal::cell<std::string>>().is_null() && !value.as<wal::cell<std::string>>());
+    }
+}
+
+static void read(bool binary) {
+    auto stream = check::open(std::move(check::options_for(name).set("binary", binary)));
+    the_first_row(check::next_of(stream, wal::event_kind::insert).new_row(), binary);
+    the_extremes(check::next_of(stream, wal::event_kind::insert).new_row());
+    nothing(check::next_of(stream, wal::event_kind::insert).new_row());
+    // Beyond what fits into microseconds since 1970.
+    const auto &far = check::next_of(stream, wal::event_kind::insert);
+    CHECK_EQ(fails<wal::timestamptz>(far.new_row()["tz"]), wal::status::out_of_range);
+    CHECK_EQ(fails<wal::timestamp>(far.new_row()["ts"]), wal::status::out_of_range);
+    // Three kinds of nothing.
+    const auto &update = check::next_of(stream, wal::event_kind::update);
+    const auto big = update.new_row()["t"];
+    CHECK(big.is_unchanged() && !big && !big.is_null());
+    CHECK_EQ(fails<std::string>(big), wal::status::no_value);
+    CHECK_EQ(fails<std::optional<std::string>>(big), wal::status::no_value);
+    CHECK(big.as<wal::cell<std::string>>().is_unchanged());
+    const auto &removed = check::next_of(stream, wal::event_kind::delete_);
+    CHECK(removed.old_row()["t"].is_absent());
+    CHECK(removed.old_row()["t"].as<wal::cell<std::string>>().is_absent());
+    CHECK_EQ(removed.old_row()["id"].as<int>(), 5);
+}
+
+int main() {
+    check::set_up(
+        name, "id int PRIMARY KEY, b bool, i2 int2, i4 int4, i8 int8, o oid, f4 float4, f8 float8, t text, "
+              "y bytea, u uuid, d date, c time, ts timestamp, tz timestamptz");
+    sql("ALTER TABLE cpp_values ALTER t SET STORAGE EXTERNAL");
+    sql("SET timezone = 'UTC'; INSERT INTO cpp_values VALUES (1, true, -32768, 2147483647, "
+        "9223372036854775807, "
+        "4294967295, 1.5, 1e300, U&'q\" \\20AC', '\\x00ff', 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', "
+        "'2024-02-29', "
+        "'12:34:56.000789', '2024-02-29 12:00:00.000001', '2024-02-29 12:00:00+01')");
+    sql("INSERT INTO cpp_values (id, b, f4, f8, t, y, d, c, ts, tz) VALUES (2, false, 'NaN', '-Infinity', "
+        "'', '', "
+        "'infinity', '24:00:00', '-infinity', 'infinity')");
+    sql("INSERT INTO cpp_values (id) VALUES (3)");
+    sql("INSERT INTO cpp_values (id, ts, tz) VALUES (4, '294276-12-31', '294276-12-31')");
+    sql("INSERT INTO cpp_values (id, t) VALUES (5, repeat('x', 100000))");
+    sql("UPDATE cpp_values SET b = true WHERE id = 5");
+    sql("DELETE FROM cpp_values WHERE id = 5");
+    read(false);
+    read(true);
+    return check::finish();
+}
