@@ -3,9 +3,8 @@
 //
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //
-//     c++ -std=c++17 cache_invalidation.cpp $(pkg-config --cflags --libs pgwalstream) -pthread -o
-//     cache_invalidation
-//     ./cache_invalidation CONNINFO PUBLICATION
+//     c++ -std=c++17 cache_invalidation.cpp $(pkg-config --cflags --libs pgwalstream)
+//     ./a.out CONNINFO PUBLICATION
 //
 // The publication covers a table products (id bigint PRIMARY KEY, name text, price numeric). Each line of
 // stdin is an id that is asked for; the answer says whether it came from the memory ("hit") or from the
