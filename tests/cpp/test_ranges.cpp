@@ -1,6 +1,7 @@
 // What C++20 and C++23 make of the ranges and results: concepts, views, std::span, std::expected.
 #include "check.hpp"
 
+#include <algorithm>
 #include <ranges>
 #include <span>
 #include <vector>

@@ -1,10 +1,23 @@
-// The same through C++: with the C header alone, or with the C++ one where it is installed.
-#ifdef WITH_HPP
+// The same through the C++ header: proves that both headers and the library are of one version, and that the
+// library is called. No server is needed, and no exceptions.
 #include <pgwalstream.hpp>
-#else
-#include <pgwalstream.h>
-#endif
+
+#include <iostream>
 
 int main() {
-    return wal_version() == WAL_VERSION_NUMBER ? 0 : 1;
+    namespace wal = pgwalstream;
+    wal::options options;
+    const bool set = options.try_set("slot", "shop").has_value();
+    const auto wrong = options.try_set("slott", "shop");
+    const auto stream = wal::stream::try_open(options);
+    const auto position = wal::lsn::try_parse("0/1A2B3C4");
+    if (!set || wrong || stream || !position)
+        return 1;
+    std::cout << "header " << wal::header_version << ", library " << wal::version_text() << ", " << *position
+              << ", " << wrong.error() << '\n';
+    return wal::library_version() == wal::header_version &&
+                   wrong.error().status() == wal::status::unknown_option &&
+                   stream.error().status() == wal::status::bad_option
+               ? 0
+               : 1;
 }
