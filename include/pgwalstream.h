@@ -59,8 +59,8 @@
  *
  * What can fail returns a ::wal_status. 0 is done. Above 0 is a normal outcome without data: ::WAL_TIMEOUT,
  * ::WAL_END, ::WAL_INTERRUPTED. Below 0 is an error. The last parameter, `wal_error **err`, may be NULL; if it is
- * not, an error that is owned by the caller is stored there on failure, and NULL on every other outcome. There is no
- * "last error" of a thread. A pointer that must not be NULL and is gives ::WAL_E_INVALID_ARGUMENT, and a getter that is
+ * not, an error that is owned by the caller is stored there on failure, and NULL on every other outcome; what it held
+ * before is overwritten, never freed. There is no "last error" of a thread. A pointer that must not be NULL and is gives ::WAL_E_INVALID_ARGUMENT, and a getter that is
  * given NULL returns 0 or NULL. New status values may come with a new release: treat an unknown one by its sign.
  *
  * @section threads Threads
@@ -71,11 +71,16 @@
  * back into the stream it was called for. A batch is plain memory: any thread may read it, several at once, and any
  * thread may free it. wal_stream_free() wakes a thread that waits in the stream and waits until it has left; calls
  * that come after it are the caller's mistake, as with any memory. wal_stream_interrupt() may also be called from a
- * signal handler.
+ * signal handler. A ::wal_connection obeys the same rules.
+ *
+ * Where a function says nothing of threads: what only reads (its parameters are `const`, or numbers) may be called on any
+ * thread, several at once; what changes a ::wal_options or a ::wal_decoder by one thread at a time for each, any thread; and
+ * a `_free` once, on any thread, when nobody uses the object any more.
  *
  * @section waiting Waiting
  *
- * Data is pulled; no callback delivers it. `timeout_ms` is -1 to wait for ever and 0 not to wait. The descriptor of
+ * Data is pulled; no callback delivers it. `timeout_ms` is -1 (or any other number below 0) to wait for ever and 0 not to
+ * wait. The descriptor of
  * wal_stream_fd() works with poll(2), epoll(7) and every event loop built on them, level-triggered, and stays the same
  * across reconnects. It is readable while an event is ready, an interrupt is pending, or the stream has ended for good;
  * a wal_stream_next() that finds nothing makes it unreadable. Do not read from it, and do not close it.
@@ -192,9 +197,12 @@
  *
  * @section abi Compatibility
  *
- * Within a SONAME nothing is changed or removed. New functions, new event kinds, new value kinds and new status values
- * may come: skip what is not known. The layouts of ::wal_event and ::wal_value are fixed; their spare words are 0
- * until a release gives them a meaning.
+ * Within a SONAME nothing is changed or removed. New functions, options, event kinds, value kinds, status values, flags and
+ * other enum values may come: skip what is not known, and look at single bits of flags. The layouts of ::wal_event,
+ * ::wal_value and ::wal_bytes are fixed, and asserted at the end of this header for 64-bit machines; spare words are 0 until a
+ * release gives them a meaning. ::wal_stats, ::wal_health and ::wal_option_info grow at their end: their functions take
+ * `sizeof` of the struct as the program was compiled with it, write no more than that, and 0 for what they do not know. An
+ * opaque type has no size. `docs/abi.md` says more.
  */
 
 /**
@@ -216,13 +224,6 @@
 /** Stands before each function of the library. */
 #if !defined(WAL_API)
 #define WAL_API
-#endif
-
-/** Stands before functions whose result must not be ignored. */
-#if defined(__GNUC__)
-#define WAL_MUST_USE __attribute__((warn_unused_result))
-#else
-#define WAL_MUST_USE
 #endif
 
 /** Stands behind each function: none throws. */
@@ -1013,8 +1014,8 @@ typedef struct wal_event {
      */
     uint32_t flags;
     /**
-     * Position of this event's own WAL record. Not unique and not ordered across transactions: never use it to
-     * recognise an event.
+     * Position of this event's own WAL record, or 0 where the server gives none: RELATION, TYPE, and the BEGIN before
+     * an ORIGIN. Not unique and not ordered across transactions: never use it to recognise an event.
      */
     uint64_t lsn;
     /**
@@ -1030,7 +1031,7 @@ typedef struct wal_event {
     uint64_t ack_lsn;
     /**
      * When the transaction committed, was prepared or rolled back: microseconds since 2000-01-01 00:00:00 UTC,
-     * PostgreSQL's epoch. 0 inside streamed blocks.
+     * PostgreSQL's epoch; behind an ORIGIN, when it did so there. 0 inside streamed blocks and outside transactions.
      */
     int64_t commit_time;
     /**
@@ -1049,7 +1050,8 @@ typedef struct wal_event {
      */
     uint64_t sequence;
     /**
-     * The relation of a change, else NULL.
+     * The relation of an INSERT, UPDATE or DELETE, and what a RELATION event describes; else NULL. A TRUNCATE has
+     * several: `wal_event_truncate_relation`.
      */
     const struct wal_relation *relation;
     /**
@@ -1781,7 +1783,8 @@ WAL_NOEXCEPT;
 /**
  * 1 if the stream does not go on after this: it ended with this error, or did not connect. An ended stream is to be
  * freed, one that did not connect can be connected again; either makes sense only if the error is retriable or its
- * cause was mended. 0 for a mistake in a call or an option, which leaves the stream as it was.
+ * cause was mended. 0 for a mistake in a call or an option, which leaves the stream as it was. It speaks of streams: after
+ * a failed command a wal_connection goes on, unless wal_connection_check says that it is lost.
  *
  * @return 1 or 0
  * @param error may be NULL
@@ -3137,8 +3140,8 @@ WAL_NOEXCEPT;
  * @param[in] timeout_ms -1 waits for ever, 0 does not wait
  * @param[out] out the event, borrowed until the next call on this stream that takes a non-const wal_stream *
  * @param[out] err may be NULL; owned by the caller
- * @return WAL_OK; WAL_TIMEOUT; WAL_INTERRUPTED; WAL_END; an error that ended the stream, after everything that came
- * before it was given, and again at each further call; WAL_E_BUSY; WAL_E_FORKED
+ * @return WAL_OK; WAL_TIMEOUT; WAL_INTERRUPTED; WAL_END, or an error that ended the stream, after everything that came
+ * before it was given, and again at each further call; WAL_E_STATE: not connected; WAL_E_BUSY; WAL_E_FORKED
  * @par Thread safety
  * one thread at a time, any thread; a second one gets WAL_E_BUSY
  * @since 0.1

@@ -138,7 +138,8 @@ pub unsafe extern "C" fn wal_error_is_retriable(error: *const wal_error) -> i32 
 
 /// 1 if the stream does not go on after this: it ended with this error, or did not connect. An ended stream is to be
 /// freed, one that did not connect can be connected again; either makes sense only if the error is retriable or its
-/// cause was mended. 0 for a mistake in a call or an option, which leaves the stream as it was.
+/// cause was mended. 0 for a mistake in a call or an option, which leaves the stream as it was. It speaks of streams: after
+/// a failed command a wal_connection goes on, unless wal_connection_check says that it is lost.
 ///
 /// @return 1 or 0
 /// @param error may be NULL
