@@ -2170,7 +2170,7 @@ WAL_NOEXCEPT;
  * @since 0.1
  */
 WAL_API
-wal_status wal_set_engine_threads(uint32_t threads,
+wal_status wal_engine_set_threads(uint32_t threads,
                                   struct wal_error **err)
 WAL_NOEXCEPT;
 
