@@ -1795,6 +1795,23 @@ int32_t wal_error_is_fatal(const struct wal_error *error)
 WAL_NOEXCEPT;
 
 /**
+ * Copies an error, as for an exception that is thrown on another thread.
+ *
+ * @param[in] error to copy
+ * @param[out] out the copy, owned by the caller: wal_error_free
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK, WAL_E_INVALID_ARGUMENT
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_error_clone(const struct wal_error *error,
+                           struct wal_error **out,
+                           struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
  * Frees an error.
  *
  * @param error may be NULL
@@ -1819,17 +1836,6 @@ WAL_API const char *wal_status_name(wal_status status) WAL_NOEXCEPT;
  * @since 0.1
  */
 WAL_API const char *wal_status_sentence(wal_status status) WAL_NOEXCEPT;
-
-/**
- * The name of a kind of event, as in "INSERT"; "UNKNOWN" for a number without one.
- *
- * @param[in] kind a wal_event_kind
- * @return a static text
- * @par Thread safety
- * any thread
- * @since 0.1
- */
-WAL_API const char *wal_event_kind_name(uint32_t kind) WAL_NOEXCEPT;
 
 /**
  * A column of the new row.
@@ -2068,6 +2074,88 @@ WAL_API
 size_t wal_lsn_format(uint64_t lsn,
                       char *buffer,
                       size_t size)
+WAL_NOEXCEPT;
+
+/**
+ * The name of a kind of event, as in "INSERT"; "UNKNOWN" for a number without one.
+ *
+ * @param[in] kind a wal_event_kind
+ * @return a static text
+ * @par Thread safety
+ * any thread
+ * @since 0.1
+ */
+WAL_API const char *wal_event_kind_name(uint32_t kind) WAL_NOEXCEPT;
+
+/**
+ * The name of a kind of value, as in "UNCHANGED"; "UNKNOWN" for a number without one.
+ *
+ * @param[in] kind a wal_value_kind
+ * @return a static text
+ * @par Thread safety
+ * any thread
+ * @since 0.1
+ */
+WAL_API const char *wal_value_kind_name(uint32_t kind) WAL_NOEXCEPT;
+
+/**
+ * The name of a level of log messages, as in "WARN"; "UNKNOWN" for a number without one.
+ *
+ * @param[in] level a wal_log_level
+ * @return a static text
+ * @par Thread safety
+ * any thread
+ * @since 0.1
+ */
+WAL_API const char *wal_log_level_name(int32_t level) WAL_NOEXCEPT;
+
+/**
+ * The name of what a slot is for, as in "LOGICAL"; "UNKNOWN" for WAL_SLOT_KIND_UNKNOWN and for a number without one.
+ *
+ * @param[in] kind a wal_slot_kind_code
+ * @return a static text
+ * @par Thread safety
+ * any thread
+ * @since 0.1
+ */
+WAL_API
+const char *wal_slot_kind_name(uint32_t kind)
+WAL_NOEXCEPT;
+
+/**
+ * The name of how a slot's WAL stands, as in "RESERVED"; "UNKNOWN" for a number without one.
+ *
+ * @param[in] wal a wal_slot_wal_code
+ * @return a static text
+ * @par Thread safety
+ * any thread
+ * @since 0.1
+ */
+WAL_API const char *wal_slot_wal_name(uint32_t wal) WAL_NOEXCEPT;
+
+/**
+ * The name of why a slot was given up, as in "WAL_REMOVED"; "UNKNOWN" for a number without one.
+ *
+ * @param[in] invalidation a wal_invalidation_code
+ * @return a static text
+ * @par Thread safety
+ * any thread
+ * @since 0.1
+ */
+WAL_API const char *wal_invalidation_name(uint32_t invalidation) WAL_NOEXCEPT;
+
+/**
+ * The name of whether a table's updates and deletes can be published, as in "NO_PRIMARY_KEY"; "UNKNOWN" for a number
+ * without one.
+ *
+ * @param[in] identity a wal_identity_code
+ * @return a static text
+ * @par Thread safety
+ * any thread
+ * @since 0.1
+ */
+WAL_API
+const char *wal_identity_name(uint32_t identity)
 WAL_NOEXCEPT;
 
 /**
@@ -3718,6 +3806,9 @@ WAL_ASSERT_LAYOUT_(sizeof(wal_value) == 16);
 WAL_ASSERT_LAYOUT_(offsetof(wal_value, data) == 0);
 WAL_ASSERT_LAYOUT_(offsetof(wal_value, len) == 8);
 WAL_ASSERT_LAYOUT_(offsetof(wal_value, kind) == 12);
+WAL_ASSERT_LAYOUT_(sizeof(wal_bytes) == 16);
+WAL_ASSERT_LAYOUT_(offsetof(wal_bytes, data) == 0);
+WAL_ASSERT_LAYOUT_(offsetof(wal_bytes, len) == 8);
 WAL_ASSERT_LAYOUT_(sizeof(wal_event) == 128);
 WAL_ASSERT_LAYOUT_(offsetof(wal_event, kind) == 0);
 WAL_ASSERT_LAYOUT_(offsetof(wal_event, flags) == 4);

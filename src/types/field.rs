@@ -107,7 +107,9 @@ impl ReadError {
     #[cold]
     pub fn explain(self, field: Field<'_>, wanted: &str) -> Error {
         let sentence = match self {
-            Self::NoValue => format!("there is nothing to read as {wanted}: the value is {}", field.kind_name()),
+            Self::NoValue => {
+                format!("there is nothing to read as {wanted}: the value is {}", field.kind_name())
+            }
             Self::OtherType => format!("{} cannot be read as {wanted}", field.type_name()),
             Self::Malformed => {
                 format!("the {} bytes of {} are not {wanted}", field.bytes.len(), field.type_name())
