@@ -59,8 +59,8 @@
  *
  * What can fail returns a ::wal_status. 0 is done. Above 0 is a normal outcome without data: ::WAL_TIMEOUT,
  * ::WAL_END, ::WAL_INTERRUPTED. Below 0 is an error. The last parameter, `wal_error **err`, may be NULL; if it is
- * not, an error that is owned by the caller is stored there on failure, and NULL on every other outcome. There is no
- * "last error" of a thread. A pointer that must not be NULL and is gives ::WAL_E_INVALID_ARGUMENT, and a getter that is
+ * not, an error that is owned by the caller is stored there on failure, and NULL on every other outcome; what it held
+ * before is overwritten, never freed. There is no "last error" of a thread. A pointer that must not be NULL and is gives ::WAL_E_INVALID_ARGUMENT, and a getter that is
  * given NULL returns 0 or NULL. New status values may come with a new release: treat an unknown one by its sign.
  *
  * @section threads Threads
@@ -71,11 +71,16 @@
  * back into the stream it was called for. A batch is plain memory: any thread may read it, several at once, and any
  * thread may free it. wal_stream_free() wakes a thread that waits in the stream and waits until it has left; calls
  * that come after it are the caller's mistake, as with any memory. wal_stream_interrupt() may also be called from a
- * signal handler.
+ * signal handler. A ::wal_connection obeys the same rules.
+ *
+ * Where a function says nothing of threads: what only reads (its parameters are `const`, or numbers) may be called on any
+ * thread, several at once; what changes a ::wal_options or a ::wal_decoder by one thread at a time for each, any thread; and
+ * a `_free` once, on any thread, when nobody uses the object any more.
  *
  * @section waiting Waiting
  *
- * Data is pulled; no callback delivers it. `timeout_ms` is -1 to wait for ever and 0 not to wait. The descriptor of
+ * Data is pulled; no callback delivers it. `timeout_ms` is -1 (or any other number below 0) to wait for ever and 0 not to
+ * wait. The descriptor of
  * wal_stream_fd() works with poll(2), epoll(7) and every event loop built on them, level-triggered, and stays the same
  * across reconnects. It is readable while an event is ready, an interrupt is pending, or the stream has ended for good;
  * a wal_stream_next() that finds nothing makes it unreadable. Do not read from it, and do not close it.
@@ -192,9 +197,12 @@
  *
  * @section abi Compatibility
  *
- * Within a SONAME nothing is changed or removed. New functions, new event kinds, new value kinds and new status values
- * may come: skip what is not known. The layouts of ::wal_event and ::wal_value are fixed; their spare words are 0
- * until a release gives them a meaning.
+ * Within a SONAME nothing is changed or removed. New functions, options, event kinds, value kinds, status values, flags and
+ * other enum values may come: skip what is not known, and look at single bits of flags. The layouts of ::wal_event,
+ * ::wal_value and ::wal_bytes are fixed, and asserted at the end of this header for 64-bit machines; spare words are 0 until a
+ * release gives them a meaning. ::wal_stats, ::wal_health and ::wal_option_info grow at their end: their functions take
+ * `sizeof` of the struct as the program was compiled with it, write no more than that, and 0 for what they do not know. An
+ * opaque type has no size. `docs/abi.md` says more.
  */
 
 /**
@@ -216,13 +224,6 @@
 /** Stands before each function of the library. */
 #if !defined(WAL_API)
 #define WAL_API
-#endif
-
-/** Stands before functions whose result must not be ignored. */
-#if defined(__GNUC__)
-#define WAL_MUST_USE __attribute__((warn_unused_result))
-#else
-#define WAL_MUST_USE
 #endif
 
 /** Stands behind each function: none throws. */
@@ -1013,8 +1014,8 @@ typedef struct wal_event {
      */
     uint32_t flags;
     /**
-     * Position of this event's own WAL record. Not unique and not ordered across transactions: never use it to
-     * recognise an event.
+     * Position of this event's own WAL record, or 0 where the server gives none: RELATION, TYPE, and the BEGIN before
+     * an ORIGIN. Not unique and not ordered across transactions: never use it to recognise an event.
      */
     uint64_t lsn;
     /**
@@ -1030,7 +1031,7 @@ typedef struct wal_event {
     uint64_t ack_lsn;
     /**
      * When the transaction committed, was prepared or rolled back: microseconds since 2000-01-01 00:00:00 UTC,
-     * PostgreSQL's epoch. 0 inside streamed blocks.
+     * PostgreSQL's epoch; behind an ORIGIN, when it did so there. 0 inside streamed blocks and outside transactions.
      */
     int64_t commit_time;
     /**
@@ -1049,7 +1050,8 @@ typedef struct wal_event {
      */
     uint64_t sequence;
     /**
-     * The relation of a change, else NULL.
+     * The relation of an INSERT, UPDATE or DELETE, and what a RELATION event describes; else NULL. A TRUNCATE has
+     * several: `wal_event_truncate_relation`.
      */
     const struct wal_relation *relation;
     /**
@@ -1781,7 +1783,8 @@ WAL_NOEXCEPT;
 /**
  * 1 if the stream does not go on after this: it ended with this error, or did not connect. An ended stream is to be
  * freed, one that did not connect can be connected again; either makes sense only if the error is retriable or its
- * cause was mended. 0 for a mistake in a call or an option, which leaves the stream as it was.
+ * cause was mended. 0 for a mistake in a call or an option, which leaves the stream as it was. It speaks of streams: after
+ * a failed command a wal_connection goes on, unless wal_connection_check says that it is lost.
  *
  * @return 1 or 0
  * @param error may be NULL
@@ -1789,6 +1792,23 @@ WAL_NOEXCEPT;
  */
 WAL_API
 int32_t wal_error_is_fatal(const struct wal_error *error)
+WAL_NOEXCEPT;
+
+/**
+ * Copies an error, as for an exception that is thrown on another thread.
+ *
+ * @param[in] error to copy
+ * @param[out] out the copy, owned by the caller: wal_error_free
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK, WAL_E_INVALID_ARGUMENT
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_error_clone(const struct wal_error *error,
+                           struct wal_error **out,
+                           struct wal_error **err)
 WAL_NOEXCEPT;
 
 /**
@@ -1816,17 +1836,6 @@ WAL_API const char *wal_status_name(wal_status status) WAL_NOEXCEPT;
  * @since 0.1
  */
 WAL_API const char *wal_status_sentence(wal_status status) WAL_NOEXCEPT;
-
-/**
- * The name of a kind of event, as in "INSERT"; "UNKNOWN" for a number without one.
- *
- * @param[in] kind a wal_event_kind
- * @return a static text
- * @par Thread safety
- * any thread
- * @since 0.1
- */
-WAL_API const char *wal_event_kind_name(uint32_t kind) WAL_NOEXCEPT;
 
 /**
  * A column of the new row.
@@ -2068,6 +2077,88 @@ size_t wal_lsn_format(uint64_t lsn,
 WAL_NOEXCEPT;
 
 /**
+ * The name of a kind of event, as in "INSERT"; "UNKNOWN" for a number without one.
+ *
+ * @param[in] kind a wal_event_kind
+ * @return a static text
+ * @par Thread safety
+ * any thread
+ * @since 0.1
+ */
+WAL_API const char *wal_event_kind_name(uint32_t kind) WAL_NOEXCEPT;
+
+/**
+ * The name of a kind of value, as in "UNCHANGED"; "UNKNOWN" for a number without one.
+ *
+ * @param[in] kind a wal_value_kind
+ * @return a static text
+ * @par Thread safety
+ * any thread
+ * @since 0.1
+ */
+WAL_API const char *wal_value_kind_name(uint32_t kind) WAL_NOEXCEPT;
+
+/**
+ * The name of a level of log messages, as in "WARN"; "UNKNOWN" for a number without one.
+ *
+ * @param[in] level a wal_log_level
+ * @return a static text
+ * @par Thread safety
+ * any thread
+ * @since 0.1
+ */
+WAL_API const char *wal_log_level_name(int32_t level) WAL_NOEXCEPT;
+
+/**
+ * The name of what a slot is for, as in "LOGICAL"; "UNKNOWN" for WAL_SLOT_KIND_UNKNOWN and for a number without one.
+ *
+ * @param[in] kind a wal_slot_kind_code
+ * @return a static text
+ * @par Thread safety
+ * any thread
+ * @since 0.1
+ */
+WAL_API
+const char *wal_slot_kind_name(uint32_t kind)
+WAL_NOEXCEPT;
+
+/**
+ * The name of how a slot's WAL stands, as in "RESERVED"; "UNKNOWN" for a number without one.
+ *
+ * @param[in] wal a wal_slot_wal_code
+ * @return a static text
+ * @par Thread safety
+ * any thread
+ * @since 0.1
+ */
+WAL_API const char *wal_slot_wal_name(uint32_t wal) WAL_NOEXCEPT;
+
+/**
+ * The name of why a slot was given up, as in "WAL_REMOVED"; "UNKNOWN" for a number without one.
+ *
+ * @param[in] invalidation a wal_invalidation_code
+ * @return a static text
+ * @par Thread safety
+ * any thread
+ * @since 0.1
+ */
+WAL_API const char *wal_invalidation_name(uint32_t invalidation) WAL_NOEXCEPT;
+
+/**
+ * The name of whether a table's updates and deletes can be published, as in "NO_PRIMARY_KEY"; "UNKNOWN" for a number
+ * without one.
+ *
+ * @param[in] identity a wal_identity_code
+ * @return a static text
+ * @par Thread safety
+ * any thread
+ * @since 0.1
+ */
+WAL_API
+const char *wal_identity_name(uint32_t identity)
+WAL_NOEXCEPT;
+
+/**
  * Makes options, all at their defaults.
  *
  * @param[out] out the options, owned by the caller: wal_options_free
@@ -2167,7 +2258,7 @@ WAL_NOEXCEPT;
  * @since 0.1
  */
 WAL_API
-wal_status wal_set_engine_threads(uint32_t threads,
+wal_status wal_engine_set_threads(uint32_t threads,
                                   struct wal_error **err)
 WAL_NOEXCEPT;
 
@@ -3137,8 +3228,8 @@ WAL_NOEXCEPT;
  * @param[in] timeout_ms -1 waits for ever, 0 does not wait
  * @param[out] out the event, borrowed until the next call on this stream that takes a non-const wal_stream *
  * @param[out] err may be NULL; owned by the caller
- * @return WAL_OK; WAL_TIMEOUT; WAL_INTERRUPTED; WAL_END; an error that ended the stream, after everything that came
- * before it was given, and again at each further call; WAL_E_BUSY; WAL_E_FORKED
+ * @return WAL_OK; WAL_TIMEOUT; WAL_INTERRUPTED; WAL_END, or an error that ended the stream, after everything that came
+ * before it was given, and again at each further call; WAL_E_STATE: not connected; WAL_E_BUSY; WAL_E_FORKED
  * @par Thread safety
  * one thread at a time, any thread; a second one gets WAL_E_BUSY
  * @since 0.1
@@ -3715,6 +3806,9 @@ WAL_ASSERT_LAYOUT_(sizeof(wal_value) == 16);
 WAL_ASSERT_LAYOUT_(offsetof(wal_value, data) == 0);
 WAL_ASSERT_LAYOUT_(offsetof(wal_value, len) == 8);
 WAL_ASSERT_LAYOUT_(offsetof(wal_value, kind) == 12);
+WAL_ASSERT_LAYOUT_(sizeof(wal_bytes) == 16);
+WAL_ASSERT_LAYOUT_(offsetof(wal_bytes, data) == 0);
+WAL_ASSERT_LAYOUT_(offsetof(wal_bytes, len) == 8);
 WAL_ASSERT_LAYOUT_(sizeof(wal_event) == 128);
 WAL_ASSERT_LAYOUT_(offsetof(wal_event, kind) == 0);
 WAL_ASSERT_LAYOUT_(offsetof(wal_event, flags) == 4);

@@ -99,8 +99,8 @@ pub struct Event {
     pub kind: u32,
     /// `WAL_EVENT_FLAG_…` bits.
     pub flags: u32,
-    /// Position of this event's own WAL record. Not unique and not ordered across transactions: never use it to
-    /// recognise an event.
+    /// Position of this event's own WAL record, or 0 where the server gives none: RELATION, TYPE, and the BEGIN before
+    /// an ORIGIN. Not unique and not ordered across transactions: never use it to recognise an event.
     pub lsn: u64,
     /// Position of the transaction's commit record, known from its first event on: with the timeline and `sequence`
     /// it identifies a change for ever. For a prepared transaction, that of its PREPARE TRANSACTION; for a message
@@ -110,7 +110,7 @@ pub struct Event {
     /// The position to acknowledge once this event and all before it are safe; 0 where there is none.
     pub ack_lsn: u64,
     /// When the transaction committed, was prepared or rolled back: microseconds since 2000-01-01 00:00:00 UTC,
-    /// PostgreSQL's epoch. 0 inside streamed blocks.
+    /// PostgreSQL's epoch; behind an ORIGIN, when it did so there. 0 inside streamed blocks and outside transactions.
     pub commit_time: i64,
     /// The transaction's id, 0 outside transactions.
     pub xid: u32,
@@ -121,7 +121,8 @@ pub struct Event {
     /// events of a transaction it is the number of the change that comes next. 0 inside streamed blocks: what number
     /// a change has there is known at the commit.
     pub sequence: u64,
-    /// The relation of a change, else NULL.
+    /// The relation of an INSERT, UPDATE or DELETE, and what a RELATION event describes; else NULL. A TRUNCATE has
+    /// several: `wal_event_truncate_relation`.
     pub relation: *const Relation,
     /// The new row, in the order of the relation's columns, or NULL.
     pub new_values: *const Value,

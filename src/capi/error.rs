@@ -2,13 +2,13 @@
 
 use std::ffi::{CStr, CString, c_char};
 
-use super::boundary::boundary;
+use super::boundary::{boundary, reference};
 use super::wal_status;
 use crate::error::{Error, Status};
 
 /// What is known of a failure. Owned by whoever got it; freed with `wal_error_free`, in any order with the rest.
 #[allow(non_camel_case_types)]
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct wal_error {
     status: Status,
     name: CString,
@@ -138,7 +138,8 @@ pub unsafe extern "C" fn wal_error_is_retriable(error: *const wal_error) -> i32 
 
 /// 1 if the stream does not go on after this: it ended with this error, or did not connect. An ended stream is to be
 /// freed, one that did not connect can be connected again; either makes sense only if the error is retriable or its
-/// cause was mended. 0 for a mistake in a call or an option, which leaves the stream as it was.
+/// cause was mended. 0 for a mistake in a call or an option, which leaves the stream as it was. It speaks of streams: after
+/// a failed command a wal_connection goes on, unless wal_connection_check says that it is lost.
 ///
 /// @return 1 or 0
 /// @param error may be NULL
@@ -147,6 +148,30 @@ pub unsafe extern "C" fn wal_error_is_retriable(error: *const wal_error) -> i32 
 pub unsafe extern "C" fn wal_error_is_fatal(error: *const wal_error) -> i32 {
     // SAFETY: as `field` says.
     boundary!(neutral(0; { unsafe { field(error, 0, |error| i32::from((error.status as wal_status) < Status::WAL_E_CONNINFO as wal_status)) } }))
+}
+
+/// Copies an error, as for an exception that is thrown on another thread.
+///
+/// @param[in] error to copy
+/// @param[out] out the copy, owned by the caller: wal_error_free
+/// @param[out] err may be NULL; owned by the caller
+/// @return WAL_OK, WAL_E_INVALID_ARGUMENT
+/// @par Thread safety
+/// any thread, several at once
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wal_error_clone(
+    error: *const wal_error,
+    out: *mut *mut wal_error,
+    err: *mut *mut wal_error,
+) -> wal_status {
+    boundary!(fallible(err; out = std::ptr::null_mut(); {
+        // SAFETY: the contract: handed out and not freed yet.
+        let clone = unsafe { reference(error, "error") }?.clone();
+        // SAFETY: checked not to be NULL.
+        unsafe { out.write(Box::into_raw(Box::new(clone))) };
+        Ok(Status::WAL_OK)
+    }))
 }
 
 /// Frees an error.

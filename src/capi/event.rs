@@ -1,6 +1,6 @@
 //! Accessors of events: what the public struct does not show.
 
-use std::ffi::{CStr, c_char};
+use std::ffi::c_char;
 use std::sync::Arc;
 
 use super::boundary::{boundary, reference, text};
@@ -8,18 +8,6 @@ use super::{wal_bytes, wal_error, wal_status};
 use crate::batch::{Event, EventKind, Relation, Value};
 use crate::error::{Error, Result, Status};
 use crate::pgoutput::TRUNCATED_RELATION;
-
-/// The name of a kind of event, as in "INSERT"; "UNKNOWN" for a number without one.
-///
-/// @param[in] kind a wal_event_kind
-/// @return a static text
-/// @par Thread safety
-/// any thread
-/// @since 0.1
-#[unsafe(no_mangle)]
-pub extern "C" fn wal_event_kind_name(kind: u32) -> *const c_char {
-    boundary!(neutral(c"UNKNOWN".as_ptr(); { EventKind::name_of(kind).as_ptr() }))
-}
 
 /// A column of the new row.
 ///
@@ -349,35 +337,4 @@ unsafe fn values<'a>(first: *const Value, n: u32) -> &'a [Value] {
     }
     // SAFETY: the caller's promise.
     unsafe { std::slice::from_raw_parts(first, n as usize) }
-}
-
-impl EventKind {
-    /// The name of a number, or "UNKNOWN".
-    pub(super) fn name_of(kind: u32) -> &'static CStr {
-        const NAMES: [(EventKind, &CStr); 22] = [
-            (EventKind::WAL_EVENT_BEGIN, c"BEGIN"),
-            (EventKind::WAL_EVENT_COMMIT, c"COMMIT"),
-            (EventKind::WAL_EVENT_ORIGIN, c"ORIGIN"),
-            (EventKind::WAL_EVENT_RELATION, c"RELATION"),
-            (EventKind::WAL_EVENT_TYPE, c"TYPE"),
-            (EventKind::WAL_EVENT_INSERT, c"INSERT"),
-            (EventKind::WAL_EVENT_UPDATE, c"UPDATE"),
-            (EventKind::WAL_EVENT_DELETE, c"DELETE"),
-            (EventKind::WAL_EVENT_TRUNCATE, c"TRUNCATE"),
-            (EventKind::WAL_EVENT_MESSAGE, c"MESSAGE"),
-            (EventKind::WAL_EVENT_STREAM_START, c"STREAM_START"),
-            (EventKind::WAL_EVENT_STREAM_STOP, c"STREAM_STOP"),
-            (EventKind::WAL_EVENT_STREAM_COMMIT, c"STREAM_COMMIT"),
-            (EventKind::WAL_EVENT_STREAM_ABORT, c"STREAM_ABORT"),
-            (EventKind::WAL_EVENT_BEGIN_PREPARE, c"BEGIN_PREPARE"),
-            (EventKind::WAL_EVENT_PREPARE, c"PREPARE"),
-            (EventKind::WAL_EVENT_COMMIT_PREPARED, c"COMMIT_PREPARED"),
-            (EventKind::WAL_EVENT_ROLLBACK_PREPARED, c"ROLLBACK_PREPARED"),
-            (EventKind::WAL_EVENT_STREAM_PREPARE, c"STREAM_PREPARE"),
-            (EventKind::WAL_EVENT_RAW, c"RAW"),
-            (EventKind::WAL_EVENT_PROGRESS, c"PROGRESS"),
-            (EventKind::WAL_EVENT_RECONNECTED, c"RECONNECTED"),
-        ];
-        NAMES.iter().find(|row| row.0 as u32 == kind).map_or(c"UNKNOWN", |row| row.1)
-    }
 }

@@ -225,7 +225,7 @@ pub unsafe extern "C" fn wal_options_set_log(
 /// any thread
 /// @since 0.1
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wal_set_engine_threads(threads: u32, err: *mut *mut wal_error) -> wal_status {
+pub unsafe extern "C" fn wal_engine_set_threads(threads: u32, err: *mut *mut wal_error) -> wal_status {
     boundary!(fallible(err; ; {
         if !(1..=64).contains(&threads) {
             return Err(Error::new(Status::WAL_E_INVALID_ARGUMENT, format!("{threads} engine threads: give 1 to 64")));

@@ -105,8 +105,8 @@ pub unsafe extern "C" fn wal_stream_open(
 /// @param[in] timeout_ms -1 waits for ever, 0 does not wait
 /// @param[out] out the event, borrowed until the next call on this stream that takes a non-const wal_stream *
 /// @param[out] err may be NULL; owned by the caller
-/// @return WAL_OK; WAL_TIMEOUT; WAL_INTERRUPTED; WAL_END; an error that ended the stream, after everything that came
-/// before it was given, and again at each further call; WAL_E_BUSY; WAL_E_FORKED
+/// @return WAL_OK; WAL_TIMEOUT; WAL_INTERRUPTED; WAL_END, or an error that ended the stream, after everything that came
+/// before it was given, and again at each further call; WAL_E_STATE: not connected; WAL_E_BUSY; WAL_E_FORKED
 /// @par Thread safety
 /// one thread at a time, any thread; a second one gets WAL_E_BUSY
 /// @since 0.1

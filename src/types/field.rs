@@ -107,10 +107,12 @@ impl ReadError {
     #[cold]
     pub fn explain(self, field: Field<'_>, wanted: &str) -> Error {
         let sentence = match self {
-            Self::NoValue => format!("there is no {wanted} to read: the value is {}", field.kind_name()),
+            Self::NoValue => {
+                format!("there is nothing to read as {wanted}: the value is {}", field.kind_name())
+            }
             Self::OtherType => format!("{} cannot be read as {wanted}", field.type_name()),
             Self::Malformed => {
-                format!("the {} bytes of {} are no {wanted}", field.bytes.len(), field.type_name())
+                format!("the {} bytes of {} are not {wanted}", field.bytes.len(), field.type_name())
             }
             Self::OutOfRange => format!("the value of {} does not fit {wanted}", field.type_name()),
         };

@@ -84,7 +84,37 @@ static void names(void) {
     CHECK_TEXT(wal_event_kind_name(WAL_EVENT_PROGRESS), "PROGRESS");
     CHECK_TEXT(wal_event_kind_name(0), "UNKNOWN");
     CHECK_TEXT(wal_event_kind_name(UINT32_MAX), "UNKNOWN");
+    CHECK_TEXT(wal_value_kind_name(WAL_VALUE_ABSENT), "ABSENT");
+    CHECK_TEXT(wal_value_kind_name(255), "UNKNOWN");
+    CHECK_TEXT(wal_log_level_name(WAL_LOG_DEBUG), "DEBUG");
+    CHECK_TEXT(wal_log_level_name(-1), "UNKNOWN");
+    CHECK_TEXT(wal_slot_kind_name(WAL_SLOT_KIND_PHYSICAL), "PHYSICAL");
+    CHECK_TEXT(wal_slot_kind_name(UINT32_MAX), "UNKNOWN");
+    CHECK_TEXT(wal_slot_wal_name(WAL_SLOT_WAL_LOST), "LOST");
+    CHECK_TEXT(wal_slot_wal_name(UINT32_MAX), "UNKNOWN");
+    CHECK_TEXT(wal_invalidation_name(WAL_INVALIDATION_IDLE_TIMEOUT), "IDLE_TIMEOUT");
+    CHECK_TEXT(wal_invalidation_name(UINT32_MAX), "UNKNOWN");
+    CHECK_TEXT(wal_identity_name(WAL_IDENTITY_NO_PRIMARY_KEY), "NO_PRIMARY_KEY");
+    CHECK_TEXT(wal_identity_name(UINT32_MAX), "UNKNOWN");
     CHECK(WAL_UNIX_EPOCH_US == INT64_C(946684800) * 1000000);
+}
+
+static void errors(void) {
+    wal_error *error = NULL, *copy = NULL, *other = NULL;
+    uint64_t lsn;
+
+    REQUIRE(wal_lsn_parse("x", &lsn, &error) == WAL_E_INVALID_ARGUMENT && error != NULL);
+    CHECK_STATUS(wal_error_clone(error, &copy, &other), WAL_OK, &other);
+    REQUIRE(copy != NULL && copy != error);
+    CHECK_STATUS(wal_error_clone(error, NULL, &other), WAL_E_INVALID_ARGUMENT, &other);
+    CHECK_EQ(wal_error_code(copy), WAL_E_INVALID_ARGUMENT);
+    CHECK_TEXT(wal_error_name(copy), wal_error_name(error));
+    CHECK_TEXT(wal_error_message(copy), wal_error_message(error));
+    CHECK_TEXT(wal_error_hint(copy), wal_error_hint(error));
+    /* Each is freed for itself. */
+    wal_error_free(error);
+    CHECK(wal_error_message(copy)[0] != '\0');
+    wal_error_free(copy);
 }
 
 int main(void) {
@@ -92,5 +122,6 @@ int main(void) {
     versions();
     positions();
     names();
+    errors();
     return check_finish();
 }

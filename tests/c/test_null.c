@@ -101,7 +101,7 @@ static void prometheus_calls(void) {
 static void options_calls(void) {
     wal_options *options = NULL;
     const char *text = DIRT;
-    wal_error *error = DIRT;
+    wal_error *error = DIRT, *copy = DIRT;
     uint64_t lsn = 5;
 
     INVALID_WITHOUT_ERROR(wal_options_new(NULL, NULL));
@@ -120,7 +120,9 @@ static void options_calls(void) {
     INVALID(wal_options_get(options, "slot", NULL, &error));
     CHECK_EQ(wal_options_describe(0, NULL, sizeof(wal_option_info)), WAL_E_INVALID_ARGUMENT);
     INVALID(wal_options_set_log(NULL, 1, NULL, NULL, &error));
-    INVALID_WITHOUT_ERROR(wal_set_engine_threads(0, NULL));
+    INVALID_WITHOUT_ERROR(wal_engine_set_threads(0, NULL));
+    INVALID(wal_error_clone(NULL, &copy, &error));
+    CHECK(copy == NULL);
     INVALID(wal_lsn_parse(NULL, &lsn, &error));
     CHECK_EQ(lsn, 0);
     INVALID(wal_lsn_parse("0/1", NULL, &error));

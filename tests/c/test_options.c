@@ -135,9 +135,9 @@ static void mistakes(void) {
     CHECK_STATUS(wal_options_get(options, "slott", &value, &error), WAL_E_UNKNOWN_OPTION, &error);
     CHECK(value == NULL);
     CHECK_STATUS(wal_options_set(options, "slot", "\xff", &error), WAL_E_INVALID_ARGUMENT, &error);
-    CHECK_STATUS(wal_set_engine_threads(0, &error), WAL_E_INVALID_ARGUMENT, &error);
-    CHECK_STATUS(wal_set_engine_threads(65, &error), WAL_E_INVALID_ARGUMENT, &error);
-    CHECK_STATUS(wal_set_engine_threads(1, &error), WAL_OK, &error);
+    CHECK_STATUS(wal_engine_set_threads(0, &error), WAL_E_INVALID_ARGUMENT, &error);
+    CHECK_STATUS(wal_engine_set_threads(65, &error), WAL_E_INVALID_ARGUMENT, &error);
+    CHECK_STATUS(wal_engine_set_threads(1, &error), WAL_OK, &error);
     wal_options_free(options);
 }
 

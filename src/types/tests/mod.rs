@@ -74,7 +74,7 @@ fn errors_name_both_types_and_never_the_value() {
     let cases = [
         (text("secret", oid::TEXT), Status::WAL_E_TYPE, "text cannot be read as int64"),
         (text("x", 999), Status::WAL_E_TYPE, "the type with OID 999 cannot be read as int64"),
-        (text("secret", oid::INT4), Status::WAL_E_TYPE, "the 6 bytes of integer are no int64"),
+        (text("secret", oid::INT4), Status::WAL_E_TYPE, "the 6 bytes of integer are not int64"),
         (
             text("9223372036854775808", oid::XID8),
             Status::WAL_E_OUT_OF_RANGE,
@@ -83,7 +83,7 @@ fn errors_name_both_types_and_never_the_value() {
         (
             Field::new(ValueKind::WAL_VALUE_NULL as u8, b"", oid::INT4),
             Status::WAL_E_NO_VALUE,
-            "there is no int64 to read: the value is NULL",
+            "there is nothing to read as int64: the value is NULL",
         ),
     ];
     for (field, status, sentence) in cases {
