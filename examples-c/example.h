@@ -8,7 +8,6 @@
 #define EXAMPLE_H
 
 #include <errno.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -45,14 +44,11 @@ static inline void example_error(const char *program, wal_error *error) {
 }
 
 /* The library's log. It may come from the engine's thread: stderr locks itself. */
-static inline void example_log(void *userdata, int32_t level, wal_bytes target, wal_bytes message) {
+static inline void example_log(void *userdata, int32_t level, const char *target, const char *message) {
     static const char *const names[] = {"error", "warning", "info", "debug"};
     const char *name = level >= 1 && level <= 4 ? names[level - 1] : "log";
-    int target_len = target.len > INT_MAX ? INT_MAX : (int)target.len;
-    int message_len = message.len > INT_MAX ? INT_MAX : (int)message.len;
 
-    fprintf(stderr, "%s: %s: %.*s: %.*s\n", (const char *)userdata, name, target_len,
-            (const char *)target.data, message_len, (const char *)message.data);
+    fprintf(stderr, "%s: %s: %s: %s\n", (const char *)userdata, name, target, message);
 }
 
 /* --- Ending on a signal

@@ -1237,7 +1237,7 @@ typedef struct wal_option_info {
 /**
  * Receives log messages. `level` is a wal_log_level. `target` names the part of the library that speaks: "connect"
  * (connecting, checking the server, the slot), "stream" (what the server says, how the stream ends) or "feedback" (each
- * status update, for debugging); further ones may come. `message` is UTF-8 and never holds a password. No
+ * status update, for debugging); further ones may come. Both are NUL-terminated UTF-8, and never hold a password. No
  * level logs single events: how much is logged does not depend on how many there are.
  *
  * Called on the engine's thread or on one that is inside a call; the texts live as long as the call of the callback.
@@ -1245,10 +1245,7 @@ typedef struct wal_option_info {
  * block for long; queue the message where writing it may take time. It must not throw, longjmp, free a stream or call
  * any other wal_stream function: those answer WAL_E_BUSY from here.
  */
-typedef void (*wal_log_callback)(void *userdata,
-                                 int32_t level,
-                                 struct wal_bytes target,
-                                 struct wal_bytes message);
+typedef void (*wal_log_callback)(void *userdata, int32_t level, const char *target, const char *message);
 
 /**
  * The counters of a stream since it was made. New ones come at the end.

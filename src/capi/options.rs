@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::boundary::{boundary, reference, text};
 use super::error::c_string;
-use super::{wal_bytes, wal_error, wal_status};
+use super::{wal_error, wal_status};
 use crate::engine::{Level, Logger, set_threads};
 use crate::error::{Error, Status};
 use crate::options::{Options, TABLE};
@@ -39,7 +39,7 @@ pub struct wal_option_info {
 
 /// Receives log messages. `level` is a wal_log_level. `target` names the part of the library that speaks: "connect"
 /// (connecting, checking the server, the slot), "stream" (what the server says, how the stream ends) or "feedback" (each
-/// status update, for debugging); further ones may come. `message` is UTF-8 and never holds a password. No
+/// status update, for debugging); further ones may come. Both are NUL-terminated UTF-8, and never hold a password. No
 /// level logs single events: how much is logged does not depend on how many there are.
 ///
 /// Called on the engine's thread or on one that is inside a call; the texts live as long as the call of the callback.
@@ -47,8 +47,9 @@ pub struct wal_option_info {
 /// block for long; queue the message where writing it may take time. It must not throw, longjmp, free a stream or call
 /// any other wal_stream function: those answer WAL_E_BUSY from here.
 #[allow(non_camel_case_types)]
-pub type wal_log_callback =
-    Option<unsafe extern "C" fn(userdata: *mut c_void, level: i32, target: wal_bytes, message: wal_bytes)>;
+pub type wal_log_callback = Option<
+    unsafe extern "C" fn(userdata: *mut c_void, level: i32, target: *const c_char, message: *const c_char),
+>;
 
 /// Makes options, all at their defaults.
 ///
@@ -206,9 +207,10 @@ pub unsafe extern "C" fn wal_options_set_log(
             let userdata = Userdata(userdata);
             Logger::new(most, Arc::new(move |level, target, message| {
                 let Userdata(userdata) = { &userdata };
+                let (target, message) = (c_string(target), c_string(message));
                 // SAFETY: the contract: the callback and its userdata live as long as the stream, and it may be
                 // called from any thread.
-                unsafe { callback(*userdata, level as i32, wal_bytes::of(target.as_bytes()), wal_bytes::of(message.as_bytes())) };
+                unsafe { callback(*userdata, level as i32, target.as_ptr(), message.as_ptr()) };
             }))
         });
         Ok(Status::WAL_OK)

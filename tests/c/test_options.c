@@ -204,7 +204,7 @@ struct logged {
     int messages, busy, other;
 };
 
-static void logger(void *userdata, int32_t level, wal_bytes target, wal_bytes message) {
+static void logger(void *userdata, int32_t level, const char *target, const char *message) {
     struct logged *logged = userdata;
     const wal_event *event = NULL;
     wal_batch *batch = NULL;
@@ -214,7 +214,7 @@ static void logger(void *userdata, int32_t level, wal_bytes target, wal_bytes me
     size_t i;
 
     logged->messages++;
-    if (level < WAL_LOG_ERROR || level > WAL_LOG_DEBUG || target.data == NULL || message.data == NULL)
+    if (level < WAL_LOG_ERROR || level > WAL_LOG_DEBUG || target == NULL || message == NULL)
         logged->other++;
     if (s == NULL)
         return;

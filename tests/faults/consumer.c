@@ -162,14 +162,13 @@ static wal_stream *open_stream(const wal_options *options) {
 }
 
 /* To stderr, for whoever looks into a failed run. */
-static void log_line(void *userdata, int32_t level, wal_bytes target, wal_bytes message) {
+static void log_line(void *userdata, int32_t level, const char *target, const char *message) {
     struct timespec now;
 
     (void)userdata;
     (void)level;
     clock_gettime(CLOCK_REALTIME, &now);
-    fprintf(stderr, "%ld.%03ld %.*s: %.*s\n", (long)now.tv_sec, now.tv_nsec / 1000000, (int)target.len,
-            (const char *)target.data, (int)message.len, (const char *)message.data);
+    fprintf(stderr, "%ld.%03ld %s: %s\n", (long)now.tv_sec, now.tv_nsec / 1000000, target, message);
 }
 
 static void set(wal_options *options, const char *key, const char *value) {

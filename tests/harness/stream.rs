@@ -128,13 +128,13 @@ impl Options {
         unsafe extern "C" fn collect(
             userdata: *mut std::ffi::c_void,
             level: i32,
-            _: abi::wal_bytes,
-            message: abi::wal_bytes,
+            _: *const c_char,
+            message: *const c_char,
         ) {
             // SAFETY: what was leaked below; the text lives as long as this call.
             let (log, message) = unsafe {
                 let log = &*userdata.cast_const().cast::<Mutex<Vec<(i32, String)>>>();
-                (log, std::slice::from_raw_parts(message.data, message.len))
+                (log, CStr::from_ptr(message).to_bytes())
             };
             log.lock().unwrap().push((level, String::from_utf8_lossy(message).into_owned()));
         }

@@ -2,7 +2,7 @@
 //! hundred thousand events than for one; it may not call back into a stream, and may ask for all streams' numbers.
 
 use std::collections::BTreeSet;
-use std::ffi::c_void;
+use std::ffi::{CStr, c_char, c_void};
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -30,18 +30,12 @@ impl Log {
     }
 }
 
-unsafe extern "C" fn note(
-    userdata: *mut c_void,
-    level: i32,
-    target: abi::wal_bytes,
-    message: abi::wal_bytes,
-) {
+unsafe extern "C" fn note(userdata: *mut c_void, level: i32, target: *const c_char, message: *const c_char) {
     // SAFETY: the test keeps it as long as its streams.
     let log = unsafe { &*userdata.cast::<Log>() };
     // SAFETY: the texts live as long as this call.
-    let [target, message] = [target, message].map(|it| unsafe {
-        String::from_utf8(std::slice::from_raw_parts(it.data, it.len).to_vec()).expect("UTF-8")
-    });
+    let [target, message] =
+        [target, message].map(|it| unsafe { CStr::from_ptr(it).to_str().expect("UTF-8").to_owned() });
     log.lines.lock().unwrap_or_else(PoisonError::into_inner).push((level, target, message));
     call_back(log);
 }

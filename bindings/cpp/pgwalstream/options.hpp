@@ -166,9 +166,8 @@ class options {
     }
 
   private:
-    static void hear(void *userdata, std::int32_t level, wal_bytes target, wal_bytes message) noexcept {
-        (*static_cast<log_function *>(userdata))(static_cast<log_level>(level), detail::text_of(target),
-                                                 detail::text_of(message));
+    static void hear(void *userdata, std::int32_t level, const char *target, const char *message) noexcept {
+        (*static_cast<log_function *>(userdata))(static_cast<log_level>(level), target, message);
     }
 
     std::shared_ptr<log_function> log_; // outlives the handle: it stands before it

@@ -25,7 +25,7 @@ inline std::string_view version_text() noexcept {
 
 /** Over how many engine threads (1 to 64) the streams are spread that are opened from now on. Any thread. */
 inline result<void> try_set_engine_threads(std::uint32_t threads) {
-    return detail::attempt([&](wal_error **reason) { return wal_set_engine_threads(threads, reason); });
+    return detail::attempt([&](wal_error **reason) { return wal_engine_set_threads(threads, reason); });
 }
 #if PGWALSTREAM_EXCEPTIONS
 /** As try_set_engine_threads; throws `error`. */

@@ -6,6 +6,7 @@ use crate::harness::server::Stop;
 use crate::harness::{Database, Next, Options, PATIENCE, Server, Stream};
 use pgwalstream::batch::EventKind as K;
 use pgwalstream::error::Status;
+use std::ffi::{CStr, c_char};
 
 /// What a test looks at in an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -157,13 +158,13 @@ on_versions! { p27_rolled_back_before_it_was_decoded v15 15, v16 16, v17 17, v18
 extern "C" fn keep(
     userdata: *mut std::ffi::c_void,
     _level: i32,
-    _target: pgwalstream::capi::wal_bytes,
-    message: pgwalstream::capi::wal_bytes,
+    _target: *const c_char,
+    message: *const c_char,
 ) {
     // SAFETY: the test's own mutex, which outlives the stream; the bytes live as long as the call.
     unsafe {
         let kept = &*userdata.cast::<std::sync::Mutex<Vec<String>>>();
-        let text = String::from_utf8_lossy(crate::harness::view::bytes(message)).into_owned();
+        let text = CStr::from_ptr(message).to_string_lossy().into_owned();
         kept.lock().unwrap().push(text);
     }
 }
