@@ -60,10 +60,10 @@ cat >"$work/want" <<'TEXT'
 BEGIN
 RELATION public.products
 INSERT public.products new( id='1' name='bolt' price='0.10' )
-INSERT public.products new( id='2' name=null price='2' )
+INSERT public.products new( id='2' name=NULL price='2' )
 COMMIT
 BEGIN
-UPDATE public.products old( id='2' ) new( id='3' name=null price='2' )
+UPDATE public.products old( id='2' ) new( id='3' name=NULL price='2' )
 COMMIT
 BEGIN
 DELETE public.products old( id='3' )
@@ -104,6 +104,7 @@ check "after a rollback" answers 20 'hit 20 nut 0.05'
 sql 'TRUNCATE products'
 check "after a truncate" answers 1 'miss 1 no such product'
 check "nothing is left" answers 20 'miss 20 no such product'
+# shellcheck disable=SC2154 # coproc sets it
 pid=$cache_PID
 eval "exec ${cache[1]}>&-"
 rc=0

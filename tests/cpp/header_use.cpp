@@ -50,6 +50,10 @@ void tried(const wal::event &event, const wal::row &row) {
         reads<wal::timestamptz>(value);
         reads<std::chrono::microseconds>(value);
     }
+#if defined(__cpp_lib_format)
+    ignore(std::format("{} {:>8} {} {} {}", event.lsn(), event.kind(), event.reconnect_status(), wal::uuid{},
+                       wal::error(wal::status::gap, "")));
+#endif
     std::ostringstream out;
     out << event.lsn() << event.kind() << event.reconnect_status() << wal::uuid{}
         << wal::error(wal::status::gap, "");
@@ -103,6 +107,8 @@ void thrown(wal::stream &stream, wal::connection &connection, wal::options &opti
     options.log(wal::log_level::info, nullptr);
     ignore(options.get("slot"), wal::stream(options), wal::stream::open(options),
            wal::stream::replay("file"));
+    ignore(wal::stream::open({{"conninfo", "c"}, {"slot", "s"}, {"publication", "p"}}));
+    ignore(wal::stream::open({{"conninfo", "c"}, {"slot", "s"}}), wal::stream::open({{"conninfo", "c"}}));
     stream.connect(1s);
     ignore(stream.next(1s), stream.next_batch(1s), stream.stats(), stream.slot_health(), wal::prometheus());
     stream.ack(wal::lsn(1));

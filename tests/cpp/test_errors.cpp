@@ -101,16 +101,16 @@ static void names() {
     CHECK_EQ(check::shown(wal::status::timeout), "WAL_TIMEOUT");
     CHECK_EQ(check::shown(static_cast<wal::status>(-9999)), "WAL_E_UNKNOWN");
     CHECK(!sentence(wal::status::gap).empty());
-    CHECK_EQ(check::shown(wal::value_kind::unchanged), "unchanged");
-    CHECK_EQ(check::shown(wal::log_level::warn), "warn");
-    CHECK_EQ(check::shown(wal::slot_kind::physical), "physical");
-    CHECK_EQ(check::shown(wal::wal_availability::extended), "extended");
-    CHECK_EQ(check::shown(wal::invalidation::wal_removed), "wal_removed");
-    CHECK_EQ(check::shown(wal::identity::no_primary_key), "no_primary_key");
+    CHECK_EQ(check::shown(wal::value_kind::unchanged), "UNCHANGED");
+    CHECK_EQ(check::shown(wal::log_level::warn), "WARN");
+    CHECK_EQ(check::shown(wal::slot_kind::physical), "PHYSICAL");
+    CHECK_EQ(check::shown(wal::wal_availability::extended), "EXTENDED");
+    CHECK_EQ(check::shown(wal::invalidation::wal_removed), "WAL_REMOVED");
+    CHECK_EQ(check::shown(wal::identity::no_primary_key), "NO_PRIMARY_KEY");
     std::ostringstream printed;
     printed << wal::event_kind::insert << ' ' << wal::status::end << ' ' << wal::value_kind::null << ' '
             << wal::lsn(1) << ' ' << wal::uuid{};
-    CHECK_EQ(printed.str(), "INSERT WAL_END null 0/1 00000000-0000-0000-0000-000000000000");
+    CHECK_EQ(printed.str(), "INSERT WAL_END NULL 0/1 00000000-0000-0000-0000-000000000000");
     CHECK(wal::library_version() == wal::header_version && !wal::version_text().empty());
     wal::set_engine_threads(1);
     CHECK_THROWS(wal::set_engine_threads(0), wal::status::invalid_argument);
@@ -141,7 +141,7 @@ static void the_log() {
         auto moved = std::move(made);
         CHECK_EQ(alive.use_count(), 2);
         const std::lock_guard<std::mutex> lock(guard);
-        CHECK(heard.find("info connect ") != std::string::npos);
+        CHECK(heard.find("INFO connect ") != std::string::npos);
     }
     CHECK_EQ(alive.use_count(), 1);
     auto options = check::options_for(name);

@@ -40,13 +40,14 @@ int main() {
     check::set_up(name);
     sql("INSERT INTO cpp_ranges SELECT g, repeat('x', g) FROM generate_series(1, 10) g");
     auto stream = check::open(name);
-    auto ids =
-        stream.events(check::patience) | std::views::filter(is_insert) |
-        std::views::transform([](const wal::event &event) { return event.new_row()["id"].as<int>(); }) |
-        std::views::take(5);
+    auto ids = stream.events(check::patience) | std::views::filter(is_insert) |
+               std::views::transform([](const wal::event &event) { return event.new_row()["id"].as<int>(); });
     std::vector<int> seen;
-    for (const int id : ids)
+    for (const int id : ids) {
         seen.push_back(id);
+        if (id == 5)
+            break;
+    }
     CHECK(seen == std::vector<int>({1, 2, 3, 4, 5}));
     const auto batch = stream.next_batch(check::patience);
     REQUIRE(batch);

@@ -5,7 +5,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #include <pgwalstream.hpp>
 
-#include <algorithm>
+#include <cctype>
 #include <cinttypes>
 #include <cstdio>
 #include <cstring>
@@ -129,10 +129,17 @@ static void typed(const wal::value &value) {
     }
 }
 
+static std::string lower(std::string_view name) {
+    std::string text(name);
+    for (char &c : text)
+        c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    return text;
+}
+
 static void values(const char *which, const wal::row &row) {
     for (const wal::value value : row) {
         std::cout << "  " << which << ' ' << value.index() << ' ' << quoted(value.column().name()) << ' '
-                  << value.kind();
+                  << lower(name(value.kind()));
         if (value.kind() == wal::value_kind::text)
             std::cout << ' ' << quoted(as_text(value.bytes()));
         if (value.kind() == wal::value_kind::binary)

@@ -213,67 +213,85 @@ class connection {
     }
 
 #if PGWALSTREAM_EXCEPTIONS
-    // As their twins try_…, but an error is thrown.
-
+    /** As try_make; throws `error`. */
     explicit connection(const options &settings) : connection(detail::take(try_make(settings))) {}
+    /** As try_open; throws `error`. */
     static connection open(const options &settings, timeout wait = forever) {
         return detail::take(try_open(settings, wait));
     }
+    /** As try_connect; throws `error`. */
     void connect(timeout wait = forever) {
         detail::take(try_connect(wait));
     }
+    /** As try_check; throws `error`. */
     void check() {
         detail::take(try_check());
     }
+    /** As try_release_snapshot; throws `error`. */
     void release_snapshot() {
         detail::take(try_release_snapshot());
     }
+    /** As try_query; throws `error`. */
     rows query(std::string_view sql, timeout wait = forever) {
         return detail::take(try_query(sql, wait));
     }
+    /** As try_create_logical_slot; throws `error`. */
     owned_slot create_logical_slot(std::string_view name, slot_flags flags = slot_flags::none,
                                    timeout wait = forever, std::string_view plugin = "pgoutput") {
         return detail::take(try_create_logical_slot(name, flags, wait, plugin));
     }
+    /** As try_create_physical_slot; throws `error`. */
     owned_slot create_physical_slot(std::string_view name, slot_flags flags = slot_flags::none,
                                     timeout wait = forever) {
         return detail::take(try_create_physical_slot(name, flags, wait));
     }
+    /** As try_alter_slot; throws `error`. */
     void alter_slot(std::string_view name, slot_flags on, slot_flags off, timeout wait = forever) {
         detail::take(try_alter_slot(name, on, off, wait));
     }
+    /** As try_drop_slot; throws `error`. */
     void drop_slot(std::string_view name, timeout wait = forever) {
         detail::take(try_drop_slot(name, wait));
     }
+    /** As try_drop_slot_when_free; throws `error`. */
     void drop_slot_when_free(std::string_view name, timeout wait = forever) {
         detail::take(try_drop_slot_when_free(name, wait));
     }
+    /** As try_read_slot; throws `error`. */
     owned_slot read_slot(std::string_view name, timeout wait = forever) {
         return detail::take(try_read_slot(name, wait));
     }
+    /** As try_slots; throws `error`. */
     slot_list slots(timeout wait = forever) {
         return detail::take(try_slots(wait));
     }
+    /** As try_advance_slot; throws `error`. */
     lsn advance_slot(std::string_view name, lsn to, timeout wait = forever) {
         return detail::take(try_advance_slot(name, to, wait));
     }
+    /** As try_copy_slot; throws `error`. */
     owned_slot copy_slot(std::string_view source, std::string_view name, slot_flags flags = slot_flags::none,
                          timeout wait = forever, std::string_view plugin = {}) {
         return detail::take(try_copy_slot(source, name, flags, wait, plugin));
     }
+    /** As try_slot_health; throws `error`. */
     health slot_health(std::string_view name, timeout wait = forever) {
         return detail::take(try_slot_health(name, wait));
     }
+    /** As try_create_publication; throws `error`. */
     void create_publication(std::string_view name, std::string_view tables, publish flags = publish::none,
                             timeout wait = forever) {
         detail::take(try_create_publication(name, tables, flags, wait));
     }
+    /** As try_drop_publication; throws `error`. */
     void drop_publication(std::string_view name, timeout wait = forever) {
         detail::take(try_drop_publication(name, wait));
     }
+    /** As try_publications; throws `error`. */
     publication_list publications(timeout wait = forever) {
         return detail::take(try_publications(wait));
     }
+    /** As try_tables; throws `error`. */
     table_list tables(std::string_view publication, timeout wait = forever) {
         return detail::take(try_tables(publication, wait));
     }

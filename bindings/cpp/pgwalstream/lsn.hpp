@@ -17,7 +17,9 @@ inline namespace PGWALSTREAM_ABI {
 /** A position, in bytes. The position 0 is none: `if (auto position = event.ack_lsn())`. */
 class lsn {
   public:
+    /** None. */
     constexpr lsn() noexcept = default;
+    /** The position of this number. */
     constexpr explicit lsn(std::uint64_t bytes) noexcept : bytes_(bytes) {}
 
     /** Reads one as PostgreSQL writes it, as in "0/1A2B3C4"; status invalid_argument if it is none. */

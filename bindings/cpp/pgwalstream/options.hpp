@@ -34,8 +34,11 @@ using log_function = std::function<void(log_level level, std::string_view target
 /** What an option is set to, from what a program has: text, switch, number, position or duration. */
 class option_value {
   public:
+    /** A text as it is. */
     option_value(std::string_view text) : text_(text) {}
+    /** A text as it is. */
     option_value(const std::string &text) : text_(text) {}
+    /** A text as it is. */
     option_value(const char *text) : text_(text) {}
     /** "on" or "off". */
     template <class T, std::enable_if_t<std::is_same_v<T, bool>, int> = 0>
@@ -43,6 +46,7 @@ class option_value {
     /** A count, or a size in bytes. */
     template <class T, std::enable_if_t<std::is_integral_v<T> && !std::is_same_v<T, bool>, int> = 0>
     option_value(T number) : text_(std::to_string(number)) {}
+    /** As PostgreSQL writes it. */
     option_value(lsn position) : text_(position.to_string()) {}
     /** In milliseconds; a part of one counts as a whole. */
     template <class Rep, class Period>

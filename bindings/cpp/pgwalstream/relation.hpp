@@ -125,6 +125,7 @@ using owned_relation = detail::owned_view<relation, wal_relation, wal_relation_f
  */
 class named_column {
   public:
+    /** Of this name; nothing is looked up yet. */
     explicit named_column(std::string name) noexcept : name_(std::move(name)) {}
 
     /** The name that is looked for. */

@@ -42,6 +42,7 @@ class failure {
  */
 template <class T> class [[nodiscard]] result {
   public:
+    /// @cond
     using value_type = T;
     using error_type = pgwalstream::error;
 
@@ -67,11 +68,13 @@ template <class T> class [[nodiscard]] result {
 
   private:
     std::variant<T, pgwalstream::error> held_;
+    /// @endcond
 };
 
 /** Done, or the error. */
 template <> class [[nodiscard]] result<void> {
   public:
+    /// @cond
     using value_type = void;
     using error_type = pgwalstream::error;
 
@@ -85,6 +88,7 @@ template <> class [[nodiscard]] result<void> {
 
   private:
     std::optional<pgwalstream::error> error_;
+    /// @endcond
 };
 #endif
 
@@ -94,7 +98,9 @@ template <> class [[nodiscard]] result<void> {
  */
 template <class T> class [[nodiscard]] outcome {
   public:
+    /** With a value. */
     explicit outcome(T value) : value_(std::move(value)) {}
+    /** Without one. */
     explicit outcome(pgwalstream::status reason) noexcept : status_(reason) {}
 
     /** Whether there is a value. */
@@ -117,11 +123,15 @@ template <class T> class [[nodiscard]] outcome {
 /** The same of something borrowed: it lives as long as its owner says, and not as long as the outcome. */
 template <class T> class [[nodiscard]] outcome<T &> {
   public:
+    /** With a value, which is borrowed. */
     explicit outcome(T &value) noexcept : value_(std::addressof(value)) {}
+    /** Without one. */
     explicit outcome(pgwalstream::status reason) noexcept : status_(reason) {}
 
+    /** Whether there is a value. */
     bool has_value() const noexcept { return value_ != nullptr; }
     explicit operator bool() const noexcept { return has_value(); }
+    /** `ok` if there is a value; else why there is none. */
     pgwalstream::status status() const noexcept { return status_; }
     T &operator*() const noexcept { return *value_; }
     T *operator->() const noexcept { return value_; }

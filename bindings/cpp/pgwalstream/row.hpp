@@ -19,8 +19,8 @@ inline namespace PGWALSTREAM_ABI {
 
 /** A member of a struct, and the column that it is read from: see member(). */
 template <class T, class M> struct member_of {
-    std::string_view column;
-    M T::*pointer;
+    std::string_view column; ///< the column's name, borrowed
+    M T::*pointer;           ///< the member
 };
 /** Says from which column a member of a struct is read: `member("id", &account::id)`. The name is borrowed.
  */

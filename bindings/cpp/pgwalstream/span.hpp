@@ -24,6 +24,7 @@ template <class T> using span = std::span<T>;
 /** Elements in a row that somebody else owns: a part of C++20's std::span, under the same names. */
 template <class T> class span {
   public:
+    /// @cond
     using element_type = T;
     using value_type = std::remove_cv_t<T>;
     using size_type = std::size_t;
@@ -55,6 +56,7 @@ template <class T> class span {
   private:
     T *data_ = nullptr;
     std::size_t size_ = 0;
+    /// @endcond
 };
 #endif
 

@@ -49,6 +49,7 @@ struct stats {
     std::uint64_t timeline = 0;            ///< the timeline that the server writes
     std::uint64_t server_work_mem_kb = 0;  ///< the walsender's logical_decoding_work_mem
 
+    /** All 0. */
     stats() = default;
     /** From those of the C API. */
     explicit stats(const wal_stats &raw) noexcept
@@ -91,6 +92,7 @@ struct health {
     slot_flags flags = slot_flags::none;           ///< what it is made for, and how it stands
     std::uint32_t active_pid = 0;                  ///< the server's process that uses it, or 0
 
+    /** All 0. */
     health() = default;
     /** From that of the C API. */
     explicit health(const wal_health &raw) noexcept

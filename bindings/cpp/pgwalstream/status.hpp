@@ -235,101 +235,101 @@ inline std::string_view sentence(status value) noexcept {
 inline std::string_view name(event_kind value) noexcept {
     return wal_event_kind_name(static_cast<std::uint32_t>(value));
 }
-/** "null", "text", "binary", "unchanged", "absent", or "unknown". */
+/** "NULL", "TEXT", "BINARY", "UNCHANGED", "ABSENT"; "UNKNOWN" for one that is not known. */
 constexpr std::string_view name(value_kind value) noexcept {
     switch (value) {
     case value_kind::null:
-        return "null";
+        return "NULL";
     case value_kind::text:
-        return "text";
+        return "TEXT";
     case value_kind::binary:
-        return "binary";
+        return "BINARY";
     case value_kind::unchanged:
-        return "unchanged";
+        return "UNCHANGED";
     case value_kind::absent:
-        return "absent";
+        return "ABSENT";
     }
-    return "unknown";
+    return "UNKNOWN";
 }
-/** "error", "warn", "info", "debug", or "unknown". */
+/** "ERROR", "WARN", "INFO", "DEBUG"; "UNKNOWN" for one that is not known. */
 constexpr std::string_view name(log_level value) noexcept {
     switch (value) {
     case log_level::error:
-        return "error";
+        return "ERROR";
     case log_level::warn:
-        return "warn";
+        return "WARN";
     case log_level::info:
-        return "info";
+        return "INFO";
     case log_level::debug:
-        return "debug";
+        return "DEBUG";
     }
-    return "unknown";
+    return "UNKNOWN";
 }
-/** "logical", "physical", or "unknown". */
+/** "LOGICAL", "PHYSICAL"; "UNKNOWN". */
 constexpr std::string_view name(slot_kind value) noexcept {
     switch (value) {
     case slot_kind::logical:
-        return "logical";
+        return "LOGICAL";
     case slot_kind::physical:
-        return "physical";
+        return "PHYSICAL";
     case slot_kind::unknown:
         break;
     }
-    return "unknown";
+    return "UNKNOWN";
 }
-/** In the server's word, as in "reserved"; "none"; "unknown" for one that is not known. */
+/** "RESERVED" and so on; "UNKNOWN" for one that is not known. */
 constexpr std::string_view name(wal_availability value) noexcept {
     switch (value) {
     case wal_availability::none:
-        return "none";
+        return "NONE";
     case wal_availability::reserved:
-        return "reserved";
+        return "RESERVED";
     case wal_availability::extended:
-        return "extended";
+        return "EXTENDED";
     case wal_availability::unreserved:
-        return "unreserved";
+        return "UNRESERVED";
     case wal_availability::lost:
-        return "lost";
+        return "LOST";
     }
-    return "unknown";
+    return "UNKNOWN";
 }
-/** In the server's word, as in "wal_removed"; "none", "conflict", "other". */
+/** "WAL_REMOVED" and so on; "UNKNOWN" for one that is not known. */
 constexpr std::string_view name(invalidation value) noexcept {
     switch (value) {
     case invalidation::none:
-        return "none";
+        return "NONE";
     case invalidation::wal_removed:
-        return "wal_removed";
+        return "WAL_REMOVED";
     case invalidation::rows_removed:
-        return "rows_removed";
+        return "ROWS_REMOVED";
     case invalidation::wal_level:
-        return "wal_level_insufficient";
+        return "WAL_LEVEL";
     case invalidation::idle_timeout:
-        return "idle_timeout";
+        return "IDLE_TIMEOUT";
     case invalidation::conflict:
-        return "conflict";
+        return "CONFLICT";
     case invalidation::other:
-        break;
+        return "OTHER";
     }
-    return "other";
+    return "UNKNOWN";
 }
-/** "usable", "no_primary_key", "nothing", "index_missing", "column_list", "partition", or "unknown". */
+/** "USABLE", "NO_PRIMARY_KEY" and so on; "UNKNOWN" for one that is not known. */
 constexpr std::string_view name(identity value) noexcept {
     switch (value) {
     case identity::usable:
-        return "usable";
+        return "USABLE";
     case identity::no_primary_key:
-        return "no_primary_key";
+        return "NO_PRIMARY_KEY";
     case identity::nothing:
-        return "nothing";
+        return "NOTHING";
     case identity::index_missing:
-        return "index_missing";
+        return "INDEX_MISSING";
     case identity::column_list:
-        return "column_list";
+        return "COLUMN_LIST";
     case identity::partition:
-        return "partition";
+        return "PARTITION";
     }
-    return "unknown";
+    return "UNKNOWN";
 }
 
 } // namespace PGWALSTREAM_ABI

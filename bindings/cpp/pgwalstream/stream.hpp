@@ -267,6 +267,7 @@ struct batch_reader {
  */
 template <class Reader> class reading {
   public:
+    /// @cond
     class sentinel {};
     class iterator {
       public:
@@ -293,6 +294,7 @@ template <class Reader> class reading {
         bool done() const noexcept { return loop_->ended(); }
         reading *loop_;
     };
+    /// @endcond
 
     /** Of a stream; `throws`: an error is thrown, and does not just end the loop. */
     reading(stream &from, timeout wait, bool throws) noexcept : from_(&from), wait_(wait), throws_(throws) {}

@@ -21,11 +21,13 @@ using timestamptz = std::chrono::time_point<std::chrono::system_clock, std::chro
 /** The clock of times without a time zone, counted from 1970-01-01 00:00:00, wherever that is. It has no
  * now(). */
 struct local_clock {
+    /// @cond
     using rep = std::int64_t;
     using period = std::micro;
     using duration = std::chrono::microseconds;
     using time_point = std::chrono::time_point<local_clock>;
     static constexpr bool is_steady = false;
+    /// @endcond
 };
 /** PostgreSQL's timestamp without time zone. Its max() is infinity, its min() is -infinity. */
 using timestamp = local_clock::time_point;

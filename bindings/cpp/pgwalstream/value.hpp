@@ -118,14 +118,20 @@ class value {
 /** A T where one was sent, and else what came instead: for columns that may be unchanged or not sent. */
 template <class T> class cell {
   public:
+    /** Not sent. */
     cell() noexcept = default;
+    /** What came in the place of a T. */
     explicit cell(value_kind kind) noexcept : kind_(kind) {}
+    /** A T, and how it came. */
     cell(value_kind kind, T value) : value_(std::move(value)), kind_(kind) {}
 
     /** What came. */
     value_kind kind() const noexcept { return kind_; }
+    /** Whether it is SQL NULL. */
     bool is_null() const noexcept { return kind_ == value_kind::null; }
+    /** Whether it is a TOASTed value that the UPDATE did not touch. */
     bool is_unchanged() const noexcept { return kind_ == value_kind::unchanged; }
+    /** Whether it was not sent. */
     bool is_absent() const noexcept { return kind_ == value_kind::absent; }
     /** Whether there is a T. */
     bool has_value() const noexcept { return value_.has_value(); }
@@ -176,6 +182,7 @@ inline constexpr bool is_number =
 
 } // namespace detail
 
+/// @cond
 template <> struct value_reader<bool> {
     static result<bool> read(const value &from) {
         const auto number = detail::read_value<std::int32_t, wal_value_as_bool>(from);
@@ -314,6 +321,7 @@ template <class T> struct value_reader<cell<T>> {
         return cell<T>(from.kind(), *std::move(some));
     }
 };
+/// @endcond
 
 } // namespace PGWALSTREAM_ABI
 } // namespace pgwalstream
