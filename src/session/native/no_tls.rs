@@ -53,7 +53,7 @@ impl Tls {
 
     pub(super) fn receive(
         &mut self,
-        _: &AsyncSocket,
+        _: &mut AsyncSocket,
         _: usize,
         _: &mut Buffer,
         _: impl FnMut(&[u8]),
