@@ -26,6 +26,7 @@ mod harness;
 
 mod check;
 mod consumer;
+mod harm;
 mod link;
 mod schedule;
 mod writers;
@@ -34,14 +35,15 @@ use std::collections::BTreeSet;
 use std::env;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use consumer::Consumer;
-use harness::server::{new_folder, signal_process};
+use harm::{Scene, Stops};
+use harness::server::new_folder;
 use harness::{Database, Random, Server, eventually};
 use link::Link;
 use postgres::{Client, NoTls};
-use schedule::{Fault, Storm, time_below};
+use schedule::{Storm, time_below};
 use writers::{LAST, Row, WRITERS};
 
 /// The servers give up a silent consumer sooner than it gives up them, and both within a fault or two.
@@ -70,7 +72,7 @@ fn storm(version: u32) {
     let folder = new_folder();
     let mut consumer = Consumer::start(&conninfo, &slot, &folder, random.below(u64::MAX), &OPTIONS);
     let stop = AtomicBool::new(false);
-    thread::scope(|scope| {
+    let stops = thread::scope(|scope| {
         for writer in 0..WRITERS {
             let (server, name, stop, random) =
                 (&server, db.name.clone(), &stop, Random::new(random.below(u64::MAX)));
@@ -78,17 +80,26 @@ fn storm(version: u32) {
         }
         let stop = StopAtEnd(&stop);
         let begin = Instant::now();
+        let mut scene = Scene {
+            server: &server,
+            link: &link,
+            database: &db.name,
+            slot: &slot,
+            consumer: &mut consumer,
+            stops: Stops::default(),
+        };
         for number in 1..=faults {
             let fault = storm.next(&mut random);
             let pause = time_below(&mut random, storm.pause());
-            commit(&server, &link, &mut consumer, &db.name, &slot, fault, &mut random);
-            consumer.expect_alive();
+            scene.commit(fault, &mut random);
+            scene.consumer.expect_alive();
             thread::sleep(pause);
             if number.is_multiple_of(500) {
                 println!("PostgreSQL {version}: {number} faults in {:?}", begin.elapsed());
             }
         }
         drop(stop);
+        scene.stops
     });
     // Whatever still lies ahead of the network may come to pass now.
     finish(&server, &mut db, &mut consumer);
@@ -97,11 +108,13 @@ fn storm(version: u32) {
     assert!(summary.rows as u64 > faults * 2, "only {} rows were written", summary.rows);
     assert!(summary.reconnects as u64 > faults / 10, "only {} reconnects", summary.reconnects);
     println!(
-        "PostgreSQL {version}: {faults} faults, {} rows, {} reconnects, {} processes, {} changes seen again",
+        "PostgreSQL {version}: {faults} faults, {} rows, {} reconnects, {} processes, {} changes seen again, {} fast stops ({} ended by a cut)",
         summary.rows,
         summary.reconnects,
         consumer.lives(),
-        summary.again
+        summary.again,
+        stops.all,
+        stops.cut_off,
     );
 }
 
@@ -113,51 +126,6 @@ struct StopAtEnd<'a>(&'a AtomicBool);
 impl Drop for StopAtEnd<'_> {
     fn drop(&mut self) {
         self.0.store(true, Ordering::SeqCst);
-    }
-}
-
-/// Lets one thing go wrong.
-fn commit(
-    server: &Server,
-    link: &Link,
-    consumer: &mut Consumer,
-    database: &str,
-    slot: &str,
-    fault: Fault,
-    random: &mut Random,
-) {
-    let of_slot = format!("FROM pg_replication_slots WHERE slot_name = '{slot}' AND active_pid IS NOT NULL");
-    match fault {
-        Fault::Cut(way, bytes, end) => {
-            link.cut_after(way, bytes, end);
-            let patience = Instant::now() + Duration::from_millis(300);
-            while !link.has_cut() && Instant::now() < patience {
-                thread::sleep(Duration::from_millis(2));
-            }
-        }
-        Fault::Stall(way, time) => link.stall(way, time),
-        Fault::Delay(time) => {
-            link.delay(time);
-            thread::sleep(Duration::from_millis(300));
-            link.delay(Duration::ZERO);
-        }
-        Fault::Terminate => {
-            let _ = sql(server, database)
-                .batch_execute(&format!("SELECT pg_terminate_backend(active_pid) {of_slot}"));
-        }
-        Fault::Restart(how) => {
-            server.stop(how);
-            server.restart();
-        }
-        Fault::KillWalsender => {
-            let found = sql(server, database).query_opt(&format!("SELECT active_pid {of_slot}"), &[]);
-            if let Ok(Some(row)) = found {
-                signal_process(row.get::<_, i32>(0) as u32, libc::SIGKILL);
-                // The server ends every connection and starts over; until then it still answers.
-                thread::sleep(Duration::from_millis(100));
-            }
-        }
-        Fault::KillConsumer => consumer.kill_and_start(random.below(u64::MAX)),
     }
 }
 
