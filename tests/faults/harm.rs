@@ -77,7 +77,11 @@ impl Scene<'_> {
     }
 
     /// A fast stop waits until the walsender has sent everything.
+    ///
+    /// Not of a server that is still recovering: where the stop meets the end of recovery, the startup process waits
+    /// for a checkpointer that has gone already, for a minute (RequestCheckpoint), with or without a consumer.
     fn stop_fast(&mut self) {
+        drop(sql(self.server, self.database));
         self.stops.all += 1;
         if self.server.stop_within(Stop::Fast, STOPS_WITHIN) {
             return;

@@ -28,6 +28,7 @@ mod check;
 mod consumer;
 mod harm;
 mod link;
+mod over;
 mod schedule;
 mod writers;
 
@@ -42,6 +43,7 @@ use harm::{Scene, Stops};
 use harness::server::new_folder;
 use harness::{Database, Random, Server, eventually};
 use link::Link;
+use over::Over;
 use postgres::{Client, NoTls};
 use schedule::{Storm, time_below};
 use writers::{LAST, Row, WRITERS};
@@ -53,13 +55,42 @@ const OPTIONS: [&str; 4] =
     ["status_interval=200ms", "reconnect_initial=10ms", "reconnect_max=300ms", "queue_bytes=256kB"];
 
 fn storm(version: u32) {
+    storm_over(Over::Plain, version);
+}
+
+on_every_version! { storm }
+
+#[test]
+fn over_tls() {
+    storm_over(Over::Tls, 18);
+}
+
+#[cfg(feature = "libpq")]
+#[test]
+fn over_libpq() {
+    storm_over(Over::Libpq, 18);
+}
+
+#[cfg(feature = "libpq")]
+#[test]
+fn over_tls_of_libpq() {
+    storm_over(Over::LibpqTls, 18);
+}
+
+fn storm_over(over: Over, version: u32) {
     let number = |name: &str| env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
     let faults = number("FAULTS").unwrap_or(100);
     let seed = number("FAULTS_SEED").unwrap_or_else(Random::fresh_seed);
-    println!("FAULTS={faults} FAULTS_SEED={seed} cargo test --test faults v{version} -- --nocapture");
+    println!(
+        "FAULTS={faults} FAULTS_SEED={seed} cargo test --test faults {} -- --nocapture",
+        over.name(version)
+    );
     let storm = if faults > 1000 { Storm::Long } else { Storm::Short };
 
-    let server = Server::start(version, &SETTINGS);
+    let authority = over.authority();
+    let encryption = over::settings(authority.as_ref());
+    let settings: Vec<&str> = SETTINGS.into_iter().chain(encryption.iter().map(String::as_str)).collect();
+    let server = Server::start(version, &settings);
     let mut db = server.database();
     db.run(
         "CREATE TABLE t (writer int, number int, place int, proof text, PRIMARY KEY (writer, number, place));
@@ -67,10 +98,12 @@ fn storm(version: u32) {
     );
     let slot = db.slot();
     let link = Link::start(server.port);
-    let conninfo = format!("host=127.0.0.1 port={} user=postgres dbname={}", link.port(), db.name);
+    let encrypted = over::conninfo(authority.as_ref());
+    let conninfo = format!("host=127.0.0.1 port={} user=postgres dbname={}{encrypted}", link.port(), db.name);
     let mut random = Random::new(seed);
     let folder = new_folder();
-    let mut consumer = Consumer::start(&conninfo, &slot, &folder, random.below(u64::MAX), &OPTIONS);
+    let options = [&OPTIONS, over.options()].concat();
+    let mut consumer = Consumer::start(&conninfo, &slot, &folder, random.below(u64::MAX), &options);
     let stop = AtomicBool::new(false);
     let stops = thread::scope(|scope| {
         for writer in 0..WRITERS {
@@ -108,7 +141,7 @@ fn storm(version: u32) {
     assert!(summary.rows as u64 > faults * 2, "only {} rows were written", summary.rows);
     assert!(summary.reconnects as u64 > faults / 10, "only {} reconnects", summary.reconnects);
     println!(
-        "PostgreSQL {version}: {faults} faults, {} rows, {} reconnects, {} processes, {} changes seen again, {} fast stops ({} ended by a cut)",
+        "PostgreSQL {version} {over:?}: {faults} faults, {} rows, {} reconnects, {} processes, {} changes seen again, {} fast stops ({} ended by a cut)",
         summary.rows,
         summary.reconnects,
         consumer.lives(),
@@ -117,8 +150,6 @@ fn storm(version: u32) {
         stops.cut_off,
     );
 }
-
-on_every_version! { storm }
 
 /// Ends the writers however the scope ends.
 struct StopAtEnd<'a>(&'a AtomicBool);
