@@ -10,8 +10,8 @@ use super::sql;
 use crate::harness::server::{Stop, signal_process};
 use crate::harness::{Random, Server};
 
-/// How long a server may take to stop while its consumer follows.
-const STOPS_WITHIN: Duration = Duration::from_secs(20);
+/// How long a server that is stopping may go without its consumer getting anything.
+const STALLS_FOR: Duration = Duration::from_secs(20);
 
 /// What is between and around a server and its consumer.
 pub struct Scene<'a> {
@@ -76,18 +76,28 @@ impl Scene<'_> {
         format!("FROM pg_replication_slots WHERE slot_name = '{slot}' AND active_pid IS NOT NULL")
     }
 
-    /// A fast stop waits until the walsender has sent everything.
+    /// A fast stop waits until the walsender has sent everything, however far behind it was.
     ///
     /// Not of a server that is still recovering: where the stop meets the end of recovery, the startup process waits
     /// for a checkpointer that has gone already, for a minute (RequestCheckpoint), with or without a consumer.
     fn stop_fast(&mut self) {
         drop(sql(self.server, self.database));
         self.stops.all += 1;
-        if self.server.stop_within(Stop::Fast, STOPS_WITHIN) {
-            return;
+        let mut seen = (Instant::now(), self.consumer.written());
+        while !self.server.stop_within(Stop::Fast, Duration::from_secs(1)) {
+            let written = self.consumer.written();
+            if written != seen.1 {
+                seen = (Instant::now(), written);
+            }
+            if seen.0.elapsed() >= STALLS_FOR {
+                return self.cut_off();
+            }
         }
+    }
+
+    fn cut_off(&mut self) {
         self.stops.cut_off += 1;
-        println!("PostgreSQL {} does not stop within {STOPS_WITHIN:?}", self.server.version);
+        println!("PostgreSQL {} does not stop, and sends nothing for {STALLS_FOR:?}", self.server.version);
         // The consumer's next status update is its connection's last.
         self.link.cut_after(Way::ToServer, 1, End::Reset);
         self.server.stop(Stop::Fast);
