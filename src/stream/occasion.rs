@@ -27,6 +27,16 @@ pub struct Resume {
 }
 
 impl Occasion {
+    /// Where streaming begins; `first` is where the program wants it to. The server goes to the slot's position by itself
+    /// where that is later. After a crash the slot may stand before what it had confirmed: what was confirmed is safe, and
+    /// does not come again.
+    pub fn start(&self, first: Lsn) -> Lsn {
+        match self {
+            Self::First => first,
+            Self::Again(Resume { acked, confirmed, .. }) => first.max(*acked).max(*confirmed),
+        }
+    }
+
     /// The same on a server whose history left that of the server before at `branch`: what was acknowledged or
     /// confirmed beyond means nothing there.
     #[must_use]
@@ -39,5 +49,25 @@ impl Occasion {
                 ..resume
             }),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn p32_a_reconnect_never_goes_back_before_what_was_confirmed() {
+        let again = |acked, confirmed| {
+            let before = Identity::default();
+            Occasion::Again(Resume { acked: Lsn(acked), confirmed: Lsn(confirmed), before, told: Lsn(0x900) })
+        };
+        assert_eq!(Occasion::First.start(Lsn(0x50)), Lsn(0x50));
+        // Just started, nothing acknowledged: a slot that a crash put back must not send again what it had confirmed.
+        assert_eq!(again(0, 0x200).start(Lsn(0)), Lsn(0x200));
+        assert_eq!(again(0x300, 0x200).start(Lsn(0)), Lsn(0x300));
+        assert_eq!(again(0x300, 0x200).start(Lsn(0x400)), Lsn(0x400));
+        // On another history neither counts beyond the branch.
+        assert_eq!(again(0x300, 0x200).branched(Lsn(0x100)).start(Lsn(0)), Lsn(0x100));
     }
 }

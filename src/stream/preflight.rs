@@ -220,15 +220,9 @@ impl<'a> Preflight<'a> {
         .with_hint("Another consumer used the slot, or it was advanced or made anew: copy the tables again."))
     }
 
-    /// Where streaming begins: the server goes to the slot's position by itself where that is later. After a crash the
-    /// slot may stand before what it had confirmed; what was confirmed is safe, and does not come again.
+    /// Where streaming begins.
     pub fn start(&self) -> Lsn {
-        match self.occasion {
-            Occasion::First => self.config.start_lsn,
-            Occasion::Again(Resume { acked, confirmed, .. }) => {
-                acked.max(confirmed).max(self.config.start_lsn)
-            }
-        }
+        self.occasion.start(self.config.start_lsn)
     }
 
     /// The command that starts the stream (PostgreSQL documentation, "Streaming Replication Protocol").

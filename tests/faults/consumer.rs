@@ -1,13 +1,15 @@
 //! The consumer's processes, and what they wrote down.
 
 use std::fs::{self, File};
-use std::io::{Read, Seek, SeekFrom};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::Child;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::writers::Row;
-use crate::harness::Program;
 use crate::harness::server::{signal_process, wait_for_exit};
+use crate::harness::{PATIENCE, Program};
 
 /// A line of the consumer's file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,14 +70,34 @@ impl Consumer {
         self.lives.len()
     }
 
-    /// Whether the present process has written down a text as one of the last things it did.
-    pub fn has_just_seen(&self, text: &str) -> bool {
-        let mut end = String::new();
-        let Ok(mut file) = File::open(self.file()) else { return false };
-        let length = file.metadata().unwrap().len();
-        file.seek(SeekFrom::Start(length.saturating_sub(4096))).unwrap();
-        file.read_to_string(&mut end).unwrap();
-        end.contains(text)
+    /// Waits until the present process has written a line down. However far behind it is, it must go on.
+    #[track_caller]
+    pub fn expect_line(&mut self, line: &str) {
+        let mut file = None;
+        let mut text = String::new();
+        let mut last = Instant::now();
+        loop {
+            self.expect_alive();
+            if file.is_none() {
+                file = File::open(self.file()).ok();
+            }
+            let read = file.as_mut().map_or(0, |file| file.read_to_string(&mut text).unwrap());
+            if text.contains(line) {
+                return;
+            }
+            if read > 0 {
+                last = Instant::now();
+                // What may be the beginning of the line stays.
+                text.drain(..text.rfind('\n').unwrap_or(0));
+            }
+            assert!(last.elapsed() < PATIENCE, "nothing has come for {PATIENCE:?}, and not yet '{line}'");
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// How many bytes the present process has written down.
+    pub fn written(&self) -> u64 {
+        fs::metadata(self.file()).map_or(0, |file| file.len())
     }
 
     /// What each process wrote down. Where it was killed the last line may be cut off.

@@ -72,8 +72,7 @@ impl Storm {
             1 => Fault::Stall(way(random), Duration::from_secs(4)),
             2 => Fault::Delay(time_below(random, Duration::from_millis(30))),
             3 => Fault::Terminate,
-            // Not a fast stop: it waits until the walsender has caught up, and it is not known yet why that takes
-            // more than a minute here once in some fifty times.
+            4 if random.below(2) == 0 => Fault::Restart(Stop::Fast),
             4 => Fault::Restart(Stop::Immediate),
             5 => Fault::KillWalsender,
             6 => Fault::KillConsumer,

@@ -38,6 +38,15 @@ pub enum Stop {
     Immediate,
 }
 
+impl Stop {
+    fn signal(self) -> i32 {
+        match self {
+            Self::Fast => libc::SIGINT,
+            Self::Immediate => libc::SIGQUIT,
+        }
+    }
+}
+
 impl Server {
     /// The server of a version that all tests of the process share.
     pub fn shared(version: u32) -> &'static Server {
@@ -156,14 +165,22 @@ impl Server {
     /// Stops the server and tells how long that took.
     pub fn stop(&self, how: Stop) -> Duration {
         let Some(mut child) = self.lock().take() else { return Duration::ZERO };
-        let signal = match how {
-            Stop::Fast => libc::SIGINT,
-            Stop::Immediate => libc::SIGQUIT,
-        };
         let begin = Instant::now();
-        signal_process(child.id(), signal);
+        signal_process(child.id(), how.signal());
         wait_for_exit(&mut child).unwrap_or_else(|| panic!("the server does not stop:\n{}", self.log()));
         begin.elapsed()
+    }
+
+    /// Tells the server to stop and waits for its end, but not for longer than `patience`. Whether it has ended.
+    pub fn stop_within(&self, how: Stop, patience: Duration) -> bool {
+        let mut child = self.lock();
+        let Some(running) = child.as_mut() else { return true };
+        signal_process(running.id(), how.signal());
+        let ended = wait_for_exit_within(running, patience).is_some();
+        if ended {
+            *child = None;
+        }
+        ended
     }
 
     /// A database of one's own, with a connection to it.
@@ -415,7 +432,11 @@ pub fn signal_process(pid: u32, signal: i32) {
 
 /// Waits for a child's end, for as long as anything may take.
 pub fn wait_for_exit(child: &mut Child) -> Option<ExitStatus> {
-    let end = Instant::now() + PATIENCE;
+    wait_for_exit_within(child, PATIENCE)
+}
+
+fn wait_for_exit_within(child: &mut Child, patience: Duration) -> Option<ExitStatus> {
+    let end = Instant::now() + patience;
     while Instant::now() < end {
         if let Some(status) = child.try_wait().unwrap() {
             return Some(status);
