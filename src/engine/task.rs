@@ -158,6 +158,8 @@ pub(super) struct Streaming<S> {
     pub(super) next_read: NextRead,
     pub(super) silence: Silence,
     pace: Pace,
+    /// How much was read since there last was no more.
+    gulp: usize,
 }
 
 /// When to read.
@@ -181,6 +183,7 @@ impl Streaming<AnySession> {
             asked: Asked::No,
             pace: Pace::new(shared.config.latency_budget, connected.path, Instant::now()),
             next_read: NextRead::WhenReady,
+            gulp: 0,
             silence: Silence::new(shared.config.receive_timeout, Instant::now()),
             session: connected.session,
             course,
@@ -296,6 +299,7 @@ impl<S: Session> Streaming<S> {
         self.course.intake.begin();
         let turn = self.turn(&mut noted, &mut bytes);
         Counts::add(&self.shared.counts.bytes_received, bytes as u64);
+        self.gulp += bytes;
         if bytes > 0 {
             self.silence.heard(Instant::now());
         }
@@ -305,7 +309,10 @@ impl<S: Session> Streaming<S> {
         let ends = noted.ended && !self.course.ended;
         self.note(noted);
         self.next_read = match turn? {
-            Turn::Drained => self.pace.next(bytes, Instant::now()).map_or(NextRead::WhenReady, NextRead::At),
+            Turn::Drained => {
+                let gulp = std::mem::take(&mut self.gulp);
+                self.pace.next(gulp, Instant::now()).map_or(NextRead::WhenReady, NextRead::At)
+            }
             Turn::Interrupted => NextRead::Now,
         };
         ended?;
@@ -327,7 +334,7 @@ impl<S: Session> Streaming<S> {
                 Fill::WouldBlock => return Ok(Turn::Drained),
                 Fill::Eof => return Err(connection_closed()),
             }
-            if noted.ended {
+            if noted.ended || self.session.is_drained() {
                 return Ok(Turn::Drained);
             }
             if *bytes >= TURN || !self.shared.has_room(self.course.intake.pending()) {

@@ -131,6 +131,11 @@ impl Session for AnySession {
         either!(self, session => session.fill(buf))
     }
 
+    #[inline]
+    fn is_drained(&self) -> bool {
+        either!(self, session => session.is_drained())
+    }
+
     fn send(&mut self, bytes: &[u8]) -> Result<Sent> {
         either!(self, session => session.send(bytes))
     }

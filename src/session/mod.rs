@@ -98,6 +98,12 @@ pub trait Session: Send {
     /// After `send` failed, what the server said last can still be read here.
     fn fill(&mut self, buf: &mut [u8]) -> Result<Fill>;
 
+    /// Whether the last `fill` took all that had come by then, so that another one at once would be in vain. What is not
+    /// known is a no.
+    fn is_drained(&self) -> bool {
+        false
+    }
+
     /// Takes `bytes`, whole messages, and writes what the socket takes; the rest is queued, so that no message is
     /// ever torn. On an error everything queued is gone.
     fn send(&mut self, bytes: &[u8]) -> Result<Sent>;

@@ -8,11 +8,18 @@ use std::time::{Duration, Instant};
 /// Turns of reading that follow each other more slowly than this are not worth gathering.
 const QUICK: Duration = Duration::from_micros(400);
 
-/// So many quick turns at least make a busy stream.
+/// So many quick turns at least make a busy stream. A transaction of one row is sent in three or four.
 const TURNS: u32 = 8;
 
-/// A gulp of fewer bytes is what a handful of small transactions send: the stream is not busy any more.
-const LITTLE: usize = 1024;
+/// And so many bytes: half a dozen transactions of one row, or as many rows of 300 bytes.
+const MUCH: usize = 2048;
+
+/// A gulp of fewer bytes is what one or two small transactions send: the stream is not busy any more.
+const LITTLE: usize = 512;
+
+/// So many empty gulps at most are a pause within a burst: as the server decodes the next transaction, or waits for a
+/// processor.
+const PAUSE: u32 = 8;
 
 /// What a gulp shall hold at most: more would only fill the kernel's buffer and make the server wait.
 const GULP: u64 = 128 << 10;
@@ -33,7 +40,7 @@ pub enum Path {
 /// The rhythm of one connection's reads.
 #[derive(Debug)]
 pub struct Pace {
-    /// How long a burst lasts before it is gathered.
+    /// The longest that anything is kept waiting.
     budget: Duration,
     /// How long a gulp is gathered at most.
     gulp: Duration,
@@ -48,9 +55,16 @@ enum Mode {
         /// Since when turns follow each other quickly.
         since: Instant,
         turns: u32,
+        bytes: usize,
     },
     /// What comes is gathered for a while.
-    Gathering,
+    Gathering {
+        /// Since when the burst goes on.
+        since: Instant,
+        /// When something last came, and how many gulps brought nothing since then.
+        heard: Instant,
+        empty: u32,
+    },
 }
 
 impl Pace {
@@ -60,38 +74,52 @@ impl Pace {
             Path::Tcp => budget,
             Path::Unix => budget.min(UNIX_GULP),
         };
-        Self { budget, gulp, mode: Mode::Eager { since: now, turns: 0 }, last: now }
+        Self { budget, gulp, mode: Mode::Eager { since: now, turns: 0, bytes: 0 }, last: now }
     }
 
     /// A turn of reading took all there was, `bytes` of it. Says when to read next; `None` as soon as something
     /// comes.
     ///
-    /// Gathering begins only once a burst has lasted for as long as it could be kept waiting, so that a lone commit,
-    /// or a short transaction, is never delayed, and a longer one by no more than it took.
+    /// Nothing is gathered for longer than its burst has lasted by then: a lone commit, or a short transaction, is never
+    /// delayed, and a longer one by no more than it took. So a burst costs few wake-ups from its beginning. A pause that is
+    /// short beside it does not end it: the server makes one after every transaction, to decode the next.
     pub fn next(&mut self, bytes: usize, now: Instant) -> Option<Instant> {
         let elapsed = now.saturating_duration_since(self.last);
         self.last = now;
         match &mut self.mode {
-            Mode::Eager { since, turns } => {
+            Mode::Eager { since, turns, bytes: so_far } => {
                 if bytes == 0 || elapsed > QUICK {
-                    (*since, *turns) = (now, 0);
+                    (*since, *turns, *so_far) = (now, 0, 0);
                 }
                 *turns += 1;
-                let busy = *turns >= TURNS && now.saturating_duration_since(*since) >= self.budget;
-                if self.budget.is_zero() || !busy {
+                *so_far += bytes;
+                if self.budget.is_zero() || *turns < TURNS || *so_far < MUCH {
                     return None;
                 }
-                self.mode = Mode::Gathering;
-                Some(now + self.gulp)
+                let since = *since;
+                self.mode = Mode::Gathering { since, heard: now, empty: 0 };
+                Some(now + self.gulp.min(now.saturating_duration_since(since)))
             }
-            Mode::Gathering if bytes < LITTLE && elapsed >= self.budget || bytes == 0 => {
-                self.mode = Mode::Eager { since: now, turns: 0 };
-                None
-            }
-            Mode::Gathering => {
+            Mode::Gathering { since, heard, empty } => {
+                let is_over = if bytes == 0 {
+                    *empty += 1;
+                    *empty >= PAUSE
+                        || now.saturating_duration_since(*heard) > heard.saturating_duration_since(*since) / 2
+                } else {
+                    bytes < LITTLE && elapsed >= self.budget
+                };
+                if is_over {
+                    self.mode = Mode::Eager { since: now, turns: 0, bytes: 0 };
+                    return None;
+                }
+                if bytes == 0 {
+                    return Some(now + self.gulp);
+                }
+                (*heard, *empty) = (now, 0);
+                let lasted = now.saturating_duration_since(*since);
                 let micros = elapsed.as_micros().max(1) as u64;
-                let until_full = GULP.saturating_mul(micros) / bytes as u64;
-                Some(now + self.gulp.min(Duration::from_micros(until_full)))
+                let until_full = Duration::from_micros(GULP.saturating_mul(micros) / bytes as u64);
+                Some(now + self.gulp.min(lasted).min(until_full))
             }
         }
     }
@@ -124,21 +152,57 @@ mod tests {
         let start = Instant::now();
         let mut pace = Pace::new(BUDGET, Path::Tcp, start);
         let mut at = 0;
-        let first = loop {
+        let mut next = loop {
             at += 50;
             if let Some(next) = pace.next(500, after(start, at)) {
                 break next;
             }
         };
-        assert!((2_000..2_200).contains(&at), "the burst lasted for its budget first: {at}");
-        assert_eq!(first, after(start, at) + BUDGET);
-        let now = first + Duration::from_micros(100);
-        assert_eq!(pace.next(40_000, now), Some(now + BUDGET));
-        let now = now + BUDGET;
+        assert!((350..500).contains(&at), "a handful of turns came first: {at}");
+        let mut now = after(start, at);
+        let mut gulps = 0;
+        while next < now + BUDGET {
+            assert!(next - now <= now - start, "nothing waits for longer than its burst has lasted");
+            now = next;
+            next = pace.next(2_000, now).unwrap();
+            gulps += 1;
+            assert!(gulps < 5, "each gulp is about twice as long as the last");
+        }
+        let now = next;
         let soon = pace.next(1_280_000, now).unwrap();
         assert!(soon < now + BUDGET / 4, "what comes fast is read sooner");
         assert_eq!(pace.next(10, soon + BUDGET), None);
         assert_eq!(pace.next(500, soon + BUDGET + Duration::from_micros(50)), None);
+    }
+
+    #[test]
+    fn a_short_pause_does_not_end_a_long_burst_and_a_long_one_does() {
+        let start = Instant::now();
+        let mut pace = Pace::new(BUDGET, Path::Tcp, start);
+        let mut now = (1..20).find_map(|turn| pace.next(2_000, after(start, turn * 20))).unwrap();
+        while now < start + 20 * BUDGET {
+            now = pace.next(40_000, now).unwrap();
+        }
+        for _ in 0..3 {
+            now = pace.next(0, now).unwrap();
+        }
+        now = pace.next(40_000, now).unwrap();
+        let empty = std::iter::from_fn(|| pace.next(0, now).inspect(|next| now = *next)).count();
+        assert_eq!(empty, PAUSE as usize - 1);
+    }
+
+    #[test]
+    fn a_transaction_of_some_rows_is_delayed_by_no_more_than_it_took_and_the_next_commit_not_at_all() {
+        let start = Instant::now();
+        let mut pace = Pace::new(BUDGET, Path::Tcp, start);
+        let next = (1..20).find_map(|turn| pace.next(300, after(start, turn * 20))).unwrap();
+        assert!(next <= after(start, 2 * 20 * u64::from(TURNS)));
+        let then = pace.next(300, next).unwrap();
+        assert!(then - next <= next - start);
+        assert_eq!(pace.next(0, then), None, "the first empty gulp is the last");
+        for part in 0..3 {
+            assert_eq!(pace.next(100, then + Duration::from_micros(500 + part * 20)), None);
+        }
     }
 
     #[test]

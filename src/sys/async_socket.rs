@@ -1,7 +1,7 @@
 //! A socket that tokio's reactor watches, read and written by plain system calls.
 //!
-//! Readiness is edge-triggered: it must be cleared only by an EAGAIN of a call that began after it was seen, else a
-//! wake-up is lost. And it is no condition for a call: the kernel is asked even while readiness is clear.
+//! Readiness is edge-triggered: it must be cleared only by an EAGAIN of a call that began after it was seen, or by a read
+//! that had room to spare, else a wake-up is lost. And it is no condition for a call: the kernel is asked even while readiness is clear.
 
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsRawFd, FromRawFd, RawFd};
@@ -18,6 +18,16 @@ pub struct AsyncSocket {
     /// Dropped before the socket, which must be open for as long as it is registered. `None` while parked.
     watch: Option<AsyncFd<Watched>>,
     socket: Socket,
+    left: Left,
+}
+
+/// What the last read left behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Left {
+    /// Nothing: a read that had room to spare took all there was.
+    Nothing,
+    /// Perhaps more.
+    Perhaps,
 }
 
 /// The descriptor of the socket beside it.
@@ -38,7 +48,7 @@ enum Asked {
 impl AsyncSocket {
     /// Registers a socket on which connect(2) was called; before that epoll would report it as hung up.
     pub fn register(socket: Socket) -> io::Result<Self> {
-        let mut it = Self { watch: None, socket };
+        let mut it = Self { watch: None, socket, left: Left::Perhaps };
         it.unpark()?;
         Ok(it)
     }
@@ -82,9 +92,25 @@ impl AsyncSocket {
     }
 
     /// Reads what is there; 0 is end of file, `WouldBlock` that nothing is there yet.
-    pub fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
-        let fd = self.fd();
-        self.ask(Interest::READABLE, || recv(fd, buf))
+    pub fn recv(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let (fd, room) = (self.fd(), buf.len());
+        let mut short = None;
+        let result = self.ask(Interest::READABLE, || match recv(fd, buf)? {
+            // As good as an EAGAIN, which it saves: what comes later is told of anew (epoll(7), "Questions and answers").
+            // The end of file stays set.
+            count if 0 < count && count < room => {
+                short = Some(count);
+                Err(ErrorKind::WouldBlock.into())
+            }
+            count => Ok(count),
+        });
+        self.left = if short.is_some() { Left::Nothing } else { Left::Perhaps };
+        short.map_or(result, Ok)
+    }
+
+    /// What the last read left behind.
+    pub fn left(&self) -> Left {
+        self.left
     }
 
     /// Writes what the socket takes; `WouldBlock` says that it takes nothing now.

@@ -13,7 +13,7 @@ mod socket;
 mod timer;
 mod user;
 
-pub use async_socket::AsyncSocket;
+pub use async_socket::{AsyncSocket, Left};
 pub use clock::pg_micros;
 pub use eventfd::EventFd;
 pub use fork::{ForkGuard, PerProcess};

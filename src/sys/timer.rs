@@ -65,6 +65,8 @@ impl Alarm {
                 }
             });
             if let Ok(done) = rung {
+                // A timerfd that was read rings anew or not at all: asking it again would be in vain.
+                guard.clear_ready();
                 return done;
             }
         }

@@ -117,6 +117,10 @@ impl Session for NativeSession {
         self.transport.fill(buf)
     }
 
+    fn is_drained(&self) -> bool {
+        self.transport.is_drained()
+    }
+
     fn send(&mut self, bytes: &[u8]) -> Result<Sent> {
         self.transport.send(bytes)
     }

@@ -35,6 +35,10 @@ impl Tls {
         match *self {}
     }
 
+    pub(super) fn is_open(&self) -> bool {
+        match *self {}
+    }
+
     pub(super) fn agreed(&self) -> Option<bool> {
         match *self {}
     }
@@ -53,7 +57,7 @@ impl Tls {
 
     pub(super) fn receive(
         &mut self,
-        _: &AsyncSocket,
+        _: &mut AsyncSocket,
         _: usize,
         _: &mut Buffer,
         _: impl FnMut(&[u8]),

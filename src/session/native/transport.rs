@@ -14,7 +14,7 @@ use super::buffer::Buffer;
 use super::negotiate::Way;
 use super::tls::{Setup, Shown, Tls};
 use crate::error::{Error, Result, Status};
-use crate::sys::AsyncSocket;
+use crate::sys::{AsyncSocket, Left};
 use crate::wire::Channel;
 use crate::wire::backend::tag;
 use crate::wire::frame::{self, Frame};
@@ -89,6 +89,16 @@ impl Transport {
         }
         self.inbox.take(count);
         Ok(Fill::Bytes(count))
+    }
+
+    /// As `Session::is_drained`.
+    pub(super) fn is_drained(&self) -> bool {
+        let is_open = match &self.carrier {
+            Carrier::Plain => true,
+            // Why it ended is still to be told.
+            Carrier::Tls(tls) => tls.is_open(),
+        };
+        is_open && self.inbox.left().is_empty() && self.socket.left() == Left::Nothing
     }
 
     pub(super) fn send(&mut self, bytes: &[u8]) -> Result<Sent> {
@@ -278,7 +288,7 @@ impl Transport {
         match &mut self.carrier {
             Carrier::Plain => {
                 let mut buf = [0; READ];
-                let received = receive(&self.socket, &mut buf)?;
+                let received = receive(&mut self.socket, &mut buf)?;
                 if let Fill::Bytes(count) = received {
                     self.inbox.push(buf.get(..count).unwrap_or_default());
                 }
@@ -286,7 +296,8 @@ impl Transport {
             }
             Carrier::Tls(tls) => {
                 let inbox = &mut self.inbox;
-                let received = tls.receive(&self.socket, READ, &mut self.outbox, |bytes| inbox.push(bytes));
+                let received =
+                    tls.receive(&mut self.socket, READ, &mut self.outbox, |bytes| inbox.push(bytes));
                 self.answer_soon(received)
             }
         }
@@ -295,10 +306,10 @@ impl Transport {
     /// The inbox is empty. What does not fit into `buf` of what TLS had in one record goes there.
     fn receive_into(&mut self, buf: &mut [u8]) -> Result<Fill> {
         match &mut self.carrier {
-            Carrier::Plain => receive(&self.socket, buf),
+            Carrier::Plain => receive(&mut self.socket, buf),
             Carrier::Tls(tls) => {
                 let (room, mut filled, inbox) = (buf.len(), 0, &mut self.inbox);
-                let received = tls.receive(&self.socket, room, &mut self.outbox, |bytes| {
+                let received = tls.receive(&mut self.socket, room, &mut self.outbox, |bytes| {
                     let (now, later) = bytes.split_at_checked(room - filled).unwrap_or((bytes, &[]));
                     if let Some(to) = buf.get_mut(filled..filled + now.len()) {
                         to.copy_from_slice(now);
@@ -344,7 +355,7 @@ impl Transport {
     }
 }
 
-fn receive(socket: &AsyncSocket, buf: &mut [u8]) -> Result<Fill> {
+fn receive(socket: &mut AsyncSocket, buf: &mut [u8]) -> Result<Fill> {
     match socket.recv(buf) {
         Ok(0) => Ok(Fill::Eof),
         Ok(count) => Ok(Fill::Bytes(count)),

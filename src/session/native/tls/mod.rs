@@ -79,6 +79,11 @@ impl Tls {
         self.connection.is_handshaking()
     }
 
+    /// Whether more may come.
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self.end, End::Open)
+    }
+
     /// Whether the server agreed on PostgreSQL's protocol; `None`: it did not say.
     pub(super) fn agreed(&self) -> Option<bool> {
         self.connection.alpn_protocol().map(|name| name == config::ALPN)
@@ -110,7 +115,7 @@ impl Tls {
     /// more may come. What has to be answered is put into `outbox`.
     pub(super) fn receive(
         &mut self,
-        socket: &AsyncSocket,
+        socket: &mut AsyncSocket,
         room: usize,
         outbox: &mut Buffer,
         mut sink: impl FnMut(&[u8]),
