@@ -28,6 +28,15 @@ pub struct Intake {
     number: u64,
     /// How many events of a batch that was taken back are counted already.
     counted: usize,
+    news: News,
+}
+
+/// Whether the consumer was told of what was handed over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum News {
+    Told,
+    /// It is at the end of the turn: one wake-up a turn is enough, however many batches come of it.
+    Due,
 }
 
 /// What came up while decoding.
@@ -44,7 +53,7 @@ pub struct Noted {
 impl Intake {
     /// Nothing received yet.
     pub fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, working: None, decoded: 0, need: 0, number: 0, counted: 0 }
+        Self { shared, working: None, decoded: 0, need: 0, number: 0, counted: 0, news: News::Told }
     }
 
     /// Where the next bytes go. Never empty.
@@ -96,7 +105,7 @@ impl Intake {
 
     /// Ends a turn: what is decoded goes to the consumer, and an idle stream holds no memory.
     pub fn end(&mut self) -> Result<()> {
-        match &self.working {
+        let sealed = match &self.working {
             None => Ok(()),
             Some(batch) if !batch.arrays.events().is_empty() => self.seal(),
             Some(batch) if batch.chunk.filled().len() == self.decoded => {
@@ -104,7 +113,9 @@ impl Intake {
                 Ok(())
             }
             Some(_) => Ok(()),
-        }
+        };
+        self.signal();
+        sealed
     }
 
     /// A progress event (see `Positions::progress`).
@@ -145,6 +156,7 @@ impl Intake {
         let mut batch = self.shared.take_batch(0)?;
         fill(&mut batch.arrays);
         self.push(batch);
+        self.signal();
         Ok(())
     }
 
@@ -224,6 +236,14 @@ impl Intake {
         self.counted = 0;
         Counts::add(&self.shared.counts.events, new as u64);
         self.shared.push(batch);
+        self.news = News::Due;
+    }
+
+    fn signal(&mut self) {
+        if self.news == News::Due {
+            self.shared.signal();
+            self.news = News::Told;
+        }
     }
 
     fn fresh(&mut self, bytes: usize) -> Result<Box<Batch>> {

@@ -11,6 +11,8 @@ mod creation;
 #[cfg(test)]
 mod cuts;
 mod feedback;
+#[cfg(test)]
+mod handover;
 mod health;
 mod intake;
 mod log;

@@ -24,8 +24,9 @@ use crate::error::{Error, Result, Status};
 use crate::options::Config;
 use crate::sys::{EventFd, ForkGuard, PerProcess};
 
-/// Freed batches of all streams of the process, kept for the next.
-static POOL: PerProcess<Pool> = PerProcess::new(|| Pool::new(16));
+/// Freed batches of all streams of the process, kept for the next: as many of the usual size as fill the usual queue. One that
+/// must be made anew costs a page fault for each 4 KiB of it.
+static POOL: PerProcess<Pool> = PerProcess::new(|| Pool::new(32));
 
 /// One stream, seen from both sides.
 #[derive(Debug)]
@@ -208,26 +209,19 @@ impl Shared {
         self.pool.give(batch);
     }
 
-    /// Gives a batch to the consumer.
-    pub fn push(&self, batch: Box<Batch>) {
-        let refused = {
+    /// Puts a batch where the consumer finds it. `signal` tells one that waits; it comes once behind any number.
+    pub fn push(&self, mut batch: Box<Batch>) {
+        {
             let mut queue = self.lock();
-            if matches!(queue.phase, Phase::Closed) {
-                Some(batch)
-            } else {
+            if !matches!(queue.phase, Phase::Closed) {
                 queue.weight += batch.weight();
                 queue.batches.push_back(batch);
-                None
+                return;
             }
-        };
-        match refused {
-            // Closing was given up: a batch in the queue would keep the stream alive for ever.
-            Some(mut batch) => {
-                batch.home = None;
-                self.discard(batch);
-            }
-            None => self.signal(),
         }
+        // Closing was given up: a batch in the queue would keep the stream alive for ever.
+        batch.home = None;
+        self.discard(batch);
     }
 
     /// Takes back the newest batch if all that it holds is one progress event, which a newer one makes obsolete.
