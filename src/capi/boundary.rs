@@ -42,6 +42,7 @@ pub(super) unsafe fn clear<T>(out: *mut T, zero: T) {
 }
 
 /// Runs a body with its panics caught.
+#[inline]
 pub(super) fn run(body: impl FnOnce() -> Result<Status>) -> Result<Status> {
     guard(body).and_then(|outcome| outcome)
 }
@@ -50,18 +51,25 @@ pub(super) fn run(body: impl FnOnce() -> Result<Status>) -> Result<Status> {
 ///
 /// # Safety
 /// `err` is NULL or may be written to.
+#[inline]
 pub(super) unsafe fn report(outcome: Result<Status>, err: *mut *mut wal_error) -> wal_status {
     match outcome {
         Ok(status) => status as wal_status,
-        Err(error) => {
-            let status = error.status() as wal_status;
-            if !err.is_null() {
-                // SAFETY: the caller's promise.
-                unsafe { err.write(wal_error::boxed(error)) };
-            }
-            status
-        }
+        // SAFETY: the caller's promise.
+        Err(error) => unsafe { hand_out(error, err) },
     }
+}
+
+/// # Safety
+/// As `report`.
+#[cold]
+unsafe fn hand_out(error: Error, err: *mut *mut wal_error) -> wal_status {
+    let status = error.status() as wal_status;
+    if !err.is_null() {
+        // SAFETY: the caller's promise.
+        unsafe { err.write(wal_error::boxed(error)) };
+    }
+    status
 }
 
 /// Checks a pointer argument.

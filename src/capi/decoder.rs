@@ -3,7 +3,6 @@
 use super::boundary::{boundary, not_null, reference};
 use super::{wal_error, wal_options, wal_status};
 use crate::batch::Batch;
-use crate::engine::guard;
 use crate::error::{Error, Result, Status};
 use crate::pgoutput::Feeder;
 
@@ -13,8 +12,14 @@ use crate::pgoutput::Feeder;
 #[derive(Debug)]
 pub struct wal_decoder {
     feeder: Feeder,
-    /// What every call answers after a panic.
-    panic: Option<Error>,
+    place: Place,
+}
+
+/// Where the last call is. One that is found inside never came out: it panicked, and what it left may be half-done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Inside,
+    Outside,
 }
 
 /// Makes a decoder that knows no relation yet.
@@ -36,7 +41,7 @@ pub unsafe extern "C" fn wal_decoder_new(
         // SAFETY: the contract: NULL or live options.
         let options = unsafe { options.as_ref() }.map(|options| &options.options);
         let (events, bytes) = options.unwrap_or(&crate::options::Options::new()).batch_bounds();
-        let made = wal_decoder { feeder: Feeder::new(events, bytes), panic: None };
+        let made = wal_decoder { feeder: Feeder::new(events, bytes), place: Place::Outside };
         // SAFETY: checked not to be NULL.
         unsafe { out.write(Box::into_raw(Box::new(made))) };
         Ok(Status::WAL_OK)
@@ -126,11 +131,10 @@ unsafe fn inside<T>(decoder: *mut wal_decoder, work: impl FnOnce(&mut Feeder) ->
     unsafe { reference(decoder.cast_const(), "decoder") }?;
     // SAFETY: the caller's promise; checked not to be NULL.
     let decoder = unsafe { &mut *decoder };
-    if let Some(panic) = &decoder.panic {
-        return Err(panic.clone());
+    if std::mem::replace(&mut decoder.place, Place::Inside) == Place::Inside {
+        return Err(Error::new(Status::WAL_E_PANIC, "an earlier call panicked"));
     }
-    guard(|| work(&mut decoder.feeder)).unwrap_or_else(|panic| {
-        decoder.panic = Some(panic.clone());
-        Err(panic)
-    })
+    let outcome = work(&mut decoder.feeder);
+    decoder.place = Place::Outside;
+    outcome
 }

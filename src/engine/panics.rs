@@ -13,11 +13,17 @@ thread_local! {
 
 /// Runs `work` with panics kept silent and turned into an error.
 pub fn guard<T>(work: impl FnOnce() -> T) -> Result<T, Error> {
-    quiet();
-    INSIDE.set(INSIDE.get() + 1);
-    let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
-    INSIDE.set(INSIDE.get().saturating_sub(1));
-    done.map_err(|payload| error(&*payload))
+    // One look-up of the thread's own memory, for this is part of every call.
+    INSIDE.with(|inside| {
+        let before = inside.get();
+        if before == 0 {
+            quiet();
+        }
+        inside.set(before + 1);
+        let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+        inside.set(before);
+        done.map_err(|payload| error(&*payload))
+    })
 }
 
 /// All of the calling thread's life is the library's.
