@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Builds the library, every client and the runner, and starts the runner. Sourced by run, latency and decode, which say
+# Builds the library, every client and the runner, and starts the runner. Sourced by run, live, latency and decode, which say
 # with peers_command which of its commands it is.
 set -euo pipefail
 peers=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
@@ -60,7 +60,7 @@ chmod 755 "$PEERS_TEMP"
 PEERS_VERSIONS="pg_walstream $(grep -A1 '^name = "pg_walstream"' "$peers/Cargo.lock" | sed -n 's/^version = "\(.*\)"/\1/p'), \
 pglogrepl $(sed -n 's/.*jackc\/pglogrepl v[0-9.]*-\([^ ]*\).*/\1/p' "$peers/go/go.mod"), \
 $(go env GOVERSION), $(rustc --version | cut -d' ' -f1,2), $("$PEERS_SERVERS/client-18/bin/pg_recvlogical" --version)"
-export PEERS_SERVERS PEERS_TEMP PEERS_VERSIONS PEERS_BUILT=$built PEERS_OUT=$built/report
+export PEERS_SERVERS PEERS_TEMP PEERS_VERSIONS PEERS_BUILT=$built PEERS_OUT=$built/report PEERS_ROOT=$root
 export PGWALSTREAM_SERVER_USER=$server_user
 
 runner=

@@ -8,16 +8,36 @@ use crate::{Paths, Result};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum What {
     Run,
+    Live,
     Latency,
     Decode,
     List,
+}
+
+/// How much is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Size {
+    Full,
+    /// Half the rows.
+    Quick,
+    /// What seven rounds over everything take a few minutes with.
+    Short,
+}
+
+/// Where the reports go beside the folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Docs {
+    Leave,
+    /// Into docs/ and README.md.
+    Write,
 }
 
 /// What was asked for.
 #[derive(Debug)]
 pub struct Arguments {
     pub what: What,
-    pub quick: bool,
+    pub size: Size,
+    pub docs: Docs,
     pub rounds: usize,
     /// Empty: all.
     pub scenarios: Vec<String>,
@@ -36,14 +56,16 @@ impl Arguments {
         };
         let what = match words.next().as_deref() {
             Some("run") => What::Run,
+            Some("live") => What::Live,
             Some("latency") => What::Latency,
             Some("decode") => What::Decode,
-            _ => return Err("start me through benches/peers/run, latency or decode".into()),
+            _ => return Err("start me through benches/peers/run, live, latency or decode".into()),
         };
         let mut it = Self {
             what,
-            quick: false,
-            rounds: 7,
+            size: Size::Full,
+            docs: Docs::Leave,
+            rounds: 0,
             scenarios: Vec::new(),
             versions: Vec::new(),
             clients: Vec::new(),
@@ -52,14 +74,20 @@ impl Arguments {
                 built: folder("PEERS_BUILT")?,
                 temp: folder("PEERS_TEMP")?,
                 out: folder("PEERS_OUT")?,
+                root: folder("PEERS_ROOT")?,
             },
         };
         while let Some(word) = words.next() {
             let mut value = || words.next().ok_or_else(|| format!("{word} needs a value"));
             match word.as_str() {
-                "--quick" => it.quick = true,
+                "--quick" => it.size = Size::Quick,
+                "--short" => it.size = Size::Short,
+                "--write-docs" => it.docs = Docs::Write,
                 "--list" => it.what = What::List,
-                "--rounds" => it.rounds = value()?.parse().map_err(|_| "--rounds takes a number")?,
+                "--rounds" => {
+                    it.rounds =
+                        value()?.parse().ok().filter(|n| *n > 0).ok_or("--rounds takes a number above 0")?;
+                }
                 "--version" => it.versions.push(value()?.parse().map_err(|_| "--version takes 14 to 18")?),
                 "--scenario" => it.scenarios.push(value()?),
                 "--client" => it.clients.push(value()?),
@@ -68,7 +96,7 @@ impl Arguments {
             }
         }
         if it.rounds == 0 {
-            return Err("--rounds takes a number above 0".into());
+            it.rounds = if it.size == Size::Short && it.what != What::Run { 3 } else { 7 };
         }
         Ok(it)
     }

@@ -8,14 +8,13 @@ const BAR: usize = 13;
 const LEFT: usize = 210;
 const WIDTH: usize = 520;
 
-/// One chart of all scenarios that are not live.
+/// One chart of all scenarios.
 pub fn svg(results: &[Result1]) -> String {
-    let shown: Vec<&Result1> = results.iter().filter(|it| !it.live).collect();
-    let bars: usize = shown.iter().map(|it| it.outcomes.len()).sum();
-    let height = 46 + bars * BAR + shown.len() * 30;
+    let bars: usize = results.iter().map(|it| it.outcomes.len()).sum();
+    let height = 46 + bars * BAR + results.len() * 30;
     let mut body = String::new();
     let mut y = 44;
-    for it in shown {
+    for it in results {
         // Each group has its own scale: a row of 2 kB and a row of 100 bytes have no common one.
         let most = it.outcomes.iter().map(|of| of.cpu(it.events).median).fold(f64::MIN_POSITIVE, f64::max);
         let _ = writeln!(

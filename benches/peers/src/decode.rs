@@ -9,11 +9,11 @@ use std::process::Command;
 use postgres::Client as Sql;
 use serde::Deserialize;
 
-use crate::arguments::Arguments;
+use crate::arguments::{Arguments, Size};
 use crate::report::{Spread, machine};
 use crate::scenario::{Work, finish, prepare};
 use crate::server::Server;
-use crate::{Paths, Result};
+use crate::{Paths, Result, docs};
 
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq)]
 struct Printed {
@@ -53,13 +53,10 @@ pub fn run(given: &Arguments) -> Result<()> {
         work.run(&server, &given.paths)?;
         finish(&mut sql)?;
         let file = capture(&mut sql, &given.paths)?;
-        let seconds = if given.quick { "0.3" } else { "2" };
+        let seconds = if given.size == Size::Full { "2" } else { "0.3" };
         compare(&mut text, name, given, &file, seconds)?;
     }
-    fs::create_dir_all(&given.paths.out)?;
-    fs::write(given.paths.out.join("decode.md"), &text)?;
-    println!("{text}");
-    Ok(())
+    docs::publish(given, "decode.md", &text)
 }
 
 /// The messages as pgoutput makes them, each behind its length.

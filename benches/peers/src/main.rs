@@ -1,11 +1,12 @@
-//! Runs the clients side by side over the same WAL and tells what each costs. Started by `benches/peers/run`,
-//! `benches/peers/latency` and `benches/peers/decode`, which build what it needs.
+//! Runs the clients side by side over the same WAL and tells what each costs. Started by `benches/peers/run`, `live`,
+//! `latency` and `decode`, which build what it needs.
 
 mod aims;
 mod arguments;
 mod chart;
 mod clients;
 mod decode;
+mod docs;
 mod latency;
 mod measure;
 mod report;
@@ -34,6 +35,8 @@ pub struct Paths {
     pub temp: PathBuf,
     /// Where the reports go.
     pub out: PathBuf,
+    /// The project, whose documents are written if that is wanted.
+    pub root: PathBuf,
 }
 
 impl Paths {
@@ -48,12 +51,12 @@ fn run() -> Result<()> {
     report::machine(); // before the runs bring a load of their own
     match given.what {
         What::List => {
-            for it in scenario::all(given.quick) {
+            for it in scenario::all(given.size) {
                 println!("{:18} {}", it.name, it.what);
             }
             Ok(())
         }
-        What::Run => suite::run(&given),
+        What::Run | What::Live => suite::run(&given),
         What::Latency => latency::run(&given),
         What::Decode => decode::run(&given),
     }

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
 
+use crate::arguments::{Arguments, What};
 use crate::measure::Sample;
 use crate::suite::{Outcome, Result1};
 use crate::{Result, aims, chart};
@@ -54,16 +54,23 @@ impl Outcome {
     }
 }
 
-/// Writes `peers.md`, `peers.svg` and `peers.json`.
-pub fn write(out: &Path, results: &[Result1]) -> Result<()> {
-    fs::create_dir_all(out)?;
-    fs::write(out.join("peers.md"), markdown(results))?;
-    fs::write(out.join("peers.svg"), chart::svg(results))?;
-    fs::write(out.join("peers.json"), serde_json::to_string_pretty(results)?)?;
+/// The report's name.
+pub fn name(given: &Arguments) -> &'static str {
+    if given.what == What::Live { "live.md" } else { "peers.md" }
+}
+
+/// Writes the report, the chart and the numbers, as far as they are known.
+pub fn write(given: &Arguments, results: &[Result1]) -> Result<()> {
+    let path = given.paths.out.join(name(given));
+    fs::create_dir_all(&given.paths.out)?;
+    fs::write(&path, markdown(results))?;
+    fs::write(path.with_extension("svg"), chart::svg(results))?;
+    fs::write(path.with_extension("json"), serde_json::to_string_pretty(results)?)?;
     Ok(())
 }
 
-fn markdown(results: &[Result1]) -> String {
+/// All of it.
+pub fn markdown(results: &[Result1]) -> String {
     let rounds = results.first().and_then(|it| it.outcomes.first()).map_or(0, |it| it.samples.len());
     let mut text = format!(
         "# Clients side by side\n\n{}\n\nMedians of {rounds} interleaved rounds over the same WAL, the least and the most \

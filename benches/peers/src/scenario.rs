@@ -8,6 +8,7 @@ use std::thread;
 
 use postgres::Client;
 
+use crate::arguments::Size;
 use crate::server::Server;
 use crate::{Paths, Result};
 
@@ -43,9 +44,13 @@ pub enum How {
     Copy,
 }
 
-/// All scenarios; `quick` halves the work.
-pub fn all(quick: bool) -> Vec<Scenario> {
-    let less = if quick { 2 } else { 1 };
+/// All scenarios.
+pub fn all(size: Size) -> Vec<Scenario> {
+    let less = match size {
+        Size::Full => 1,
+        Size::Quick => 2,
+        Size::Short => 5,
+    };
     let insert = |writers, transactions: u32, rows, payload| Work::Insert {
         writers,
         transactions: (transactions / less).max(1),
@@ -59,7 +64,8 @@ pub fn all(quick: bool) -> Vec<Scenario> {
         streaming: false,
         versions: &[18],
     };
-    let million = 1_000_000 / less;
+    // More than the walsender's memory holds, however short the run.
+    let million = if size == Size::Short { 300_000 } else { 1_000_000 / less };
     let mut all = vec![
         backlog("Baseline", "1 writer, 8,000 rows a transaction, 100-byte payload", insert(1, 50, 8000, 100)),
         backlog("Batch-100", "100 rows a transaction", insert(1, 3000, 100, 100)),
@@ -70,7 +76,12 @@ pub fn all(quick: bool) -> Vec<Scenario> {
             "20 columns of 50 bytes, 500 rows a transaction",
             Work::Wide { transactions: 300 / less, rows: 500 },
         ),
-        backlog("Payload-2KB", "payloads of 2,000 bytes, 500 rows a transaction", insert(1, 300, 500, 2000)),
+        backlog(
+            "Payload-2KB",
+            "payloads of 2,000 bytes, 500 rows a transaction",
+            // What starting costs must not show beside reading.
+            Work::Insert { writers: 1, transactions: 300 / less.min(2), rows: 500, payload: 2000 },
+        ),
         backlog(
             "Mixed-DML",
             "500 inserts, then a quarter updated, a quarter deleted; replica identity full",
@@ -79,7 +90,7 @@ pub fn all(quick: bool) -> Vec<Scenario> {
         backlog("One-row", "one row a transaction", insert(1, 100_000, 1, 100)),
         backlog(
             "Txn-1M",
-            "one transaction of a million rows, sent at its commit",
+            &format!("one transaction of {million} rows, sent at its commit"),
             insert(1, 1, million, 100),
         ),
         Scenario {
@@ -93,7 +104,7 @@ pub fn all(quick: bool) -> Vec<Scenario> {
     ];
     for how in [How::Insert, How::Copy] {
         for writers in [16, 64, 192] {
-            let rows = 10_000 / less;
+            let rows = if size == Size::Short { 1_000 } else { 10_000 / less };
             let transactions = (64 / writers).max(1);
             let verb = if how == How::Insert { "INSERT" } else { "COPY" };
             all.push(Scenario {

@@ -9,12 +9,12 @@ use std::time::Instant;
 use postgres::Client as Sql;
 use serde::Serialize;
 
-use crate::arguments::Arguments;
+use crate::arguments::{Arguments, Docs, What};
 use crate::clients::{ALL, Client, Family, Task};
 use crate::measure::{End, Printed, Sample, start};
 use crate::scenario::{Scenario, all, finish, prepare};
 use crate::server::Server;
-use crate::{Paths, Result, report};
+use crate::{Paths, Result, docs, report};
 
 /// All runs of one client in one scenario.
 #[derive(Debug, Serialize)]
@@ -52,11 +52,14 @@ pub fn run(given: &Arguments) -> Result<()> {
         for scenario in wanted.iter().filter(|it| versions_of(given, it).contains(&version)) {
             let suite = Suite { server: &server, paths: &given.paths, scenario, rounds: given.rounds };
             results.push(suite.run(&clients)?);
-            report::write(&given.paths.out, &results)?;
+            report::write(given, &results)?;
         }
     }
-    println!("{}", fs::read_to_string(given.paths.out.join("peers.md"))?);
-    eprintln!("written: peers.md, peers.svg and peers.json in {}", given.paths.out.display());
+    docs::publish(given, report::name(given), &report::markdown(&results))?;
+    if given.docs == Docs::Write && given.what == What::Run {
+        docs::write_readme(given, &results)?;
+    }
+    eprintln!("written: {}, with .svg and .json, in {}", report::name(given), given.paths.out.display());
     Ok(())
 }
 
@@ -65,13 +68,16 @@ fn versions_of(given: &Arguments, scenario: &Scenario) -> Vec<u32> {
 }
 
 fn choose(given: &Arguments) -> Result<Vec<Scenario>> {
-    let all = all(given.quick);
+    let all = all(given.size);
     if let Some(unknown) = given.scenarios.iter().find(|name| !all.iter().any(|it| it.name == **name)) {
         return Err(format!("no such scenario: {unknown} (see --list)").into());
     }
     Ok(all
         .into_iter()
-        .filter(|it| given.scenarios.is_empty() || given.scenarios.contains(&it.name))
+        .filter(|it| match given.scenarios.as_slice() {
+            [] => it.is_live() == (given.what == What::Live),
+            some => some.contains(&it.name),
+        })
         .collect())
 }
 
