@@ -35,6 +35,10 @@ impl Tls {
         match *self {}
     }
 
+    pub(super) fn is_open(&self) -> bool {
+        match *self {}
+    }
+
     pub(super) fn agreed(&self) -> Option<bool> {
         match *self {}
     }
