@@ -53,7 +53,7 @@ template <class T> class [[nodiscard]] result {
     explicit operator bool() const noexcept { return has_value(); }
     T &operator*() &noexcept { return *std::get_if<0>(&held_); }
     const T &operator*() const &noexcept { return *std::get_if<0>(&held_); }
-    T &&operator*() &&noexcept { return std::move(*std::get_if<0>(&held_)); }
+    T operator*() && { return std::move(*std::get_if<0>(&held_)); }
     T *operator->() &noexcept { return std::get_if<0>(&held_); }
     const T *operator->() const &noexcept { return std::get_if<0>(&held_); }
     const T *operator->() const && = delete;
@@ -110,7 +110,8 @@ template <class T> class [[nodiscard]] outcome {
     pgwalstream::status status() const noexcept { return status_; }
     T &operator*() &noexcept { return *value_; }
     const T &operator*() const &noexcept { return *value_; }
-    T &&operator*() &&noexcept { return std::move(*value_); }
+    /** By value, so that `for (const auto &event : *stream.next_batch())` keeps the batch for the loop. */
+    T operator*() && { return std::move(*value_); }
     T *operator->() &noexcept { return &*value_; }
     const T *operator->() const &noexcept { return &*value_; }
     const T *operator->() const && = delete; // what it leads to would be gone
