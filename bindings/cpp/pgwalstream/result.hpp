@@ -94,7 +94,8 @@ template <> class [[nodiscard]] result<void> {
 
 /**
  * What a call that waits came to: a value, or a status above `ok` that says why there is none: the time
- * passed, the stream ended, somebody interrupted. Used like a std::optional.
+ * passed, the stream ended, somebody interrupted. Used like a std::optional:
+ * look whether there is a value before you look at it.
  */
 template <class T> class [[nodiscard]] outcome {
   public:
@@ -110,7 +111,7 @@ template <class T> class [[nodiscard]] outcome {
     pgwalstream::status status() const noexcept { return status_; }
     T &operator*() &noexcept { return *value_; }
     const T &operator*() const &noexcept { return *value_; }
-    /** By value, so that `for (const auto &event : *stream.next_batch())` keeps the batch for the loop. */
+    /** By value: a reference would lead into the outcome, which is gone before a loop over it begins. */
     T operator*() && { return std::move(*value_); }
     T *operator->() &noexcept { return &*value_; }
     const T *operator->() const &noexcept { return &*value_; }
