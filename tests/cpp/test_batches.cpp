@@ -90,6 +90,18 @@ static void kept() {
     kept.pop_back();
 }
 
+// What a loop goes over lives as long as the loop, though nobody named it.
+static void unnamed() {
+    auto stream = check::open(name);
+    std::size_t rows = 0;
+    while (rows < 500)
+        for (const auto &event : *stream.next_batch(check::patience))
+            rows += event.is_change() && event.new_row()["v"].as<std::string_view>() == "mix";
+    for (const auto &option : wal::options::describe())
+        CHECK(!option.name.empty());
+    CHECK_EQ(rows, 500u);
+}
+
 // With ack=auto a batch that ended is acknowledged.
 static void automatic() {
     {
@@ -144,6 +156,7 @@ int main() {
     const int threads = entries("/proc/self/task"), descriptors = entries("/proc/self/fd");
     mixture();
     kept();
+    unnamed();
     automatic();
     leaves_nothing(threads, descriptors);
     return check::finish();

@@ -53,7 +53,7 @@ template <class T> class [[nodiscard]] result {
     explicit operator bool() const noexcept { return has_value(); }
     T &operator*() &noexcept { return *std::get_if<0>(&held_); }
     const T &operator*() const &noexcept { return *std::get_if<0>(&held_); }
-    T &&operator*() &&noexcept { return std::move(*std::get_if<0>(&held_)); }
+    T operator*() && { return std::move(*std::get_if<0>(&held_)); }
     T *operator->() &noexcept { return std::get_if<0>(&held_); }
     const T *operator->() const &noexcept { return std::get_if<0>(&held_); }
     const T *operator->() const && = delete;
@@ -94,7 +94,8 @@ template <> class [[nodiscard]] result<void> {
 
 /**
  * What a call that waits came to: a value, or a status above `ok` that says why there is none: the time
- * passed, the stream ended, somebody interrupted. Used like a std::optional.
+ * passed, the stream ended, somebody interrupted. Used like a std::optional:
+ * look whether there is a value before you look at it.
  */
 template <class T> class [[nodiscard]] outcome {
   public:
@@ -110,7 +111,8 @@ template <class T> class [[nodiscard]] outcome {
     pgwalstream::status status() const noexcept { return status_; }
     T &operator*() &noexcept { return *value_; }
     const T &operator*() const &noexcept { return *value_; }
-    T &&operator*() &&noexcept { return std::move(*value_); }
+    /** By value: a reference would lead into the outcome, which is gone before a loop over it begins. */
+    T operator*() && { return std::move(*value_); }
     T *operator->() &noexcept { return &*value_; }
     const T *operator->() const &noexcept { return &*value_; }
     const T *operator->() const && = delete; // what it leads to would be gone
