@@ -95,6 +95,7 @@ func (d *Decoder) Close() error {
 	defer d.lock.Unlock()
 	d.cleanup.Stop()
 	d.batch.first = 0
+	d.batch.relations.forget()
 	d.core.free()
 	return nil
 }

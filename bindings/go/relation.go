@@ -103,6 +103,14 @@ func (r *relations) learn(address unsafe.Pointer) *Relation {
 	return relation
 }
 
+// forget lets go of all that nobody else keeps. What comes after learns anew.
+func (r *relations) forget() {
+	r.lock.Lock()
+	defer r.lock.Unlock()
+	r.known.Store(nil)
+	r.last.Store(nil)
+}
+
 func newRelation(address unsafe.Pointer) *Relation {
 	c := capi.CopyRelation(address)
 	relation := &Relation{

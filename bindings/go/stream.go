@@ -162,6 +162,7 @@ func (s *Stream) drop() {
 		s.core.held.Free()
 		s.walked = 0
 		s.event.raw = &nothing
+		s.batch.relations.forget()
 		s.reading.Store(false)
 	}
 }
