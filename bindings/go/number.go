@@ -179,7 +179,7 @@ func (f Field) Float64() (float64, error) {
 		if n >= 1<<64 || uint64(n) != magnitude {
 			return 0, f.fault(ErrOutOfRange, wanted)
 		}
-		if negative {
+		if negative && magnitude != 0 {
 			n = -n
 		}
 		return n, nil
@@ -221,7 +221,8 @@ func (f Field) floatForm(wanted string) ([]byte, bool, error) {
 func floatText(b []byte, size int) (float64, Status) {
 	switch string(b) {
 	case "NaN":
-		return math.NaN(), 0
+		// math.NaN() is another one than C's and Rust's.
+		return math.Float64frombits(0x7FF8_0000_0000_0000), 0
 	case "Infinity":
 		return math.Inf(1), 0
 	case "-Infinity":
