@@ -30,7 +30,8 @@ static inline void go_decoder_next(wal_decoder *decoder, wal_batch *last, go_vie
     view->events = wal_batch_events(view->batch, &view->count);
 }
 
-/* Messages on their way from the engine's thread, which must not wait for Go, to the goroutine that logs them. */
+/* Messages on their way from the engine's thread, which must not wait for Go, to the goroutine that logs
+ * them. */
 typedef struct go_log go_log;
 
 /* One message; the texts stand behind it. */

@@ -1,5 +1,6 @@
-/* The queue between the library's log callback and Go. The callback copies and returns: it runs on the engine's thread,
- * where all streams would wait for a slow handler, and a Go function there would cost a thread switch. */
+/* The queue between the library's log callback and Go. The callback copies and returns: it runs on the
+ * engine's thread, where all streams would wait for a slow handler, and a Go function there would cost a
+ * thread switch. */
 #include "glue.h"
 
 #include <pthread.h>
