@@ -162,7 +162,12 @@ func (s *Stream) fill(w *watch) error {
 	c := s.core
 	s.walked = 0
 	s.event.raw = &nothing
-	c.take()
+	if c.waited {
+		// As it will again, most likely: the call that finds nothing is better made by who then waits.
+		c.status = capi.Timeout
+	} else {
+		c.take()
+	}
 	for {
 		switch {
 		case c.failed != nil:
@@ -175,9 +180,11 @@ func (s *Stream) fill(w *watch) error {
 			// Only here may it wait: the descriptor is edge-triggered in the netpoller, and the call that answered so
 			// has cleared it and looked again. Read forgets older edges, then polls, then waits.
 			w.begin()
+			c.polls = 0
 			if err := c.raw.Read(c.poll); err != nil {
 				return ErrClosed
 			}
+			c.waited = c.polls > 1
 			if c.status == capi.Timeout {
 				return ErrClosed
 			}

@@ -34,9 +34,12 @@ type core struct {
 	poll    func(uintptr) bool
 	logging *logging
 	// What the reader's last call came to.
-	held    capi.Batch
-	status  int32
-	failed  *capi.Error
+	held   capi.Batch
+	status int32
+	failed *capi.Error
+	// How often the descriptor was polled for it, and whether that had to wait.
+	polls   int
+	waited  bool
 	closing sync.Once
 	cleanup runtime.Cleanup
 }
@@ -116,6 +119,7 @@ func (c *core) stream() (*Stream, error) {
 		return nil, err
 	}
 	c.poll = func(uintptr) bool {
+		c.polls++
 		c.take()
 		return c.status != capi.Timeout
 	}

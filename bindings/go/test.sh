@@ -35,7 +35,7 @@ for tags in "" walgc pgwalstream_reference pgwalstream_static; do go vet -tags "
 say "the tests and the examples, with a thousand streams; the accessors against the library's"
 PGWALSTREAM_SERVER_SETTINGS="max_wal_senders=1050 max_replication_slots=1050 shared_buffers=16MB" \
   PGWALSTREAM_TEST_STREAMS=1000 beside 18 go test -count=1 -tags pgwalstream_reference -v ./... |
-  grep -vE '^(=== (RUN|PAUSE|CONT)|\?)'
+  grep --line-buffered -vE '^(=== (RUN|PAUSE|CONT)|\?)'
 
 say "the race detector, on the oldest server"
 beside 14 go test -count=1 -race .
