@@ -16,15 +16,6 @@ for word; do
   esac
 done
 
-go_need() {
-  if have go; then return 0; fi
-  if [ -x /usr/local/go/bin/go ]; then
-    export PATH="/usr/local/go/bin:$PATH"
-    return 0
-  fi
-  die "no go found: install Go $(sed -n 's/^go //p' "$peers/go/go.mod") or newer first"
-}
-
 cargo_need
 go_need
 apt_need cc=gcc libc6-dev make=make cmake=cmake ca-certificates
@@ -50,7 +41,17 @@ c_program decode decode_pgwalstream.c "${with_library[@]}"
 c_program floor floor.c
 c_program floor_coalescing floor.c -DCOALESCE
 c_program preload.so preload.c -shared -fPIC -ldl
-(cd "$peers/go" && go build -o "$built/go/" ./...)
+# The Go binding finds the library as it finds an installed one.
+ln -sfn libpgwalstream.so.0 "$built/c/libpgwalstream.so"
+mkdir -p "$built/pkgconfig"
+cat >"$built/pkgconfig/pgwalstream.pc" <<PC
+Name: pgwalstream
+Description: the library that the clients here use
+Version: 0
+Cflags: -I$root/include
+Libs: -L$built/c -lpgwalstream
+PC
+(cd "$peers/go" && PKG_CONFIG_PATH=$built/pkgconfig go build -ldflags "-r $built/c" -o "$built/go/" ./...)
 (cd "$peers" && cargo build --release --locked --quiet --target-dir "$built")
 
 server_user_need

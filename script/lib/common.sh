@@ -163,6 +163,38 @@ fuzz_need() {
   fi
 }
 
+# Go for the Go binding: what is there if it is new enough, else one version, checked against the sum that is published
+# beside it.
+go_version=1.26.8
+go_least=24 # of Go 1
+go_need() {
+  local folder minor archive machine
+  for folder in "" /usr/local/go/bin "$cache/tools/go/bin"; do
+    [ -z "$folder" ] || [ -x "$folder/go" ] || continue
+    minor=$(PATH="${folder:+$folder:}$PATH" GOTOOLCHAIN=local go version 2>/dev/null | sed -n 's/.* go1\.\([0-9]*\).*/\1/p')
+    if [ "${minor:-0}" -ge "$go_least" ]; then
+      export PATH="${folder:+$folder:}$PATH" GOTOOLCHAIN=local
+      return 0
+    fi
+  done
+  case $(uname -m) in
+    x86_64) machine=amd64 ;;
+    aarch64) machine=arm64 ;;
+    *) die "please install Go 1.$go_least or newer" ;;
+  esac
+  archive=go$go_version.linux-$machine.tar.gz
+  apt_need curl=curl ca-certificates
+  say "fetching Go $go_version into $cache/tools"
+  mkdir -p "$cache/tools"
+  curl -fsSL --retry 3 -o "$cache/tools/$archive" "https://dl.google.com/go/$archive" || die "cannot fetch $archive"
+  printf '%s  %s\n' "$(curl -fsSL "https://dl.google.com/go/$archive.sha256")" "$cache/tools/$archive" |
+    sha256sum --check --quiet >&2 || die "$archive is not what was published"
+  rm -rf "$cache/tools/go"
+  tar -xzf "$cache/tools/$archive" -C "$cache/tools"
+  rm "$cache/tools/$archive"
+  export PATH="$cache/tools/go/bin:$PATH" GOTOOLCHAIN=local
+}
+
 # --- Steps -------------------------------------------------------------------------------------------------------
 # step NAME CMD…: run CMD (a function of the script, or a command) as one named, timed step and remember how it went.
 # The output goes to the terminal and to $cache/log/NAME.log. Always returns 0, so that the next step runs; a step

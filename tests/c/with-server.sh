@@ -6,7 +6,7 @@
 # The server is $PGWALSTREAM_SERVERS/VERSION (script/servers fetches and names that folder) and runs as the user
 # pgwalstream when this runs as root. The command gets PGWALSTREAM_TEST_CONNINFO, a superuser's connection string, and
 # PGWALSTREAM_PSQL, the path of psql. Whatever happens the server is stopped and its folder removed; the exit status is the
-# command's.
+# command's. PGWALSTREAM_SERVER_SETTINGS, words like work_mem=1MB, is what else the server is to be told.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source-path=SCRIPTDIR source=../../script/lib/common.sh
@@ -32,7 +32,9 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 
 # Few connections would do, but no test should hang because of another's slot.
-server_start "$PGWALSTREAM_SERVERS" "$version" max_replication_slots=40 max_wal_senders=40 wal_sender_timeout=60s
+read -ra settings <<<"${PGWALSTREAM_SERVER_SETTINGS:-}"
+server_start "$PGWALSTREAM_SERVERS" "$version" max_replication_slots=40 max_wal_senders=40 wal_sender_timeout=60s \
+  ${settings[@]+"${settings[@]}"}
 # shellcheck disable=SC2154 # server_conninfo and server_psql are from server_start
 export PGWALSTREAM_TEST_CONNINFO=$server_conninfo PGWALSTREAM_PSQL=$server_psql
 

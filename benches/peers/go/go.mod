@@ -5,7 +5,10 @@ go 1.26
 require (
 	github.com/jackc/pglogrepl v0.0.0-20250509230407-a9884f6bd75a
 	github.com/jackc/pgx/v5 v5.12.0
+	github.com/pgwalstream/pgwalstream/bindings/go v0.0.0
 )
+
+replace github.com/pgwalstream/pgwalstream/bindings/go => ../../../bindings/go
 
 require (
 	github.com/jackc/pgio v1.0.0 // indirect

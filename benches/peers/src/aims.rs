@@ -39,6 +39,12 @@ fn of_scenario(it: &Result1) -> Vec<Aim> {
         {
             aim("CPU ÷ pg_walstream's", cpu(peer), 1.0 / 6.0);
         }
+        if us.client == "pgwalstream through Go"
+            && let Some(c) = find("pgwalstream, next_batch")
+        {
+            aim("CPU ÷ the C API's", cpu(c), 1.15);
+            continue;
+        }
         if let Some(floor) = find("floor, gathering").filter(|_| it.scenario == "Payload-2KB") {
             aim("CPU ÷ the floor's", cpu(floor), 1.3);
         }

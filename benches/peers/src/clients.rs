@@ -1,4 +1,4 @@
-//! The clients. To add one (this library in Rust, through C++, through Go): a row in `ALL`, and a program that takes
+//! The clients. To add one (this library in Rust, through C++): a row in `ALL`, and a program that takes
 //! `PORT SLOT off|on count|latency`, reads until table `finish` was inserted into, and prints one line of JSON.
 
 use std::process::Command;
@@ -53,6 +53,12 @@ pub static ALL: &[Client] = &[
         program: Program::C("pgwalstream_batch"),
         family: Family::Ours,
         live: true,
+    },
+    Client {
+        name: "pgwalstream through Go",
+        program: Program::Go("pgwalstream"),
+        family: Family::Ours,
+        live: false,
     },
     Client {
         name: "pg_walstream, next_event",

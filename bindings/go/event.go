@@ -1,0 +1,137 @@
+package pgwalstream
+
+import (
+	"time"
+	"unsafe"
+
+	"github.com/pgwalstream/pgwalstream/bindings/go/internal/capi"
+)
+
+// An Event is a change, or what frames changes: a view of memory that it does not own. A copy of it is as good as the
+// original for as long as the batch that it came with; Clone outlives that.
+type Event struct {
+	raw   *capi.Event
+	batch *Batch
+	clone *clone
+}
+
+// nothing is what an event is whose time is over.
+var nothing capi.Event
+
+// A Kind says what an event is. New ones may come: skip what is not known.
+type Kind uint32
+
+// The kinds of events.
+const (
+	KindBegin            Kind = 1  // a transaction begins
+	KindCommit           Kind = 2  // the transaction is complete: AckLSN is to be acknowledged once it is safe
+	KindOrigin           Kind = 3  // what follows was first made on another node: Origin
+	KindRelation         Kind = 4  // a table is described, for the first time or anew: Relation
+	KindType             Kind = 5  // a type that is not built in: Type
+	KindInsert           Kind = 6  // New
+	KindUpdate           Kind = 7  // New, and Old where the server sent it
+	KindDelete           Kind = 8  // Old
+	KindTruncate         Kind = 9  // Truncated
+	KindMessage          Kind = 10 // pg_logical_emit_message: Message
+	KindStreamStart      Kind = 11 // a block begins of a transaction that is NOT COMMITTED
+	KindStreamStop       Kind = 12 // the block ends
+	KindStreamCommit     Kind = 13 // the streamed transaction committed
+	KindStreamAbort      Kind = 14 // what was streamed of SubXID in XID never happened: AbortLSN
+	KindBeginPrepare     Kind = 15 // a transaction begins that ends with a Prepare: GID
+	KindPrepare          Kind = 16 // the transaction is prepared, and NOT COMMITTED
+	KindCommitPrepared   Kind = 17 // a prepared transaction committed
+	KindRollbackPrepared Kind = 18 // a prepared transaction was rolled back
+	KindStreamPrepare    Kind = 19 // a streamed transaction is prepared
+	KindRaw              Kind = 20 // a payload of an output plugin, with the option decode off: Raw
+	KindProgress         Kind = 64 // nothing is outstanding, and the slot moved on to AckLSN
+	KindReconnected      Kind = 65 // the connection was lost and made again: Reconnect
+)
+
+// String is the kind's name, as in "INSERT".
+func (k Kind) String() string { return capi.EventKindName(uint32(k)) }
+
+// Flags are bits that say more of an event.
+type Flags uint32
+
+// The bits of an event's Flags.
+const (
+	FlagTransactional   Flags = 1 << iota // MESSAGE: it belongs to the transaction around it
+	FlagOldKey                            // UPDATE, DELETE: Old has the replica identity's columns only
+	FlagOldFull                           // UPDATE, DELETE: Old is the whole old row
+	FlagCascade                           // TRUNCATE: CASCADE was given
+	FlagRestartIdentity                   // TRUNCATE: RESTART IDENTITY was given
+	FlagStreamed                          // between STREAM_START and STREAM_STOP: NOT COMMITTED, and it may never be
+	FlagFirstSegment                      // STREAM_START: the first block of its transaction
+	FlagDiscarded                         // STREAM_ABORT: nothing was rolled back, and what came is to be dropped
+	FlagRewound                           // RECONNECTED: the server lacks what was delivered beyond the switchpoint
+)
+
+// Kind says what the event is.
+func (e *Event) Kind() Kind { return Kind(e.raw.Kind) }
+
+// Flags say more of it.
+func (e *Event) Flags() Flags { return Flags(e.raw.Flags) }
+
+// Has says whether a flag is set.
+func (e *Event) Has(flag Flags) bool { return Flags(e.raw.Flags)&flag == flag }
+
+// LSN is the position of the event's own WAL record. It identifies nothing: CommitLSN and Sequence do.
+func (e *Event) LSN() LSN { return LSN(e.raw.LSN) }
+
+// CommitLSN is the position of the transaction's commit record, known from its first event on; with the timeline and
+// Sequence it identifies a change for ever. 0 inside streamed blocks.
+func (e *Event) CommitLSN() LSN { return LSN(e.raw.CommitLSN) }
+
+// AckLSN is the position to acknowledge once this event and all before it are safe; 0 where there is none.
+func (e *Event) AckLSN() LSN { return LSN(e.raw.AckLSN) }
+
+// CommitTimestamp is when the transaction committed, was prepared or rolled back; 0 inside streamed blocks.
+func (e *Event) CommitTimestamp() Timestamp { return Timestamp(e.raw.CommitTime) }
+
+// CommitTime is the same as a time.Time, zero where there is none.
+func (e *Event) CommitTime() time.Time {
+	if e.raw.CommitTime == 0 {
+		return time.Time{}
+	}
+	return Timestamp(e.raw.CommitTime).Time()
+}
+
+// XID is the transaction's id, 0 outside transactions.
+func (e *Event) XID() uint32 { return e.raw.XID }
+
+// SubXID is the subtransaction's id, inside a streamed block and for STREAM_ABORT; else 0.
+func (e *Event) SubXID() uint32 { return e.raw.SubXID }
+
+// Sequence counts inserts, updates, deletes, truncates and transactional messages of the transaction from 0.
+func (e *Event) Sequence() uint64 { return e.raw.Sequence }
+
+// Relation is the table of a change or of a RELATION event, else nil. It is the program's to keep.
+func (e *Event) Relation() *Relation {
+	if e.clone != nil {
+		return e.clone.relation
+	}
+	if e.raw.Relation == nil {
+		return nil
+	}
+	return e.batch.relations.of(e.raw.Relation)
+}
+
+// New is the new row of an INSERT or UPDATE; without values otherwise.
+func (e *Event) New() Row { return Row{e.NewValues(), e.Relation()} }
+
+// Old is the old row of an UPDATE or DELETE, or its key; without values where the server sent none.
+func (e *Event) Old() Row { return Row{e.OldValues(), e.Relation()} }
+
+// NewValues are the values of the new row where they lie, in the order of the relation's columns.
+func (e *Event) NewValues() []Value { return unsafe.Slice((*Value)(e.raw.New), int(e.raw.NNew)) }
+
+// OldValues are the values of the old row where they lie, in the order of the relation's columns.
+func (e *Event) OldValues() []Value { return unsafe.Slice((*Value)(e.raw.Old), int(e.raw.NOld)) }
+
+// ScanRow reads the new row, or the old one of a DELETE, into a struct: see Row.Scan.
+func (e *Event) ScanRow(to any) error {
+	if e.raw.NNew == 0 {
+		return e.Old().Scan(to)
+	}
+	return e.New().Scan(to)
+}

@@ -1,0 +1,3 @@
+module github.com/pgwalstream/pgwalstream/bindings/go
+
+go 1.24

@@ -1,0 +1,56 @@
+/* What Go calls where one call of the C API would not do: static, so that nothing of it is exported. */
+#ifndef PGWALSTREAM_GO_GLUE_H
+#define PGWALSTREAM_GO_GLUE_H
+
+#include <pgwalstream.h>
+
+#if !defined(WAL_VERSION_AT_LEAST) || !WAL_VERSION_AT_LEAST(0, 1, 0)
+#error "this version of the Go package needs the header of libpgwalstream 0.1.0 or later"
+#endif
+
+/* A batch as Go reads it: what one call filled in. */
+typedef struct {
+    wal_batch *batch;
+    const wal_event *events;
+    size_t count;
+    wal_error *error;
+    wal_status status;
+} go_view;
+
+/* The whole turn of a loop: gives the last batch back, asks for the next, and says where it lies. */
+static inline void go_next(wal_stream *stream, wal_batch *last, int32_t timeout_ms, go_view *view) {
+    wal_batch_free(last);
+    view->status = wal_stream_next_batch(stream, timeout_ms, &view->batch, &view->error);
+    view->events = wal_batch_events(view->batch, &view->count);
+}
+
+static inline void go_decoder_next(wal_decoder *decoder, wal_batch *last, go_view *view) {
+    wal_batch_free(last);
+    view->status = wal_decoder_next_batch(decoder, &view->batch, &view->error);
+    view->events = wal_batch_events(view->batch, &view->count);
+}
+
+/* Messages on their way from the engine's thread, which must not wait for Go, to the goroutine that logs
+ * them. */
+typedef struct go_log go_log;
+
+/* One message; the texts stand behind it. */
+typedef struct go_log_entry {
+    struct go_log_entry *next;
+    int64_t time_ns;
+    int32_t level;
+    uint32_t target_len;
+    uint32_t message_len;
+    uint32_t dropped; /* how many before it found no room */
+} go_log_entry;
+
+go_log *go_log_new(void);
+int go_log_fd(const go_log *log);
+/* All that has come, the oldest first, owned by the caller: go_log_entry_free each. Clears the descriptor. */
+go_log_entry *go_log_take(go_log *log);
+const char *go_log_text(const go_log_entry *entry);
+void go_log_entry_free(go_log_entry *entry);
+void go_log_free(go_log *log);
+wal_status go_log_set(wal_options *options, int32_t most_detail, go_log *log, wal_error **error);
+
+#endif
