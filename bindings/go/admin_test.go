@@ -117,6 +117,11 @@ func TestACommandEndsWithItsContext(t *testing.T) {
 	s2.eventually("it sleeps", func() bool {
 		return s2.value("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%' AND state = 'active'") == "1"
 	})
+	over, end := context.WithCancel(t.Context())
+	time.AfterFunc(time.Millisecond, end)
+	if _, err := s.conn.Query(over, "SELECT 1"); !errors.Is(err, wal.ErrBusy) {
+		t.Errorf("%v", err)
+	}
 	s.conn.Close()
 	if err := <-done; !errors.Is(err, wal.ErrClosed) {
 		t.Errorf("%v", err)

@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/pgwalstream/pgwalstream/bindings/go/internal/capi"
 )
@@ -19,6 +20,8 @@ type connCore struct {
 	gate    gate
 	c       capi.Conn
 	logging *logging
+	// busy is held by whoever runs a command: another's context must not interrupt it.
+	busy    atomic.Bool
 	closing sync.Once
 	cleanup runtime.Cleanup
 }
@@ -78,6 +81,10 @@ func (c *Conn) run(ctx context.Context, call func(capi.Conn) (int32, *capi.Error
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
+	if !c.core.busy.CompareAndSwap(false, true) {
+		return mistake(ErrBusy, "another goroutine uses this connection")
+	}
+	defer c.core.busy.Store(false)
 	if !c.core.gate.enter() {
 		return ErrClosed
 	}
