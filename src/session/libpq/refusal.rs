@@ -8,7 +8,7 @@ use std::net::ToSocketAddrs;
 use super::connection::{Connection, Stage};
 use crate::conninfo::Target;
 use crate::error::{Error, Status};
-use crate::sys::{self, Peeked};
+use crate::sys::{self, Peeked, PollFd};
 use crate::wire::classify::{self, Retry};
 
 /// What is known before a step, to be looked at if it fails.
@@ -67,6 +67,13 @@ impl Before {
             said: connection.message().len(),
         }
     }
+}
+
+/// Whether the error of a failed step may be another one next time: behind TLS nothing tells a server that refuses and
+/// hangs up from a connection that was cut.
+pub(super) fn is_doubtful(connection: &Connection, before: &Before, error: &Error) -> bool {
+    let sealed = before.stage == Stage::Tls || before.bytes == Bytes::Sealed;
+    sealed && error.sqlstate().is_empty() && !error.is_retriable() && is_gone(connection)
 }
 
 /// The error of a failed step. May block: a name may be asked for again.
@@ -160,10 +167,13 @@ fn is_unresolved(connection: &Connection) -> bool {
         && (host.as_str(), 0).to_socket_addrs().map_or(true, |mut found| found.next().is_none())
 }
 
-/// Whether a server that was reached hung up before it was told anything: libpq closes the socket over which it cannot
-/// send (pqSendSome), and leaves it open where it does not want to (requirepeer).
+/// Whether a server that was reached has hung up: libpq closes the socket over which it cannot send (pqSendSome), and
+/// leaves it open where it does not want to (requirepeer, a certificate).
 fn is_gone(connection: &Connection) -> bool {
-    connection.socket().is_none_or(|fd| sys::peek(fd) == Peeked::End)
+    connection.socket().is_none_or(|fd| {
+        let mut awaited = [PollFd::closed(fd)];
+        sys::poll(&mut awaited, 0).is_err() || awaited.iter().any(PollFd::is_ready)
+    })
 }
 
 fn is_local(connection: &Connection) -> bool {
