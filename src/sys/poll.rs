@@ -31,6 +31,11 @@ impl PollFd {
         Self(libc::pollfd { fd, events: libc::POLLOUT, revents: 0 })
     }
 
+    /// Awaits the other side's end, whatever it sent before.
+    pub fn closed(fd: RawFd) -> Self {
+        Self(libc::pollfd { fd, events: libc::POLLRDHUP, revents: 0 })
+    }
+
     /// Whether the last `poll` found it ready, broken or closed.
     pub fn is_ready(&self) -> bool {
         self.0.revents != 0

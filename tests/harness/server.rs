@@ -164,10 +164,8 @@ impl Server {
 
     /// Stops the server and tells how long that took.
     pub fn stop(&self, how: Stop) -> Duration {
-        let Some(mut child) = self.lock().take() else { return Duration::ZERO };
         let begin = Instant::now();
-        signal_process(child.id(), how.signal());
-        wait_for_exit(&mut child).unwrap_or_else(|| panic!("the server does not stop:\n{}", self.log()));
+        assert!(self.stop_within(how, PATIENCE), "the server does not stop:\n{}", self.log());
         begin.elapsed()
     }
 

@@ -29,6 +29,7 @@ impl LibpqSession {
         deadline: Option<Instant>,
     ) -> Result<Self> {
         let mut late: Vec<Error> = Vec::new();
+        let mut doubts = 0;
         let mut hosts: Vec<&Host> = conninfo.hosts().iter().collect();
         loop {
             let some = (hosts.len() < conninfo.hosts().len()).then_some(hosts.as_slice());
@@ -38,7 +39,8 @@ impl LibpqSession {
                 Attempt { conninfo, deadline, limit, server: Server::default(), since: Instant::now() };
             match attempt.run(parameters).await {
                 Ok(session) => return Ok(session),
-                Err(Ended::Refused(error)) => return Err(joined(&late, error)),
+                Err(Ended::Doubtful(_)) if doubts < MOST_DOUBTS => doubts += 1,
+                Err(Ended::Refused(error) | Ended::Doubtful(error)) => return Err(joined(&late, error)),
                 Err(Ended::Late(error, server)) => {
                     let at = hosts.iter().position(|host| server.is(host)).unwrap_or(0);
                     hosts.remove(at);
@@ -51,6 +53,9 @@ impl LibpqSession {
         }
     }
 }
+
+/// How often a connection is tried anew that was gone before anybody said why.
+const MOST_DOUBTS: u32 = 3;
 
 /// libpq's way through the servers.
 struct Attempt<'a> {
@@ -67,6 +72,8 @@ struct Attempt<'a> {
 enum Ended {
     /// libpq says so.
     Refused(Error),
+    /// The same, but it may have been cut: what is refused is refused again.
+    Doubtful(Error),
     /// A server took too long.
     Late(Error, Server),
 }
@@ -104,7 +111,7 @@ struct Step {
     connection: Connection,
     polling: Polling,
     /// Why, if it failed.
-    error: Option<Error>,
+    end: Option<Ended>,
 }
 
 impl Attempt<'_> {
@@ -121,7 +128,7 @@ impl Attempt<'_> {
                 Polling::Connected => return session(step.connection).map_err(Ended::Refused),
                 Polling::Failed => {
                     let unknown = || Error::new(Status::WAL_E_INTERNAL, "libpq failed without an error");
-                    return Err(Ended::Refused(step.error.unwrap_or_else(unknown)));
+                    return Err(step.end.unwrap_or_else(|| Ended::Refused(unknown())));
                 }
                 Polling::Reading => self.wait(&step.connection, Interest::READABLE).await?,
                 Polling::Writing => self.wait(&step.connection, Interest::WRITABLE).await?,
@@ -170,17 +177,23 @@ impl Attempt<'_> {
 fn start(parameters: &Parameters, wanted: Target) -> Option<Step> {
     let connection = Connection::start(parameters)?;
     let failed = connection.is_bad();
-    let error = failed.then(|| refusal::error(&connection, &Before::start(), wanted));
+    let end = failed.then(|| Ended::Refused(refusal::error(&connection, &Before::start(), wanted)));
     // libpq documentation, PQconnectPoll: at first it is as if it had asked for the socket to be writable.
     let polling = if failed { Polling::Failed } else { Polling::Writing };
-    Some(Step { connection, polling, error })
+    Some(Step { connection, polling, end })
 }
 
 fn go_on(mut connection: Connection, wanted: Target) -> Step {
     let before = Before::step(&connection);
     let polling = connection.poll();
-    let error = (polling == Polling::Failed).then(|| refusal::error(&connection, &before, wanted));
-    Step { connection, polling, error }
+    let end = (polling == Polling::Failed).then(|| {
+        let error = refusal::error(&connection, &before, wanted);
+        match refusal::is_doubtful(&connection, &before, &error) {
+            true => Ended::Doubtful(error),
+            false => Ended::Refused(error),
+        }
+    });
+    Step { connection, polling, end }
 }
 
 fn session(mut connection: Connection) -> Result<LibpqSession> {

@@ -8,7 +8,7 @@ use std::net::ToSocketAddrs;
 use super::connection::{Connection, Stage};
 use crate::conninfo::Target;
 use crate::error::{Error, Status};
-use crate::sys::{self, Peeked};
+use crate::sys::{self, Peeked, PollFd};
 use crate::wire::classify::{self, Retry};
 
 /// What is known before a step, to be looked at if it fails.
@@ -17,9 +17,19 @@ pub(super) struct Before {
     stage: Stage,
     /// What the socket held.
     peeked: Peeked,
+    bytes: Bytes,
     reached: Reached,
     /// How much libpq had said.
     said: usize,
+}
+
+/// How the server spoke.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Bytes {
+    /// In messages of the protocol.
+    Plain,
+    /// In what only libpq understands.
+    Sealed,
 }
 
 /// How far the socket was.
@@ -36,26 +46,34 @@ enum Reached {
 impl Before {
     /// Before anything.
     pub(super) fn start() -> Self {
-        Self { stage: Stage::Reaching, peeked: Peeked::Nothing, reached: Reached::Nothing, said: 0 }
+        let (peeked, bytes) = (Peeked::Nothing, Bytes::Plain);
+        Self { stage: Stage::Reaching, peeked, bytes, reached: Reached::Nothing, said: 0 }
     }
 
     pub(super) fn step(connection: &Connection) -> Self {
         let stage = connection.stage();
-        let server = connection.socket().filter(|fd| sys::is_connected(*fd));
+        let socket = connection.socket();
         // A look at a socket that is being connected would take its error away, which libpq is to see. Behind the
-        // handshake the bytes mean nothing.
-        let tells = match stage {
-            Stage::Reaching => false,
-            Stage::Tls => true,
-            Stage::Gss | Stage::Authenticating | Stage::Settling => !connection.is_encrypted(),
-        };
+        // handshake the bytes mean nothing, only their end does.
+        let peeked = socket.filter(|_| stage != Stage::Reaching).map_or(Peeked::Nothing, sys::peek);
+        let bytes = if connection.is_encrypted() { Bytes::Sealed } else { Bytes::Plain };
+        let means = stage == Stage::Tls || peeked == Peeked::End || bytes == Bytes::Plain;
         Self {
             stage,
-            peeked: server.filter(|_| tells).map_or(Peeked::Nothing, sys::peek),
-            reached: server.map_or(Reached::Socket, |_| Reached::Server),
+            peeked: if means { peeked } else { Peeked::Nothing },
+            bytes,
+            // Not for long where the server resets it.
+            reached: socket.filter(|fd| sys::is_connected(*fd)).map_or(Reached::Socket, |_| Reached::Server),
             said: connection.message().len(),
         }
     }
+}
+
+/// Whether the error of a failed step may be another one next time: behind TLS nothing tells a server that refuses and
+/// hangs up from a connection that was cut.
+pub(super) fn is_doubtful(connection: &Connection, before: &Before, error: &Error) -> bool {
+    let sealed = before.stage == Stage::Tls || before.bytes == Bytes::Sealed;
+    sealed && error.sqlstate().is_empty() && !error.is_retriable() && is_gone(connection)
 }
 
 /// The error of a failed step. May block: a name may be asked for again.
@@ -96,9 +114,16 @@ fn cause(connection: &Connection, before: &Before, wanted: Target) -> (Status, &
         (Stage::Reaching, Reached::Socket, _) if is_unresolved(connection) => UNRESOLVED,
         (Stage::Reaching, Reached::Socket, _) => UNREACHED,
         (_, _, Peeked::End) => CUT,
+        (Stage::Reaching, Reached::Server, _) if is_gone(connection) => CUT,
         (Stage::Tls, ..) => (WAL_E_TLS, "Check sslmode, sslrootcert and the server's certificate."),
         (Stage::Authenticating, _, Peeked::Byte(byte)) if !matches!(byte, b'R' | b'E' | b'N' | b'v') => {
             STRANGER
+        }
+        // libpq closes the socket where reading fails (pqReadData), and leaves it open where it refuses.
+        (Stage::Gss | Stage::Authenticating | Stage::Settling, ..)
+            if before.bytes == Bytes::Plain && connection.socket().is_none() =>
+        {
+            CUT
         }
         (Stage::Reaching | Stage::Gss | Stage::Authenticating, ..) => IDENTITY,
         (Stage::Settling, ..) if wanted != Target::Any => {
@@ -140,6 +165,15 @@ fn is_unresolved(connection: &Connection) -> bool {
         && !host.is_empty()
         && connection.address().is_empty()
         && (host.as_str(), 0).to_socket_addrs().map_or(true, |mut found| found.next().is_none())
+}
+
+/// Whether a server that was reached has hung up: libpq closes the socket over which it cannot send (pqSendSome), and
+/// leaves it open where it does not want to (requirepeer, a certificate).
+fn is_gone(connection: &Connection) -> bool {
+    connection.socket().is_none_or(|fd| {
+        let mut awaited = [PollFd::closed(fd)];
+        sys::poll(&mut awaited, 0).is_err() || awaited.iter().any(PollFd::is_ready)
+    })
 }
 
 fn is_local(connection: &Connection) -> bool {

@@ -333,6 +333,21 @@ fn refusals_have_the_status_that_the_native_session_gives_them() {
     }
 }
 
+/// As a proxy does whose server is down.
+#[test]
+fn what_hangs_up_at_once_is_worth_another_try() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || listener.incoming().for_each(drop));
+    let parsed = Conninfo::read_for_libpq(&format!("host=127.0.0.1 port={port} user=u")).unwrap();
+    for _ in 0..200 {
+        let error = block_on(connect(&parsed)).expect_err("nobody is there");
+        // Whether it was ever there is a matter of time.
+        let gone = [Status::WAL_E_CONNECTION_LOST, Status::WAL_E_CONNECT];
+        assert!(gone.contains(&error.status()) && error.is_retriable(), "{error:?} {}", error.detail());
+    }
+}
+
 #[test]
 fn what_cannot_be_reached_is_said() {
     use Status::*;
