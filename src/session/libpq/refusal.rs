@@ -67,9 +67,11 @@ impl Before {
 
     pub(super) fn step(connection: &Connection) -> Self {
         let stage = connection.stage();
-        let server = connection.socket().filter(|fd| sys::is_connected(*fd));
-        // A look at a socket that is being connected would take its error away, which libpq is to see.
-        let seen = server.filter(|_| stage != Stage::Reaching);
+        let socket = connection.socket();
+        let server = socket.filter(|fd| sys::is_connected(*fd));
+        // A look at a socket that is being connected would take its error away, which libpq is to see. What came before
+        // a reset is still there.
+        let seen = socket.filter(|_| stage != Stage::Reaching);
         let is_hung_up = seen.is_some_and(sys::is_hung_up);
         Self {
             stage,
@@ -295,6 +297,8 @@ mod tests {
         let sealed = |stage, head| Before { guise: Guise::Encrypted, ..at(stage, Peeked::Bytes(head)) };
         for (before, alert) in [
             (at(Stage::Tls, Peeked::Bytes([21, 3, 3, 0, 2])), true),
+            // Closing over what was not read, the server resets the connection.
+            (Before { reached: Reached::Socket, ..at(Stage::Tls, Peeked::Bytes([21, 3, 3, 0, 2])) }, true),
             (at(Stage::Tls, Peeked::Bytes([22, 3, 3, 0, 2])), false),
             (sealed(Stage::Authenticating, [23, 3, 3, 0, 19]), true),
             (sealed(Stage::Authenticating, [21, 3, 3, 0, 26]), true),
