@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::server::Way;
 use crate::{Paths, Result};
 
 /// Which of the commands.
@@ -19,6 +20,7 @@ pub struct Arguments {
     pub what: What,
     pub quick: bool,
     pub rounds: usize,
+    pub way: Way,
     /// Empty: all.
     pub scenarios: Vec<String>,
     /// Empty: each scenario's own.
@@ -44,6 +46,7 @@ impl Arguments {
             what,
             quick: false,
             rounds: 7,
+            way: Way::Clear,
             scenarios: Vec::new(),
             versions: Vec::new(),
             clients: Vec::new(),
@@ -58,6 +61,7 @@ impl Arguments {
             let mut value = || words.next().ok_or_else(|| format!("{word} needs a value"));
             match word.as_str() {
                 "--quick" => it.quick = true,
+                "--tls" => it.way = Way::Tls,
                 "--list" => it.what = What::List,
                 "--rounds" => it.rounds = value()?.parse().map_err(|_| "--rounds takes a number")?,
                 "--version" => it.versions.push(value()?.parse().map_err(|_| "--version takes 14 to 18")?),
