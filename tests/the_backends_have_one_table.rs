@@ -58,7 +58,7 @@ const WISHES: &[(&str, &str)] = &[
 const MATTERS: &[(&str, &str, &str, &str)] = &[
     (
         "nothing is allocated in the steady state",
-        "yes",
+        "yes without TLS; with it rustls allocates once a record",
         "no: libpq allocates every message",
         "tests/steady_state_allocates_nothing.rs",
     ),
@@ -87,7 +87,18 @@ const MATTERS: &[(&str, &str, &str, &str)] = &[
         "no: PQcancel sends it without",
         "tests/scenarios/connection/a_request_to_cancel_goes_through_tls.rs",
     ),
-    ("a refusal's SQLSTATE and status code", "yes", "yes", "src/session/libpq/tests.rs"),
+    (
+        "a failure's status code and SQLSTATE, whatever language is spoken",
+        "yes",
+        "yes",
+        "tests/scenarios/connection/an_error_is_known_by_its_code.rs",
+    ),
+    (
+        "`wal_error_detail` of WAL_E_TLS_CERTIFICATE: which certificate, with subject, issuer and dates",
+        "yes",
+        "no: libpq tells in words which check failed",
+        "tests/scenarios/connection/a_stream_flows_through_tls.rs",
+    ),
     (
         "`wal_error_os_errno` of a failed connect",
         "yes",
@@ -139,7 +150,9 @@ fn page() -> String {
     let mut out = String::from(
         "# Backends\n\nThis page is written by `tests/the_backends_have_one_table.rs`, which asks the library and the libpq \
          of PostgreSQL 14\nto 18. \"from 16\" is the version of the installed libpq that is needed; what that libpq was \
-         built without, it refuses.\n\n## What can be asked for\n\n| | conninfo | `rustls` | `libpq` |\n|---|---|---|---|\n",
+         built without, it refuses. The scenarios of `tests/scenarios` run on both: `PGWALSTREAM_TEST_BACKEND=libpq` \
+         puts libpq\nunder every stream of them (`script/test --only libpq` runs some, with \
+         `PGWALSTREAM_TEST_LIBPQ=all` all); what one\nbackend alone does is in `tests/harness/backend.rs`.\n\n## What can be asked for\n\n| | conninfo | `rustls` | `libpq` |\n|---|---|---|---|\n",
     );
     for (what, conninfo) in WISHES {
         // A name that is known is not yet a value that is: those of an enumeration came with their parameters.

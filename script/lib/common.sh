@@ -87,7 +87,8 @@ debian_server_need() {
     grep -qx 'create_main_cluster = false' /etc/postgresql-common/createcluster.conf ||
       die "cannot keep postgresql-15 from making a cluster (/etc/postgresql-common/createcluster.conf)"
   fi
-  apt_need postgresql-15 postgresql-15-wal2json
+  # With the C library's languages: a server that speaks another.
+  apt_need postgresql-15 postgresql-15-wal2json locales
 }
 
 # What the backend libpq is built with, and a Kerberos realm for its test, which runs in a folder of its own.

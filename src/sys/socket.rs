@@ -11,26 +11,29 @@ pub fn recv(fd: RawFd, buf: &mut [u8]) -> io::Result<usize> {
     retry(|| unsafe { libc::recv(fd, buf.as_mut_ptr().cast(), buf.len(), libc::MSG_DONTWAIT) })
 }
 
+/// How many bytes a look shows: as many as the head of a message, and of a TLS record, has.
+pub const HEAD: usize = 5;
+
 /// What a read would give.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Peeked {
     /// Nothing yet.
     Nothing,
-    /// This byte first.
-    Byte(u8),
+    /// These bytes first, zeros behind them where there are fewer.
+    Bytes([u8; HEAD]),
     /// The end of file, or an error.
     End,
 }
 
 /// Looks at what is there without taking it.
 pub fn peek(fd: RawFd) -> Peeked {
-    let mut byte = 0_u8;
+    let mut bytes = [0_u8; HEAD];
     let flags = libc::MSG_DONTWAIT | libc::MSG_PEEK;
-    // SAFETY: one writable byte; a descriptor that is not a socket gives an error.
-    let result = retry(|| unsafe { libc::recv(fd, (&raw mut byte).cast(), 1, flags) });
+    // SAFETY: `bytes` is writable for its length; a descriptor that is not a socket gives an error.
+    let result = retry(|| unsafe { libc::recv(fd, bytes.as_mut_ptr().cast(), HEAD, flags) });
     match result {
         Ok(0) => Peeked::End,
-        Ok(_) => Peeked::Byte(byte),
+        Ok(_) => Peeked::Bytes(bytes),
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Peeked::Nothing,
         Err(_) => Peeked::End,
     }
@@ -43,6 +46,14 @@ pub fn is_connected(fd: RawFd) -> bool {
     let mut length = size_of_val(&address) as libc::socklen_t;
     // SAFETY: `address` is writable for `length` bytes; a descriptor that is not a socket gives an error.
     unsafe { libc::getpeername(fd, (&raw mut address).cast(), &raw mut length) == 0 }
+}
+
+/// Whether the other side has said its last: what it sent before may still be there to read.
+pub fn is_hung_up(fd: RawFd) -> bool {
+    let mut asked = libc::pollfd { fd, events: libc::POLLRDHUP, revents: 0 };
+    // SAFETY: one writable entry; a descriptor that is not open sets POLLNVAL.
+    let ready = unsafe { libc::poll(&raw mut asked, 1, 0) };
+    ready > 0 && asked.revents & (libc::POLLRDHUP | libc::POLLHUP | libc::POLLERR) != 0
 }
 
 /// Writes what the socket takes; `WouldBlock` says that it takes nothing now.
@@ -93,12 +104,14 @@ mod tests {
         let mut buf = [0; 8];
         assert_eq!(recv(left.as_raw_fd(), &mut buf).unwrap_err().kind(), io::ErrorKind::WouldBlock);
         assert_eq!(send(right.as_raw_fd(), b"abc").unwrap(), 3);
-        assert_eq!((peek(left.as_raw_fd()), is_connected(left.as_raw_fd())), (Peeked::Byte(b'a'), true));
+        let head = Peeked::Bytes(*b"abc\0\0");
+        assert_eq!((peek(left.as_raw_fd()), is_connected(left.as_raw_fd())), (head, true));
         assert_eq!(recv(left.as_raw_fd(), &mut buf).unwrap(), 3);
         assert_eq!(peek(left.as_raw_fd()), Peeked::Nothing);
         let (alone, other) = UnixStream::pair().unwrap();
         drop(other);
         assert_eq!(peek(alone.as_raw_fd()), Peeked::End);
+        assert!(is_hung_up(alone.as_raw_fd()) && !is_hung_up(left.as_raw_fd()));
         let big = vec![0; 1 << 20];
         let full = loop {
             if let Err(error) = send(right.as_raw_fd(), &big) {

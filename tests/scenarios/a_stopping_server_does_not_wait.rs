@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::harness::server::Stop;
-use crate::harness::{Database, Kind, Next, Options, Server, Stream};
+use crate::harness::{Database, Kind, Next, Options, Server, Stream, backend};
 use pgwalstream::error::Status;
 
 fn p9_a_caught_up_consumer_does_not_delay_a_fast_stop(version: u32) {
@@ -87,7 +87,7 @@ fn p9_a_server_that_is_not_there_is_worth_another_try() {
     server.stop(Stop::Immediate);
     let failure = Options::stream(&conninfo, "s", "p").open().err().unwrap();
     assert_eq!(failure.status, Status::WAL_E_CONNECT, "{failure:?}");
-    assert!(failure.is_retriable && failure.os_errno == libc::ECONNREFUSED, "{failure:?}");
+    assert!(failure.is_retriable && failure.os_errno == backend::errno(libc::ECONNREFUSED), "{failure:?}");
 }
 
 /// Twenty that wait, and twenty that acknowledge each commit at once while somebody writes until the very end.

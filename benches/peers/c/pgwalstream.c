@@ -91,9 +91,10 @@ int main(int argc, char **argv) {
     wal_error *err = NULL;
     wal_options *options = NULL;
     wal_stream *stream = NULL;
+    const char *sslmode = getenv("PEERS_SSLMODE");
     char conninfo[128];
-    snprintf(conninfo, sizeof conninfo,
-             "host=127.0.0.1 port=%s user=postgres dbname=postgres sslmode=disable", given.port);
+    snprintf(conninfo, sizeof conninfo, "host=127.0.0.1 port=%s user=postgres dbname=postgres sslmode=%s",
+             given.port, sslmode ? sslmode : "disable");
     if (wal_options_new(&options, &err) < 0 || wal_options_set(options, "conninfo", conninfo, &err) < 0 ||
         wal_options_set(options, "slot", given.slot, &err) < 0 ||
         wal_options_set(options, "publication", "peers", &err) < 0 ||

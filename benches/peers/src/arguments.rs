@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::server::Way;
 use crate::{Paths, Result};
 
 /// Which of the commands.
@@ -39,6 +40,7 @@ pub struct Arguments {
     pub size: Size,
     pub docs: Docs,
     pub rounds: usize,
+    pub way: Way,
     /// Empty: all.
     pub scenarios: Vec<String>,
     /// Empty: each scenario's own.
@@ -66,6 +68,7 @@ impl Arguments {
             size: Size::Full,
             docs: Docs::Leave,
             rounds: 0,
+            way: Way::Clear,
             scenarios: Vec::new(),
             versions: Vec::new(),
             clients: Vec::new(),
@@ -83,6 +86,7 @@ impl Arguments {
                 "--quick" => it.size = Size::Quick,
                 "--short" => it.size = Size::Short,
                 "--write-docs" => it.docs = Docs::Write,
+                "--tls" => it.way = Way::Tls,
                 "--list" => it.what = What::List,
                 "--rounds" => {
                     it.rounds =

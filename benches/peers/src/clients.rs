@@ -95,11 +95,18 @@ pub struct Task<'a> {
     pub slot: &'a str,
     pub streaming: bool,
     pub latency: bool,
+    /// `disable` or `require`.
+    pub sslmode: &'static str,
     /// A position before the last transaction, where it is known beforehand: pg_recvlogical ends there.
     pub end: Option<&'a str>,
 }
 
 impl Client {
+    /// Whether it can speak TLS.
+    pub fn has_tls(&self) -> bool {
+        self.family != Family::Floor
+    }
+
     /// Whether it counts rows and prints what it counted.
     pub fn counts(&self) -> bool {
         self.family != Family::WallClock
@@ -116,6 +123,7 @@ impl Client {
         let mut command = Command::new(program);
         command.arg(task.port.to_string()).arg(task.slot).arg(if task.streaming { "on" } else { "off" });
         command.arg(if task.latency { "latency" } else { "count" }).args(rest);
+        command.env("PEERS_SSLMODE", task.sslmode);
         command
     }
 }
@@ -123,6 +131,7 @@ impl Client {
 fn recvlogical(paths: &Paths, task: &Task) -> Command {
     let mut command = Command::new(paths.program("pg_recvlogical"));
     command.args(["-h", "127.0.0.1", "-U", "postgres", "-d", "postgres", "-p", &task.port.to_string()]);
+    command.env("PGSSLMODE", task.sslmode);
     command.args(["--start", "--no-loop", "-F", "0", "-f", "/dev/null", "-S", task.slot]);
     command.args(["-o", "publication_names=peers", "-o", "binary=true"]);
     command.args(if task.streaming {

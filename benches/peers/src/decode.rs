@@ -12,7 +12,7 @@ use serde::Deserialize;
 use crate::arguments::{Arguments, Size};
 use crate::report::{Spread, machine};
 use crate::scenario::{Work, finish, prepare};
-use crate::server::Server;
+use crate::server::{Server, Way};
 use crate::{Paths, Result, docs};
 
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq)]
@@ -32,7 +32,7 @@ const DECODERS: &[(&str, &str, &[&str])] = &[
 /// Captures, decodes, and writes `decode.md`.
 pub fn run(given: &Arguments) -> Result<()> {
     let version = given.versions.first().copied().unwrap_or(18);
-    let server = Server::start(&given.paths.servers, &given.paths.temp, version)?;
+    let server = Server::start(&given.paths.servers, &given.paths.temp, version, Way::Clear)?;
     let mut sql = server.client()?;
     let works = [
         ("3 columns, inserts", Work::Insert { writers: 1, transactions: 20, rows: 1000, payload: 100 }),
@@ -43,7 +43,7 @@ pub fn run(given: &Arguments) -> Result<()> {
     let mut text = format!(
         "# Decoding alone\n\n{}\n\nNanoseconds a row, the best pass of each process, median of {} processes in turn (least–most). \
          The ratio is to wal_decoder.\n\n| messages | decoder | ns/row | ratio |\n|---|---|---|---|\n",
-        machine(),
+        machine(Way::Clear.words()),
         given.rounds
     );
     for (name, work) in works {

@@ -32,12 +32,12 @@ pub fn write_readme(given: &Arguments, results: &[Result1]) -> Result<()> {
     let readme = fs::read_to_string(&path)?;
     let (before, rest) = readme.split_once(BEGIN).ok_or("README.md has no mark where the table goes")?;
     let (_, after) = rest.split_once(END).ok_or("README.md has no mark where the table ends")?;
-    fs::write(&path, format!("{before}{BEGIN}{}{END}{after}", table(results)))?;
+    fs::write(&path, format!("{before}{BEGIN}{}{END}{after}", table(results, given.way.words())))?;
     Ok(())
 }
 
 /// CPU an event: a row a scenario, a column a client.
-fn table(results: &[Result1]) -> String {
+fn table(results: &[Result1], way: &str) -> String {
     let clients: Vec<&str> = ALL.iter().map(|it| it.name).filter(|name| took_part(results, name)).collect();
     let rounds = results.first().and_then(|it| it.outcomes.first()).map_or(0, |it| it.samples.len());
     let mut text = format!("\n| | {} |\n|---|{}\n", clients.join(" | "), "---|".repeat(clients.len()));
@@ -56,7 +56,7 @@ fn table(results: &[Result1]) -> String {
     let _ = writeln!(
         text,
         "\nMicroseconds of the client's CPU an event, medians of {rounds} rounds. {}\n\n![The same as a chart](docs/peers/peers.svg)\n",
-        machine()
+        machine(way)
     );
     text
 }

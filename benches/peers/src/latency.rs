@@ -23,7 +23,7 @@ const PER_WRITER: u32 = 2_000;
 /// Measures, and writes `latency.md`.
 pub fn run(given: &Arguments) -> Result<()> {
     let version = given.versions.first().copied().unwrap_or(18);
-    let server = Server::start(&given.paths.servers, &given.paths.temp, version)?;
+    let server = Server::start(&given.paths.servers, &given.paths.temp, version, given.way)?;
     let mut sql = server.client()?;
     let clients: Vec<&Client> = ALL
         .iter()
@@ -32,7 +32,7 @@ pub fn run(given: &Arguments) -> Result<()> {
     let mut text = format!(
         "# From commit to delivery\n\n{}\n\nMicroseconds, one-row transactions, PostgreSQL {version}. Medians of {} interleaved \
          rounds (least–most).\n\n| transactions/s | client | rows | p50 | p99 | p99.9 | CPU µs/transaction | switches/transaction |\n|---|---|---|---|---|---|---|---|\n",
-        machine(),
+        machine(given.way.words()),
         given.rounds
     );
     let mut aims = String::from("\n## Aims\n\n| aim | reached | at most | |\n|---|---|---|---|\n");
@@ -125,7 +125,14 @@ fn one(
          CREATE PUBLICATION peers FOR TABLE bench, finish;",
     )?;
     sql.query("SELECT pg_create_logical_replication_slot('turn', 'pgoutput')", &[])?;
-    let task = Task { port: server.port, slot: "turn", streaming: false, latency: true, end: None };
+    let task = Task {
+        port: server.port,
+        slot: "turn",
+        streaming: false,
+        latency: true,
+        sslmode: server.way.sslmode(),
+        end: None,
+    };
     let mut running = start(client.command(&given.paths, &task))?;
     running.wait_for_walsender(sql, "turn")?;
     thread::sleep(Duration::from_millis(200));

@@ -48,7 +48,7 @@ impl Paths {
 
 fn run() -> Result<()> {
     let given = Arguments::read(std::env::args().skip(1))?;
-    report::machine(); // before the runs bring a load of their own
+    report::machine(""); // before the runs bring a load of their own
     match given.what {
         What::List => {
             for it in scenario::all(given.size) {

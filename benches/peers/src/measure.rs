@@ -42,6 +42,8 @@ pub struct Sample {
     pub walsender: f64,
     pub switches: u64,
     pub rss_kib: u64,
+    /// The version of TLS and the cipher.
+    pub tls: Option<String>,
     pub printed: Option<Printed>,
 }
 
@@ -99,10 +101,12 @@ impl Running {
     }
 
     fn find_walsender(&mut self, sql: &mut Sql, slot: &str) -> Result<()> {
-        let row =
-            sql.query_opt("SELECT active_pid FROM pg_replication_slots WHERE slot_name = $1", &[&slot])?;
-        self.walsender =
-            row.and_then(|row| row.get::<_, Option<i32>>(0)).and_then(|pid| u32::try_from(pid).ok());
+        let query = "SELECT active_pid, (SELECT version || ', ' || cipher FROM pg_stat_ssl WHERE pid = active_pid AND ssl)
+             FROM pg_replication_slots WHERE slot_name = $1";
+        if let Some(row) = sql.query_opt(query, &[&slot])? {
+            self.walsender = row.get::<_, Option<i32>>(0).and_then(|pid| u32::try_from(pid).ok());
+            self.sample.tls = row.get(1);
+        }
         Ok(())
     }
 

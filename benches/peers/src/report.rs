@@ -76,7 +76,7 @@ pub fn markdown(results: &[Result1]) -> String {
         "# Clients side by side\n\n{}\n\nMedians of {rounds} interleaved rounds over the same WAL, the least and the most \
          in brackets. An event is a begin, a row or a commit; events, rows and bytes were the same for every client. CPU is \
          of the whole process. Allocations and reads come from a round of their own.\n",
-        machine()
+        machine(results.first().and_then(|it| it.tls.as_deref()).unwrap_or("no TLS"))
     );
     for it in results {
         section(&mut text, it);
@@ -128,15 +128,15 @@ static LOAD: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| {
     fs::read_to_string("/proc/loadavg").unwrap_or_default().split(' ').next().unwrap_or("").to_owned()
 });
 
-/// What it ran on, in a line.
-pub fn machine() -> String {
+/// What it ran on, in a line; `way` says what was below the protocol.
+pub fn machine(way: &str) -> String {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
     let cpu = read("/proc/cpuinfo");
     let model = cpu.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or("");
     let cores = cpu.lines().filter(|line| line.starts_with("processor")).count();
     let versions = std::env::var("PEERS_VERSIONS").unwrap_or_default();
     format!(
-        "{} × {}, Linux {}; loopback, no TLS, fsync off, binary values; load of the last \
+        "{} × {}, Linux {}; loopback, {way}, fsync off, binary values; load of the last \
          minute {}. {versions}",
         cores,
         model.trim_start_matches([' ', '\t', ':']),

@@ -3,7 +3,7 @@
 use std::ffi::CString;
 use std::fs;
 use std::net::TcpListener;
-use std::os::unix::fs::chown;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
@@ -13,9 +13,36 @@ use postgres::{Client, NoTls};
 
 use crate::{Failure, Result};
 
+/// How clients reach it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    Clear,
+    /// TLS 1.3 with AES-128-GCM where the version can be told so (18), else what its OpenSSL likes best.
+    Tls,
+}
+
+impl Way {
+    /// The `sslmode` of the clients.
+    pub fn sslmode(self) -> &'static str {
+        match self {
+            Self::Clear => "disable",
+            Self::Tls => "require",
+        }
+    }
+
+    /// For reports.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Clear => "no TLS",
+            Self::Tls => "TLS",
+        }
+    }
+}
+
 /// A running server.
 pub struct Server {
     pub version: u32,
+    pub way: Way,
     pub port: u16,
     pub folder: PathBuf,
     child: Child,
@@ -37,7 +64,7 @@ log_min_messages = warning
 
 impl Server {
     /// Starts the version that lies in `servers`, in a new folder below `temp`.
-    pub fn start(servers: &Path, temp: &Path, version: u32) -> Result<Self> {
+    pub fn start(servers: &Path, temp: &Path, version: u32, way: Way) -> Result<Self> {
         let bin = servers.join(version.to_string()).join("bin");
         let folder = temp.join(format!("server-{version}"));
         fs::create_dir(&folder)?;
@@ -65,7 +92,8 @@ impl Server {
         let config = data.join("postgresql.conf");
         let usual = fs::read_to_string(&config)?;
         let own = format!("port = {port}\nunix_socket_directories = '{}'\n", folder.display());
-        fs::write(&config, usual + SETTINGS + &own)?;
+        let tls = if way == Way::Tls { certify(&data, version, user)? } else { String::new() };
+        fs::write(&config, usual + SETTINGS + &own + &tls)?;
         let log = fs::File::create(folder.join("log"))?;
         let mut command = unprivileged("postgres");
         command.arg("-D").arg(&data).stdout(log.try_clone()?).stderr(log);
@@ -76,7 +104,7 @@ impl Server {
                 Ok(())
             });
         }
-        let it = Self { version, port, folder, child: command.spawn()? };
+        let it = Self { version, way, port, folder, child: command.spawn()? };
         it.wait_until_up()?;
         Ok(it)
     }
@@ -108,6 +136,37 @@ impl Drop for Server {
         unsafe { libc::kill(self.child.id() as i32, libc::SIGQUIT) };
         let _ = self.child.wait();
     }
+}
+
+/// A certificate that signs itself, and the settings for it.
+fn certify(data: &Path, version: u32, user: Option<(u32, u32)>) -> Result<String> {
+    let made = Command::new("openssl")
+        .args([
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+            "-days",
+            "7",
+        ])
+        .args(["-subj", "/CN=localhost", "-keyout", "server.key", "-out", "server.crt"])
+        .current_dir(data)
+        .output()?;
+    if !made.status.success() {
+        return Err(format!("openssl failed: {}", String::from_utf8_lossy(&made.stderr)).into());
+    }
+    for name in ["server.key", "server.crt"] {
+        let path = data.join(name);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
+        if let Some((uid, gid)) = user {
+            chown(&path, Some(uid), Some(gid))?;
+        }
+    }
+    let suite = if version >= 18 { "ssl_tls13_ciphers = 'TLS_AES_128_GCM_SHA256'\n" } else { "" };
+    Ok(format!("ssl = on\n{suite}"))
 }
 
 /// PostgreSQL refuses to run as root: who it runs as then.

@@ -13,7 +13,7 @@ use crate::arguments::{Arguments, Docs, What};
 use crate::clients::{ALL, Client, Family, Task};
 use crate::measure::{End, Printed, Sample, start};
 use crate::scenario::{Scenario, all, finish, prepare};
-use crate::server::Server;
+use crate::server::{Server, Way};
 use crate::{Paths, Result, docs, report};
 
 /// All runs of one client in one scenario.
@@ -34,6 +34,8 @@ pub struct Result1 {
     pub scenario: String,
     pub what: String,
     pub live: bool,
+    /// The version of TLS and the cipher, the same for all clients; none without TLS.
+    pub tls: Option<String>,
     /// What every client must see.
     pub events: u64,
     pub rows: u64,
@@ -45,10 +47,13 @@ pub struct Result1 {
 pub fn run(given: &Arguments) -> Result<()> {
     let wanted = choose(given)?;
     let versions: BTreeSet<u32> = wanted.iter().flat_map(|it| versions_of(given, it)).collect();
-    let clients: Vec<&Client> = ALL.iter().filter(|it| given.wants_client(it.name)).collect();
+    let clients: Vec<&Client> = ALL
+        .iter()
+        .filter(|it| given.wants_client(it.name) && (given.way == Way::Clear || it.has_tls()))
+        .collect();
     let mut results = Vec::new();
     for version in versions {
-        let server = Server::start(&given.paths.servers, &given.paths.temp, version)?;
+        let server = Server::start(&given.paths.servers, &given.paths.temp, version, given.way)?;
         for scenario in wanted.iter().filter(|it| versions_of(given, it).contains(&version)) {
             let suite = Suite { server: &server, paths: &given.paths, scenario, rounds: given.rounds };
             results.push(suite.run(&clients)?);
@@ -134,7 +139,14 @@ impl Suite<'_> {
     }
 
     fn task<'b>(&self, end: Option<&'b str>) -> Task<'b> {
-        Task { port: self.server.port, slot: "turn", streaming: self.scenario.streaming, latency: false, end }
+        Task {
+            port: self.server.port,
+            slot: "turn",
+            streaming: self.scenario.streaming,
+            latency: false,
+            sslmode: self.server.way.sslmode(),
+            end,
+        }
     }
 
     /// One client over the WAL that is there.
@@ -237,11 +249,25 @@ impl Suite<'_> {
             }
         }
         let (_, expected) = seen.ok_or("no client that counts took part")?;
+        let mut ciphers: Vec<_> =
+            outcomes.iter().flat_map(|it| &it.samples).map(|it| it.tls.clone()).collect();
+        ciphers.dedup();
+        let [tls] = ciphers.as_slice() else {
+            return Err(format!(
+                "{}: not all agreed with the server on the same: {ciphers:?}",
+                self.scenario.name
+            )
+            .into());
+        };
+        if tls.is_some() != (self.server.way == Way::Tls) {
+            return Err(format!("{}: the connections had {tls:?}", self.scenario.name).into());
+        }
         Ok(Result1 {
             version: self.server.version,
             scenario: self.scenario.name.clone(),
             what: self.scenario.what.clone(),
             live: self.scenario.is_live(),
+            tls: tls.clone(),
             events: expected.events,
             rows: expected.rows,
             bytes: expected.bytes,

@@ -17,19 +17,28 @@ pub(super) struct Before {
     stage: Stage,
     /// What the socket held.
     peeked: Peeked,
-    bytes: Bytes,
     reached: Reached,
+    other_side: OtherSide,
+    /// Whether what the socket held is a record of TLS.
+    guise: Guise,
     /// How much libpq had said.
     said: usize,
 }
 
-/// How the server spoke.
+/// Whether more can come from the other side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Bytes {
-    /// In messages of the protocol.
+enum OtherSide {
+    Talks,
+    HungUp,
+}
+
+/// What bytes on the socket are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Guise {
+    /// Messages as they are.
     Plain,
-    /// In what only libpq understands.
-    Sealed,
+    /// Records of TLS or of GSSAPI.
+    Encrypted,
 }
 
 /// How far the socket was.
@@ -46,25 +55,75 @@ enum Reached {
 impl Before {
     /// Before anything.
     pub(super) fn start() -> Self {
-        let (peeked, bytes) = (Peeked::Nothing, Bytes::Plain);
-        Self { stage: Stage::Reaching, peeked, bytes, reached: Reached::Nothing, said: 0 }
+        Self {
+            stage: Stage::Reaching,
+            peeked: Peeked::Nothing,
+            reached: Reached::Nothing,
+            other_side: OtherSide::Talks,
+            guise: Guise::Plain,
+            said: 0,
+        }
     }
 
     pub(super) fn step(connection: &Connection) -> Self {
         let stage = connection.stage();
         let socket = connection.socket();
-        // A look at a socket that is being connected would take its error away, which libpq is to see. Behind the
-        // handshake the bytes mean nothing, only their end does.
-        let peeked = socket.filter(|_| stage != Stage::Reaching).map_or(Peeked::Nothing, sys::peek);
-        let bytes = if connection.is_encrypted() { Bytes::Sealed } else { Bytes::Plain };
-        let means = stage == Stage::Tls || peeked == Peeked::End || bytes == Bytes::Plain;
+        let server = socket.filter(|fd| sys::is_connected(*fd));
+        // A look at a socket that is being connected would take its error away, which libpq is to see. What came before
+        // a reset is still there.
+        let seen = socket.filter(|_| stage != Stage::Reaching);
+        let is_hung_up = seen.is_some_and(sys::is_hung_up);
         Self {
             stage,
-            peeked: if means { peeked } else { Peeked::Nothing },
-            bytes,
-            // Not for long where the server resets it.
-            reached: socket.filter(|fd| sys::is_connected(*fd)).map_or(Reached::Socket, |_| Reached::Server),
+            peeked: seen.map_or(Peeked::Nothing, sys::peek),
+            reached: server.map_or(Reached::Socket, |_| Reached::Server),
+            other_side: if is_hung_up { OtherSide::HungUp } else { OtherSide::Talks },
+            guise: if connection.is_encrypted() { Guise::Encrypted } else { Guise::Plain },
             said: connection.message().len(),
+        }
+    }
+
+    /// Whether the failure of the step is that the connection was cut. libpq closes a socket at whose end it came upon
+    /// (pqReadData), and leaves it to whoever has the connection where it gave up itself (PQconnectPoll, error_return);
+    /// but what TLS finds during its handshake closes nothing.
+    fn was_cut(&self, has_socket: bool) -> bool {
+        match (self.stage, self.reached, self.peeked) {
+            (Stage::Reaching, Reached::Nothing | Reached::Socket, _) => false,
+            // A reset leaves a socket without another side.
+            (_, Reached::Nothing | Reached::Socket, _) | (_, _, Peeked::End) => true,
+            (Stage::Tls, ..) => self.other_side == OtherSide::HungUp || !has_socket,
+            _ => !has_socket,
+        }
+    }
+
+    /// Whether the server says by an alert that it will have no TLS with this client: one in the clear, or, as the first
+    /// record behind a handshake of version 1.3 where the server does not trust the client's certificate, one that is
+    /// encrypted, which its length tells: two bytes, the kind of record, and a tag of 16.
+    fn has_alert(&self) -> bool {
+        const ALERT: u8 = 21;
+        const DATA: u8 = 23;
+        let Peeked::Bytes([kind, _, _, length @ ..]) = self.peeked else { return false };
+        let is_encrypted = self.guise == Guise::Encrypted && self.stage == Stage::Authenticating;
+        match kind {
+            ALERT => self.stage == Stage::Tls || is_encrypted,
+            DATA => is_encrypted && u16::from_be_bytes(length) == 2 + 1 + 16,
+            _ => false,
+        }
+    }
+
+    /// Whether the handshake was under way, so that what libpq has against the server is its certificate.
+    fn has_certificate(&self) -> bool {
+        self.stage == Stage::Tls && matches!(self.peeked, Peeked::Bytes([20 | 22 | 23, ..]))
+    }
+
+    /// Whether what speaks is no PostgreSQL server.
+    fn is_stranger(&self) -> bool {
+        let Peeked::Bytes([first, ..]) = self.peeked else { return false };
+        match (self.stage, self.guise) {
+            (Stage::Authenticating, Guise::Plain) => !matches!(first, b'R' | b'E' | b'N' | b'v'),
+            // What answers the request for TLS, and the kinds of record.
+            (Stage::Tls, _) => !matches!(first, b'S' | b'N' | b'E' | 20..=23),
+            _ => false,
         }
     }
 }
@@ -72,7 +131,7 @@ impl Before {
 /// Whether the error of a failed step may be another one next time: behind TLS nothing tells a server that refuses and
 /// hangs up from a connection that was cut.
 pub(super) fn is_doubtful(connection: &Connection, before: &Before, error: &Error) -> bool {
-    let sealed = before.stage == Stage::Tls || before.bytes == Bytes::Sealed;
+    let sealed = before.stage == Stage::Tls || before.guise == Guise::Encrypted;
     sealed && error.sqlstate().is_empty() && !error.is_retriable() && is_gone(connection)
 }
 
@@ -109,27 +168,36 @@ fn cause(connection: &Connection, before: &Before, wanted: Target) -> (Status, &
     );
     const STRANGER: (Status, &str) =
         (WAL_E_PROTOCOL, "Check that host and port are those of a PostgreSQL server.");
-    match (before.stage, before.reached, before.peeked) {
-        (Stage::Reaching, Reached::Nothing, _) => unreached(connection),
-        (Stage::Reaching, Reached::Socket, _) if is_unresolved(connection) => UNRESOLVED,
-        (Stage::Reaching, Reached::Socket, _) => UNREACHED,
-        (_, _, Peeked::End) => CUT,
-        (Stage::Reaching, Reached::Server, _) if is_gone(connection) => CUT,
-        (Stage::Tls, ..) => (WAL_E_TLS, "Check sslmode, sslrootcert and the server's certificate."),
-        (Stage::Authenticating, _, Peeked::Byte(byte)) if !matches!(byte, b'R' | b'E' | b'N' | b'v') => {
-            STRANGER
-        }
-        // libpq closes the socket where reading fails (pqReadData), and leaves it open where it refuses.
-        (Stage::Gss | Stage::Authenticating | Stage::Settling, ..)
-            if before.bytes == Bytes::Plain && connection.socket().is_none() =>
-        {
-            CUT
-        }
-        (Stage::Reaching | Stage::Gss | Stage::Authenticating, ..) => IDENTITY,
-        (Stage::Settling, ..) if wanted != Target::Any => {
-            (WAL_E_NOT_READY, "Name the other servers in host too, or correct target_session_attrs.")
-        }
-        (Stage::Settling, ..) => STRANGER,
+    const TLS: (Status, &str) =
+        (WAL_E_TLS, "Check sslmode and the files that sslrootcert, sslcert and sslkey name.");
+    const CERTIFICATE: (Status, &str) = (
+        WAL_E_TLS_CERTIFICATE,
+        "Check sslrootcert, the server's certificate, and that host is a name in it.",
+    );
+    const ALERTED: (Status, &str) = (
+        WAL_E_TLS,
+        "See the server's log: it does not trust the client's certificate (sslcert), or takes no such version of TLS.",
+    );
+    const ELSEWHERE: (Status, &str) =
+        (WAL_E_NOT_READY, "Name the other servers in host too, or correct target_session_attrs.");
+    match (before.stage, before.reached) {
+        (Stage::Reaching, Reached::Nothing) => return unreached(connection),
+        (Stage::Reaching, Reached::Socket) if is_unresolved(connection) => return UNRESOLVED,
+        (Stage::Reaching, Reached::Socket) => return UNREACHED,
+        _ => (),
+    }
+    // A server that let the client in and is not what target_session_attrs wants: that is found in the same step.
+    let is_inside = before.stage == Stage::Settling || connection.parameter("server_version").is_some();
+    match before.stage {
+        _ if before.has_alert() => ALERTED,
+        _ if before.is_stranger() => STRANGER,
+        _ if before.was_cut(connection.socket().is_some()) => CUT,
+        Stage::Reaching if is_gone(connection) => CUT,
+        _ if is_inside && wanted != Target::Any => ELSEWHERE,
+        Stage::Tls if before.has_certificate() => CERTIFICATE,
+        Stage::Tls => TLS,
+        Stage::Settling => STRANGER,
+        Stage::Reaching | Stage::Gss | Stage::Authenticating => IDENTITY,
     }
 }
 
@@ -211,6 +279,74 @@ fn routine<'a>(text: &'a str, message: &str) -> &'a str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What is known before a step at an unencrypted connection with a server.
+    fn at(stage: Stage, peeked: Peeked) -> Before {
+        Before { stage, peeked, reached: Reached::Server, ..Before::start() }
+    }
+
+    const NO_SOCKET: bool = false;
+    const SOCKET: bool = true;
+
+    #[test]
+    fn a_cut_is_told_from_a_quarrel() {
+        let flight = Peeked::Bytes([22, 3, 3, 0, 122]);
+        let answer = Peeked::Bytes(*b"R\0\0\0\x08");
+        for (before, has_socket, cut) in [
+            (at(Stage::Authenticating, answer), SOCKET, false),
+            // What came before the end was read in the same step.
+            (at(Stage::Authenticating, answer), NO_SOCKET, true),
+            (at(Stage::Settling, Peeked::End), SOCKET, true),
+            (at(Stage::Tls, flight), SOCKET, false),
+            (Before { other_side: OtherSide::HungUp, ..at(Stage::Tls, flight) }, SOCKET, true),
+            (Before { reached: Reached::Socket, ..at(Stage::Tls, Peeked::Nothing) }, SOCKET, true),
+            (Before { reached: Reached::Socket, ..at(Stage::Authenticating, Peeked::Nothing) }, SOCKET, true),
+            (Before { reached: Reached::Socket, ..at(Stage::Reaching, Peeked::Nothing) }, NO_SOCKET, false),
+            (at(Stage::Reaching, Peeked::Nothing), NO_SOCKET, true),
+            (at(Stage::Reaching, Peeked::Nothing), SOCKET, false),
+        ] {
+            assert_eq!(before.was_cut(has_socket), cut, "{before:?}, {has_socket}");
+        }
+    }
+
+    #[test]
+    fn an_alert_is_known_and_a_record_of_the_same_kind_is_not_one() {
+        let sealed = |stage, head| Before { guise: Guise::Encrypted, ..at(stage, Peeked::Bytes(head)) };
+        for (before, alert) in [
+            (at(Stage::Tls, Peeked::Bytes([21, 3, 3, 0, 2])), true),
+            // Closing over what was not read, the server resets the connection.
+            (Before { reached: Reached::Socket, ..at(Stage::Tls, Peeked::Bytes([21, 3, 3, 0, 2])) }, true),
+            (at(Stage::Tls, Peeked::Bytes([22, 3, 3, 0, 2])), false),
+            (sealed(Stage::Authenticating, [23, 3, 3, 0, 19]), true),
+            (sealed(Stage::Authenticating, [21, 3, 3, 0, 26]), true),
+            // An answer of the server's has nine bytes at least.
+            (sealed(Stage::Authenticating, [23, 3, 3, 0, 26]), false),
+            // At its end a session says good-bye by an alert.
+            (sealed(Stage::Settling, [23, 3, 3, 0, 19]), false),
+            (at(Stage::Authenticating, Peeked::Bytes([23, 3, 3, 0, 19])), false),
+            (at(Stage::Tls, Peeked::End), false),
+        ] {
+            assert_eq!(before.has_alert(), alert, "{before:?}");
+        }
+    }
+
+    #[test]
+    fn strangers_and_certificates_are_told_by_the_first_byte() {
+        let first = |stage, byte| at(stage, Peeked::Bytes([byte, 0, 0, 0, 0]));
+        for (stage, bytes, stranger) in [
+            (Stage::Authenticating, b"RENv".as_slice(), false),
+            (Stage::Authenticating, b"HSX\x16", true),
+            (Stage::Tls, b"SNE\x14\x15\x16\x17", false),
+            (Stage::Tls, b"HR\x18\0", true),
+            (Stage::Settling, b"HR", false),
+        ] {
+            for byte in bytes {
+                assert_eq!(first(stage, *byte).is_stranger(), stranger, "{stage:?} {byte}");
+            }
+        }
+        assert!(first(Stage::Tls, 22).has_certificate() && !first(Stage::Tls, b'S').has_certificate());
+        assert!(!first(Stage::Authenticating, 22).has_certificate());
+    }
 
     #[test]
     fn the_code_is_found_where_libpq_puts_it() {

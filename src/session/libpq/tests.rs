@@ -321,6 +321,11 @@ fn refusals_have_the_status_that_the_native_session_gives_them() {
         (message(b'R', &[0, 0, 0, 6]), WAL_E_AUTH),
         (b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec(), WAL_E_PROTOCOL),
         (Vec::new(), WAL_E_CONNECTION_LOST),
+        // Cut in the middle, after what libpq reads in the same step.
+        (cut(9), WAL_E_CONNECTION_LOST),
+        (cut(20), WAL_E_CONNECTION_LOST),
+        (cut(greeting().len() - 6), WAL_E_CONNECTION_LOST),
+        (mechanisms(), WAL_E_CONNECTION_LOST),
     ] {
         let start = String::from_utf8_lossy(&answer[..answer.len().min(60)]).into_owned();
         let (directory, _) = server(move |mut stream| {
@@ -345,6 +350,34 @@ fn what_hangs_up_at_once_is_worth_another_try() {
         // Whether it was ever there is a matter of time.
         let gone = [Status::WAL_E_CONNECTION_LOST, Status::WAL_E_CONNECT];
         assert!(gone.contains(&error.status()) && error.is_retriable(), "{error:?} {}", error.detail());
+    }
+}
+
+/// AuthenticationSASL.
+fn mechanisms() -> Vec<u8> {
+    message(b'R', b"\0\0\0\x0aSCRAM-SHA-256\0\0")
+}
+
+/// libpq finds out in the same step as it is let in.
+#[test]
+fn a_server_that_is_not_wanted_is_worth_another_try() {
+    let (directory, _) = server(|mut stream| {
+        startup(&mut stream);
+        let state = message(b'S', b"in_hot_standby\0on\0");
+        let rest = message(b'S', b"default_transaction_read_only\0off\0");
+        let at = greeting().len() - 6;
+        let _ = stream.write_all(&[&greeting()[..at], &state, &rest, &greeting()[at..]].concat());
+        let _ = stream.read(&mut [0; 100]);
+    });
+    let place = directory.path().display();
+    for (target, is_wanted) in [("primary", false), ("read-write", false), ("standby", true), ("any", true)] {
+        let text = format!("host={place} user=u password=hunter2 target_session_attrs={target}");
+        let result = block_on(connect(&Conninfo::read_for_libpq(&text).unwrap()));
+        assert_eq!(result.is_ok(), is_wanted, "{target}: {result:?}");
+        if let Err(error) = result {
+            assert_eq!((error.status(), error.is_retriable()), (Status::WAL_E_NOT_READY, true), "{error:?}");
+            assert!(error.hint().contains("target_session_attrs"));
+        }
     }
 }
 

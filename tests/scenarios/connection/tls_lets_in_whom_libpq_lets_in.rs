@@ -157,12 +157,17 @@ fn matrix(version: u32) {
     for name in CERTIFICATES {
         let (crt, key) = (all.path(&format!("{name}.crt")), all.path(&format!("{name}.key")));
         server.configure(&[("ssl_cert_file", &crt), ("ssl_key_file", &key), ("ssl", "on")]);
+        let pair = format!("sslcert={} sslkey={}", all.path("client.crt"), all.path("client.key"));
         let mut list = Vec::new();
         for mode in MODES {
             let common = format!("sslmode={mode} sslrootcert={root}");
             list.push(format!("{} {common}", base("postgres")));
             list.push(format!("{} {common} sslcrl={crl}", base("postgres")));
             list.push(format!("{} sslmode={mode}", base("only_tls")));
+            // What each kind of line in pg_hba.conf makes of what was, or was not, agreed on.
+            for role in ["only_tls", "only_plain", "with_cert"] {
+                list.push(format!("{} {common} sslcrl={crl} {pair}", base(role)));
+            }
             list.push(format!("{} sslmode={mode} sslrootcert={crt}", base("postgres")));
         }
         for host in [

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::cutter::{Acks, Cutter, quick, read};
 use crate::harness::server::Stop;
 use crate::harness::stream::call;
-use crate::harness::{Database, Kind, Next, Options, Seen, Server, Stream, abi, eventually};
+use crate::harness::{Database, Kind, Next, Options, Seen, Server, Stream, abi, backend, eventually};
 use pgwalstream::error::Status;
 
 /// A slot with three transactions of a row each.
@@ -215,7 +215,7 @@ fn p31_after_reconnect_timeout_the_last_error_comes(version: u32) {
     assert!(begin.elapsed() >= Duration::from_millis(700), "it tried for a while");
     assert_eq!(failure.status, Status::WAL_E_CONNECT, "{failure:?}");
     assert!(
-        failure.is_fatal && failure.is_retriable && failure.os_errno == libc::ECONNREFUSED,
+        failure.is_fatal && failure.is_retriable && failure.os_errno == backend::errno(libc::ECONNREFUSED),
         "{failure:?}"
     );
     assert!(failure.detail.contains("gave up after") && failure.detail.contains("was lost"), "{failure:?}");

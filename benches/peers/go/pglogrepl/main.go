@@ -135,7 +135,11 @@ func (c *client) report() error {
 
 func run(port, slot string, c *client) error {
 	ctx := context.Background()
-	conninfo := fmt.Sprintf("postgres://postgres@127.0.0.1:%s/postgres?replication=database&sslmode=disable", port)
+	sslmode := os.Getenv("PEERS_SSLMODE")
+	if sslmode == "" {
+		sslmode = "disable"
+	}
+	conninfo := fmt.Sprintf("postgres://postgres@127.0.0.1:%s/postgres?replication=database&sslmode=%s", port, sslmode)
 	conn, err := pgconn.Connect(ctx, conninfo)
 	if err != nil {
 		return err

@@ -84,8 +84,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
         return Err("usage: pg_walstream PORT SLOT off|on count|latency next|stream".into());
     };
     let (version, mode) = if streaming == "on" { (2, StreamingMode::On) } else { (1, StreamingMode::Off) };
+    let sslmode = env::var("PEERS_SSLMODE").unwrap_or_else(|_| "disable".into());
     let conninfo =
-        format!("postgresql://postgres@127.0.0.1:{port}/postgres?replication=database&sslmode=disable");
+        format!("postgresql://postgres@127.0.0.1:{port}/postgres?replication=database&sslmode={sslmode}");
     let config = ReplicationStreamConfig::new(
         slot.clone(),
         "peers".into(),
