@@ -94,8 +94,8 @@ fn aims_of(rate: u32, clients: &[&Client], all: &[Vec<Sample>]) -> String {
     };
     let mut text = String::new();
     for (client, samples) in both().filter(|(it, _)| it.family == Family::Ours) {
-        let (p50, p99): (fn(&Printed) -> u64, fn(&Printed) -> u64) = (|it| it.p50, |it| it.p99);
-        for (name, which) in [("p50", p50), ("p99", p99)] {
+        let figures: [(&str, fn(&Printed) -> u64); 2] = [("p50", |it| it.p50), ("p99", |it| it.p99)];
+        for (name, which) in figures {
             let more = if rate > 1000 { BUDGET } else { 0.0 };
             let (got, most) = (median(samples, which), median(peer, which) * 1.2 + 50.0 + more);
             let verdict = if got <= most { "" } else { "**missed**" };
