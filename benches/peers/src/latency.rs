@@ -16,6 +16,9 @@ use crate::server::Server;
 use crate::suite::drop_slot;
 use crate::{Result, docs, measure::Sample};
 
+/// One of the figures of a run.
+type Figure = fn(&Printed) -> u64;
+
 const RATES: [u32; 4] = [1, 100, 1_000, 8_000];
 /// One connection does some 5,000 commits a second at best.
 const PER_WRITER: u32 = 2_000;
@@ -94,7 +97,7 @@ fn aims_of(rate: u32, clients: &[&Client], all: &[Vec<Sample>]) -> String {
     };
     let mut text = String::new();
     for (client, samples) in both().filter(|(it, _)| it.family == Family::Ours) {
-        let figures: [(&str, fn(&Printed) -> u64); 2] = [("p50", |it| it.p50), ("p99", |it| it.p99)];
+        let figures: [(&str, Figure); 2] = [("p50", |it| it.p50), ("p99", |it| it.p99)];
         for (name, which) in figures {
             let more = if rate > 1000 { BUDGET } else { 0.0 };
             let (got, most) = (median(samples, which), median(peer, which) * 1.2 + 50.0 + more);
