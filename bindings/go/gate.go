@@ -94,8 +94,8 @@ func (w *watch) end() {
 
 // Blocking calls of C hold a thread each: no more than so many at once connect, and close.
 var (
-	connecting = make(chan struct{}, 24)
-	closing    = make(chan struct{}, 8)
+	connecting = make(chan struct{}, 12)
+	closing    = make(chan struct{}, 4)
 )
 
 // admit waits for a turn to connect.

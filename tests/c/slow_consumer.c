@@ -3,8 +3,8 @@
  *     slow_consumer CONNINFO SLOT PUBLICATION QUEUE_BYTES SECONDS ROWS
  *
  * The published table's first column counts the rows from 1. Prints a line after the slow part and one at the
- * end, each with the most memory so far, the most that the stream itself counted, and the walsender's process
- * id. */
+ * end, each with the most memory seen so far (beside the mapped code), the most that the stream itself
+ * counted, and the walsender's process id. */
 #define _POSIX_C_SOURCE 200809L
 
 #include "load.h"
@@ -12,6 +12,7 @@
 #include <time.h>
 
 static uint64_t most_queued, most_held;
+static long most_kb;
 
 static wal_stats look(const wal_stream *stream) {
     wal_stats stats;
@@ -21,6 +22,8 @@ static wal_stats look(const wal_stream *stream) {
         most_queued = stats.queue_bytes;
     if (stats.live_bytes > most_held)
         most_held = stats.live_bytes;
+    if (memory_kb("RssAnon:") > most_kb)
+        most_kb = memory_kb("RssAnon:");
     return stats;
 }
 
@@ -29,7 +32,7 @@ static void tell(const char *when, const wal_stream *stream, int64_t rows) {
 
     printf("%s rows=%" PRId64 " peak_kb=%ld queued=%" PRIu64 " held=%" PRIu64 " received=%" PRIu64
            " pid=%" PRIu32 "\n",
-           when, rows, memory_kb("VmHWM:"), most_queued, most_held, stats.bytes_received, stats.backend_pid);
+           when, rows, most_kb, most_queued, most_held, stats.bytes_received, stats.backend_pid);
     fflush(stdout);
 }
 
