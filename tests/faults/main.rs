@@ -113,7 +113,6 @@ fn storm_over(over: Over, version: u32) {
             scope.spawn(move || writers::write(server, &name, writer, random, storm.writers_pause(), stop));
         }
         let stop = StopAtEnd(&stop);
-        let begin = Instant::now();
         let mut scene = Scene {
             server: &server,
             link: &link,
@@ -122,18 +121,7 @@ fn storm_over(over: Over, version: u32) {
             consumer: &mut consumer,
             stops: Stops::default(),
         };
-        for number in 1..=faults {
-            let fault = storm.next(&mut random);
-            let pause = time_below(&mut random, storm.pause());
-            scene.commit(fault, &mut random);
-            scene.consumer.expect_alive();
-            thread::sleep(pause);
-            if number.is_multiple_of(500) {
-                // Cuts keep large transactions from coming through: who is cut all the time falls behind.
-                catch_up(&server, &db.name, scene.consumer, number);
-                println!("PostgreSQL {version}: {number} faults in {:?}", begin.elapsed());
-            }
-        }
+        rage(&mut scene, storm, faults, &mut random);
         drop(stop);
         scene.stops
     });
@@ -154,6 +142,23 @@ fn storm_over(over: Over, version: u32) {
         stops.all,
         stops.cut_off,
     );
+}
+
+/// One thing after the other goes wrong.
+fn rage(scene: &mut Scene<'_>, storm: Storm, faults: u64, random: &mut Random) {
+    let begin = Instant::now();
+    for number in 1..=faults {
+        let fault = storm.next(random);
+        let pause = time_below(random, storm.pause());
+        scene.commit(fault, random);
+        scene.consumer.expect_alive();
+        thread::sleep(pause);
+        if number.is_multiple_of(500) {
+            // Cuts keep large transactions from coming through: who is cut all the time falls behind.
+            catch_up(scene.server, scene.database, scene.consumer, number);
+            println!("PostgreSQL {}: {number} faults in {:?}", scene.server.version, begin.elapsed());
+        }
+    }
 }
 
 /// Ends the writers however the scope ends.

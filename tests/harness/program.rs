@@ -34,7 +34,8 @@ impl Program {
             }
             compiler.arg("-I").arg(root.join("include")).arg(root.join(source)).arg("-o").arg(&program);
             compiler.arg(FOLDER.join("libpgwalstream.so.0")).arg("-lpthread");
-            compiler.arg(format!("-Wl,-rpath,{}", FOLDER.display()));
+            // Found before what cargo's LD_LIBRARY_PATH names, where an older build may lie.
+            compiler.arg(format!("-Wl,--disable-new-dtags,-rpath,{}", FOLDER.display()));
             let output = compiler.output().expect("cc starts");
             let said = String::from_utf8_lossy(&output.stderr);
             assert!(output.status.success(), "{source} does not compile:\n{said}");
