@@ -50,6 +50,10 @@ func Open(ctx context.Context, options Options) (*Stream, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, context.Cause(ctx)
 	}
+	if err := admit(ctx); err != nil {
+		return nil, err
+	}
+	defer func() { <-connecting }()
 	c, logging, err := options.make()
 	if err != nil {
 		return nil, err
@@ -86,10 +90,6 @@ func OpenReplay(path string, options Options) (*Stream, error) {
 }
 
 func (c *core) connect(ctx context.Context) error {
-	if err := admit(ctx); err != nil {
-		return err
-	}
-	defer func() { <-connecting }()
 	w := watch{ctx: ctx, gate: &c.gate, handle: c.c}
 	w.begin()
 	status, err := c.c.Connect()
