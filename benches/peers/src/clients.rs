@@ -102,9 +102,9 @@ pub struct Task<'a> {
 }
 
 impl Client {
-    /// Whether it can speak TLS.
+    /// Whether it can speak TLS: the libpq that pg_recvlogical is fetched with may not.
     pub fn has_tls(&self) -> bool {
-        self.family != Family::Floor
+        !matches!(self.family, Family::Floor | Family::WallClock)
     }
 
     /// Whether it counts rows and prints what it counted.
