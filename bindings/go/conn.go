@@ -29,6 +29,10 @@ type connCore struct {
 // Connect opens a connection for commands. Of the options Conninfo, env and Logger count, and Publication: see
 // Conn.CreateSlot.
 func Connect(ctx context.Context, options Options) (*Conn, error) {
+	if err := admit(ctx); err != nil {
+		return nil, err
+	}
+	defer func() { <-connecting }()
 	c, logging, err := options.make()
 	if err != nil {
 		return nil, err
@@ -41,12 +45,7 @@ func Connect(ctx context.Context, options Options) (*Conn, error) {
 	}
 	core := &connCore{gate: newGate(), c: made, logging: logging}
 	conn := &Conn{core}
-	if err := admit(ctx); err != nil {
-		core.close()
-		return nil, err
-	}
 	err = conn.run(ctx, func(c capi.Conn) (int32, *capi.Error) { return c.Connect() })
-	<-connecting
 	if err != nil {
 		core.close()
 		return nil, err

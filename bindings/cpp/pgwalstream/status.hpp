@@ -236,100 +236,28 @@ inline std::string_view name(event_kind value) noexcept {
     return wal_event_kind_name(static_cast<std::uint32_t>(value));
 }
 /** "NULL", "TEXT", "BINARY", "UNCHANGED", "ABSENT"; "UNKNOWN" for one that is not known. */
-constexpr std::string_view name(value_kind value) noexcept {
-    switch (value) {
-    case value_kind::null:
-        return "NULL";
-    case value_kind::text:
-        return "TEXT";
-    case value_kind::binary:
-        return "BINARY";
-    case value_kind::unchanged:
-        return "UNCHANGED";
-    case value_kind::absent:
-        return "ABSENT";
-    }
-    return "UNKNOWN";
+inline std::string_view name(value_kind value) noexcept {
+    return wal_value_kind_name(static_cast<std::uint32_t>(value));
 }
 /** "ERROR", "WARN", "INFO", "DEBUG"; "UNKNOWN" for one that is not known. */
-constexpr std::string_view name(log_level value) noexcept {
-    switch (value) {
-    case log_level::error:
-        return "ERROR";
-    case log_level::warn:
-        return "WARN";
-    case log_level::info:
-        return "INFO";
-    case log_level::debug:
-        return "DEBUG";
-    }
-    return "UNKNOWN";
+inline std::string_view name(log_level value) noexcept {
+    return wal_log_level_name(static_cast<std::int32_t>(value));
 }
 /** "LOGICAL", "PHYSICAL"; "UNKNOWN". */
-constexpr std::string_view name(slot_kind value) noexcept {
-    switch (value) {
-    case slot_kind::logical:
-        return "LOGICAL";
-    case slot_kind::physical:
-        return "PHYSICAL";
-    case slot_kind::unknown:
-        break;
-    }
-    return "UNKNOWN";
+inline std::string_view name(slot_kind value) noexcept {
+    return wal_slot_kind_name(static_cast<std::uint32_t>(value));
 }
 /** "RESERVED" and so on; "UNKNOWN" for one that is not known. */
-constexpr std::string_view name(wal_availability value) noexcept {
-    switch (value) {
-    case wal_availability::none:
-        return "NONE";
-    case wal_availability::reserved:
-        return "RESERVED";
-    case wal_availability::extended:
-        return "EXTENDED";
-    case wal_availability::unreserved:
-        return "UNRESERVED";
-    case wal_availability::lost:
-        return "LOST";
-    }
-    return "UNKNOWN";
+inline std::string_view name(wal_availability value) noexcept {
+    return wal_slot_wal_name(static_cast<std::uint32_t>(value));
 }
 /** "WAL_REMOVED" and so on; "UNKNOWN" for one that is not known. */
-constexpr std::string_view name(invalidation value) noexcept {
-    switch (value) {
-    case invalidation::none:
-        return "NONE";
-    case invalidation::wal_removed:
-        return "WAL_REMOVED";
-    case invalidation::rows_removed:
-        return "ROWS_REMOVED";
-    case invalidation::wal_level:
-        return "WAL_LEVEL";
-    case invalidation::idle_timeout:
-        return "IDLE_TIMEOUT";
-    case invalidation::conflict:
-        return "CONFLICT";
-    case invalidation::other:
-        return "OTHER";
-    }
-    return "UNKNOWN";
+inline std::string_view name(invalidation value) noexcept {
+    return wal_invalidation_name(static_cast<std::uint32_t>(value));
 }
 /** "USABLE", "NO_PRIMARY_KEY" and so on; "UNKNOWN" for one that is not known. */
-constexpr std::string_view name(identity value) noexcept {
-    switch (value) {
-    case identity::usable:
-        return "USABLE";
-    case identity::no_primary_key:
-        return "NO_PRIMARY_KEY";
-    case identity::nothing:
-        return "NOTHING";
-    case identity::index_missing:
-        return "INDEX_MISSING";
-    case identity::column_list:
-        return "COLUMN_LIST";
-    case identity::partition:
-        return "PARTITION";
-    }
-    return "UNKNOWN";
+inline std::string_view name(identity value) noexcept {
+    return wal_identity_name(static_cast<std::uint32_t>(value));
 }
 
 } // namespace PGWALSTREAM_ABI
