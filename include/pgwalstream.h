@@ -1099,6 +1099,24 @@ typedef struct wal_event {
 typedef int32_t wal_status;
 
 /**
+ * One message for wal_decoder_decode. 24 bytes; the layout is part of the ABI.
+ */
+typedef struct wal_message {
+    /**
+     * Where the message starts, as XLogData or the column lsn says; 0 where it has no position.
+     */
+    uint64_t lsn;
+    /**
+     * The message, from its kind on.
+     */
+    const uint8_t *data;
+    /**
+     * How many bytes.
+     */
+    size_t len;
+} wal_message;
+
+/**
  * Bytes that somebody else owns: not terminated by NUL. `data` is never NULL where there is something, even when
  * `len` is 0.
  */
@@ -1618,6 +1636,34 @@ wal_status wal_decoder_feed(struct wal_decoder *decoder,
                             const uint8_t *data,
                             size_t len,
                             struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Decodes messages where they are, into one batch: for who has many at once, and keeps them. Nothing is copied, so that
+ * it costs less than feeding them one by one: **the bytes at each `data` stay as they are, and are the caller's to
+ * keep, until the batch is freed**. The array itself is read during the call only.
+ *
+ * A batch takes no more than option batch_events says, so that fewer messages than were given may be taken: go on with
+ * the next. A message that is refused, or has no bytes to lead to, is told where it is the first one of a call; those before it have come out by then.
+ *
+ * @param[in,out] decoder one of wal_decoder_new; of what wal_decoder_feed was given, all batches were got
+ * @param[in] messages in the order in which the server sent them
+ * @param[in] count how many; with 0, messages may be NULL
+ * @param[out] taken how many were decoded, or had nothing to tell; may be NULL
+ * @param[out] out the batch, owned by the caller: wal_batch_free; it may hold no event; it outlives the decoder, but not
+ * the messages
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK; WAL_E_DECODE, WAL_E_UNKNOWN_RELATION, WAL_E_UNKNOWN_MESSAGE: the first message was refused and changed
+ * nothing; WAL_E_STATE: wal_decoder_next_batch has something to give; WAL_E_NO_MEMORY; WAL_E_INVALID_ARGUMENT
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_decoder_decode(struct wal_decoder *decoder,
+                              const struct wal_message *messages,
+                              size_t count,
+                              size_t *taken,
+                              struct wal_batch **out,
+                              struct wal_error **err)
 WAL_NOEXCEPT;
 
 /**

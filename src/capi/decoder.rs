@@ -1,6 +1,6 @@
 //! A decoder without a connection as C sees it.
 
-use super::boundary::{boundary, not_null, reference};
+use super::boundary::{boundary, clear, not_null, reference};
 use super::{wal_error, wal_options, wal_status};
 use crate::batch::Batch;
 use crate::error::{Error, Result, Status};
@@ -69,16 +69,102 @@ pub unsafe extern "C" fn wal_decoder_feed(
 ) -> wal_status {
     boundary!(fallible(err; ; {
         not_null(data, "data")?;
-        if len > MOST {
-            let what = format!("a message of {len} bytes: PostgreSQL's are shorter than 1 GiB");
-            return Err(Error::new(Status::WAL_E_INVALID_ARGUMENT, what));
-        }
+        length(len)?;
         // SAFETY: the contract: `len` bytes are readable at `data`.
         let message = unsafe { std::slice::from_raw_parts(data, len) };
         // SAFETY: the contract: a live handle that no other thread uses now.
         unsafe { inside(decoder, |feeder| feeder.feed(lsn, message)) }?;
         Ok(Status::WAL_OK)
     }))
+}
+
+/// One message for wal_decoder_decode. 24 bytes; the layout is part of the ABI.
+#[repr(C)]
+#[allow(non_camel_case_types)]
+#[derive(Clone, Copy, Debug)]
+pub struct wal_message {
+    /// Where the message starts, as XLogData or the column lsn says; 0 where it has no position.
+    pub lsn: u64,
+    /// The message, from its kind on.
+    pub data: *const u8,
+    /// How many bytes.
+    pub len: usize,
+}
+
+const _: () = assert!(size_of::<wal_message>() == 24);
+
+/// Decodes messages where they are, into one batch: for who has many at once, and keeps them. Nothing is copied, so that
+/// it costs less than feeding them one by one: **the bytes at each `data` stay as they are, and are the caller's to
+/// keep, until the batch is freed**. The array itself is read during the call only.
+///
+/// A batch takes no more than option batch_events says, so that fewer messages than were given may be taken: go on with
+/// the next. A message that is refused, or has no bytes to lead to, is told where it is the first one of a call; those before it have come out by then.
+///
+/// @param[in,out] decoder one of wal_decoder_new; of what wal_decoder_feed was given, all batches were got
+/// @param[in] messages in the order in which the server sent them
+/// @param[in] count how many; with 0, messages may be NULL
+/// @param[out] taken how many were decoded, or had nothing to tell; may be NULL
+/// @param[out] out the batch, owned by the caller: wal_batch_free; it may hold no event; it outlives the decoder, but not
+/// the messages
+/// @param[out] err may be NULL; owned by the caller
+/// @return WAL_OK; WAL_E_DECODE, WAL_E_UNKNOWN_RELATION, WAL_E_UNKNOWN_MESSAGE: the first message was refused and changed
+/// nothing; WAL_E_STATE: wal_decoder_next_batch has something to give; WAL_E_NO_MEMORY; WAL_E_INVALID_ARGUMENT
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wal_decoder_decode(
+    decoder: *mut wal_decoder,
+    messages: *const wal_message,
+    count: usize,
+    taken: *mut usize,
+    out: *mut *mut Batch,
+    err: *mut *mut wal_error,
+) -> wal_status {
+    // SAFETY: the contract: NULL or writable.
+    unsafe { clear(taken, 0) };
+    boundary!(fallible(err; out = std::ptr::null_mut(); {
+        let given = match count {
+            0 => &[],
+            _ => {
+                not_null(messages, "messages")?;
+                // SAFETY: the contract: `count` messages are readable there.
+                unsafe { std::slice::from_raw_parts(messages, count) }
+            }
+        };
+        let each = given.iter().map(|message| {
+            check(message)?;
+            // SAFETY: the contract: `len` bytes are readable at `data`, for as long as the batch lives.
+            Ok((message.lsn, unsafe { std::slice::from_raw_parts(message.data, message.len) }))
+        });
+        // SAFETY: the contract: a live handle that no other thread uses now.
+        let (decoded, batch) = unsafe { inside(decoder, |feeder| feeder.decode_in_place(each)) }?;
+        if !taken.is_null() {
+            // SAFETY: the contract: writable.
+            unsafe { taken.write(decoded) };
+        }
+        // SAFETY: checked not to be NULL.
+        unsafe { out.write(Box::into_raw(batch)) };
+        Ok(Status::WAL_OK)
+    }))
+}
+
+#[inline]
+fn check(message: &wal_message) -> Result<()> {
+    not_null(message.data, "data of a message")?;
+    length(message.len)
+}
+
+#[inline]
+fn length(len: usize) -> Result<()> {
+    if len > MOST {
+        return Err(too_long(len));
+    }
+    Ok(())
+}
+
+#[cold]
+fn too_long(len: usize) -> Error {
+    let what = format!("a message of {len} bytes: PostgreSQL's are shorter than 1 GiB");
+    Error::new(Status::WAL_E_INVALID_ARGUMENT, what)
 }
 
 /// A batch of what was decoded, the oldest first.

@@ -1,10 +1,12 @@
 //! One message at a time into events: which kind it is, what must hold where it comes, what it becomes.
 //! It must never leave a trace of a message that it refused: all is read and checked before anything changes.
 
+use std::ptr;
+
 use super::fault::{Fault, Read};
 use super::names::{Origins, Types};
 use super::reader::Reader;
-use super::relations::{Definition, Relations};
+use super::relations::{Definition, Entry, Relations};
 use super::streamed::Streamed;
 use super::transaction::{Begin, Ending, Numbering, Origin, Transaction};
 use super::tuple;
@@ -80,13 +82,60 @@ impl Decoder {
     ///
     /// Events and values point into `message`, which must live and stay as it is for as long as `out` is read. After
     /// an error `out` and the decoder are as they were.
-    #[inline]
+    #[inline(always)]
     pub fn decode(&mut self, lsn: u64, message: &[u8], out: &mut Arrays) -> Result<Step> {
+        match self.insert_at_once(lsn, message, out) {
+            Some(()) => Ok(DONE),
+            None => self.decode_any(lsn, message, out),
+        }
+    }
+
+    /// What most messages are: an INSERT of an ordinary transaction, of the relation that was used last, into a batch with
+    /// room. Whatever else it is, and whatever is wrong with it, nothing is changed, and `insert` says what.
+    #[inline(always)]
+    fn insert_at_once(&mut self, lsn: u64, message: &[u8], out: &mut Arrays) -> Option<()> {
+        let [b'I', a, b, c, d, b'N', e, f, tuple @ ..] = message else { return None };
+        let held = match &self.transaction {
+            Transaction::Open(..) => 0,
+            Transaction::Held(_, None) => 1,
+            _ => return None,
+        };
+        let relation = self.relations.last(u32::from_be_bytes([*a, *b, *c, *d]))?;
+        let shapes = relation.shapes();
+        let columns = shapes.len();
+        if usize::from(u16::from_be_bytes([*e, *f])) != columns {
+            return None;
+        }
+        let row = out.row_at_once(held + 1, columns)?;
+        let new_values = row.as_ptr();
+        if !tuple::values(tuple, shapes, row)?.is_empty() {
+            return None;
+        }
+        out.commit_row(columns);
+        let event = self.transaction.change::<true>(EventKind::WAL_EVENT_INSERT, lsn, out);
+        let relation = relation.keep(out);
+        out.push_event(Event { relation, new_values, n_new: columns as u32, ..event });
+        Some(())
+    }
+
+    #[inline(never)]
+    fn decode_any(&mut self, lsn: u64, message: &[u8], out: &mut Arrays) -> Result<Step> {
         let mark = out.value_count();
-        self.dispatch(lsn, message, out).map_err(|fault| {
-            out.truncate_values(mark);
-            fault.explain(lsn, message)
-        })
+        let Some((kind, body)) = message.split_first() else { return Err(EMPTY.explain(lsn, message)) };
+        let body = Reader::new(body);
+        let refuse = |fault, out| refuse(fault, lsn, message, mark, out);
+        // What is frequent has an end of its own: a common one would have to look at what came.
+        if self.transaction.is_plain() {
+            match kind {
+                b'B' => return self.begin(lsn, body).or_else(|fault| refuse(fault, out)),
+                b'I' => return self.insert::<true>(lsn, body, out).or_else(|fault| refuse(fault, out)),
+                b'C' => return self.commit(body, out).or_else(|fault| refuse(fault, out)),
+                b'U' => return self.update::<true>(lsn, body, out).or_else(|fault| refuse(fault, out)),
+                b'D' => return self.delete::<true>(lsn, body, out).or_else(|fault| refuse(fault, out)),
+                _ => {}
+            }
+        }
+        self.dispatch(*kind, lsn, body, out).or_else(|fault| refuse(fault, out))
     }
 
     /// For a message that is the next: the position that decides whether it comes before the end of a replay. That of
@@ -137,25 +186,19 @@ impl Decoder {
         self.transaction.current().map(|begin| begin.final_lsn)
     }
 
-    #[inline]
-    fn dispatch(&mut self, lsn: u64, message: &[u8], out: &mut Arrays) -> Read<Step> {
-        let Some((kind, body)) = message.split_first() else { return Err(EMPTY) };
-        let body = Reader::new(body);
-        if let Transaction::Block(_) | Transaction::Prepared(..) = self.transaction {
-            return self.dispatch_aside(*kind, lsn, body, out);
+    #[inline(never)]
+    fn dispatch(&mut self, kind: u8, lsn: u64, body: Reader<'_>, out: &mut Arrays) -> Read<Step> {
+        // The frequent kinds of the plain ones were seen to.
+        if !self.transaction.is_plain() {
+            return self.dispatch_aside(kind, lsn, body, out);
         }
         match kind {
-            b'I' => self.insert::<true>(lsn, body, out),
-            b'U' => self.update::<true>(lsn, body, out),
-            b'D' => self.delete::<true>(lsn, body, out),
-            b'B' => self.begin(lsn, body),
-            b'C' => self.commit(body, out),
             b'R' => self.relation(lsn, body, out),
             b'Y' => self.type_name(lsn, body, out),
             b'O' => self.origin(lsn, body, out),
             b'T' => self.truncate(lsn, body, out),
             b'M' => self.message(body, out),
-            _ => self.dispatch_rest(*kind, lsn, body, out),
+            _ => self.dispatch_rest(kind, lsn, body, out),
         }
     }
 
@@ -201,7 +244,7 @@ impl Decoder {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn insert<const PLAIN: bool>(&mut self, lsn: u64, mut body: Reader<'_>, out: &mut Arrays) -> Read<Step> {
         let oid = body.u32()?;
         if body.u8()? != b'N' {
@@ -209,17 +252,16 @@ impl Decoder {
         }
         self.transaction.must_be_open()?;
         let relation = self.relations.find(oid)?;
-        let columns = relation.columns().len();
-        let (events, values) = self.transaction.held();
-        if !out.reserve(events + 1, values + columns) {
+        let columns = relation.shapes().len();
+        if !self.transaction.reserve(columns, out) {
             return Ok(Step::Full);
         }
-        let new = out.value_count();
-        tuple::read(body, columns, out)?.end()?;
+        let new = tuple::read(body, relation.shapes(), out)?;
+        new.behind.end()?;
 
         let event = self.transaction.change::<PLAIN>(EventKind::WAL_EVENT_INSERT, lsn, out);
         let relation = relation.keep(out);
-        out.push_event(Event { relation, new_values: out.values_from(new), n_new: columns as u32, ..event });
+        out.push_event(Event { relation, new_values: new.first, n_new: columns as u32, ..event });
         Ok(DONE)
     }
 
@@ -229,34 +271,32 @@ impl Decoder {
         let mut part = body.u8()?;
         self.transaction.must_be_open()?;
         let relation = self.relations.find(oid)?;
-        let columns = relation.columns().len();
-        let (events, values) = self.transaction.held();
-        if !out.reserve(events + 1, values + 2 * columns) {
+        let columns = relation.shapes().len();
+        if !self.transaction.reserve(2 * columns, out) {
             return Ok(Step::Full);
         }
-        let old = out.value_count();
-        let mut old_row = 0;
+        let (mut old_values, mut n_old, mut old_row) = (ptr::null(), 0, 0);
         if part != b'N' {
-            (body, old_row) = read_old(part, body, relation.columns(), out)?;
+            let old;
+            (old, old_row) = read_old(part, body, relation, out)?;
+            (old_values, n_old, body) = (old.first, columns as u32, old.behind);
             part = body.u8()?;
         }
         if part != b'N' {
             return Err(NO_NEW_ROW);
         }
-        let new = out.value_count();
-        tuple::read(body, columns, out)?.end()?;
+        let new = tuple::read(body, relation.shapes(), out)?;
+        new.behind.end()?;
 
-        let mut event = self.transaction.change::<PLAIN>(EventKind::WAL_EVENT_UPDATE, lsn, out);
-        if old_row != 0 {
-            event.old_values = out.values_from(old);
-            event.n_old = columns as u32;
-        }
+        let event = self.transaction.change::<PLAIN>(EventKind::WAL_EVENT_UPDATE, lsn, out);
         let relation = relation.keep(out);
         out.push_event(Event {
             flags: event.flags | old_row,
             relation,
-            new_values: out.values_from(new),
+            new_values: new.first,
             n_new: columns as u32,
+            old_values,
+            n_old,
             ..event
         });
         Ok(DONE)
@@ -267,21 +307,19 @@ impl Decoder {
         let part = body.u8()?;
         self.transaction.must_be_open()?;
         let relation = self.relations.find(oid)?;
-        let columns = relation.columns().len();
-        let (events, values) = self.transaction.held();
-        if !out.reserve(events + 1, values + columns) {
+        let columns = relation.shapes().len();
+        if !self.transaction.reserve(columns, out) {
             return Ok(Step::Full);
         }
-        let old = out.value_count();
-        let (rest, old_row) = read_old(part, body, relation.columns(), out)?;
-        rest.end()?;
+        let (old, old_row) = read_old(part, body, relation, out)?;
+        old.behind.end()?;
 
         let event = self.transaction.change::<PLAIN>(EventKind::WAL_EVENT_DELETE, lsn, out);
         let relation = relation.keep(out);
         out.push_event(Event {
             flags: event.flags | old_row,
             relation,
-            old_values: out.values_from(old),
+            old_values: old.first,
             n_old: columns as u32,
             ..event
         });
@@ -448,17 +486,25 @@ impl Decoder {
     }
 }
 
+/// The error of a message, of which no value stays.
+#[cold]
+#[inline(never)]
+fn refuse(fault: Fault, lsn: u64, message: &[u8], mark: usize, out: &mut Arrays) -> Result<Step> {
+    out.truncate_values(mark);
+    Err(fault.explain(lsn, message))
+}
+
 /// Reads the old row of an UPDATE or DELETE and says with a flag which it is.
 #[inline]
 fn read_old<'a>(
     part: u8,
     body: Reader<'a>,
-    columns: &[crate::batch::Column],
+    relation: &mut Entry,
     out: &mut Arrays,
-) -> Read<(Reader<'a>, u32)> {
+) -> Read<(tuple::Row<'a>, u32)> {
     match part {
-        b'O' => Ok((tuple::read(body, columns.len(), out)?, flags::OLD_FULL)),
-        b'K' => Ok((tuple::read_key(body, columns, out)?, flags::OLD_KEY)),
+        b'O' => Ok((tuple::read(body, relation.shapes(), out)?, flags::OLD_FULL)),
+        b'K' => Ok((tuple::read_key(body, relation.columns(), out)?, flags::OLD_KEY)),
         _ => Err(NO_OLD_ROW),
     }
 }

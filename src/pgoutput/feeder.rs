@@ -1,4 +1,5 @@
-//! A decoder that is fed by hand: copies messages into batches of its own and keeps the full ones.
+//! A decoder that is fed by hand: copies messages into batches of its own and keeps the full ones, or decodes them where
+//! they are.
 //! It must never let a batch's bytes move once an event points at them.
 
 use std::collections::VecDeque;
@@ -71,6 +72,38 @@ impl Feeder {
                 }
             }
         }
+    }
+
+    /// Decodes messages where they are, into one batch: as many of them as it takes, which is told. A message that is
+    /// refused is an error only if it is the first: what came before it comes out first.
+    ///
+    /// Nothing is copied: each message must live and stay as it is until the batch is released.
+    pub fn decode_in_place<'a>(
+        &mut self,
+        messages: impl Iterator<Item = Result<(u64, &'a [u8])>>,
+    ) -> Result<(usize, Box<Batch>)> {
+        if self.working.is_some() || !self.full.is_empty() {
+            return Err(Error::new(
+                Status::WAL_E_STATE,
+                "messages were fed of which the batches were not got yet",
+            )
+            .with_hint("Get them with wal_decoder_next_batch first, until it answers WAL_TIMEOUT."));
+        }
+        let mut batch = self.pool.0.take(0, self.events)?;
+        let mut taken = 0;
+        for message in messages {
+            match message.and_then(|(lsn, bytes)| self.decoder.decode(lsn, bytes, &mut batch.arrays)) {
+                Ok(Step::Done(_)) => taken += 1,
+                Ok(Step::Full) => break,
+                Err(error) if taken == 0 => {
+                    self.pool.0.give(batch);
+                    return Err(error);
+                }
+                Err(_) => break,
+            }
+        }
+        batch.home = Some(Arc::clone(&self.pool) as _);
+        Ok((taken, batch))
     }
 
     /// The oldest batch, if there is an event.

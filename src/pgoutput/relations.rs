@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use super::fault::{Fault, Read};
 use super::reader::Reader;
+use super::tuple::Shape;
 use crate::batch::{Arrays, Column, Relation};
 
 /// How many replaced definitions of one table are remembered: more often nobody changes it between an
@@ -66,9 +67,11 @@ pub(super) struct Entry {
     epoch: u64,
     /// When it was described last, among all descriptions.
     described: u64,
-    /// The filling of the arrays that keeps it alive already.
-    kept: Option<u64>,
+    /// The filling of the arrays that keeps it alive already; 0 is none.
+    kept: u64,
     relation: Arc<Relation>,
+    /// How its columns' values look, one for each.
+    shapes: Box<[Shape]>,
 }
 
 /// A definition inside a streamed transaction, and the subtransaction that made it known.
@@ -103,8 +106,14 @@ impl Relations {
         self.coming = Coming::New;
     }
 
-    /// The relation of a change.
+    /// The relation of a change, if it is that of the change before.
     #[inline(always)]
+    pub(super) fn last(&mut self, oid: u32) -> Option<&mut Entry> {
+        self.here.last.and_then(|at| self.here.entries.get_mut(at)).filter(|entry| entry.oid == oid)
+    }
+
+    /// The relation of a change.
+    #[inline]
     pub(super) fn find(&mut self, oid: u32) -> Read<&mut Entry> {
         let here = &mut self.here;
         let hit = here.last.filter(|at| here.entries.get(*at).is_some_and(|entry| entry.oid == oid));
@@ -245,18 +254,26 @@ impl Table {
         let oid = relation.oid;
         let at = *self.index.entry(oid).or_insert(entries.len());
         match entries.get_mut(at) {
-            None => entries.push(Entry { oid, epoch, described, kept: None, relation }),
+            None => {
+                let shapes = shapes_of(&relation);
+                entries.push(Entry { oid, epoch, described, kept: 0, relation, shapes });
+            }
             Some(entry) => {
                 entry.epoch = epoch;
                 entry.described = described;
                 if !Arc::ptr_eq(&entry.relation, &relation) {
+                    entry.shapes = shapes_of(&relation);
                     entry.relation = relation;
-                    entry.kept = None;
+                    entry.kept = 0;
                 }
             }
         }
         at
     }
+}
+
+fn shapes_of(relation: &Relation) -> Box<[Shape]> {
+    vec![Shape::NEW; relation.columns.len()].into_boxed_slice()
 }
 
 impl Entry {
@@ -266,12 +283,18 @@ impl Entry {
         &self.relation.columns
     }
 
+    /// How their values look, one for each column.
+    #[inline(always)]
+    pub(super) fn shapes(&mut self) -> &mut [Shape] {
+        &mut self.shapes
+    }
+
     /// The definition, kept alive by the batch that is being filled.
     #[inline(always)]
     pub(super) fn keep(&mut self, out: &mut Arrays) -> *const Relation {
-        if self.kept != Some(out.serial()) {
+        if self.kept != out.serial() {
             out.keep_relation(&self.relation);
-            self.kept = Some(out.serial());
+            self.kept = out.serial();
         }
         Arc::as_ptr(&self.relation)
     }

@@ -82,6 +82,24 @@ impl Transaction {
         }
     }
 
+    /// Whether a change with so many values fits, and what goes out before it.
+    #[inline(always)]
+    pub(super) fn reserve(&self, values: usize, out: &mut Arrays) -> bool {
+        if matches!(self, Self::Open(..)) { out.reserve(1, values) } else { self.reserve_held(values, out) }
+    }
+
+    #[inline(never)]
+    fn reserve_held(&self, values: usize, out: &mut Arrays) -> bool {
+        let (held, held_values) = self.held();
+        out.reserve(held + 1, held_values + values)
+    }
+
+    /// Whether a message that comes now is one of an ordinary transaction, or between transactions.
+    #[inline(always)]
+    pub(super) fn is_plain(&self) -> bool {
+        matches!(self, Self::None | Self::Held(..) | Self::Open(..))
+    }
+
     /// Begins and ends of transactions may come only between them.
     pub(super) fn must_be_none(&self) -> Read<()> {
         if matches!(self, Self::None) { Ok(()) } else { Err(NESTED) }
@@ -172,10 +190,10 @@ impl Transaction {
     }
 
     /// Delivers what is held.
-    #[cold]
     #[inline(never)]
     fn release(&mut self, out: &mut Arrays) {
-        if let Self::Held(begin, origin) = std::mem::take(self) {
+        if let Self::Held(begin, origin) = self {
+            let (begin, origin) = (*begin, origin.take());
             out.push_event(begin.event(EventKind::WAL_EVENT_BEGIN, begin.lsn, 0));
             if let Some(origin) = origin {
                 let event = begin.event(EventKind::WAL_EVENT_ORIGIN, origin.lsn, 0);

@@ -84,6 +84,8 @@ void tried(wal::stream &stream, wal::connection &connection, wal::options &optio
            connection.try_drop_publication("p"), connection.try_publications(), connection.try_tables("p"));
     auto decoder = wal::decoder::try_make(options);
     ignore(decoder->try_feed(wal::lsn(), wal::bytes_view()), decoder->try_next_batch());
+    std::size_t taken = 0;
+    ignore(decoder->try_decode(nullptr, 0, taken));
     ignore(wal::try_set_engine_threads(1), wal::lsn::try_parse("0/1"));
 }
 
@@ -132,7 +134,8 @@ void thrown(wal::stream &stream, wal::connection &connection, wal::options &opti
     connection.drop_publication("p");
     wal::decoder decoder(options);
     decoder.feed(wal::lsn(), wal::bytes_view());
-    ignore(decoder.next_batch(), wal::lsn::parse("0/1"));
+    std::size_t taken = 0;
+    ignore(decoder.decode(nullptr, 0, taken), decoder.next_batch(), wal::lsn::parse("0/1"));
     wal::set_engine_threads(1);
 }
 #endif

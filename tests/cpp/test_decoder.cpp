@@ -14,6 +14,14 @@ static std::vector<std::byte> from_hex(std::string_view text) { // "\x00ff"
     return bytes;
 }
 
+static std::vector<int> ids_of(const wal::batch &batch) {
+    std::vector<int> ids;
+    for (const auto &event : batch)
+        if (event.kind() == wal::event_kind::insert)
+            ids.push_back(event.new_row()["id"].as<int>());
+    return ids;
+}
+
 static void peeked() {
     auto connection = wal::connection::open(check::options_for(name), check::patience);
     const auto rows =
@@ -32,11 +40,24 @@ static void peeked() {
     }
     REQUIRE(batch); // and it outlives its decoder
     CHECK_EQ(batch->size(), rows.size());
-    std::vector<int> ids;
-    for (const auto &event : *batch)
-        if (event.kind() == wal::event_kind::insert)
-            ids.push_back(event.new_row()["id"].as<int>());
-    CHECK(ids == std::vector<int>({1, 2, 3}));
+    CHECK(ids_of(*batch) == std::vector<int>({1, 2, 3}));
+
+    // The same where the messages are.
+    std::vector<std::vector<std::byte>> bytes;
+    std::vector<wal_message> messages;
+    for (std::size_t i = 0; i < rows.size(); i++)
+        bytes.push_back(from_hex(*rows.value(i, 1)));
+    for (std::size_t i = 0; i < rows.size(); i++)
+        messages.push_back({wal::lsn::parse(*rows.value(i, 0)).value(),
+                            reinterpret_cast<const std::uint8_t *>(bytes[i].data()), bytes[i].size()});
+    wal::decoder fresh;
+    std::size_t taken = 0;
+    const auto in_place = fresh.decode(messages.data(), messages.size(), taken);
+    CHECK_EQ(taken, rows.size());
+    CHECK_EQ(in_place.size(), rows.size());
+    CHECK(ids_of(in_place) == std::vector<int>({1, 2, 3}));
+    CHECK_THROWS(fresh.decode(messages.data() + 2, 1, taken), wal::status::decode);
+    CHECK_EQ(taken, 0u);
 }
 
 static std::vector<std::string> told(wal::stream &stream, std::size_t wanted) {

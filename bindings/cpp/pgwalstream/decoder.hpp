@@ -43,6 +43,21 @@ class decoder {
             return wal_decoder_feed(handle_.get(), position.value(), data, message.size(), reason);
         });
     }
+    /**
+     * Decodes messages where they are, into one batch: for who has many at once, and keeps them. Nothing is
+     * copied: what each message points at must stay as it is until the batch is gone.
+     *
+     * @param messages in the order in which the server sent them; the array is read during the call only
+     * @param count how many
+     * @param[out] taken how many the batch took: go on with the next
+     * @return or status decode, unknown_relation, unknown_message: the first was refused and changed nothing;
+     * state: next_batch has something to give
+     */
+    result<batch> try_decode(const wal_message *messages, std::size_t count, std::size_t &taken) {
+        return detail::attempt_for<batch, wal_batch *>([&](wal_batch **out, wal_error **reason) {
+            return wal_decoder_decode(handle_.get(), messages, count, &taken, out, reason);
+        });
+    }
     /** A batch of what was decoded, the oldest first; nothing: feed more. */
     result<std::optional<batch>> try_next_batch() {
         wal_batch *out = nullptr;
@@ -58,6 +73,10 @@ class decoder {
     /** As try_feed; throws `error`. */
     void feed(lsn position, bytes_view message) {
         detail::take(try_feed(position, message));
+    }
+    /** As try_decode; throws `error`. */
+    batch decode(const wal_message *messages, std::size_t count, std::size_t &taken) {
+        return detail::take(try_decode(messages, count, taken));
     }
     /** As try_next_batch; throws `error`. */
     std::optional<batch> next_batch() {

@@ -50,3 +50,70 @@ fn a_refused_message_leaves_nothing() {
     batch.release();
     assert!(feeder.next_batch().is_none());
 }
+
+/// Decodes all of a script where it is, `at_once` messages a call, and gives the batches.
+#[allow(clippy::vec_box, reason = "as the feeder gives them")]
+fn in_place(feeder: &mut Feeder, script: &[Vec<u8>], at_once: usize) -> Vec<Box<Batch>> {
+    let mut batches = vec![];
+    let mut rest = script;
+    while !rest.is_empty() {
+        let given = rest.iter().take(at_once).map(|message| Ok((1, message.as_slice())));
+        let (taken, batch) = feeder.decode_in_place(given).unwrap();
+        assert!(taken > 0 && taken <= at_once);
+        batches.push(batch);
+        rest = &rest[taken..];
+    }
+    batches
+}
+
+#[test]
+fn messages_decoded_where_they_are_give_the_same_and_are_not_copied() {
+    let script = [all(), later()].concat();
+    let mut rig = Rig::new();
+    rig.feed_all(&script);
+    for (events, at_once) in [(1, 1), (2, 100), (3, 7), (1000, 3), (1000, 1000)] {
+        let mut feeder = Feeder::new(events, 1 << 16);
+        let batches = in_place(&mut feeder, &script, at_once);
+        drop(feeder);
+        assert_eq!(kinds(&batches), rig.kinds(), "{events} {at_once}");
+        let insert = batches.iter().flat_map(|batch| batch.events()).find(|event| event.n_new > 0).unwrap();
+        // SAFETY: the batch lives.
+        let values = unsafe { std::slice::from_raw_parts(insert.new_values, insert.n_new as usize) };
+        let value = values.iter().find(|value| value.len > 0).unwrap().data;
+        assert!(script.iter().any(|message| message.as_ptr_range().contains(&value)));
+        batches.into_iter().for_each(Batch::release);
+    }
+}
+
+#[test]
+fn what_comes_before_a_refused_message_comes_out_before_it_is_told() {
+    let mut feeder = Feeder::new(100, 1 << 16);
+    let bad = insert(&[Col::Null]);
+    let script = [begin(), relation(), insert(ROW), bad, insert(ROW), commit()];
+    let given = || script.iter().map(|message| Ok((1, message.as_slice())));
+    let (taken, batch) = feeder.decode_in_place(given()).unwrap();
+    assert_eq!((taken, batch.events().len()), (3, 3));
+    batch.release();
+    assert_eq!(feeder.decode_in_place(given().skip(3)).unwrap_err().status(), Status::WAL_E_DECODE);
+    let (taken, batch) = feeder.decode_in_place(given().skip(4)).unwrap();
+    assert_eq!((taken, batch.events().len()), (2, 2));
+    batch.release();
+    let (taken, batch) = feeder.decode_in_place(std::iter::empty()).unwrap();
+    assert_eq!((taken, batch.events().len()), (0, 0));
+    batch.release();
+}
+
+#[test]
+fn messages_that_were_fed_come_out_before_others_are_decoded_in_place() {
+    let mut feeder = Feeder::new(100, 1 << 16);
+    for message in [begin(), relation(), insert(ROW)] {
+        feeder.feed(1, &message).unwrap();
+    }
+    let rest = [insert(ROW), commit()];
+    let given = || rest.iter().map(|message| Ok((1, message.as_slice())));
+    assert_eq!(feeder.decode_in_place(given()).unwrap_err().status(), Status::WAL_E_STATE);
+    feeder.next_batch().unwrap().release();
+    let (taken, batch) = feeder.decode_in_place(given()).unwrap();
+    assert_eq!((taken, batch.events().len()), (2, 2));
+    batch.release();
+}

@@ -8,5 +8,6 @@ mod prepared;
 mod random;
 mod relations;
 mod rig;
+mod shapes;
 mod streamed;
 mod transactions;
