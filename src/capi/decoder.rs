@@ -149,7 +149,9 @@ pub unsafe extern "C" fn wal_decoder_decode(
 
 #[inline]
 fn check(message: &wal_message) -> Result<()> {
-    not_null(message.data, "data of a message")?;
+    if message.data.is_null() {
+        return Err(no_data());
+    }
     length(message.len)
 }
 
@@ -159,6 +161,11 @@ fn length(len: usize) -> Result<()> {
         return Err(too_long(len));
     }
     Ok(())
+}
+
+#[cold]
+fn no_data() -> Error {
+    Error::new(Status::WAL_E_INVALID_ARGUMENT, "data of a message is NULL")
 }
 
 #[cold]

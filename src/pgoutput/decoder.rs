@@ -302,6 +302,7 @@ impl Decoder {
         Ok(DONE)
     }
 
+    #[inline]
     fn delete<const PLAIN: bool>(&mut self, lsn: u64, mut body: Reader<'_>, out: &mut Arrays) -> Read<Step> {
         let oid = body.u32()?;
         let part = body.u8()?;
@@ -326,6 +327,7 @@ impl Decoder {
         Ok(DONE)
     }
 
+    #[inline(always)]
     fn begin(&mut self, lsn: u64, mut body: Reader<'_>) -> Read<Step> {
         let (final_lsn, commit_time, xid) = (body.u64()?, body.i64()?, body.u32()?);
         let begin = Begin { lsn, final_lsn, commit_time, xid };
@@ -335,6 +337,7 @@ impl Decoder {
         Ok(Step::Done(Effect::Began { final_lsn: begin.final_lsn }))
     }
 
+    #[inline(always)]
     fn commit(&mut self, mut body: Reader<'_>, out: &mut Arrays) -> Read<Step> {
         body.no_flags()?;
         let commit_lsn = body.u64()?;

@@ -32,7 +32,18 @@ pub(super) fn read<'a>(reader: Reader<'a>, shapes: &mut [Shape], out: &mut Array
 #[inline(never)]
 pub(super) fn values<'a>(mut rest: &'a [u8], shapes: &mut [Shape], row: &mut [Value]) -> Option<&'a [u8]> {
     for (slot, shape) in row.iter_mut().zip(shapes) {
-        rest = shape.value(rest, slot)?;
+        // Not one value of several sources: the loop would look at it twice.
+        if shape.is_that_of(rest) {
+            rest = shape.value(rest, slot)?;
+            continue;
+        }
+        if shape.patience == 0
+            && let [kind @ (b't' | b'b'), rest_of @ ..] = rest
+        {
+            rest = bytes(*kind, rest_of, slot)?;
+            continue;
+        }
+        rest = shape.unexpected(rest, slot)?;
     }
     Some(rest)
 }
@@ -70,16 +81,9 @@ fn count(mut reader: Reader<'_>, columns: usize) -> Read<Reader<'_>> {
 /// of the time of decoding goes.
 #[inline(always)]
 fn value<'a>(rest: &'a [u8], slot: &mut Value) -> Option<&'a [u8]> {
-    if let [kind @ (b't' | b'b'), a, b, c, d, behind @ ..] = rest {
-        let length = u32::from_be_bytes([*a, *b, *c, *d]);
-        let behind_it = behind.get(length as usize..)?;
-        slot.data = behind.as_ptr();
-        slot.len = length;
-        slot.kind = kind_with_bytes(*kind) as u8;
-        return Some(behind_it);
-    }
     let (kind, behind) = rest.split_first()?;
     slot.kind = match kind {
+        b't' | b'b' => return bytes(*kind, behind, slot),
         b'n' => ValueKind::WAL_VALUE_NULL as u8,
         b'u' => ValueKind::WAL_VALUE_UNCHANGED as u8,
         _ => return None,
@@ -87,6 +91,18 @@ fn value<'a>(rest: &'a [u8], slot: &mut Value) -> Option<&'a [u8]> {
     slot.data = ptr::null();
     slot.len = 0;
     Some(behind)
+}
+
+/// The same behind the kind of a value with bytes.
+#[inline(always)]
+fn bytes<'a>(kind: u8, rest: &'a [u8], slot: &mut Value) -> Option<&'a [u8]> {
+    let (length, behind) = rest.split_first_chunk()?;
+    let length = u32::from_be_bytes(*length);
+    let behind_it = behind.get(length as usize..)?;
+    slot.data = behind.as_ptr();
+    slot.len = length;
+    slot.kind = kind_with_bytes(kind) as u8;
+    Some(behind_it)
 }
 
 /// The kind of value that `t` or `b` announces.
@@ -104,12 +120,10 @@ fn kind_with_bytes(kind: u8) -> ValueKind {
 /// expected to look like anything, which the processor learns too.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Shape {
-    /// The length as it comes.
-    raw: [u8; 4],
-    /// The same as a number.
+    /// The kind and the length as they come, see `head`.
+    expected: u64,
+    /// The length.
     len: u32,
-    /// What the value begins with; 0, as none does, where nothing is expected.
-    begins: u8,
     /// The value's kind.
     kind: ValueKind,
     /// How often another length than the expected one may still come.
@@ -119,24 +133,42 @@ pub(super) struct Shape {
 /// So many changes of its length a column may make: each costs some nanoseconds, and a text of digits makes few.
 const PATIENCE: u8 = 64;
 
+/// What no column begins with.
+const NOTHING: u64 = 1;
+
+/// The kind and the length of a value in the upper five bytes. Three more bytes are read with them, which makes it one
+/// read; a row's last column may be shorter, and is then read as one that is not expected.
+#[inline(always)]
+fn head(column: &[u8; 8]) -> u64 {
+    u64::from_le_bytes(*column) << 24
+}
+
 impl Shape {
     /// That of a column of which no value came yet.
     pub(super) const NEW: Self =
-        Self { raw: [0; 4], len: 0, begins: 0, kind: ValueKind::WAL_VALUE_NULL, patience: PATIENCE };
+        Self { expected: NOTHING, len: 0, kind: ValueKind::WAL_VALUE_NULL, patience: PATIENCE };
 
-    /// Reads one column into its slot and gives what is behind it.
+    /// Whether the first column of what is left looks as expected.
     #[inline(always)]
-    fn value<'a>(&mut self, rest: &'a [u8], slot: &mut Value) -> Option<&'a [u8]> {
-        if let [begins, a, b, c, d, behind @ ..] = rest
-            && *begins == self.begins
-            && [*a, *b, *c, *d] == self.raw
-        {
-            let behind_it = behind.get(self.len as usize..)?;
-            slot.data = behind.as_ptr();
-            slot.len = self.len;
-            slot.kind = self.kind as u8;
-            return Some(behind_it);
-        }
+    fn is_that_of(&self, rest: &[u8]) -> bool {
+        rest.first_chunk().is_some_and(|column| head(column) == self.expected)
+    }
+
+    /// Reads a column that looks as expected into its slot and gives what is behind it.
+    #[inline(always)]
+    fn value<'a>(&self, rest: &'a [u8], slot: &mut Value) -> Option<&'a [u8]> {
+        let behind = rest.get(5..)?;
+        let behind_it = behind.get(self.len as usize..)?;
+        slot.data = behind.as_ptr();
+        slot.len = self.len;
+        slot.kind = self.kind as u8;
+        Some(behind_it)
+    }
+
+    /// Reads a column that does not look as expected. A function of its own, so that the registers it needs are not taken
+    /// from what does.
+    #[inline(never)]
+    fn unexpected<'a>(&mut self, rest: &'a [u8], slot: &mut Value) -> Option<&'a [u8]> {
         let behind = value(rest, slot)?;
         if self.patience > 0 {
             self.learn(rest, slot);
@@ -147,13 +179,14 @@ impl Shape {
     /// What comes next may look like this value, unless it has no length.
     #[cold]
     #[inline(never)]
-    fn learn(&mut self, value: &[u8], slot: &Value) {
-        if let [begins @ (b't' | b'b'), a, b, c, d, ..] = value {
-            self.patience -= 1;
-            self.raw = [*a, *b, *c, *d];
-            self.len = slot.len;
-            self.begins = if self.patience > 0 { *begins } else { 0 };
-            self.kind = kind_with_bytes(*begins);
+    fn learn(&mut self, column: &[u8], slot: &Value) {
+        if slot.data.is_null() {
+            return;
+        }
+        self.patience -= 1;
+        (self.len, self.expected) = (slot.len, NOTHING);
+        if let (Some(first @ [begins, ..]), 1..) = (column.first_chunk::<8>(), self.patience) {
+            (self.kind, self.expected) = (kind_with_bytes(*begins), head(first));
         }
     }
 }
