@@ -238,7 +238,7 @@ pub static TABLE: &[Spec] = &[
         id: Id::LatencyBudget,
         name: "latency_budget",
         kind: Kind::Duration { least: 0, most: 100 },
-        default: "1ms",
+        default: "2ms",
         sentence: "How long the engine may gather what comes while a stream is busy, instead of waking for every packet: this is what makes it cheap. A quiet stream is never delayed. 0 never gathers.",
     },
     Spec {

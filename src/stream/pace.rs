@@ -14,15 +14,20 @@ const TURNS: u32 = 8;
 /// And so many bytes: half a dozen transactions of one row, or as many rows of 300 bytes.
 const MUCH: usize = 2048;
 
-/// A gulp of fewer bytes is what one or two small transactions send: the stream is not busy any more.
-const LITTLE: usize = 512;
+/// So many bytes a millisecond are what one or two small transactions send: the stream is not busy any more.
+const LITTLE: u128 = 512;
 
 /// So many empty gulps at most are a pause within a burst: as the server decodes the next transaction, or waits for a
 /// processor.
 const PAUSE: u32 = 8;
 
+/// Where fewer bytes come in a millisecond, gulps last a quarter of the budget. A sender holds back what comes after a few
+/// packets of which none is acknowledged (bbr: four), and reading is what acknowledges: so what comes during one gulp
+/// may wait for the next as well. Where more comes nothing is fresh anyway.
+const SPARSE: u128 = 8 << 10;
+
 /// What a gulp shall hold at most: more would only fill the kernel's buffer and make the server wait.
-const GULP: u64 = 128 << 10;
+const GULP: u64 = 256 << 10;
 
 /// A Unix socket holds a sender's buffer full (net.core.wmem_default, 208 KiB, of which each small message takes
 /// nearly 1 KiB) and then makes it wait: some 250 messages, which a walsender sends in less than a millisecond.
@@ -44,6 +49,8 @@ pub struct Pace {
     budget: Duration,
     /// How long a gulp is gathered at most.
     gulp: Duration,
+    /// The same where little comes.
+    sparse_gulp: Duration,
     mode: Mode,
     last: Instant,
 }
@@ -70,11 +77,12 @@ enum Mode {
 impl Pace {
     /// A quiet stream. `budget` is the longest that anything may be kept waiting; 0 never gathers.
     pub fn new(budget: Duration, path: Path, now: Instant) -> Self {
-        let gulp = match path {
-            Path::Tcp => budget,
-            Path::Unix => budget.min(UNIX_GULP),
+        let (gulp, sparse_gulp) = match path {
+            Path::Tcp => (budget, budget / 4),
+            // Nothing is acknowledged there.
+            Path::Unix => (budget.min(UNIX_GULP), budget.min(UNIX_GULP)),
         };
-        Self { budget, gulp, mode: Mode::Eager { since: now, turns: 0, bytes: 0 }, last: now }
+        Self { budget, gulp, sparse_gulp, mode: Mode::Eager { since: now, turns: 0, bytes: 0 }, last: now }
     }
 
     /// A turn of reading took all there was, `bytes` of it. Says when to read next; `None` as soon as something
@@ -106,7 +114,7 @@ impl Pace {
                     *empty >= PAUSE
                         || now.saturating_duration_since(*heard) > heard.saturating_duration_since(*since) / 2
                 } else {
-                    bytes < LITTLE && elapsed >= self.budget
+                    comes_slower(LITTLE, bytes, elapsed) && elapsed >= self.sparse_gulp
                 };
                 if is_over {
                     self.mode = Mode::Eager { since: now, turns: 0, bytes: 0 };
@@ -119,10 +127,16 @@ impl Pace {
                 let lasted = now.saturating_duration_since(*since);
                 let micros = elapsed.as_micros().max(1) as u64;
                 let until_full = Duration::from_micros(GULP.saturating_mul(micros) / bytes as u64);
-                Some(now + self.gulp.min(lasted).min(until_full))
+                let gulp = if comes_slower(SPARSE, bytes, elapsed) { self.sparse_gulp } else { self.gulp };
+                Some(now + gulp.min(lasted).min(until_full))
             }
         }
     }
+}
+
+/// Whether fewer than so many bytes came in a millisecond.
+fn comes_slower(limit: u128, bytes: usize, elapsed: Duration) -> bool {
+    (bytes as u128) * 1000 < limit * elapsed.as_micros()
 }
 
 #[cfg(test)]
@@ -164,7 +178,7 @@ mod tests {
         while next < now + BUDGET {
             assert!(next - now <= now - start, "nothing waits for longer than its burst has lasted");
             now = next;
-            next = pace.next(2_000, now).unwrap();
+            next = pace.next(20_000, now).unwrap();
             gulps += 1;
             assert!(gulps < 5, "each gulp is about twice as long as the last");
         }
@@ -173,6 +187,24 @@ mod tests {
         assert!(soon < now + BUDGET / 4, "what comes fast is read sooner");
         assert_eq!(pace.next(10, soon + BUDGET), None);
         assert_eq!(pace.next(500, soon + BUDGET + Duration::from_micros(50)), None);
+    }
+
+    #[test]
+    fn where_little_comes_nothing_waits_for_two_long_gulps() {
+        let start = Instant::now();
+        for (path, longest) in [(Path::Tcp, BUDGET / 4), (Path::Unix, UNIX_GULP)] {
+            let mut pace = Pace::new(BUDGET, path, start);
+            let mut now = (1..20).find_map(|turn| pace.next(300, after(start, turn * 50))).unwrap();
+            // Eight transactions a millisecond.
+            let mut before = now;
+            for _ in 0..100 {
+                let came = (now - before).as_micros() as usize * 24 / 10;
+                before = now;
+                now = pace.next(came.max(600), now).unwrap();
+                assert!(now - before <= longest, "{:?}", now - before);
+            }
+            assert_eq!(now - before, longest);
+        }
     }
 
     #[test]
