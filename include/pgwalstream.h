@@ -53,7 +53,8 @@
  * through an out-parameter is owned by the caller, with one exception: the event of wal_stream_next(), which is
  * borrowed until the next call that takes a `wal_stream *` without `const`. Every out-parameter is written on every
  * path: with the value, or with NULL or 0. Options are copied. Batches, cloned events, errors and relations that are
- * owned outlive their stream, so that any order of freeing is right.
+ * owned outlive their stream, so that any order of freeing is right. Only a batch of wal_decoder_decode() leans on something:
+ * on the messages that it was given, which were not copied.
  *
  * @section errors Errors
  *
@@ -199,7 +200,7 @@
  *
  * Within a SONAME nothing is changed or removed. New functions, options, event kinds, value kinds, status values, flags and
  * other enum values may come: skip what is not known, and look at single bits of flags. The layouts of ::wal_event,
- * ::wal_value and ::wal_bytes are fixed, and asserted at the end of this header for 64-bit machines; spare words are 0 until a
+ * ::wal_value, ::wal_bytes and ::wal_message are fixed, and asserted at the end of this header for 64-bit machines; spare words are 0 until a
  * release gives them a meaning. ::wal_stats, ::wal_health and ::wal_option_info grow at their end: their functions take
  * `sizeof` of the struct as the program was compiled with it, write no more than that, and 0 for what they do not know. An
  * opaque type has no size. `docs/abi.md` says more.
@@ -981,7 +982,7 @@ typedef struct wal_tables wal_tables;
  */
 typedef struct wal_value {
     /**
-     * The bytes, in the batch that the value came with.
+     * The bytes, in the batch that the value came with; after wal_decoder_decode in the caller's message.
      */
     const uint8_t *data;
     /**
@@ -1001,7 +1002,8 @@ typedef struct wal_value {
 /**
  * One event. 128 bytes; the layout is part of the ABI.
  *
- * Every pointer leads into the batch that the event came with, or to a relation that the batch keeps alive. A copy
+ * Every pointer leads into the batch that the event came with, to a relation that the batch keeps alive, or, after
+ * wal_decoder_decode, into the caller's message. A copy
  * of the struct is as good as the original, as long as the batch lives.
  */
 typedef struct wal_event {
@@ -1639,22 +1641,24 @@ wal_status wal_decoder_feed(struct wal_decoder *decoder,
 WAL_NOEXCEPT;
 
 /**
- * Decodes messages where they are, into one batch: for who has many at once, and keeps them. Nothing is copied, so that
- * it costs less than feeding them one by one: **the bytes at each `data` stay as they are, and are the caller's to
- * keep, until the batch is freed**. The array itself is read during the call only.
+ * Decodes messages where they are, into one batch: for a caller that has many at once, and keeps them. Nothing is
+ * copied, so that it costs less than feeding them one by one: **the bytes at each `data` stay as they are, and are the
+ * caller's to keep, until the batch is freed**. The array itself is read during the call only.
  *
- * A batch takes no more than option batch_events says, so that fewer messages than were given may be taken: go on with
- * the next. A message that is refused, or has no bytes to lead to, is told where it is the first one of a call; those before it have come out by then.
+ * A batch takes no more events than option batch_events says, and no more values than it has room for; batch_bytes does
+ * not count. So fewer messages than were given may be taken, but at least one: go on with the next. A message that is
+ * refused ends the batch before it, and is an error where it is the first of a call.
  *
  * @param[in,out] decoder one of wal_decoder_new; of what wal_decoder_feed was given, all batches were got
  * @param[in] messages in the order in which the server sent them
  * @param[in] count how many; with 0, messages may be NULL
- * @param[out] taken how many were decoded, or had nothing to tell; may be NULL
+ * @param[out] taken how many messages were consumed, those without an event too; 0 after an error; may be NULL
  * @param[out] out the batch, owned by the caller: wal_batch_free; it may hold no event; it outlives the decoder, but not
  * the messages
  * @param[out] err may be NULL; owned by the caller
  * @return WAL_OK; WAL_E_DECODE, WAL_E_UNKNOWN_RELATION, WAL_E_UNKNOWN_MESSAGE: the first message was refused and changed
- * nothing; WAL_E_STATE: wal_decoder_next_batch has something to give; WAL_E_NO_MEMORY; WAL_E_INVALID_ARGUMENT
+ * nothing; WAL_E_STATE: wal_decoder_next_batch has something to give; WAL_E_NO_MEMORY; WAL_E_INVALID_ARGUMENT, also where
+ * the first message's data is NULL or longer than PostgreSQL's 1 GiB
  * @since 0.1
  */
 WAL_API
@@ -3836,7 +3840,7 @@ WAL_API const char *wal_version_string(void) WAL_NOEXCEPT;
 
 #endif  /* PGWALSTREAM_H */
 
-/* The layouts that programs compiled against this header rely on. src/batch asserts the same. */
+/* The layouts that programs compiled against this header rely on. src/batch and src/capi assert the same. */
 #if UINTPTR_MAX == UINT64_MAX
 #if defined(__cplusplus)
 #define WAL_ASSERT_LAYOUT_(what) static_assert(what, #what)
@@ -3852,6 +3856,10 @@ WAL_ASSERT_LAYOUT_(offsetof(wal_value, kind) == 12);
 WAL_ASSERT_LAYOUT_(sizeof(wal_bytes) == 16);
 WAL_ASSERT_LAYOUT_(offsetof(wal_bytes, data) == 0);
 WAL_ASSERT_LAYOUT_(offsetof(wal_bytes, len) == 8);
+WAL_ASSERT_LAYOUT_(sizeof(wal_message) == 24);
+WAL_ASSERT_LAYOUT_(offsetof(wal_message, lsn) == 0);
+WAL_ASSERT_LAYOUT_(offsetof(wal_message, data) == 8);
+WAL_ASSERT_LAYOUT_(offsetof(wal_message, len) == 16);
 WAL_ASSERT_LAYOUT_(sizeof(wal_event) == 128);
 WAL_ASSERT_LAYOUT_(offsetof(wal_event, kind) == 0);
 WAL_ASSERT_LAYOUT_(offsetof(wal_event, flags) == 4);

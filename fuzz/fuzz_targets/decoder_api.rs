@@ -29,8 +29,10 @@ fuzz_target!(|input: &[u8]| {
         }
         let mut decoder = ptr::null_mut();
         check(wal_decoder_new(options, &raw mut decoder, ptr::null_mut()));
+        let mut in_place = ptr::null_mut();
+        check(wal_decoder_new(options, &raw mut in_place, ptr::null_mut()));
         wal_options_free(options);
-        let mut clones = vec![];
+        let (mut fed, mut clones) = (0, vec![]);
         for (at, message) in messages(input).enumerate() {
             let mut error = ptr::null_mut();
             let status = check(wal_decoder_feed(
@@ -43,11 +45,13 @@ fuzz_target!(|input: &[u8]| {
             assert_eq!(status < 0, !error.is_null());
             wal_error_free(error);
             if at % 3 == 2 {
-                take(decoder, &mut clones);
+                fed += take(decoder, &mut clones);
             }
         }
-        take(decoder, &mut clones);
+        fed += take(decoder, &mut clones);
         wal_decoder_free(decoder);
+        assert_eq!(decode(in_place, input, &mut clones), fed);
+        wal_decoder_free(in_place);
         for clone in clones {
             ask(&*clone);
             wal_event_free(clone);
@@ -55,32 +59,73 @@ fuzz_target!(|input: &[u8]| {
     }
 });
 
-/// Takes all batches and looks at all of them.
-unsafe fn take(decoder: *mut wal_decoder, clones: &mut Vec<*mut Event>) {
+/// Decodes all messages where they are, past those that are refused, looks at all that comes of them, and tells how many
+/// events that is.
+unsafe fn decode(decoder: *mut wal_decoder, input: &[u8], clones: &mut Vec<*mut Event>) -> usize {
+    let of = |(at, message): (usize, &[u8])| wal_message {
+        lsn: at as u64 * 8,
+        data: message.as_ptr(),
+        len: message.len(),
+    };
+    let messages: Vec<_> = messages(input).enumerate().map(of).collect();
+    let (mut at, mut events) = (0, 0);
+    while at < messages.len() {
+        let (mut taken, mut batch) = (0, ptr::null_mut());
+        // SAFETY: a live decoder and live messages, out-parameters of this frame.
+        unsafe {
+            let rest = &messages[at..];
+            let status = check(wal_decoder_decode(
+                decoder,
+                rest.as_ptr(),
+                rest.len(),
+                &raw mut taken,
+                &raw mut batch,
+                ptr::null_mut(),
+            ));
+            assert_eq!((status < 0, status < 0), (batch.is_null(), taken == 0));
+            at += taken.max(1);
+            if !batch.is_null() {
+                events += look_at(batch, clones);
+            }
+        }
+    }
+    events
+}
+
+/// Takes all batches, looks at all of them, and tells how many events they hold.
+unsafe fn take(decoder: *mut wal_decoder, clones: &mut Vec<*mut Event>) -> usize {
+    let mut events = 0;
     loop {
         let mut batch: *mut Batch = ptr::null_mut();
         // SAFETY: a live decoder.
         let status = unsafe { check(wal_decoder_next_batch(decoder, &raw mut batch, ptr::null_mut())) };
         if status != Status::WAL_OK as i32 {
-            return;
+            return events;
         }
-        let mut count = 0;
-        // SAFETY: a live batch; `count` events follow each other.
-        unsafe {
-            let first = wal_batch_events(batch, &raw mut count);
-            for at in 0..count {
-                let event = &*first.add(at);
-                ask(event);
-                if at % 4 == 0 && clones.len() < 64 {
-                    let mut clone = ptr::null_mut();
-                    check(wal_event_clone(event, &raw mut clone, ptr::null_mut()));
-                    clones.push(clone);
-                }
-            }
-            black_box(wal_batch_ack_lsn(batch));
-            wal_batch_free(batch);
-        }
+        // SAFETY: a live batch.
+        events += unsafe { look_at(batch, clones) };
     }
+}
+
+/// Looks at a batch, frees it, and tells how many events it held.
+unsafe fn look_at(batch: *mut Batch, clones: &mut Vec<*mut Event>) -> usize {
+    let mut count = 0;
+    // SAFETY: the caller's promise: a live batch; `count` events follow each other.
+    unsafe {
+        let first = wal_batch_events(batch, &raw mut count);
+        for at in 0..count {
+            let event = &*first.add(at);
+            ask(event);
+            if at % 4 == 0 && clones.len() < 64 {
+                let mut clone = ptr::null_mut();
+                check(wal_event_clone(event, &raw mut clone, ptr::null_mut()));
+                clones.push(clone);
+            }
+        }
+        black_box(wal_batch_ack_lsn(batch));
+        wal_batch_free(batch);
+    }
+    count
 }
 
 unsafe fn ask(event: &Event) {

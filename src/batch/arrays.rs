@@ -21,8 +21,9 @@ fn next_serial() -> u64 {
 pub struct Arrays {
     serial: u64,
     events: Vec<Event>,
-    /// Its capacity is the room; what of it is behind `used` is ready to be written or stale.
+    /// Its capacity is the room. What lies behind the first `used` is initialised, and stale.
     values: Vec<Value>,
+    /// How many values belong to the batch.
     used: usize,
     relations: Vec<Arc<Relation>>,
     texts: Vec<Arc<[u8]>>,
@@ -41,7 +42,8 @@ pub struct Mark {
     last_ack: u64,
 }
 
-// SAFETY: the pointers lead into the batch's own chunk and `Arc`s, which travel with the arrays and are only read.
+// SAFETY: the pointers lead into the batch's own chunk and `Arc`s, which travel with the arrays and are only read, or into
+// messages whose owner keeps them as they are until the batch is released (`Feeder::decode_in_place`).
 unsafe impl Send for Arrays {}
 // SAFETY: through `&Arrays` everything is read-only.
 unsafe impl Sync for Arrays {}
@@ -107,7 +109,7 @@ impl Arrays {
         if end > self.values.len() {
             self.make_ready(end);
         }
-        self.values.get_mut(self.used..end)
+        self.slots(end)
     }
 
     /// The same where so many events and the values fit without further ado.
@@ -116,7 +118,16 @@ impl Arrays {
         if self.events.len() + events > self.max_events {
             return None;
         }
-        self.values.get_mut(self.used..self.used + n)
+        self.slots(self.used + n)
+    }
+
+    /// The initialised slots from the used ones on, where there are so many. A reference to the whole array would be one to
+    /// values that events point at.
+    #[inline(always)]
+    fn slots(&mut self, end: usize) -> Option<&mut [Value]> {
+        let n = end.checked_sub(self.used).filter(|_| end <= self.values.len())?;
+        // SAFETY: `used..end` lies within what is initialised; no event points there, and the slice borrows the arrays.
+        Some(unsafe { std::slice::from_raw_parts_mut(self.values.as_mut_ptr().add(self.used), n) })
     }
 
     /// The `n` values that were written into the slots of `row` belong to the batch.

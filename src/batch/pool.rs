@@ -8,7 +8,7 @@ use crate::error::Result;
 /// Events, their values and the bytes behind both: owned by one, read by any thread, recycled when given back.
 #[derive(Debug)]
 pub struct Batch {
-    /// The bytes that events and values point into.
+    /// The bytes that events and values point into, unless they were decoded where they were.
     pub chunk: Chunk,
     /// The events and values.
     pub arrays: Arrays,

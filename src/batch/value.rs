@@ -23,7 +23,7 @@ pub enum ValueKind {
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct Value {
-    /// The bytes, in the batch that the value came with.
+    /// The bytes, in the batch that the value came with; after wal_decoder_decode in the caller's message.
     pub data: *const u8,
     /// How many bytes.
     pub len: u32,
@@ -53,7 +53,7 @@ impl Value {
     ///
     /// # Safety
     ///
-    /// The value points into a batch that lives for `'a`, or was made by `empty`.
+    /// The value points into a batch or a message that lives for `'a`, or was made by `empty`.
     #[inline]
     pub unsafe fn bytes<'a>(&self) -> &'a [u8] {
         if self.data.is_null() {

@@ -1,5 +1,7 @@
 //! A decoder without a connection as C sees it.
 
+use std::mem::offset_of;
+
 use super::boundary::{boundary, clear, not_null, reference};
 use super::{wal_error, wal_options, wal_status};
 use crate::batch::Batch;
@@ -91,24 +93,31 @@ pub struct wal_message {
     pub len: usize,
 }
 
-const _: () = assert!(size_of::<wal_message>() == 24);
+const _: () = assert!(
+    size_of::<wal_message>() == 24
+        && offset_of!(wal_message, lsn) == 0
+        && offset_of!(wal_message, data) == 8
+        && offset_of!(wal_message, len) == 16
+);
 
-/// Decodes messages where they are, into one batch: for who has many at once, and keeps them. Nothing is copied, so that
-/// it costs less than feeding them one by one: **the bytes at each `data` stay as they are, and are the caller's to
-/// keep, until the batch is freed**. The array itself is read during the call only.
+/// Decodes messages where they are, into one batch: for a caller that has many at once, and keeps them. Nothing is
+/// copied, so that it costs less than feeding them one by one: **the bytes at each `data` stay as they are, and are the
+/// caller's to keep, until the batch is freed**. The array itself is read during the call only.
 ///
-/// A batch takes no more than option batch_events says, so that fewer messages than were given may be taken: go on with
-/// the next. A message that is refused, or has no bytes to lead to, is told where it is the first one of a call; those before it have come out by then.
+/// A batch takes no more events than option batch_events says, and no more values than it has room for; batch_bytes does
+/// not count. So fewer messages than were given may be taken, but at least one: go on with the next. A message that is
+/// refused ends the batch before it, and is an error where it is the first of a call.
 ///
 /// @param[in,out] decoder one of wal_decoder_new; of what wal_decoder_feed was given, all batches were got
 /// @param[in] messages in the order in which the server sent them
 /// @param[in] count how many; with 0, messages may be NULL
-/// @param[out] taken how many were decoded, or had nothing to tell; may be NULL
+/// @param[out] taken how many messages were consumed, those without an event too; 0 after an error; may be NULL
 /// @param[out] out the batch, owned by the caller: wal_batch_free; it may hold no event; it outlives the decoder, but not
 /// the messages
 /// @param[out] err may be NULL; owned by the caller
 /// @return WAL_OK; WAL_E_DECODE, WAL_E_UNKNOWN_RELATION, WAL_E_UNKNOWN_MESSAGE: the first message was refused and changed
-/// nothing; WAL_E_STATE: wal_decoder_next_batch has something to give; WAL_E_NO_MEMORY; WAL_E_INVALID_ARGUMENT
+/// nothing; WAL_E_STATE: wal_decoder_next_batch has something to give; WAL_E_NO_MEMORY; WAL_E_INVALID_ARGUMENT, also where
+/// the first message's data is NULL or longer than PostgreSQL's 1 GiB
 /// @since 0.1
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wal_decoder_decode(

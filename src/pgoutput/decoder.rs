@@ -91,7 +91,8 @@ impl Decoder {
     }
 
     /// What most messages are: an INSERT of an ordinary transaction, of the relation that was used last, into a batch with
-    /// room. Whatever else it is, and whatever is wrong with it, nothing is changed, and `insert` says what.
+    /// room. For whatever else it is, and whatever is wrong with it, nothing is changed but what columns are expected to look
+    /// like, and `decode_any` says what it is.
     #[inline(always)]
     fn insert_at_once(&mut self, lsn: u64, message: &[u8], out: &mut Arrays) -> Option<()> {
         let [b'I', a, b, c, d, b'N', e, f, tuple @ ..] = message else { return None };
@@ -124,7 +125,7 @@ impl Decoder {
         let Some((kind, body)) = message.split_first() else { return Err(EMPTY.explain(lsn, message)) };
         let body = Reader::new(body);
         let refuse = |fault, out| refuse(fault, lsn, message, mark, out);
-        // What is frequent has an end of its own: a common one would have to look at what came.
+        // Each frequent kind returns by itself: a shared exit would have to tell the kinds apart again.
         if self.transaction.is_plain() {
             match kind {
                 b'B' => return self.begin(lsn, body).or_else(|fault| refuse(fault, out)),
@@ -188,7 +189,7 @@ impl Decoder {
 
     #[inline(never)]
     fn dispatch(&mut self, kind: u8, lsn: u64, body: Reader<'_>, out: &mut Arrays) -> Read<Step> {
-        // The frequent kinds of the plain ones were seen to.
+        // `decode_any` has seen to the frequent kinds of plain transactions.
         if !self.transaction.is_plain() {
             return self.dispatch_aside(kind, lsn, body, out);
         }

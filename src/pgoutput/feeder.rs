@@ -82,6 +82,9 @@ impl Feeder {
         &mut self,
         messages: impl Iterator<Item = Result<(u64, &'a [u8])>>,
     ) -> Result<(usize, Box<Batch>)> {
+        if self.working.as_ref().is_some_and(|batch| batch.arrays.events().is_empty()) {
+            self.seal();
+        }
         if self.working.is_some() || !self.full.is_empty() {
             return Err(Error::new(
                 Status::WAL_E_STATE,

@@ -27,12 +27,12 @@ pub(super) fn read<'a>(reader: Reader<'a>, shapes: &mut [Shape], out: &mut Array
     Ok(Row { first, behind: Reader::new(behind) })
 }
 
-/// Reads the columns and gives what is behind them. A function of its own: inside of a larger one its loop would not have
+/// Reads the columns and gives what is behind them. A function of its own: inside a larger one its loop would not have
 /// the registers it needs.
 #[inline(never)]
 pub(super) fn values<'a>(mut rest: &'a [u8], shapes: &mut [Shape], row: &mut [Value]) -> Option<&'a [u8]> {
     for (slot, shape) in row.iter_mut().zip(shapes) {
-        // Not one value of several sources: the loop would look at it twice.
+        // Each branch goes on by itself: to merge their results would be to test them again.
         if shape.is_that_of(rest) {
             rest = shape.value(rest, slot)?;
             continue;
@@ -77,8 +77,7 @@ fn count(mut reader: Reader<'_>, columns: usize) -> Read<Reader<'_>> {
 /// Reads one column (logicalrep_write_tuple) into its slot and gives what is behind it. A negative length is, unsigned,
 /// longer than any message.
 ///
-/// The two kinds with bytes share one branch, and what no slot ever has but 0 is not written again: this is where most
-/// of the time of decoding goes.
+/// `reserved` is 0 in every slot and is not written.
 #[inline(always)]
 fn value<'a>(rest: &'a [u8], slot: &mut Value) -> Option<&'a [u8]> {
     let (kind, behind) = rest.split_first()?;
@@ -111,13 +110,12 @@ fn kind_with_bytes(kind: u8) -> ValueKind {
     if kind == b't' { ValueKind::WAL_VALUE_TEXT } else { ValueKind::WAL_VALUE_BINARY }
 }
 
-/// How the last values of a column looked: an int8 in binary is always `b` and 8 bytes, a timestamp in text mostly
-/// `t` and 29.
+/// How the last values of a column looked: an int8 in binary is always `b` and 8 bytes, a uuid in text `t` and 36.
 ///
 /// Where a column begins is known only once the lengths before it were read, one after the other, and that is what a wide
 /// row's time goes into. A length that is expected and only compared is not waited for: the processor goes on with the
 /// next column meanwhile (20 columns of equal length: 0.6 of the time). A column whose lengths vary is soon not
-/// expected to look like anything, which the processor learns too.
+/// expected to look like anything, for as long as its definition stays, which the processor learns too.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Shape {
     /// The kind and the length as they come, see `head`.

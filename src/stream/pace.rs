@@ -19,7 +19,7 @@ const LITTLE: u128 = 512;
 
 /// So many empty gulps at most are a pause within a burst: as the server decodes the next transaction, or waits for a
 /// processor.
-const PAUSE: u32 = 8;
+const PAUSE: u32 = 16;
 
 /// Where fewer bytes come in a millisecond, gulps last a quarter of the budget. A sender holds back what comes after a few
 /// packets of which none is acknowledged (bbr: four), and reading is what acknowledges: so what comes during one gulp
@@ -45,9 +45,7 @@ pub enum Path {
 /// The rhythm of one connection's reads.
 #[derive(Debug)]
 pub struct Pace {
-    /// The longest that anything is kept waiting.
-    budget: Duration,
-    /// How long a gulp is gathered at most.
+    /// How long a gulp is gathered at most; 0 never gathers.
     gulp: Duration,
     /// The same where little comes.
     sparse_gulp: Duration,
@@ -82,7 +80,7 @@ impl Pace {
             // Nothing is acknowledged there.
             Path::Unix => (budget.min(UNIX_GULP), budget.min(UNIX_GULP)),
         };
-        Self { budget, gulp, sparse_gulp, mode: Mode::Eager { since: now, turns: 0, bytes: 0 }, last: now }
+        Self { gulp, sparse_gulp, mode: Mode::Eager { since: now, turns: 0, bytes: 0 }, last: now }
     }
 
     /// A turn of reading took all there was, `bytes` of it. Says when to read next; `None` as soon as something
@@ -101,7 +99,7 @@ impl Pace {
                 }
                 *turns += 1;
                 *so_far += bytes;
-                if self.budget.is_zero() || *turns < TURNS || *so_far < MUCH {
+                if self.gulp.is_zero() || *turns < TURNS || *so_far < MUCH {
                     return None;
                 }
                 let since = *since;
@@ -109,22 +107,23 @@ impl Pace {
                 Some(now + self.gulp.min(now.saturating_duration_since(since)))
             }
             Mode::Gathering { since, heard, empty } => {
+                let lasted = now.saturating_duration_since(*since);
+                let silence = now.saturating_duration_since(*heard);
                 let is_over = if bytes == 0 {
                     *empty += 1;
-                    *empty >= PAUSE
-                        || now.saturating_duration_since(*heard) > heard.saturating_duration_since(*since) / 2
+                    *empty >= PAUSE || silence > heard.saturating_duration_since(*since) / 2
                 } else {
-                    comes_slower(LITTLE, bytes, elapsed) && elapsed >= self.sparse_gulp
+                    // What comes once in a while is not what a burst goes on with.
+                    comes_slower(LITTLE, bytes, silence) && silence >= self.sparse_gulp
                 };
                 if is_over {
                     self.mode = Mode::Eager { since: now, turns: 0, bytes: 0 };
                     return None;
                 }
                 if bytes == 0 {
-                    return Some(now + self.gulp);
+                    return Some(now + self.sparse_gulp.min(lasted));
                 }
                 (*heard, *empty) = (now, 0);
-                let lasted = now.saturating_duration_since(*since);
                 let micros = elapsed.as_micros().max(1) as u64;
                 let until_full = Duration::from_micros(GULP.saturating_mul(micros) / bytes as u64);
                 let gulp = if comes_slower(SPARSE, bytes, elapsed) { self.sparse_gulp } else { self.gulp };
@@ -205,6 +204,35 @@ mod tests {
             }
             assert_eq!(now - before, longest);
         }
+    }
+
+    #[test]
+    fn after_a_burst_what_comes_once_in_a_while_waits_for_a_sparse_gulp_once_and_then_not_at_all() {
+        let start = Instant::now();
+        let mut pace = Pace::new(BUDGET, Path::Tcp, start);
+        let mut now = (1..20).find_map(|turn| pace.next(2_000, after(start, turn * 20))).unwrap();
+        while now < start + 20 * BUDGET {
+            now = pace.next(40_000, now).unwrap();
+        }
+        // Commits of 1 KiB, 6 ms apart.
+        let commit = now + Duration::from_millis(6);
+        while now < commit {
+            let next = pace.next(0, now).unwrap();
+            assert!(next - now <= BUDGET / 4);
+            now = next;
+        }
+        assert_eq!(pace.next(1024, now), None);
+        assert_eq!(pace.next(1024, now + Duration::from_millis(6)), None);
+    }
+
+    #[test]
+    fn nothing_waits_longer_for_an_empty_gulp_than_its_burst_has_lasted() {
+        let start = Instant::now();
+        let mut pace = Pace::new(20 * BUDGET, Path::Tcp, start);
+        let next = (1..20).find_map(|turn| pace.next(2_000, after(start, turn * 20))).unwrap();
+        let then = pace.next(2_000, next).unwrap();
+        let after_none = pace.next(0, then);
+        assert!(after_none.is_none_or(|at| at - then <= then - start), "{after_none:?}");
     }
 
     #[test]

@@ -117,3 +117,33 @@ fn messages_that_were_fed_come_out_before_others_are_decoded_in_place() {
     assert_eq!((taken, batch.events().len()), (2, 2));
     batch.release();
 }
+
+#[test]
+fn what_was_fed_and_has_no_event_yet_keeps_nobody_from_decoding_in_place() {
+    let mut feeder = Feeder::new(100, 1 << 16);
+    feeder.feed(1, &begin()).unwrap();
+    let rest = [relation(), insert(ROW), commit()];
+    let (taken, batch) =
+        feeder.decode_in_place(rest.iter().map(|message| Ok((1, message.as_slice())))).unwrap();
+    assert_eq!((taken, batch.events().len()), (3, 4));
+    batch.release();
+}
+
+/// A recycled batch's slots held bytes and a TRUNCATE's relations: what has no bytes shows nothing of that.
+#[test]
+fn a_recycled_batch_shows_nothing_of_what_it_held() {
+    let mut feeder = Feeder::new(100, 1 << 16);
+    let first = [begin(), relation(), insert(BINARY_ROW), truncate(0, &[OID]), insert(BINARY_ROW)];
+    let columns = [Col::Null, Col::Unchanged, Col::Null];
+    let second = [insert(&columns), change(b'D', OID, &[tuple(b'K', &[Col::Null; 3])])];
+    for (script, bare) in [(&first[..], false), (&second[..], true)] {
+        let given = script.iter().map(|message| Ok((1, message.as_slice())));
+        let (taken, batch) = feeder.decode_in_place(given).unwrap();
+        assert_eq!(taken, script.len());
+        for value in batch.arrays.values() {
+            assert_eq!(value.reserved, [0; 3]);
+            assert!(!bare || value.data.is_null() && value.len == 0, "{value:?}");
+        }
+        batch.release();
+    }
+}
