@@ -19,6 +19,6 @@ pub use eventfd::EventFd;
 pub use fork::{ForkGuard, PerProcess};
 pub use poll::{PollFd, Polled, poll};
 pub use signal::{SignalMask, block_all_signals};
-pub use socket::{HEAD, Peeked, close, is_connected, is_hung_up, peek, peer_uid, recv, send};
+pub use socket::{HEAD, Peeked, bytes_received, close, is_connected, is_hung_up, peek, peer_uid, recv, send};
 pub use timer::Alarm;
 pub use user::{home_directory, user_name, user_name_of};

@@ -56,6 +56,21 @@ pub fn is_hung_up(fd: RawFd) -> bool {
     ready > 0 && asked.revents & (libc::POLLRDHUP | libc::POLLHUP | libc::POLLERR) != 0
 }
 
+/// How many bytes came over a TCP connection, read or not (tcpi_bytes_received of TCP_INFO, Linux 4.1); `None` where it is
+/// none.
+pub fn bytes_received(fd: RawFd) -> Option<u64> {
+    /// Where the number stands in linux/tcp.h's tcp_info, in words of eight bytes.
+    const PLACE: usize = 16;
+    let mut info = [0_u64; PLACE + 1];
+    let mut length = size_of_val(&info) as libc::socklen_t;
+    // SAFETY: `info` is writable for `length` bytes; a descriptor that is no such socket gives an error.
+    let result = unsafe {
+        libc::getsockopt(fd, libc::IPPROTO_TCP, libc::TCP_INFO, info.as_mut_ptr().cast(), &raw mut length)
+    };
+    let is_whole = result == 0 && length as usize == size_of_val(&info);
+    info.last().copied().filter(|_| is_whole)
+}
+
 /// Writes what the socket takes; `WouldBlock` says that it takes nothing now.
 pub fn send(fd: RawFd, bytes: &[u8]) -> io::Result<usize> {
     let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
@@ -97,6 +112,22 @@ mod tests {
     use super::*;
     use std::os::fd::{AsRawFd, IntoRawFd};
     use std::os::unix::net::UnixStream;
+
+    #[test]
+    fn what_came_is_counted_read_or_not() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let near = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (far, _) = listener.accept().unwrap();
+        assert_eq!(bytes_received(near.as_raw_fd()), Some(0));
+        assert_eq!(send(far.as_raw_fd(), &[7; 300]).unwrap(), 300);
+        let mut buf = [0; 100];
+        while peek(near.as_raw_fd()) == Peeked::Nothing {}
+        assert_eq!((bytes_received(near.as_raw_fd()), bytes_received(far.as_raw_fd())), (Some(300), Some(0)));
+        assert_eq!(recv(near.as_raw_fd(), &mut buf).unwrap(), 100);
+        assert_eq!(bytes_received(near.as_raw_fd()), Some(300));
+        let (local, _) = UnixStream::pair().unwrap();
+        assert_eq!(bytes_received(local.as_raw_fd()), None);
+    }
 
     #[test]
     fn nothing_waits_and_nothing_raises_sigpipe() {

@@ -51,8 +51,8 @@ class decoder {
      * @param messages in the order in which the server sent them; the array is read during the call only
      * @param count how many
      * @param[out] taken how many the batch took, at least one: go on with the next
-     * @return or status decode, unknown_relation, unknown_message, invalid_argument: the first was refused and
-     * changed nothing; state: next_batch has something to give
+     * @return or status decode, unknown_relation, unknown_message, invalid_argument: the first was refused
+     * and changed nothing; state: next_batch has something to give
      */
     result<batch> try_decode(const wal_message *messages, std::size_t count, std::size_t &taken) {
         return detail::attempt_for<batch, wal_batch *>([&](wal_batch **out, wal_error **reason) {

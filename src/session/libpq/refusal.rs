@@ -194,11 +194,18 @@ fn cause(connection: &Connection, before: &Before, wanted: Target) -> (Status, &
         _ if before.was_cut(connection.socket().is_some()) => CUT,
         Stage::Reaching if is_gone(connection) => CUT,
         _ if is_inside && wanted != Target::Any => ELSEWHERE,
-        Stage::Tls if before.has_certificate() => CERTIFICATE,
+        Stage::Tls if before.has_certificate() || has_shaken_hands(connection) => CERTIFICATE,
         Stage::Tls => TLS,
         Stage::Settling => STRANGER,
         Stage::Reaching | Stage::Gss | Stage::Authenticating => IDENTITY,
     }
+}
+
+/// Whether the server said more than the bytes that answer requests to negotiate: a quick one goes through the handshake in
+/// the same step of libpq's in which it agreed to TLS.
+fn has_shaken_hands(connection: &Connection) -> bool {
+    const ANSWERS: u64 = 16;
+    connection.socket().and_then(sys::bytes_received).is_some_and(|bytes| bytes > ANSWERS)
 }
 
 const UNRESOLVED: (Status, &str) = (Status::WAL_E_RESOLVE, "Check the host name and the machine's DNS.");
