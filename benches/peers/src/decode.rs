@@ -46,7 +46,8 @@ pub fn run(given: &Arguments) -> Result<()> {
     ];
     let mut text = format!(
         "# Decoding alone\n\n{}\n\nNanoseconds a row, the best pass of each process, median of {} processes in turn (least–most). \
-         Where each message begins and ends was found before. The ratio is to wal_decoder_decode.\n\n| messages | decoder | ns/row | ratio |\n|---|---|---|---|\n",
+         Where each message begins and ends was found before. The ratio is to \
+         wal_decoder_decode.\n\n| messages | decoder | ns/row | ratio |\n|---|---|---|---|\n",
         machine(Way::Clear.words()),
         given.rounds
     );
