@@ -15,11 +15,8 @@ server_start() {
   server_psql=$servers/client-18/bin/psql
   server_dir=$(mktemp -d "$base/pgwalstream.XXXXXX")
   if is_root; then chown "$server_user:$server_user" "$server_dir"; fi
-  as_server_user "$server_bin/initdb" -D "$server_dir/data" -U postgres -A trust -E UTF8 --locale=C --no-sync \
-    >"$server_dir/initdb.log" 2>&1 || {
-    cat "$server_dir/initdb.log" >&2
-    die "initdb failed"
-  }
+  as_server_user cp -a --reflink=auto "$servers/$version/template" "$server_dir/data" ||
+    die "no template of PostgreSQL $version in $servers: run script/servers"
   {
     echo "listen_addresses = ''"
     echo "unix_socket_directories = '$server_dir'"

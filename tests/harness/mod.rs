@@ -56,43 +56,62 @@ pub fn eventually(what: &str, mut done: impl FnMut() -> bool) {
     }
 }
 
-/// One test for each version and format, each with a name of its own: `mod name { v14_text, v14_binary, … }`.
+/// One test for each function and version, with a name of its own: `mod name { v14, v18, … }`. The first version and the last
+/// are in the gate; those between are ignored there and run by `script/test --long matrix`.
 #[macro_export]
-macro_rules! on_every_version_and_format {
+macro_rules! on_every_version {
     ($($function:ident)*) => { $(
-        mod $function {
-            use $crate::harness::Format::{Binary, Text};
-            $crate::on_every_version_and_format! { @ $function
-                v14_text 14 Text, v14_binary 14 Binary, v15_text 15 Text, v15_binary 15 Binary, v16_text 16 Text,
-                v16_binary 16 Binary, v17_text 17 Text, v17_binary 17 Binary, v18_text 18 Text, v18_binary 18 Binary
-            }
-        }
-    )* };
-    (@ $function:ident $($name:ident $version:literal $format:ident),*) => { $(
-        #[test]
-        fn $name() {
-            super::$function($version, $format);
-        }
+        $crate::on_versions! { $function v14 14, v18 18; v15 15, v16 16, v17 17 }
     )* };
 }
 
-/// One test for each version: `mod name { v14, v15, … }`.
+/// The same in the gate on each version: for what speaks another SQL or another command to each.
 #[macro_export]
-macro_rules! on_every_version {
+macro_rules! on_every_version_in_the_gate {
     ($($function:ident)*) => { $(
         $crate::on_versions! { $function v14 14, v15 15, v16 16, v17 17, v18 18 }
     )* };
 }
 
-/// One test for each version that is named.
+/// The same in text and in binary: in the gate both on the last version, text on the first, binary on one between.
+#[macro_export]
+macro_rules! on_every_version_and_format {
+    ($($function:ident)*) => { $(
+        $crate::on_versions! { $function
+            v14_text (14, Text), v16_binary (16, Binary), v18_text (18, Text), v18_binary (18, Binary);
+            v14_binary (14, Binary), v15_text (15, Text), v15_binary (15, Binary), v16_text (16, Text),
+            v17_text (17, Text), v17_binary (17, Binary)
+        }
+    )* };
+}
+
+/// One test for each version that is named. What stands behind a semicolon runs in the long part `matrix` only.
 #[macro_export]
 macro_rules! on_versions {
-    ($function:ident $($name:ident $version:literal),*) => {
-        mod $function { $(
-            #[test]
-            fn $name() {
-                super::$function($version);
-            }
-        )* }
+    ($function:ident $($name:ident $version:tt),* $(; $($long:ident $long_version:tt),*)?) => {
+        mod $function {
+            #[allow(unused_imports, reason = "for those who take a format")]
+            use $crate::harness::Format::{Binary, Text};
+            $(
+                #[test]
+                fn $name() {
+                    $crate::call_with!(super::$function, $version);
+                }
+            )*
+            $($(
+                #[test]
+                #[ignore = "script/test --long matrix"]
+                fn $long() {
+                    $crate::call_with!(super::$function, $long_version);
+                }
+            )*)?
+        }
     };
+}
+
+/// Calls a function with a version, or with a version and a format in parentheses.
+#[macro_export]
+macro_rules! call_with {
+    ($function:path, ($($argument:expr),*)) => { $function($($argument),*) };
+    ($function:path, $version:literal) => { $function($version) };
 }

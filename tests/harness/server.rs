@@ -55,22 +55,33 @@ impl Server {
         SHARED[at].get_or_init(|| Self::start(version, &[]))
     }
 
-    /// A server of one's own, with settings beyond the usual, such as `wal_level=replica`.
+    /// A server of one's own, with settings beyond the usual, such as `wal_level=replica`. Its system identifier is that of
+    /// every other server of its version.
     pub fn start(version: u32, settings: &[&str]) -> Self {
-        let bin = servers().join(version.to_string()).join("bin");
+        let template = servers().join(version.to_string()).join("template");
         assert!(
-            bin.join("postgres").exists(),
+            template.exists(),
             "no PostgreSQL {version} in {}: run script/servers, or set PGWALSTREAM_SERVERS to its folder",
             servers().display()
         );
-        Self::start_from(bin, version, settings)
+        Self::start_from(bin(version), version, settings, |data| {
+            let mut copy = unprivileged(Path::new("cp"));
+            copy.args(["-a", "--reflink=auto"]).arg(&template).arg(data);
+            copy
+        })
+    }
+
+    /// A server of one's own with a system identifier of its own.
+    pub fn start_apart(version: u32, settings: &[&str]) -> Self {
+        let bin = bin(version);
+        Self::start_from(bin.clone(), version, settings, |data| initdb(&bin, data))
     }
 
     /// Debian's server, with the plugins of Debian's packages.
     pub fn start_debian(settings: &[&str]) -> Self {
         let bin = PathBuf::from("/usr/lib/postgresql/15/bin");
         assert!(bin.join("postgres").exists(), "install postgresql-15, as script/test does");
-        Self::start_from(bin, 15, settings)
+        Self::start_from(bin.clone(), 15, settings, |data| initdb(&bin, data))
     }
 
     /// Whether Debian's server lets a slot name only the plugins of a list, as the minor releases of November 2026 do.
@@ -80,12 +91,10 @@ impl Server {
         String::from_utf8_lossy(&told.stdout).contains("output_plugin_libraries")
     }
 
-    fn start_from(bin: PathBuf, version: u32, settings: &[&str]) -> Self {
+    fn start_from(bin: PathBuf, version: u32, settings: &[&str], make: impl Fn(&Path) -> Command) -> Self {
         let folder = new_folder();
-        let mut initdb = unprivileged(&bin.join("initdb"));
-        initdb.args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "-D"]);
-        let made = initdb.arg(folder.join("data")).output().expect("initdb starts");
-        assert!(made.status.success(), "initdb failed: {}", String::from_utf8_lossy(&made.stderr));
+        let made = make(&folder.join("data")).output().expect("the command starts");
+        assert!(made.status.success(), "no data folder: {}", String::from_utf8_lossy(&made.stderr));
         let hba = folder.join("data/pg_hba.conf");
         let rest = fs::read_to_string(&hba).unwrap();
         fs::write(&hba, format!("{PASSWORD_RULES}{rest}")).unwrap();
@@ -478,6 +487,16 @@ pub fn servers() -> &'static Path {
         env::var_os("PGWALSTREAM_SERVERS").map_or_else(usual, PathBuf::from)
     });
     &FOLDER
+}
+
+fn bin(version: u32) -> PathBuf {
+    servers().join(version.to_string()).join("bin")
+}
+
+fn initdb(bin: &Path, data: &Path) -> Command {
+    let mut command = unprivileged(&bin.join("initdb"));
+    command.args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "-D"]).arg(data);
+    command
 }
 
 /// A command that runs as the user who may run servers: PostgreSQL refuses to run as root.

@@ -80,7 +80,7 @@ fn wrong_slots_and_publications(version: u32) {
     with(&slot, "pub").open().unwrap();
 }
 
-on_every_version! { wrong_slots_and_publications }
+on_every_version_in_the_gate! { wrong_slots_and_publications }
 
 #[test]
 fn no_slot_is_made_that_was_not_asked_for() {

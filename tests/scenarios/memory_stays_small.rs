@@ -1,5 +1,5 @@
 //! Two million rows go through a process that never grows: what was freed is used again. Measured in `wal_batch`, a C
-//! program of its own, by the kernel's high-water mark.
+//! program of its own, by its anonymous memory: the mapped code of a debug library is larger than all its data.
 
 use std::fs;
 use std::process::Stdio;
@@ -32,13 +32,11 @@ fn two_million_rows_in_less_than_16_mb() {
         command.stdout(Stdio::piped());
     });
     let status = format!("/proc/{}/status", child.id());
-    eventually("all rows are read and acknowledged", || db.confirmed(&slot) + 1000 >= end);
-    let status = fs::read_to_string(status).unwrap();
-    let field = |name: &str| -> u64 {
-        let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
-        line.trim().trim_end_matches(" kB").parse().unwrap()
-    };
-    let peak = field("VmHWM:");
+    let mut peak = 0;
+    eventually("all rows are read and acknowledged", || {
+        peak = peak.max(anonymous(&fs::read_to_string(&status).unwrap()));
+        db.confirmed(&slot) + 1000 >= end
+    });
     signal_process(child.id(), libc::SIGTERM);
     let ended = wait_for_exit(&mut child).expect("it ends");
     let said = std::io::read_to_string(child.stdout.take().unwrap()).unwrap();
@@ -46,4 +44,10 @@ fn two_million_rows_in_less_than_16_mb() {
     assert!(said.contains(&format!("rows {ROWS} ")), "{said}");
     assert!(peak < MOST, "{peak} kB at the most");
     println!("{peak} kB at the most");
+}
+
+/// The process's memory that no file backs, in kB.
+fn anonymous(status: &str) -> u64 {
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
 }

@@ -71,12 +71,4 @@ fn encrypted(version: u32) {
     }
 }
 
-#[test]
-fn from_version_14() {
-    encrypted(14);
-}
-
-#[test]
-fn from_version_18() {
-    encrypted(18);
-}
+on_versions! { encrypted v14 14, v18 18 }

@@ -144,12 +144,4 @@ fn passwords(server: &Server, base: &str) {
     }
 }
 
-#[test]
-fn on_version_14() {
-    every_signature_and_every_wish(14);
-}
-
-#[test]
-fn on_version_18() {
-    every_signature_and_every_wish(18);
-}
+on_versions! { every_signature_and_every_wish v18 18; v14 14 }

@@ -338,12 +338,4 @@ fn odds(all: &Authority, free: &str, only_tls: &str) -> Vec<String> {
     list
 }
 
-#[test]
-fn on_version_14() {
-    matrix(14);
-}
-
-#[test]
-fn on_version_18() {
-    matrix(18);
-}
+on_versions! { matrix v18 18; v14 14 }

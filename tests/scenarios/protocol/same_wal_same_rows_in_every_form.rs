@@ -104,4 +104,4 @@ fn p6_a_hundred_thousand_rows(version: u32) {
     }
 }
 
-on_every_version! { p6_a_hundred_thousand_rows }
+on_versions! { p6_a_hundred_thousand_rows v18 18; v14 14, v15 15, v16 16, v17 17 }

@@ -214,7 +214,7 @@ fn write(writer: i64, told: &AtomicI64, servers: &[&Server], name: &str, over: &
 /// Another cluster answers, with a database, a publication and a slot of the same names.
 #[test]
 fn p12_another_server_is_not_taken_for_the_old_one() {
-    let first = Server::start(18, &[]);
+    let first = Server::start_apart(18, &[]);
     let other = Server::shared(18);
     let mut there = other.database();
     first.client("postgres").batch_execute(&format!("CREATE DATABASE {}", there.name)).unwrap();

@@ -179,7 +179,7 @@ fn a_walsender_is_ended_under_load(version: u32) {
     assert_eq!(stream.stats().reconnects, reconnects);
 }
 
-on_versions! { a_walsender_is_ended_under_load v14 14, v15 15, v18 18 }
+on_versions! { a_walsender_is_ended_under_load v14 14, v18 18; v15 15 }
 
 /// The server is stopped, in one way or the other, while there is something to read. One that is stopped fast waits for
 /// what is not acknowledged (P9).
@@ -232,4 +232,4 @@ fn a_server_crashes(version: u32) {
 }
 
 on_versions! { a_server_is_restarted_fast v14 14, v18 18 }
-on_versions! { a_server_crashes v14 14, v17 17, v18 18 }
+on_versions! { a_server_crashes v14 14, v18 18; v17 17 }

@@ -60,7 +60,7 @@ fn p28_the_position_is_that_of_the_servers_role(version: u32) {
     assert_eq!(health.lag_bytes, health.server_lsn - health.restart_lsn);
 }
 
-on_every_version! { p28_the_position_is_that_of_the_servers_role }
+on_every_version_in_the_gate! { p28_the_position_is_that_of_the_servers_role }
 
 fn pgwalstream_lsn(text: &str) -> u64 {
     text.parse::<pgwalstream::lsn::Lsn>().unwrap().0

@@ -82,7 +82,7 @@ fn logical_slots(version: u32) {
     eventually("temporary slots are gone", || !exists(&mut db, &short) && !exists(&mut db, &temporary));
 }
 
-on_every_version! { logical_slots }
+on_every_version_in_the_gate! { logical_slots }
 
 fn physical_slots(version: u32) {
     let server = Server::shared(version);
@@ -109,7 +109,7 @@ fn physical_slots(version: u32) {
     assert_eq!(wrong.status, Status::WAL_E_INVALID_ARGUMENT);
 }
 
-on_every_version! { physical_slots }
+on_every_version_in_the_gate! { physical_slots }
 
 /// Two phase from 15, failover from 17; altering from 17, two phase from 18.
 fn what_the_version_can(version: u32) {
@@ -152,7 +152,7 @@ fn what_the_version_can(version: u32) {
     assert_eq!(admin.read(&name).is_ok(), version >= 17);
 }
 
-on_every_version! { what_the_version_can }
+on_every_version_in_the_gate! { what_the_version_can }
 
 /// A slot in use is not dropped; with wait it is, once it is free, and not before.
 fn slots_in_use(version: u32) {
@@ -180,7 +180,7 @@ fn slots_in_use(version: u32) {
     assert!(!exists(&mut db, &slot));
 }
 
-on_every_version! { slots_in_use }
+on_every_version_in_the_gate! { slots_in_use }
 
 #[test]
 fn a_connection_has_its_states() {

@@ -52,7 +52,7 @@ fn publications(version: u32) {
     assert_eq!(failure(admin.tables(odd)).status, Status::WAL_E_PUBLICATION_MISSING);
 }
 
-on_every_version! { publications }
+on_every_version_in_the_gate! { publications }
 
 const TABLES: &str = "
     CREATE TABLE good_key (id int PRIMARY KEY, v text);
@@ -143,7 +143,7 @@ fn p26_every_table_that_fails_is_reported(version: u32) {
     }
 }
 
-on_every_version! { p26_every_table_that_fails_is_reported }
+on_every_version_in_the_gate! { p26_every_table_that_fails_is_reported }
 
 fn p26_a_stream_warns_of_each(version: u32) {
     let server = Server::shared(version);
