@@ -1,4 +1,12 @@
-//! What the targets share: how an input is cut into messages, and touching all that an event leads to.
+//! The targets, each a function over an input, and what they share: how an input is cut into messages, and touching all
+//! that an event leads to. The project's tests run them over the corpora.
+
+pub mod capture;
+pub mod conninfo;
+pub mod decoder_api;
+pub mod pgoutput;
+pub mod startup;
+pub mod wire;
 
 use pgwalstream::batch::{Event, Value, ValueKind};
 use pgwalstream::pgoutput::TRUNCATED_RELATION;

@@ -1,0 +1,216 @@
+//! The decoder's C functions, and all that can be asked of what comes out: every accessor, every type, clones that outlive
+//! their batch. No call may panic, and none may read what is not there.
+use std::hint::black_box;
+use std::ptr;
+
+use super::messages;
+use pgwalstream::batch::{Batch, Event, Relation, Value};
+use pgwalstream::capi::*;
+use pgwalstream::error::Status;
+
+/// Does not come back from a panic or a defect.
+fn check(status: wal_status) -> wal_status {
+    let defects = [Status::WAL_E_PANIC, Status::WAL_E_INTERNAL, Status::WAL_E_INVALID_ARGUMENT];
+    assert!(defects.iter().all(|defect| *defect as i32 != status), "status {status}");
+    status
+}
+
+/// One input.
+pub fn run(input: &[u8]) {
+    // SAFETY: live handles, out-parameters of this frame, each freed once.
+    unsafe {
+        // Small batches: more of them, and quicker made.
+        let mut options = ptr::null_mut();
+        check(wal_options_new(&raw mut options, ptr::null_mut()));
+        for (key, value) in [(c"batch_events", c"16"), (c"batch_bytes", c"4kB")] {
+            check(wal_options_set(options, key.as_ptr(), value.as_ptr(), ptr::null_mut()));
+        }
+        let mut decoder = ptr::null_mut();
+        check(wal_decoder_new(options, &raw mut decoder, ptr::null_mut()));
+        let mut in_place = ptr::null_mut();
+        check(wal_decoder_new(options, &raw mut in_place, ptr::null_mut()));
+        wal_options_free(options);
+        let (mut fed, mut clones) = (0, vec![]);
+        for (at, message) in messages(input).enumerate() {
+            let mut error = ptr::null_mut();
+            let status = check(wal_decoder_feed(
+                decoder,
+                at as u64 * 8,
+                message.as_ptr(),
+                message.len(),
+                &raw mut error,
+            ));
+            assert_eq!(status < 0, !error.is_null());
+            wal_error_free(error);
+            if at % 3 == 2 {
+                fed += take(decoder, &mut clones);
+            }
+        }
+        fed += take(decoder, &mut clones);
+        wal_decoder_free(decoder);
+        assert_eq!(decode(in_place, input, &mut clones), fed);
+        wal_decoder_free(in_place);
+        for clone in clones {
+            ask(&*clone);
+            wal_event_free(clone);
+        }
+    }
+}
+
+/// Decodes all messages where they are, past those that are refused, looks at all that comes of them, and tells how many
+/// events that is.
+unsafe fn decode(decoder: *mut wal_decoder, input: &[u8], clones: &mut Vec<*mut Event>) -> usize {
+    let of = |(at, message): (usize, &[u8])| wal_message {
+        lsn: at as u64 * 8,
+        data: message.as_ptr(),
+        len: message.len(),
+    };
+    let messages: Vec<_> = messages(input).enumerate().map(of).collect();
+    let (mut at, mut events) = (0, 0);
+    while at < messages.len() {
+        let (mut taken, mut batch) = (0, ptr::null_mut());
+        // SAFETY: a live decoder and live messages, out-parameters of this frame.
+        unsafe {
+            let rest = &messages[at..];
+            let status = check(wal_decoder_decode(
+                decoder,
+                rest.as_ptr(),
+                rest.len(),
+                &raw mut taken,
+                &raw mut batch,
+                ptr::null_mut(),
+            ));
+            assert_eq!((status < 0, status < 0), (batch.is_null(), taken == 0));
+            at += taken.max(1);
+            if !batch.is_null() {
+                events += look_at(batch, clones);
+            }
+        }
+    }
+    events
+}
+
+/// Takes all batches, looks at all of them, and tells how many events they hold.
+unsafe fn take(decoder: *mut wal_decoder, clones: &mut Vec<*mut Event>) -> usize {
+    let mut events = 0;
+    loop {
+        let mut batch: *mut Batch = ptr::null_mut();
+        // SAFETY: a live decoder.
+        let status = unsafe { check(wal_decoder_next_batch(decoder, &raw mut batch, ptr::null_mut())) };
+        if status != Status::WAL_OK as i32 {
+            return events;
+        }
+        // SAFETY: a live batch.
+        events += unsafe { look_at(batch, clones) };
+    }
+}
+
+/// Looks at a batch, frees it, and tells how many events it held.
+unsafe fn look_at(batch: *mut Batch, clones: &mut Vec<*mut Event>) -> usize {
+    let mut count = 0;
+    // SAFETY: the caller's promise: a live batch; `count` events follow each other.
+    unsafe {
+        let first = wal_batch_events(batch, &raw mut count);
+        for at in 0..count {
+            let event = &*first.add(at);
+            ask(event);
+            if at % 4 == 0 && clones.len() < 64 {
+                let mut clone = ptr::null_mut();
+                check(wal_event_clone(event, &raw mut clone, ptr::null_mut()));
+                clones.push(clone);
+            }
+        }
+        black_box(wal_batch_ack_lsn(batch));
+        wal_batch_free(batch);
+    }
+    count
+}
+
+unsafe fn ask(event: &Event) {
+    // SAFETY: the caller's promise: a live event.
+    unsafe {
+        for bytes in [
+            wal_event_message_prefix(event),
+            wal_event_message_content(event),
+            wal_event_origin_name(event),
+            wal_event_type_namespace(event),
+            wal_event_type_name(event),
+            wal_event_gid(event),
+            wal_event_raw(event),
+        ] {
+            read(bytes);
+        }
+        black_box((
+            wal_event_origin_lsn(event),
+            wal_event_type_oid(event),
+            wal_event_prepare_lsn(event),
+            wal_event_prepare_end_lsn(event),
+            wal_event_abort_lsn(event),
+        ));
+        for at in 0..wal_event_truncate_count(event).min(100) {
+            relation(wal_event_truncate_relation(event, at));
+        }
+        assert!(wal_event_truncate_relation(event, u32::MAX).is_null());
+        relation(event.relation);
+        for column in 0..event.n_new.max(event.n_old).min(100) {
+            value(wal_event_new_value(event, column), event.relation, column);
+            value(wal_event_old_value(event, column), event.relation, column);
+        }
+        assert!(wal_event_new_value(event, event.n_new).is_null());
+        black_box(wal_event_new_by_name(event, c"id".as_ptr()));
+        black_box(wal_event_old_by_name(event, c"".as_ptr()));
+    }
+}
+
+unsafe fn relation(it: *const Relation) {
+    // SAFETY: the caller's promise: NULL or a live relation.
+    unsafe {
+        read(wal_relation_namespace(it));
+        read(wal_relation_name(it));
+        for column in 0..wal_relation_column_count(it) {
+            read(wal_relation_column_name(it, column));
+            black_box((wal_relation_column_type(it, column), wal_relation_column_typmod(it, column)));
+        }
+        black_box(wal_relation_column_index(it, c"id".as_ptr()));
+    }
+}
+
+macro_rules! ask_all {
+    ($value:expr, $relation:expr, $column:expr, $($function:ident $type:ty),*) => { $({
+        let mut out = std::mem::MaybeUninit::<$type>::uninit();
+        check($function($value, $relation, $column, out.as_mut_ptr().cast(), ptr::null_mut()));
+        black_box(out.assume_init());
+    })* };
+}
+
+unsafe fn value(it: *const Value, of: *const Relation, column: u32) {
+    if it.is_null() {
+        return;
+    }
+    // SAFETY: the caller's promise: a live value and its relation; each output is written on every path.
+    unsafe {
+        ask_all!(
+            it, of, column,
+            wal_value_as_bool i32, wal_value_as_int16 i16, wal_value_as_int32 i32, wal_value_as_int64 i64,
+            wal_value_as_uint32 u32, wal_value_as_float32 f32, wal_value_as_float64 f64, wal_value_as_uuid [u8; 16],
+            wal_value_as_date i32, wal_value_as_time i64, wal_value_as_timestamp i64, wal_value_as_timestamptz i64
+        );
+        let mut text = wal_bytes { data: ptr::null(), len: 0 };
+        check(wal_value_as_text(it, of, column, &raw mut text, ptr::null_mut()));
+        read(text);
+        let mut buffer = [0_u8; 32];
+        let mut needed = 0;
+        for size in [0, buffer.len()] {
+            let data = if size == 0 { ptr::null_mut() } else { buffer.as_mut_ptr() };
+            check(wal_value_as_bytea(it, of, column, data, size, &raw mut needed, ptr::null_mut()));
+        }
+    }
+}
+
+unsafe fn read(it: wal_bytes) {
+    if !it.data.is_null() {
+        // SAFETY: the caller's promise: `len` bytes are there.
+        let bytes = unsafe { std::slice::from_raw_parts(it.data, it.len) };
+        black_box(bytes.iter().map(|byte| u64::from(*byte)).sum::<u64>());
+    }
+}
