@@ -30,7 +30,7 @@ beside() { # VERSION COMMAND…
 }
 
 say "go vet"
-for tags in "" walgc pgwalstream_reference pgwalstream_static; do go vet -tags "$tags" ./...; done
+for tags in pgwalstream_reference walgc,pgwalstream_static; do go vet -tags "$tags" ./...; done
 
 say "the tests and the examples, with a thousand streams; the accessors against the library's"
 PGWALSTREAM_SERVER_SETTINGS="max_wal_senders=1050 max_replication_slots=1050 shared_buffers=16MB" \
@@ -40,11 +40,5 @@ PGWALSTREAM_SERVER_SETTINGS="max_wal_senders=1050 max_replication_slots=1050 sha
 say "the race detector, on the oldest server"
 beside 14 go test -count=1 -race .
 
-say "the checks of what is given to C (cgocheck2)"
-GOEXPERIMENT=cgocheck2 beside 18 go test -count=1 .
-
-say "the collector running all the time"
-beside 18 go test -count=1 -tags walgc .
-
-say "the static archive"
-beside 18 go test -count=1 -tags pgwalstream_static -run 'Whole|Logged|Decoder' .
+say "the static archive, with the checks of what is given to C (cgocheck2) and the collector running all the time"
+GOEXPERIMENT=cgocheck2 beside 18 go test -count=1 -tags walgc,pgwalstream_static .

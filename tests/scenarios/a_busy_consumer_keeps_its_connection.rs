@@ -49,4 +49,4 @@ fn p8_no_call_for_six_seconds(version: u32) {
     assert_eq!((after.backend_pid, walsender(&mut db)), (pid, pid.to_string()));
 }
 
-on_versions! { p8_no_call_for_six_seconds v14 14, v18 18 }
+on_versions! { p8_no_call_for_six_seconds v18 18; v14 14 }

@@ -81,7 +81,7 @@ fn p8_one_event_a_second(version: u32) {
     db.released(&slot);
 }
 
-on_versions! { p8_one_event_a_second v15 15, v18 18 }
+on_versions! { p8_one_event_a_second v18 18; v15 15 }
 
 /// Two messages that are longer than the queue: the second is not read before the first was taken.
 #[test]

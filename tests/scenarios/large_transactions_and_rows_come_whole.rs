@@ -96,6 +96,7 @@ fn p23_a_value_of_300_mb_in_text() {
 }
 
 #[test]
+#[ignore = "script/test --long matrix"]
 fn p23_a_value_of_300_mb_in_binary() {
     p23_a_value_of_300_mb(Format::Binary);
 }

@@ -81,7 +81,7 @@ fn p32_cut_all_over(version: u32) {
     }
 }
 
-on_every_version! { p32_cut_all_over }
+on_versions! { p32_cut_all_over v18 18; v14 14, v15 15, v16 16, v17 17 }
 
 /// Many transactions and a large one, cut at offsets all over.
 fn p32_cut_anywhere(version: u32) {
@@ -111,7 +111,7 @@ fn p32_cut_anywhere(version: u32) {
     }
 }
 
-on_every_version! { p32_cut_anywhere }
+on_versions! { p32_cut_anywhere v18 18; v14 14, v15 15, v16 16, v17 17 }
 
 /// Writes rows in transactions of three until told to stop, and tells how many transactions there were.
 fn write(mut sql: postgres::Client, stop: &AtomicBool) -> i32 {

@@ -1,0 +1,77 @@
+# shellcheck shell=bash
+# The long parts of script/test, one function each, named long_PART; a comment line above each says what it is. Each runs
+# alone, takes at most half an hour, and can run in the background. Sourced after gate.sh, in the root folder.
+# shellcheck disable=SC2154
+
+long_runs=tests/long-runs.md # how each part went the last time
+
+# matrix: the scenarios that the gate leaves out: the versions between, the other format, the largest values
+long_matrix() { rust_tests --test scenarios -- --test-threads=6 --ignored; }
+
+# libpq: every scenario on libpq, on all versions (those on the gate's list a second time)
+long_libpq() {
+  PGWALSTREAM_TEST_BACKEND=libpq rust_tests --test scenarios -- --test-threads=6 --include-ignored \
+    --skip tls_lets_in_whom --skip scram_is_tied
+}
+
+# faults: storms of 1,000 faults on each version, over TLS and over libpq
+long_faults() { FAULTS=1000 rust_tests --test faults -- --test-threads=3 --nocapture --include-ignored; }
+
+# fuzz: every target for 90 seconds from its corpus, with a nightly compiler and AddressSanitizer
+long_fuzz() { timeout -k 30 1800 script/fuzz 90; }
+
+# features: the library and its tests without TLS, without libpq, and with each feature for Rust programs alone
+long_features() {
+  local feature
+  for feature in serde json futures chrono jiff uuid test-hooks; do
+    cargo clippy --lib --locked --quiet --no-default-features --features "$feature" -- -D warnings
+  done
+  cargo clippy --workspace --all-targets --locked --quiet -- -D warnings
+  cargo test --locked --lib
+  cargo test --locked --lib --no-default-features
+}
+
+# fresh: script/demo in a fresh clone with an empty cache, in at most 150 seconds beside the fetching of the server
+long_fresh() {
+  local folder begin took
+  folder=$(mktemp -d)
+  chmod a+rx "$folder"
+  git clone -q . "$folder/clone"
+  "$folder/clone/script/servers" 18 client-18 >/dev/null
+  begin=$SECONDS
+  "$folder/clone/script/demo" | tail -1
+  took=$((SECONDS - begin))
+  rm -rf "$folder"
+  echo "script/demo took $took s in a fresh clone"
+  [ "$took" -le 150 ]
+}
+
+# peers: this library and other clients side by side over the same WAL; nothing else should run meanwhile
+long_peers() { timeout -k 30 1800 benches/peers/run --quick; }
+
+long_parts() { declare -F | sed -n 's/^declare -f long_\([a-z]*\)$/\1/p' | grep -vx -e parts -e list -e note; }
+
+# The parts, with what each is.
+long_list() {
+  local part
+  for part in $(long_parts); do
+    sed -n "s/^# \($part\): \(.*\)/\1 \2/p" "${BASH_SOURCE[0]}" | awk '{ name = $1; $1 = ""; printf "%-10s%s\n", name, $0 }'
+  done
+}
+
+# long_note PART: writes down how the part went, in the place of the last time.
+long_note() {
+  local part=$1 line result=ok commit
+  commit=$(git rev-parse --short=10 HEAD 2>/dev/null || echo unknown)
+  [ -z "$(git status --porcelain 2>/dev/null)" ] || commit="$commit and changes"
+  [ ${#steps_failed[@]} -eq 0 ] || result=FAILED
+  line="| $part | $commit | $(date -u +%Y-%m-%d) | $result: $cases_passed passed, $cases_failed failed | ${steps_times[0]} s |"
+  PART=$part LINE=$line python3 - "$long_runs" <<'PYTHON'
+import os, sys
+path, part = sys.argv[1], os.environ["PART"]
+lines = open(path, encoding="utf-8").read().splitlines()
+rows = [line for line in lines if line.startswith("| ") and not line.startswith(("| part |", f"| {part} |"))]
+head = lines[:next(i for i, line in enumerate(lines) if line.startswith("|---")) + 1]
+open(path, "w", encoding="utf-8").write("\n".join(head + sorted(rows + [os.environ["LINE"]])) + "\n")
+PYTHON
+}

@@ -1,0 +1,138 @@
+# shellcheck shell=bash
+# Named and timed steps, and what the last lines say of them. Sourced after common.sh.
+#
+# step NAME CMD…: run CMD (a function of the script, or a command) as one named, timed step and remember how it went.
+# The output goes to the terminal and to $cache/log/NAME.log. Always returns 0, so that the next step runs; a step
+# whose forerunner failed is called with `step_after FORERUNNER NAME CMD…` and then counts as failed without running.
+# A step that prints results of cargo test or ctest counts as that many test cases, any other as one.
+# shellcheck disable=SC2154 # cache is from common.sh
+steps_only=()
+steps_list=
+steps_failed=()
+steps_names=()
+steps_times=()
+cases_passed=0
+cases_failed=0
+
+step_wanted() {
+  local name
+  [ ${#steps_only[@]} -gt 0 ] || return 0
+  for name in "${steps_only[@]}"; do [ "$name" != "$1" ] || return 0; done
+  return 1
+}
+
+step() {
+  local name=$1 log begin took rc passed failed keeper shower
+  shift
+  if [ -n "$steps_list" ]; then
+    printf '%s\n' "$name"
+    return 0
+  fi
+  step_wanted "$name" || return 0
+  mkdir -p "$cache/log"
+  log=$cache/log/$name.log
+  : >"$log"
+  printf '\n=== %s\n' "$name"
+  begin=${EPOCHREALTIME/[.,]/}
+  # The log is shown by a tail of its own, not through a pipe: a server that a failed test leaves behind must not
+  # keep the pipe, and so this script, open.
+  sleep infinity >/dev/null 2>&1 &
+  keeper=$!
+  tail -n +1 -f -s 0.1 --pid="$keeper" "$log" 2>/dev/null &
+  shower=$!
+  set +e
+  (
+    set -euo pipefail
+    "$@"
+  ) >>"$log" 2>&1 </dev/null
+  rc=$?
+  kill "$keeper"
+  wait "$keeper" 2>/dev/null
+  wait "$shower" 2>/dev/null
+  set -e
+  took=$(((${EPOCHREALTIME/[.,]/} - begin) / 100000))
+  took=$((took / 10)).$((took % 10))
+  # "test result: ok. 5 passed; 0 failed; …" (cargo), "100% tests passed, 0 tests failed out of 5" (ctest)
+  read -r passed failed < <(awk '
+    /^test result: / { for (i = 2; i <= NF; i++) { if ($i == "passed;") p += $(i-1); if ($i == "failed;") f += $(i-1) } }
+    / tests failed out of / { f += $4; p += $NF - $4 }
+    END { print p + 0, f + 0 }' "$log")
+  if [ "$rc" -eq 0 ]; then
+    [ $((passed + failed)) -gt 0 ] || passed=1
+    printf -- '--- ok: %s (%s s)\n' "$name" "$took"
+  else
+    [ "$failed" -gt 0 ] || failed=1
+    steps_failed+=("$name")
+    printf -- '--- FAILED: %s (%s s, exit %s)\n' "$name" "$took" "$rc"
+  fi
+  steps_names+=("$name")
+  steps_times+=("$took")
+  cases_passed=$((cases_passed + passed))
+  cases_failed=$((cases_failed + failed))
+}
+
+step_after() {
+  local needed=$1 name
+  shift
+  for name in ${steps_failed[@]+"${steps_failed[@]}"}; do
+    if [ "$name" = "$needed" ] && [ -z "$steps_list" ] && step_wanted "$1"; then
+      printf '\n=== %s\n--- FAILED: %s (not run: it needs %s)\n' "$1" "$1" "$needed"
+      steps_failed+=("$1")
+      steps_names+=("$1")
+      steps_times+=(0.0)
+      cases_failed=$((cases_failed + 1))
+      return 0
+    fi
+  done
+  step "$@"
+}
+
+# together NAME=COMMAND…: run functions of the caller beside each other, show what each printed, and fail with the first.
+together() {
+  local job pids=() folder rc=0 at=0
+  folder=$(mktemp -d)
+  for job; do
+    (
+      set -euo pipefail
+      ${job#*=}
+    ) >"$folder/${job%%=*}" 2>&1 &
+    pids+=($!)
+  done
+  for job; do
+    wait "${pids[$at]}" || rc=1
+    printf -- '-- %s\n' "${job%%=*}"
+    cat "$folder/${job%%=*}"
+    at=$((at + 1))
+  done
+  rm -rf "$folder"
+  return "$rc"
+}
+
+# The tests that took longest, by the logs of this run's steps: cargo's, ctest's and Go's.
+slowest() { # COUNT
+  local name
+  for name in "${steps_names[@]}"; do
+    [ -e "$cache/log/$name.log" ] || continue
+    sed -nE \
+      -e "s/^test (.*) \.\.\. (ok|FAILED) <([0-9.]+)s>\$/\3 $name: \1/p" \
+      -e "s/^ *[0-9]+\/[0-9]+ Test +#[0-9]+: ([^ ]+) \.+ *[* A-Za-z]+ +([0-9.]+) sec\$/\2 $name: \1/p" \
+      -e "s/^--- (PASS|FAIL): ([^ ]+) \(([0-9.]+)s\)\$/\3 $name: \2/p" "$cache/log/$name.log"
+  done | sort -rn | head -"$1" | awk '{ seconds = $1; $1 = ""; printf "%7.1f s %s\n", seconds, $0 }'
+}
+
+# The last words: how long the steps and the slowest tests took, which steps failed, and `N passed, N failed`. Returns 1 if
+# anything failed.
+steps_summary() {
+  local at total=0
+  [ -z "$steps_list" ] || return 0
+  [ ${#steps_names[@]} -gt 0 ] || die "no such step (see --list): ${steps_only[*]}"
+  printf '\nThe slowest tests:\n'
+  slowest 10
+  printf '\nThe steps:\n'
+  for at in "${!steps_names[@]}"; do printf '%7s s  %s\n' "${steps_times[$at]}" "${steps_names[$at]}"; done | sort -rn
+  total=$(printf '%s\n' "${steps_times[@]}" | awk '{ sum += $1 } END { printf "%.0f", sum }')
+  printf '\n%s steps in %s s' "${#steps_names[@]}" "$total"
+  if [ ${#steps_failed[@]} -gt 0 ]; then printf '; failed: %s' "${steps_failed[*]}"; fi
+  printf '\n%s passed, %s failed\n' "$cases_passed" "$cases_failed"
+  [ ${#steps_failed[@]} -eq 0 ]
+}
