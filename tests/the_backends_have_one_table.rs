@@ -151,8 +151,8 @@ fn page() -> String {
         "# Backends\n\nThis page is written by `tests/the_backends_have_one_table.rs`, which asks the library and the libpq \
          of PostgreSQL 14\nto 18. \"from 16\" is the version of the installed libpq that is needed; what that libpq was \
          built without, it refuses. The scenarios of `tests/scenarios` run on both: `PGWALSTREAM_TEST_BACKEND=libpq` \
-         puts libpq\nunder every stream of them (`script/test --only libpq` runs some, with \
-         `PGWALSTREAM_TEST_LIBPQ=all` all); what one\nbackend alone does is in `tests/harness/backend.rs`.\n\n## What can be asked for\n\n| | conninfo | `rustls` | `libpq` |\n|---|---|---|---|\n",
+         puts libpq\nunder every stream of them (`script/test --only libpq` runs some, \
+         `script/test --long libpq` all); what one\nbackend alone does is in `tests/harness/backend.rs`.\n\n## What can be asked for\n\n| | conninfo | `rustls` | `libpq` |\n|---|---|---|---|\n",
     );
     for (what, conninfo) in WISHES {
         // A name that is known is not yet a value that is: those of an enumeration came with their parameters.

@@ -12,6 +12,8 @@ pub type Tamper = dyn FnMut(u8, &[u8], &mut Outlet) + Send;
 
 /// What goes to the library in place of a message.
 pub struct Outlet {
+    /// The connection's number: all share one tampering function, and their messages come mixed.
+    pub connection: u64,
     bytes: Vec<u8>,
     cut: bool,
 }
@@ -189,7 +191,7 @@ fn tamper_with(mut server: TcpStream, mut client: &TcpStream, tamper: &Mutex<Box
         if server.read_exact(&mut body).is_err() {
             return;
         }
-        let mut outlet = Outlet { bytes: Vec::new(), cut: false };
+        let mut outlet = Outlet { connection: path.number, bytes: Vec::new(), cut: false };
         tamper.lock().unwrap_or_else(PoisonError::into_inner)(head[0], &body, &mut outlet);
         path.pass(Stall::FromServer);
         if client.write_all(&outlet.bytes).is_err() || outlet.cut {
