@@ -88,7 +88,7 @@ debian_server_need() {
       die "cannot keep postgresql-15 from making a cluster (/etc/postgresql-common/createcluster.conf)"
   fi
   # With the C library's languages: a server that speaks another.
-  apt_need postgresql-15 postgresql-15-wal2json locales
+  apt_need postgresql-15 postgresql-15-wal2json locales pgbouncer
 }
 
 # What the backend libpq is built with, and a Kerberos realm for its test, which runs in a folder of its own.

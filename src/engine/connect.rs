@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time::timeout_at;
 
+use super::beside::Beside;
 use super::capture;
 use super::creation::{Made, Making, create};
 use super::log::Level;
@@ -13,7 +14,7 @@ use super::stats::Counts;
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
 use crate::options::{Config, SlotCreate};
-use crate::session::{AnySession, Replication, Session, StartupSettings};
+use crate::session::{AnySession, Session, StartupSettings};
 use crate::stream::{
     Branch, DecodingMemory, Finding, Identity, Lineage, Occasion, Path, Preflight, PublishedTable, Server,
     WalKept, Which, tables_query, validity, validity_query,
@@ -21,6 +22,15 @@ use crate::stream::{
 
 /// How long a reconnect spends on one address, unless connect_timeout says otherwise.
 const ADDRESS_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What would end the walsender, or refuse what it is asked, if a role or a database had it otherwise: every version
+/// that this library meets knows these. A standby knows no serializable transactions.
+const LASTING: [(&str, &str); 4] = [
+    ("statement_timeout", "0"),
+    ("lock_timeout", "0"),
+    ("idle_in_transaction_session_timeout", "0"),
+    ("default_transaction_isolation", "read committed"),
+];
 
 /// How long looking at the published tables may take.
 const PREFLIGHT: Duration = Duration::from_secs(2);
@@ -54,7 +64,8 @@ pub async fn connect(shared: &Shared, deadline: Option<Instant>, occasion: Occas
     log(Level::WAL_LOG_DEBUG, format!("connecting to {}", config.conninfo.redacted()));
     // Who calls wal_stream_connect says how long it may take; a reconnect must come to the next address by itself.
     let address_timeout = (occasion != Occasion::First).then_some(ADDRESS_TIMEOUT);
-    let settings = StartupSettings { address_timeout, ..StartupSettings::default() };
+    let server_settings = LASTING.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    let settings = StartupSettings { server_settings, address_timeout, ..StartupSettings::default() };
     let mut session = AnySession::connect(config.backend, &config.conninfo, &settings, deadline)
         .await
         .map_err(explain_refusal)?;
@@ -65,6 +76,7 @@ pub async fn connect(shared: &Shared, deadline: Option<Instant>, occasion: Occas
         log(Level::WAL_LOG_WARN, format!("the server says: {}", notice.message));
     }
     let preflight = Preflight::new(config, version, occasion)?;
+    timely(config, session.query(&preflight.lasting_query())).await?;
     let server = preflight.server(&timely(config, session.query(&preflight.server_query())).await?.rows)?;
     Counts::set(&shared.counts.server_version, version.into());
     Counts::set(&shared.counts.backend_pid, server.backend_pid.into());
@@ -261,17 +273,10 @@ async fn warn_of_identities(shared: &Shared) {
     }
     let deadline = Instant::now() + PREFLIGHT;
     let look = async {
-        let settings = StartupSettings {
-            replication: Replication::Off,
-            server_settings: Vec::new(),
-            ..StartupSettings::default()
-        };
-        let mut session =
-            AnySession::connect(config.backend, &config.conninfo, &settings, Some(deadline)).await?;
+        let mut session = Beside::open(config.backend, &config.conninfo, deadline).await?;
         let which = Which::Unusable(MOST_TABLES);
-        let query = tables_query(session.server_version(), &config.publications, which);
-        let found = session.query(&query).await?;
-        let _ = session.say_goodbye();
+        let found = session.ask(&tables_query(session.version(), &config.publications, which)).await?;
+        session.close();
         Ok::<_, Error>(found.rows)
     };
     match timeout_at(deadline.into(), look).await {

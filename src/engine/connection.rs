@@ -18,7 +18,7 @@ use super::{Next, panics};
 use crate::conninfo::Conninfo;
 use crate::error::{Error, Result, Status};
 use crate::options::{Backend, Options};
-use crate::session::{AnySession, Replication, Rows, Session, StartupSettings, Unasked};
+use crate::session::{AnySession, Rows, SearchPath, Session, StartupSettings, Unasked};
 use crate::sys::{self, EventFd, PollFd};
 
 /// The oldest version whose commands are known.
@@ -398,7 +398,7 @@ async fn open(backend: Backend, conninfo: &Conninfo, deadline: Option<Instant>) 
     let off = |name: &str| (name.to_owned(), "0".to_owned());
     let server_settings = vec![off("idle_in_transaction_session_timeout"), off("idle_session_timeout")];
     let settings =
-        StartupSettings { replication: Replication::Database, server_settings, ..StartupSettings::default() };
+        StartupSettings { server_settings, search_path: SearchPath::OfUser, ..StartupSettings::default() };
     let connecting = AnySession::connect(backend, conninfo, &settings, deadline);
     let mut session = connecting.await.map_err(explain_refusal)?;
     let version = session.server_version();
@@ -411,6 +411,13 @@ async fn open(backend: Backend, conninfo: &Conninfo, deadline: Option<Instant>) 
     }
     if version >= 170_000 {
         session.query("SET transaction_timeout = 0").await?;
+    }
+    // A standby refuses serializable transactions, a role's default or not; the next best is what it suggests.
+    if session.parameter("in_hot_standby") == Some("on") {
+        let level = session.query("SHOW default_transaction_isolation").await?;
+        if level.get(0, "default_transaction_isolation") == Some("serializable") {
+            session.query("SET default_transaction_isolation = 'repeatable read'").await?;
+        }
     }
     Ok(session)
 }

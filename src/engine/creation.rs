@@ -8,10 +8,12 @@ use tokio::sync::Notify;
 use tokio::time::sleep_until;
 
 use super::asking::{Ended, GRACE, ask};
+use super::beside::Beside;
 use crate::conninfo::Conninfo;
 use crate::error::{Error, Result, Status};
 use crate::options::Backend;
-use crate::session::{AnySession, Replication, Rows, Session, StartupSettings};
+use crate::session::{AnySession, Rows, Session};
+use crate::stream::EQ;
 
 /// How long the search for who is waited for may take.
 const SEARCH: Duration = Duration::from_secs(1);
@@ -97,14 +99,9 @@ pub(super) async fn until(deadline: Option<Instant>) {
 async fn blockers(backend: Backend, conninfo: &Conninfo, walsender: u32) -> String {
     let deadline = Instant::now() + SEARCH;
     let search = async {
-        let settings = StartupSettings {
-            replication: Replication::Off,
-            server_settings: Vec::new(),
-            ..StartupSettings::default()
-        };
-        let mut session = AnySession::connect(backend, conninfo, &settings, Some(deadline)).await?;
-        let rows = session.query(&blockers_query(walsender)).await?.rows;
-        let _ = session.say_goodbye();
+        let mut session = Beside::open(backend, conninfo, deadline).await?;
+        let rows = session.ask(&blockers_query(walsender)).await?.rows;
+        session.close();
         Ok::<_, Error>(rows)
     };
     match tokio::time::timeout_at(deadline.into(), search).await {
@@ -115,14 +112,17 @@ async fn blockers(backend: Backend, conninfo: &Conninfo, walsender: u32) -> Stri
 
 fn blockers_query(walsender: u32) -> String {
     format!(
-        "SELECT CASE WHEN x.gid IS NULL THEN 'pid ' || coalesce(l.pid::text, '?') || ' (transaction ' || l.transactionid \
-         || coalesce(', ' || a.state, '') || coalesce(', for ' || extract(epoch FROM now() - a.xact_start)::bigint || ' s', '') || ')' \
-         ELSE 'the prepared transaction ' || quote_literal(x.gid) || ' (transaction ' || l.transactionid || ')' END \
-         FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
-         LEFT JOIN pg_catalog.pg_prepared_xacts x ON l.pid IS NULL AND x.transaction = l.transactionid \
-         WHERE l.locktype = 'transactionid' AND l.granted AND l.mode = 'ExclusiveLock' AND l.pid IS DISTINCT FROM {walsender} \
-         ORDER BY EXISTS (SELECT 1 FROM pg_catalog.pg_locks w WHERE w.pid = {walsender} AND NOT w.granted \
-         AND w.transactionid = l.transactionid) DESC, age(l.transactionid) DESC LIMIT {NAMED}"
+        "SELECT CASE WHEN x.gid IS NULL THEN pg_catalog.concat('pid ', coalesce(l.pid::pg_catalog.text, '?'), \
+         ' (transaction ', l.transactionid, CASE WHEN a.state IS NOT NULL THEN pg_catalog.concat(', ', a.state) END, \
+         CASE WHEN a.xact_start IS NOT NULL THEN pg_catalog.concat(', for ', \
+         extract(epoch FROM pg_catalog.now() OPERATOR(pg_catalog.-) a.xact_start)::pg_catalog.int8, ' s') END, ')') \
+         ELSE pg_catalog.concat('the prepared transaction ', pg_catalog.quote_literal(x.gid), ' (transaction ', l.transactionid, ')') END \
+         FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid {EQ} l.pid \
+         LEFT JOIN pg_catalog.pg_prepared_xacts x ON l.pid IS NULL AND x.transaction {EQ} l.transactionid \
+         WHERE l.locktype {EQ} 'transactionid' AND l.granted AND l.mode {EQ} 'ExclusiveLock' \
+         AND (l.pid IS NULL OR l.pid OPERATOR(pg_catalog.<>) {walsender}) \
+         ORDER BY EXISTS (SELECT 1 FROM pg_catalog.pg_locks w WHERE w.pid {EQ} {walsender} AND NOT w.granted \
+         AND w.transactionid {EQ} l.transactionid) DESC, pg_catalog.age(l.transactionid) DESC LIMIT {NAMED}"
     )
 }
 

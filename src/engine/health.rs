@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 
 use tokio::time::{sleep, timeout_at};
 
+use super::beside::Beside;
 use super::log::Level;
 use super::shared::Shared;
 use crate::error::{Error, Result, Status};
 use crate::options::Config;
-use crate::session::{AnySession, Replication, Session, StartupSettings};
 use crate::stream::{Concern, Health, health_query, validity, validity_query};
 use crate::sys::pg_micros;
 
@@ -78,25 +78,14 @@ pub async fn watch(shared: &Shared) {
 async fn look(config: &Config, slot: &str) -> Result<Option<Health>> {
     let deadline = Instant::now() + LOOK;
     let look = async {
-        let mut session = short(config, deadline).await?;
-        let query = health_query(session.server_version(), slot);
-        let rows = session.query(&query).await?.rows;
-        let _ = session.say_goodbye();
+        let mut session = Beside::open(config.backend, &config.conninfo, deadline).await?;
+        let rows = session.ask(&health_query(session.version(), slot)).await?.rows;
+        session.close();
         Ok(Health::read(&rows))
     };
     timeout_at(deadline.into(), look).await.unwrap_or_else(|_| {
         Err(Error::new(Status::WAL_E_CONNECT_TIMEOUT, "the server did not answer in time"))
     })
-}
-
-/// An ordinary backend: it takes none of the walsenders, of which there are few.
-async fn short(config: &Config, deadline: Instant) -> Result<AnySession> {
-    let settings = StartupSettings {
-        replication: Replication::Off,
-        server_settings: Vec::new(),
-        ..StartupSettings::default()
-    };
-    AnySession::connect(config.backend, &config.conninfo, &settings, Some(deadline)).await
 }
 
 /// The better reason for the end of a stream, if its slot was invalidated: the server says no more than that the
@@ -109,17 +98,18 @@ pub async fn verdict(shared: &Shared, error: Error) -> Error {
     let deadline = Instant::now() + VERDICT;
     let slot = &shared.config.slot;
     let look = async {
-        let mut session = short(&shared.config, deadline).await.ok()?;
-        let query = validity_query(session.server_version(), slot);
+        let config = &shared.config;
+        let mut session = Beside::open(config.backend, &config.conninfo, deadline).await.ok()?;
+        let query = validity_query(session.version(), slot);
         // The process is terminated first, and the slot invalidated once it has let go of it.
         for _ in 0..LOOKS {
-            let found = validity(slot, &session.query(&query).await.ok()?.rows);
+            let found = validity(slot, &session.ask(&query).await.ok()?.rows);
             if found.is_some() || error.status() == WAL_E_CONNECTION_LOST {
                 return found;
             }
             sleep(BETWEEN).await;
         }
-        let _ = session.say_goodbye();
+        session.close();
         None
     };
     match timeout_at(deadline.into(), look).await {

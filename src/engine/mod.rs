@@ -4,6 +4,7 @@
 
 mod acks;
 mod asking;
+mod beside;
 mod capture;
 mod connect;
 mod connection;

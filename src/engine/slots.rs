@@ -155,7 +155,7 @@ impl Connection {
         if error.sqlstate() != "55000" {
             return error;
         }
-        match self.ask("SELECT current_setting('wal_level')", other_deadline()) {
+        match self.ask("SELECT pg_catalog.current_setting('wal_level')", other_deadline()) {
             Ok(Next::Ready(found)) => match found.rows.first().and_then(|row| row.first()?.as_deref()) {
                 Some(level @ ("minimal" | "replica")) => Error::new(
                     Status::WAL_E_WAL_LEVEL,

@@ -14,7 +14,7 @@ use std::os::fd::RawFd;
 pub use any::{AnyCanceller, AnySession};
 #[cfg(feature = "libpq")]
 pub use libpq::LibpqSession;
-pub use native::{Canceller, NativeSession, Replication, StartupSettings, Unasked};
+pub use native::{Canceller, NativeSession, Replication, SearchPath, StartupSettings, Unasked};
 
 use crate::error::Result;
 use crate::wire::ServerMessage;

@@ -2,7 +2,7 @@
 
 use super::preflight::cell;
 use super::slot_row::{Invalidation, WalKept, flags, micros, reason_column, slot_flag, wal_kept};
-use super::sql::quote_literal;
+use super::sql::{EQ, quote_literal};
 use crate::lsn::Lsn;
 
 /// A slot at one moment. Numbers only, so that any thread may have a copy.
@@ -46,13 +46,14 @@ pub struct Health {
 pub fn health_query(version: u32, slot: &str) -> String {
     let of = |since: u32, column: &str| if version >= since { column.to_owned() } else { "NULL".to_owned() };
     format!(
-        "SELECT temporary, two_phase, active, {}, {}, {}, pg_catalog.pg_is_in_recovery(), active_pid, wal_status, {}, \
-         safe_wal_size, CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn() \
-         ELSE pg_catalog.pg_current_wal_flush_lsn() END, restart_lsn, confirmed_flush_lsn, pg_catalog.age(xmin), \
-         pg_catalog.age(catalog_xmin), {}, spill_txns, spill_count, spill_bytes, stream_txns, stream_count, \
+        "SELECT s.temporary, s.two_phase, s.active, {}, {}, {}, pg_catalog.pg_is_in_recovery(), s.active_pid, s.wal_status, {}, \
+         s.safe_wal_size, CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn() \
+         ELSE pg_catalog.pg_current_wal_flush_lsn() END, s.restart_lsn, s.confirmed_flush_lsn, pg_catalog.age(s.xmin), \
+         pg_catalog.age(s.catalog_xmin), {}, spill_txns, spill_count, spill_bytes, stream_txns, stream_count, \
          stream_bytes, total_txns, total_bytes \
-         FROM pg_catalog.pg_replication_slots LEFT JOIN pg_catalog.pg_stat_replication_slots USING (slot_name) \
-         WHERE slot_name = {}",
+         FROM pg_catalog.pg_replication_slots s \
+         LEFT JOIN pg_catalog.pg_stat_replication_slots c ON c.slot_name {EQ} s.slot_name::pg_catalog.text \
+         WHERE s.slot_name {EQ} {}",
         of(160_000, "conflicting"),
         of(170_000, "failover"),
         of(170_000, "synced"),

@@ -36,4 +36,5 @@ pub use silence::{Patience, Silence};
 pub use slot_row::{
     Invalidation, SlotKind, SlotRow, WalKept, slot_flag, slots_query, validity, validity_query,
 };
+pub use sql::EQ;
 pub use tuning::{DecodingMemory, Source};

@@ -8,7 +8,7 @@ use crate::options::{Config, OriginFilter, SlotCreate, Streaming};
 
 use super::slot_commands::NewSlot;
 use super::slot_row::{WalKept, invalidated, reason_column, slot_flag, wal_kept};
-use super::sql::{quote_command_literal, quote_identifier, quote_literal};
+use super::sql::{EQ, is_one_of, quote_command_literal, quote_identifier, quote_literal};
 use super::tuning::DecodingMemory;
 
 /// The oldest version that sends what this library reads.
@@ -105,13 +105,22 @@ impl<'a> Preflight<'a> {
         })
     }
 
+    /// Turns off what would end the session, of which older versions know nothing: between commands, or while it
+    /// decodes a large transaction.
+    pub fn lasting_query(&self) -> String {
+        let off = |name: &str| format!("pg_catalog.set_config('{name}', '0', false)");
+        let since_17 = (self.version >= 170_000).then(|| off("transaction_timeout"));
+        let all: Vec<String> = [off("idle_session_timeout")].into_iter().chain(since_17).collect();
+        format!("SELECT {}", all.join(", "))
+    }
+
     /// Asks the server about itself.
     pub fn server_query(&self) -> String {
         format!(
-            "SELECT current_setting('wal_level'), pg_catalog.current_database(), pg_catalog.pg_backend_pid(), \
-             (SELECT setting FROM pg_catalog.pg_settings WHERE name = 'wal_sender_timeout'), \
-             (SELECT setting FROM pg_catalog.pg_settings WHERE name = 'tcp_user_timeout'), {}",
-            DecodingMemory::COLUMNS
+            "SELECT pg_catalog.current_setting('wal_level'), pg_catalog.current_database(), pg_catalog.pg_backend_pid(), \
+             (SELECT setting FROM pg_catalog.pg_settings WHERE name {EQ} 'wal_sender_timeout'), \
+             (SELECT setting FROM pg_catalog.pg_settings WHERE name {EQ} 'tcp_user_timeout'), {}",
+            DecodingMemory::columns()
         )
     }
 
@@ -139,8 +148,8 @@ impl<'a> Preflight<'a> {
 
     /// Asks which of the publications exist.
     pub fn publication_query(&self) -> String {
-        let names: Vec<String> = self.config.publications.iter().map(|name| quote_literal(name)).collect();
-        format!("SELECT pubname FROM pg_catalog.pg_publication WHERE pubname IN ({})", names.join(", "))
+        let wanted = is_one_of("pubname", &self.config.publications);
+        format!("SELECT pubname FROM pg_catalog.pg_publication WHERE {wanted}")
     }
 
     /// Understands the answer to `publication_query`.
@@ -171,7 +180,7 @@ impl<'a> Preflight<'a> {
         };
         format!(
             "SELECT plugin, slot_type, database, temporary, active_pid, confirmed_flush_lsn, wal_status, {reason}, two_phase, {synced} \
-             FROM pg_catalog.pg_replication_slots WHERE slot_name = {}",
+             FROM pg_catalog.pg_replication_slots WHERE slot_name {EQ} {}",
             quote_literal(&self.config.slot)
         )
     }

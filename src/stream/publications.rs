@@ -2,7 +2,7 @@
 
 use super::preflight::cell;
 use super::slot_row::flags;
-use super::sql::{quote_identifier, quote_literal};
+use super::sql::{EQ, NE, is_one_of, quote_identifier};
 use crate::error::{Error, Result, Status};
 use crate::options::qualified_names;
 
@@ -174,48 +174,62 @@ pub enum Which {
 /// The server decides in the same way as an UPDATE or DELETE is refused (CheckCmdReplicaIdentity): of a partitioned table
 /// by each leaf.
 pub fn tables_query(version: u32, publications: &[String], which: Which) -> String {
-    let names: Vec<String> = publications.iter().map(|name| quote_literal(name)).collect();
+    let (own, wanted) = (own(), is_one_of("t.pubname", publications));
     let (columns, filter, list) = if version >= 150_000 {
         (
-            "(SELECT string_agg(quote_ident(a), ', ' ORDER BY n) FROM unnest(t.attnames) WITH ORDINALITY AS u (a, n))",
+            "(SELECT pg_catalog.string_agg(pg_catalog.quote_ident(a::pg_catalog.text), ', ' ORDER BY n) \
+             FROM pg_catalog.unnest(t.attnames) WITH ORDINALITY AS u (a, n))",
             "t.rowfilter",
-            LEAVES_OUT,
+            leaves_out(),
         )
     } else {
-        ("NULL", "NULL", "false")
+        ("NULL", "NULL", "false".to_owned())
     };
     let (condition, limit) = match which {
-        Which::All => ("", String::new()),
-        Which::Unusable(most) => (" WHERE identity <> 0", format!(" LIMIT {most}")),
+        Which::All => (String::new(), String::new()),
+        Which::Unusable(most) => (format!(" WHERE identity {NE} 0"), format!(" LIMIT {most}")),
     };
     format!(
         "SELECT * FROM (SELECT t.schemaname, t.tablename, c.oid, c.relreplident, \
          CASE WHEN NOT (p.pubupdate OR p.pubdelete) THEN 0 \
-         WHEN c.relkind = 'p' THEN CASE WHEN EXISTS (SELECT 1 FROM pg_catalog.pg_partition_tree(c.oid) l \
-         JOIN pg_catalog.pg_class c ON c.oid = l.relid WHERE l.isleaf AND c.relkind = 'r' AND {OWN} <> 0) THEN 5 ELSE 0 END \
-         WHEN {OWN} <> 0 THEN {OWN} WHEN {list} THEN 4 ELSE 0 END AS identity, \
+         WHEN c.relkind {EQ} 'p' THEN CASE WHEN EXISTS (SELECT 1 FROM pg_catalog.pg_partition_tree(c.oid) l \
+         JOIN pg_catalog.pg_class c ON c.oid {EQ} l.relid WHERE l.isleaf AND c.relkind {EQ} 'r' AND {own} {NE} 0) THEN 5 ELSE 0 END \
+         WHEN {own} {NE} 0 THEN {own} WHEN {list} THEN 4 ELSE 0 END AS identity, \
          {columns}, {filter}, t.pubname \
          FROM pg_catalog.pg_publication_tables t \
-         JOIN pg_catalog.pg_publication p USING (pubname) \
-         JOIN pg_catalog.pg_namespace n ON n.nspname = t.schemaname \
-         JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = t.tablename \
-         WHERE t.pubname IN ({}) ORDER BY 1, 2) AS tables{condition}{limit}",
-        names.join(", ")
+         JOIN pg_catalog.pg_publication p ON p.pubname {EQ} t.pubname \
+         JOIN pg_catalog.pg_namespace n ON n.nspname {EQ} t.schemaname \
+         JOIN pg_catalog.pg_class c ON c.relnamespace {EQ} n.oid AND c.relname {EQ} t.tablename \
+         WHERE {wanted} ORDER BY 1, 2) AS tables{condition}{limit}"
     )
 }
 
 /// What is wrong with the replica identity of the table `c` itself.
-const OWN: &str = "(CASE c.relreplident WHEN 'f' THEN 0 WHEN 'n' THEN 2 \
-    WHEN 'd' THEN CASE WHEN EXISTS (SELECT 1 FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisprimary AND i.indisvalid) THEN 0 ELSE 1 END \
-    ELSE CASE WHEN EXISTS (SELECT 1 FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisreplident AND i.indisvalid) THEN 0 ELSE 3 END END)";
+fn own() -> String {
+    let has = |which: &str| {
+        format!(
+            "EXISTS (SELECT 1 FROM pg_catalog.pg_index i WHERE i.indrelid {EQ} c.oid AND i.{which} AND i.indisvalid)"
+        )
+    };
+    format!(
+        "(CASE WHEN c.relreplident {EQ} 'f' THEN 0 WHEN c.relreplident {EQ} 'n' THEN 2 \
+         WHEN c.relreplident {EQ} 'd' THEN CASE WHEN {} THEN 0 ELSE 1 END ELSE CASE WHEN {} THEN 0 ELSE 3 END END)",
+        has("indisprimary"),
+        has("indisreplident")
+    )
+}
 
 /// Whether a column list leaves out a part of the identity (pub_collist_contains_invalid_column): with FULL no list may
 /// be, else the index's columns must be in it.
-const LEAVES_OUT: &str = "EXISTS (SELECT 1 FROM pg_catalog.pg_publication_rel r WHERE r.prpubid = p.oid AND r.prrelid = c.oid \
-    AND r.prattrs IS NOT NULL AND (c.relreplident = 'f' OR EXISTS (SELECT 1 FROM pg_catalog.pg_index i \
-    CROSS JOIN LATERAL unnest(i.indkey::int2[]) AS k (attnum) WHERE i.indrelid = c.oid \
-    AND CASE c.relreplident WHEN 'd' THEN i.indisprimary ELSE i.indisreplident END \
-    AND NOT k.attnum = ANY (r.prattrs::int2[]))))";
+fn leaves_out() -> String {
+    format!(
+        "EXISTS (SELECT 1 FROM pg_catalog.pg_publication_rel r WHERE r.prpubid {EQ} p.oid AND r.prrelid {EQ} c.oid \
+         AND r.prattrs IS NOT NULL AND (c.relreplident {EQ} 'f' OR EXISTS (SELECT 1 FROM pg_catalog.pg_index i \
+         CROSS JOIN LATERAL pg_catalog.unnest(i.indkey::pg_catalog.int2[]) AS k (attnum) WHERE i.indrelid {EQ} c.oid \
+         AND CASE WHEN c.relreplident {EQ} 'd' THEN i.indisprimary ELSE i.indisreplident END \
+         AND NOT (k.attnum {EQ} ANY (r.prattrs::pg_catalog.int2[])))))"
+    )
+}
 
 impl PublishedTable {
     /// Understands a row of the answer to `tables_query`.

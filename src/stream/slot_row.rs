@@ -3,7 +3,7 @@
 //! It must never take a column for granted that the version does not have.
 
 use super::preflight::cell;
-use super::sql::quote_literal;
+use super::sql::{EQ, quote_literal};
 use crate::error::{Error, Status};
 use crate::lsn::Lsn;
 
@@ -152,7 +152,7 @@ pub fn invalidated(slot: &str, wal_status: &str, reason: &str) -> Option<Error> 
 /// Asks whether a slot is invalid.
 pub fn validity_query(version: u32, slot: &str) -> String {
     format!(
-        "SELECT wal_status, {} FROM pg_catalog.pg_replication_slots WHERE slot_name = {}",
+        "SELECT wal_status, {} FROM pg_catalog.pg_replication_slots WHERE slot_name {EQ} {}",
         reason_column(version),
         quote_literal(slot)
     )
@@ -211,7 +211,7 @@ pub fn slots_query(version: u32, slot: Option<&str>) -> String {
     let of = |since: u32, column: &str, without: &str| {
         if version >= since { column.to_owned() } else { without.to_owned() }
     };
-    let condition = slot.map(|slot| format!(" WHERE slot_name = {}", quote_literal(slot)));
+    let condition = slot.map(|slot| format!(" WHERE slot_name {EQ} {}", quote_literal(slot)));
     format!(
         "SELECT slot_name, slot_type, plugin, database, temporary, active, active_pid, xmin, catalog_xmin, \
          restart_lsn, confirmed_flush_lsn, wal_status, safe_wal_size, two_phase, {}, {}, {}, {}, {}, {} \
@@ -228,7 +228,10 @@ pub fn slots_query(version: u32, slot: Option<&str>) -> String {
 
 /// A timestamp as microseconds since 2000.
 pub(super) fn micros(column: &str) -> String {
-    format!("(extract(epoch FROM {column}) * 1000000)::bigint - 946684800000000")
+    format!(
+        "(extract(epoch FROM {column}) OPERATOR(pg_catalog.*) 1000000)::pg_catalog.int8 \
+         OPERATOR(pg_catalog.-) 946684800000000"
+    )
 }
 
 impl SlotRow {

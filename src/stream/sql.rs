@@ -1,4 +1,19 @@
-//! How names and texts are written into commands. Nothing that comes from outside may get into one any other way.
+//! How names, texts and operators are written into commands. Nothing that comes from outside may get into one any other
+//! way, and nothing may be looked up along a search path: what stands there may be another role's, and would run with
+//! our rights. So operators, functions and types are named with their schema, and what is an operator in disguise is
+//! not used: IN, CASE with an operand, JOIN … USING, IS DISTINCT FROM.
+
+/// `=`, wherever the session's search path leads.
+pub const EQ: &str = "OPERATOR(pg_catalog.=)";
+
+/// `<>`, likewise.
+pub(super) const NE: &str = "OPERATOR(pg_catalog.<>)";
+
+/// Whether `expression`, a name, is one of these texts.
+pub(super) fn is_one_of(expression: &str, texts: &[String]) -> String {
+    let list: Vec<String> = texts.iter().map(|text| quote_literal(text)).collect();
+    format!("{expression} {EQ} ANY (ARRAY[{}]::pg_catalog.name[])", list.join(", "))
+}
 
 /// An SQL string constant, right whatever standard_conforming_strings says.
 pub(super) fn quote_literal(text: &str) -> String {

@@ -2,6 +2,7 @@
 //!
 //! It must never overrule a person: whatever is set in conninfo, for the role, the database or the server stays.
 
+use super::sql::EQ;
 use crate::options::{Config, ServerTuning, Streaming};
 
 /// Streamed transactions leave the server as soon as they fill this. Measured on 14, 16 and 18: the walsender's CPU is
@@ -37,9 +38,13 @@ pub enum Source {
 
 impl DecodingMemory {
     /// The columns to ask for, in the order of `read`.
-    pub(super) const COLUMNS: &'static str = "(SELECT setting FROM pg_catalog.pg_settings WHERE name = 'logical_decoding_work_mem'), \
-         (SELECT source FROM pg_catalog.pg_settings WHERE name = 'logical_decoding_work_mem'), \
-         pg_catalog.pg_size_bytes(pg_catalog.current_setting('shared_buffers')) / 1024";
+    pub(super) fn columns() -> String {
+        format!(
+            "(SELECT setting FROM pg_catalog.pg_settings WHERE name {EQ} 'logical_decoding_work_mem'), \
+             (SELECT source FROM pg_catalog.pg_settings WHERE name {EQ} 'logical_decoding_work_mem'), \
+             pg_catalog.pg_size_bytes(pg_catalog.current_setting('shared_buffers')) OPERATOR(pg_catalog./) 1024"
+        )
+    }
 
     /// Understands them.
     pub(super) fn read(setting: &str, source: &str, shared_buffers: &str) -> Self {

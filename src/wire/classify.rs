@@ -78,6 +78,13 @@ const NO_ENTRY: Class = Class {
            one with clientcert or cert wants a client certificate too (sslcert, sslkey).",
 };
 
+/// A pooler that lost its server, or has none at this moment.
+const MIDDLEMAN: Class = Class {
+    status: Status::WAL_E_CONNECTION_LOST,
+    retry: Retry::Helps,
+    hint: "A pooler or proxy between says so, not the server: see its log, and whether the server is up.",
+};
+
 const AUTH: &str = "Check user and password in the conninfo, and that pg_hba.conf has an entry for this role, database and address.";
 
 /// What a SQLSTATE means.
@@ -95,6 +102,8 @@ pub fn classify(sqlstate: [u8; 5]) -> Class {
 pub fn classify_by(sqlstate: [u8; 5], routine: &str) -> Class {
     match (&sqlstate, routine) {
         (b"28000", "ClientAuthentication") => NO_ENTRY,
+        // The server names its function; what comes without is the word of something between.
+        (b"08P01", "") => MIDDLEMAN,
         _ => classify(sqlstate),
     }
 }
@@ -168,6 +177,15 @@ mod tests {
             let error = into_error(ServerMessage::parse(body.as_bytes()).unwrap(), "x");
             assert_eq!(error.status(), status, "{routine}");
         }
+    }
+
+    #[test]
+    fn s18_a_protocol_violation_without_a_function_is_a_poolers_word() {
+        let error = |body: &[u8]| into_error(ServerMessage::parse(body).unwrap(), "x");
+        let pooler = error(b"SFATAL\0C08P01\0Mserver conn crashed?\0\0");
+        assert_eq!((pooler.status(), pooler.is_retriable()), (Status::WAL_E_CONNECTION_LOST, true));
+        let server = error(b"VFATAL\0C08P01\0Minvalid frontend message\0Rpq_getmessage\0\0");
+        assert_eq!((server.status(), server.is_retriable()), (Status::WAL_E_PROTOCOL, false));
     }
 
     #[test]

@@ -253,6 +253,15 @@ impl Server {
         lines[lines.len().saturating_sub(15)..].join("\n")
     }
 
+    /// How often a text stands in the server's log.
+    pub fn logged(&self, text: &str) -> usize {
+        let log = fs::read(self.folder.join("log")).unwrap_or_default();
+        String::from_utf8_lossy(&log)
+            .lines()
+            .filter(|line| line.contains("ERROR:") && line.contains(text))
+            .count()
+    }
+
     fn run(&self) -> bool {
         let log = fs::OpenOptions::new().create(true).append(true).open(self.folder.join("log")).unwrap();
         let mut command = unprivileged(&self.bin.join("postgres"));

@@ -126,11 +126,15 @@ fn p22_the_settings_are_in_the_start_up_packet() {
         "extra_float_digits=3",
         "bytea_output=hex",
         "timezone=utc",
+        "quote_all_identifiers=off",
         "client_min_messages=warning",
     ] {
         assert!(options.contains(setting), "{setting} in {options}");
     }
-    assert!(options.ends_with("-c work_mem=1mb"), "the user's come last, and win: {options}");
+    assert!(
+        options.ends_with("-c work_mem=1mb -c search_path="),
+        "the user's come behind, and win but for the path: {options}"
+    );
     let name = value("application_name").unwrap();
     let query = format!(
         "SELECT application_name FROM pg_stat_replication WHERE pid = {}",

@@ -35,7 +35,7 @@ pub(super) fn all(
         all.push((c"replication", "database".to_owned()));
     }
     all.push((c"client_encoding", conninfo.client_encoding().unwrap_or("UTF8").to_owned()));
-    all.push((c"options", options(conninfo, &settings.server_settings)));
+    all.extend(options(conninfo, settings).map(|options| (c"options", options)));
     if conninfo.application_name().or(conninfo.fallback_application_name()).is_none() {
         all.push((c"fallback_application_name", APPLICATION_NAME.to_owned()));
     }
@@ -94,7 +94,10 @@ mod tests {
             (Some("database"), Some("UTF8"))
         );
         let options = value(&got, "options").unwrap();
-        assert!(options.starts_with("-c datestyle=ISO") && options.ends_with("-c a.b=c"), "{options}");
+        assert!(
+            options.starts_with("-c datestyle=ISO") && options.ends_with("-c a.b=c -c search_path="),
+            "{options}"
+        );
         assert_eq!(value(&got, "fallback_application_name"), Some("pgwalstream"));
         assert_eq!(
             (value(&got, "tcp_user_timeout"), value(&got, "keepalives_idle")),

@@ -25,7 +25,7 @@ use crate::wire::{ServerMessage, frontend};
 pub use cancel::Canceller;
 use dial::Address;
 use startup::Greeting;
-pub use startup::{Replication, StartupSettings};
+pub use startup::{Replication, SearchPath, StartupSettings};
 use transport::Transport;
 
 /// A connection to a server.

@@ -15,7 +15,10 @@ use crate::wire::{Authentication, ServerMessage, Step, classify, frame, frontend
 /// What the text of values depends on, and what makes warnings come (P17, P22). The user's own options come behind
 /// and win.
 const OPTIONS: &str = "-c datestyle=ISO -c intervalstyle=postgres -c extra_float_digits=3 -c bytea_output=hex \
-                       -c timezone=UTC -c lc_monetary=C -c client_min_messages=warning";
+                       -c timezone=UTC -c lc_monetary=C -c quote_all_identifiers=off -c client_min_messages=warning";
+
+/// Behind all others, so that nothing of another role's runs with ours, and names in values are whole.
+const EMPTY_PATH: &str = " -c search_path=";
 
 /// The longest message between authentication and the first ReadyForQuery.
 const MAX_MESSAGE: usize = 1 << 20;
@@ -31,8 +34,18 @@ pub enum Replication {
     /// A walsender that decodes one database and takes SQL too.
     #[default]
     Database,
-    /// An ordinary backend.
+    /// An ordinary backend, which is told nothing at start-up but what the user says: poolers refuse options there.
     Off,
+}
+
+/// Where the session looks for what is named without a schema.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SearchPath {
+    /// Nowhere, whatever the role, the database and the connection string say.
+    #[default]
+    Empty,
+    /// Where the user's settings lead: it is the user's own SQL that runs there.
+    OfUser,
 }
 
 /// What the library asks of a session beside the connection string.
@@ -42,8 +55,17 @@ pub struct StartupSettings {
     pub replication: Replication,
     /// Server settings, name and value, put between the library's own and the user's `options`.
     pub server_settings: Vec<(String, String)>,
+    /// Where it looks for names.
+    pub search_path: SearchPath,
     /// How long each address may take where the connection string says nothing of it.
     pub address_timeout: Option<Duration>,
+}
+
+impl StartupSettings {
+    /// Of a session beside a stream.
+    pub fn beside() -> Self {
+        Self { replication: Replication::Off, ..Self::default() }
+    }
 }
 
 /// What is known once the server waits for queries.
@@ -201,15 +223,20 @@ fn parameters(conninfo: &Conninfo, settings: &StartupSettings) -> Vec<(&'static 
     }
     all.push(("application_name", name.to_owned()));
     all.push(("client_encoding", conninfo.client_encoding().unwrap_or("UTF8").to_owned()));
-    all.push(("options", options(conninfo, &settings.server_settings)));
+    all.extend(options(conninfo, settings).map(|options| ("options", options)));
     all
 }
 
-/// The server's command line: what values depend on, then what the user asks for, which wins.
-pub(in crate::session) fn options(conninfo: &Conninfo, settings: &[(String, String)]) -> String {
+/// The server's command line, if there is to be one: what values depend on, then what the user asks for, which wins
+/// but for the search path.
+pub(in crate::session) fn options(conninfo: &Conninfo, settings: &StartupSettings) -> Option<String> {
+    if settings.replication == Replication::Off {
+        return Some(conninfo.options().to_owned()).filter(|it| !it.is_empty());
+    }
     let mut all = OPTIONS.to_owned();
     let surroundings = conninfo.server_settings().iter().map(|(name, value)| (*name, value));
-    for (name, value) in surroundings.chain(settings.iter().map(|(name, value)| (name.as_str(), value))) {
+    let ours = settings.server_settings.iter().map(|(name, value)| (name.as_str(), value));
+    for (name, value) in surroundings.chain(ours) {
         all.push_str(" -c ");
         all.push_str(name);
         all.push('=');
@@ -225,7 +252,10 @@ pub(in crate::session) fn options(conninfo: &Conninfo, settings: &[(String, Stri
         all.push(' ');
         all.push_str(conninfo.options());
     }
-    all
+    if settings.search_path == SearchPath::Empty {
+        all.push_str(EMPTY_PATH);
+    }
+    Some(all)
 }
 
 #[cold]
@@ -248,7 +278,7 @@ mod tests {
             ("replication", "database"),
             ("application_name", "pgwalstream"),
             ("client_encoding", "UTF8"),
-            ("options", OPTIONS),
+            ("options", &format!("{OPTIONS}{EMPTY_PATH}")),
         ];
         assert_eq!(got, expected.map(|(name, value)| (name, value.to_owned())));
 
@@ -256,18 +286,30 @@ mod tests {
             "host=h user=u fallback_application_name=f client_encoding=SQL_ASCII options='-c timezone=Asia/Tokyo'",
         );
         let server_settings = vec![("a.b".to_owned(), "x y\\".to_owned())];
-        let settings =
-            StartupSettings { replication: Replication::Off, server_settings, ..Default::default() };
-        let got = parameters(&conninfo.unwrap(), &settings);
-        let expected = format!("{OPTIONS} -c a.b=x\\ y\\\\ -c timezone=Asia/Tokyo");
+        let settings = StartupSettings { server_settings, ..Default::default() };
+        let conninfo = conninfo.unwrap();
+        let got = parameters(&conninfo, &settings);
+        let expected = format!("{OPTIONS} -c a.b=x\\ y\\\\ -c timezone=Asia/Tokyo{EMPTY_PATH}");
         assert_eq!(
-            got[2..],
+            got[3..],
             [
                 ("application_name", "f".to_owned()),
                 ("client_encoding", "SQL_ASCII".to_owned()),
                 ("options", expected)
             ]
         );
+    }
+
+    #[test]
+    fn s2_beside_a_stream_nothing_is_said_that_a_pooler_refuses() {
+        let said = |text: &str| {
+            let conninfo = Conninfo::parse(text).unwrap();
+            let all = parameters(&conninfo, &StartupSettings::beside());
+            all.into_iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ")
+        };
+        let usual = "user=u database=d application_name=pgwalstream client_encoding=UTF8";
+        assert_eq!(said("host=h user=u dbname=d"), usual);
+        assert_eq!(said("host=h user=u dbname=d options='-c a.b=c'"), format!("{usual} options=-c a.b=c"));
     }
 
     #[test]
