@@ -107,6 +107,24 @@ impl ServerMessage {
         Ok(it)
     }
 
+    /// How much memory the texts take.
+    pub fn size(&self) -> usize {
+        let texts = [
+            &self.message,
+            &self.detail,
+            &self.hint,
+            &self.context,
+            &self.schema,
+            &self.table,
+            &self.column,
+            &self.constraint,
+            &self.file,
+            &self.line,
+            &self.routine,
+        ];
+        size_of::<Self>() + texts.iter().map(|text| text.len()).sum::<usize>()
+    }
+
     /// The SQLSTATE as text.
     pub fn sqlstate_text(&self) -> &str {
         std::str::from_utf8(&self.sqlstate).unwrap_or("XX000")

@@ -13,6 +13,7 @@ pub type Tamper = dyn FnMut(u8, &[u8], &mut Outlet) + Send;
 /// What goes to the library in place of a message.
 pub struct Outlet {
     bytes: Vec<u8>,
+    again: Vec<u8>,
     cut: bool,
 }
 
@@ -27,6 +28,11 @@ impl Outlet {
     /// Passes bytes on that are no well-formed message.
     pub fn raw(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Says this for ever behind what was sent so far, and nothing else any more.
+    pub fn flood(&mut self, bytes: &[u8]) {
+        self.again = bytes.to_vec();
     }
 
     /// Closes the connection behind what was sent so far.
@@ -189,11 +195,16 @@ fn tamper_with(mut server: TcpStream, mut client: &TcpStream, tamper: &Mutex<Box
         if server.read_exact(&mut body).is_err() {
             return;
         }
-        let mut outlet = Outlet { bytes: Vec::new(), cut: false };
+        let mut outlet = Outlet { bytes: Vec::new(), again: Vec::new(), cut: false };
         tamper.lock().unwrap_or_else(PoisonError::into_inner)(head[0], &body, &mut outlet);
         path.pass(Stall::FromServer);
         if client.write_all(&outlet.bytes).is_err() || outlet.cut {
             return;
+        }
+        while !outlet.again.is_empty() {
+            if client.write_all(&outlet.again).is_err() {
+                return;
+            }
         }
     }
 }

@@ -10,7 +10,7 @@ use super::outcome::{Kind, Outcome};
 use super::{Input, LibpqSession, Output, Phase, READS_OF_A_RECORD};
 use crate::error::{Error, Result, Status};
 use crate::session::native::query::{MAX_ANSWER, VALUE, first_word};
-use crate::session::{Rows, Session};
+use crate::session::{Rows, Session, Turns};
 use crate::wire::{ServerMessage, classify};
 
 /// What the answer is to be.
@@ -35,8 +35,9 @@ pub(super) async fn run(session: &mut LibpqSession, sql: &str, expect: Expect) -
     session.output = Output::Queued;
     let mut answer = Answer { doing: first_word(sql), size: 0, rows: Rows::default(), whole: Whole::Yes };
     let mut failed = None;
+    let mut turns = Turns::default();
     loop {
-        settle(session).await?;
+        settle(session, &mut turns).await?;
         let Some(outcome) = session.connection.outcome() else { break };
         session.look_after_socket();
         match outcome.kind() {
@@ -84,7 +85,8 @@ pub(super) async fn run(session: &mut LibpqSession, sql: &str, expect: Expect) -
 }
 
 /// Until the next result is there, or there will be none.
-async fn settle(session: &mut LibpqSession) -> Result<()> {
+async fn settle(session: &mut LibpqSession, turns: &mut Turns) -> Result<()> {
+    turns.give_way().await;
     while session.has_unsent() {
         session.poll_io(false).await?;
     }
@@ -104,6 +106,7 @@ async fn settle(session: &mut LibpqSession) -> Result<()> {
             session.ready(Interest::READABLE).await?;
         }
         session.consume();
+        turns.give_way().await;
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use std::os::fd::RawFd;
 
 use tokio::io::{Interest, Ready};
 
-use super::super::{Fill, Readiness, Sent, Watch};
+use super::super::{Fill, Readiness, Sent, Turns, Watch};
 use super::Unasked;
 use super::buffer::Buffer;
 use super::negotiate::Way;
@@ -36,6 +36,7 @@ pub(super) struct Transport {
     /// Given to `send` and not yet taken by the socket.
     outbox: Buffer,
     carrier: Carrier,
+    turns: Turns,
 }
 
 /// What carries the messages.
@@ -48,7 +49,13 @@ enum Carrier {
 
 impl Transport {
     pub(super) fn new(socket: AsyncSocket) -> Self {
-        Self { socket, inbox: Buffer::default(), outbox: Buffer::default(), carrier: Carrier::Plain }
+        Self {
+            socket,
+            inbox: Buffer::default(),
+            outbox: Buffer::default(),
+            carrier: Carrier::Plain,
+            turns: Turns::default(),
+        }
     }
 
     pub(super) fn fd(&self) -> RawFd {
@@ -146,6 +153,7 @@ impl Transport {
     /// The next message; for start-up and queries. Cancel-safe: bytes stay in the inbox until they are a message.
     pub(super) async fn message(&mut self, limit: usize) -> Result<Message> {
         loop {
+            self.turns.give_way().await;
             match frame::split_limited(self.inbox.left(), limit)? {
                 Frame::Complete { tag, body, total } => {
                     let body = body.to_vec();
@@ -180,6 +188,7 @@ impl Transport {
                 }
             }
             self.flush().await?;
+            self.turns.give_way().await;
         }
         Ok(())
     }
@@ -265,6 +274,7 @@ impl Transport {
     pub(super) async fn closed(&mut self) -> Result<()> {
         let mut buf = [0; 64];
         loop {
+            self.turns.give_way().await;
             match self.receive_into(&mut buf)? {
                 Fill::Bytes(_) => self.inbox = Buffer::default(),
                 Fill::WouldBlock => drop(self.ready(Interest::READABLE).await?),
@@ -276,6 +286,7 @@ impl Transport {
     /// Waits for more in the inbox.
     async fn receive_some(&mut self) -> Result<()> {
         loop {
+            self.turns.give_way().await;
             match self.receive_to_inbox()? {
                 Fill::Bytes(_) => return Ok(()),
                 Fill::WouldBlock => drop(self.ready(Interest::READABLE).await?),
