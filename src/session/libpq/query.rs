@@ -9,7 +9,7 @@ use tokio::io::Interest;
 use super::outcome::{Kind, Outcome};
 use super::{Input, LibpqSession, Output, Phase, READS_OF_A_RECORD};
 use crate::error::{Error, Result, Status};
-use crate::session::native::query::{MAX_ANSWER, VALUE, first_word};
+use crate::session::native::query::{MAX_ANSWER, first_word, too_large};
 use crate::session::{Rows, Session, Turns};
 use crate::wire::{ServerMessage, classify};
 
@@ -132,17 +132,11 @@ impl Answer<'_> {
         if self.whole == Whole::Yes {
             self.rows = Rows { columns: outcome.columns(), rows: Vec::new() };
         }
-        for row in outcome.rows() {
-            self.size += row.iter().map(|value| VALUE + value.as_ref().map_or(0, String::len)).sum::<usize>();
-            if self.size > MAX_ANSWER {
-                return Err(Error::new(
-                    Status::WAL_E_PROTOCOL,
-                    format!("{}: the answer is larger than {MAX_ANSWER} bytes", self.doing),
-                )
-                .with_hint("Ask for less; the answers to the library's own queries are small."));
-            }
-            self.rows.rows.push(row);
+        self.size += outcome.size();
+        if self.size > MAX_ANSWER {
+            return Err(too_large(self.doing));
         }
+        self.rows.rows.extend(outcome.rows());
         self.whole = if outcome.kind() == Kind::Rows { Whole::Yes } else { Whole::No };
         Ok(())
     }

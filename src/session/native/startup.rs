@@ -3,7 +3,7 @@
 //! Until the server is authenticated, it must never be believed: its messages are small and few, or it is sent away.
 
 use super::query::unexpected;
-use super::transport::{Message, Transport};
+use super::transport::{Limit, Message, Transport};
 use std::time::Duration;
 
 use crate::conninfo::Conninfo;
@@ -154,7 +154,7 @@ async fn authenticate(
     greeting: &mut Greeting,
 ) -> Result<()> {
     loop {
-        let Message { tag, body } = line.hear(frame::MAX_EARLY_MESSAGE, greeting).await?;
+        let Message { tag, body, .. } = line.hear(frame::MAX_EARLY_MESSAGE, greeting).await?;
         match tag {
             tag::AUTHENTICATION => match authentication.message(&body)? {
                 Step::Send(bytes) => line.say(&bytes).await,
@@ -176,7 +176,7 @@ async fn authenticate(
 pub(super) async fn settle(transport: &mut Transport, greeting: &mut Greeting, doing: &str) -> Result<()> {
     let mut line = Line { transport, unsent: None, doing };
     loop {
-        let Message { tag, body } = line.hear(MAX_MESSAGE, greeting).await?;
+        let Message { tag, body, .. } = line.hear(MAX_MESSAGE, greeting).await?;
         match tag {
             tag::PARAMETER_STATUS => greeting.parameters.set(&body)?,
             tag::BACKEND_KEY_DATA => {
@@ -210,16 +210,14 @@ impl Line<'_> {
     /// The next message that is neither a notice nor an error.
     async fn hear(&mut self, limit: usize, greeting: &mut Greeting) -> Result<Message> {
         loop {
-            let message = match self.transport.message(limit).await {
+            let message = match self.transport.message(|_| Limit::Whole(limit)).await {
                 Ok(message) => message,
                 Err(error) => return Err(self.unsent.take().unwrap_or(error)),
             };
             greeting.count(&message)?;
             match message.tag {
-                tag::ERROR_RESPONSE => {
-                    return Err(classify::into_error(ServerMessage::parse(&message.body)?, self.doing));
-                }
-                tag::NOTICE_RESPONSE => greeting.notice(ServerMessage::parse(&message.body)?),
+                tag::ERROR_RESPONSE => return Err(classify::into_error(message.words()?, self.doing)),
+                tag::NOTICE_RESPONSE => greeting.notice(message.words()?),
                 _ => return Ok(message),
             }
         }
