@@ -176,6 +176,15 @@ impl Error {
         it
     }
 
+    /// An allocation failed whose size somebody else said.
+    #[doc(hidden)]
+    #[cold]
+    pub fn no_memory(what: &str, bytes: usize) -> Self {
+        Self::new(Status::WAL_E_NO_MEMORY, format!("no memory for {what}: {bytes} bytes")).with_hint(
+            "The process has reached a limit: see ulimit -v, the container's memory, and option queue_bytes.",
+        )
+    }
+
     /// Adds what explains the sentence.
     #[doc(hidden)]
     #[must_use]

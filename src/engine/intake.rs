@@ -11,7 +11,9 @@ use super::stats::Counts;
 use crate::batch::{Arrays, Batch, Event, EventKind};
 use crate::error::Result;
 use crate::stream::{Receiver, Taken};
-use crate::wire::{Frame, split};
+use crate::wire::backend::tag;
+use crate::wire::frame::HEADER;
+use crate::wire::{Frame, MOST_WORDS, split};
 
 /// A read shorter than this is not worth taking a batch back for.
 const WORTH: usize = 4096;
@@ -25,6 +27,8 @@ pub struct Intake {
     decoded: usize,
     /// How long the frame is that begins there, as far as is known.
     need: usize,
+    /// What is still to come of a frame of which only the beginning was wanted.
+    unwanted: usize,
     number: u64,
     /// How many events of a batch that was taken back are counted already.
     counted: usize,
@@ -53,7 +57,16 @@ pub struct Noted {
 impl Intake {
     /// Nothing received yet.
     pub fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, working: None, decoded: 0, need: 0, number: 0, counted: 0, news: News::Told }
+        Self {
+            shared,
+            working: None,
+            decoded: 0,
+            need: 0,
+            unwanted: 0,
+            number: 0,
+            counted: 0,
+            news: News::Told,
+        }
     }
 
     /// Where the next bytes go. Never empty.
@@ -75,6 +88,10 @@ impl Intake {
     pub fn received(&mut self, n: usize, receiver: &mut Receiver, noted: &mut Noted) -> Result<()> {
         if let Some(batch) = &mut self.working {
             batch.chunk.advance(n);
+            // Nothing is waiting to be decoded before it.
+            let unwanted = self.unwanted.min(n);
+            self.decoded += unwanted;
+            self.unwanted -= unwanted;
         }
         while !self.decode(receiver, noted)? {
             self.seal()?;
@@ -168,6 +185,7 @@ impl Intake {
     /// A new connection: what of the old one's bytes is no whole frame is thrown away. `end` came before.
     pub fn reconnected(&mut self) {
         self.drop_working();
+        self.unwanted = 0;
         self.counted = 0;
     }
 
@@ -180,6 +198,13 @@ impl Intake {
             match split(rest)? {
                 Frame::Incomplete { need } => {
                     self.need = need.unwrap_or(0);
+                    let Some((tag, beginning)) = long_aside(rest, &mut self.need) else { return Ok(true) };
+                    if receiver.beginning(tag, beginning)? == Taken::Remark {
+                        noted.remarks.extend(receiver.take_remark());
+                    }
+                    self.unwanted = self.need - rest.len();
+                    self.need = 0;
+                    self.decoded = chunk.filled().len();
                     return Ok(true);
                 }
                 Frame::Complete { tag, body, total } => {
@@ -258,4 +283,20 @@ impl Intake {
         self.decoded = 0;
         self.need = 0;
     }
+}
+
+/// Of what is no piece of COPY only the beginning is looked at: who sends 1 GiB of words does not get 1 GiB of memory for
+/// them. Gives it once it is there; until then `need` is what it takes.
+#[cold]
+fn long_aside<'a>(rest: &'a [u8], need: &mut usize) -> Option<(u8, &'a [u8])> {
+    let tag = *rest.first()?;
+    let most = HEADER + MOST_WORDS;
+    if tag == tag::COPY_DATA || *need <= most {
+        return None;
+    }
+    let beginning = rest.get(HEADER..most);
+    if beginning.is_none() {
+        *need = most;
+    }
+    beginning.map(|beginning| (tag, beginning))
 }

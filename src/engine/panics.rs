@@ -1,4 +1,7 @@
-//! Panics inside the library: their message is kept for the error, and nothing is printed to the host's stderr.
+//! Panics inside the library: their message is kept for the error, and nothing is printed to a C program's stderr.
+//!
+//! It must never touch the hook of a Rust program, which has one standard library with us: only the C API, whose
+//! shared library or archive has one of its own, keeps panics silent.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -11,7 +14,7 @@ thread_local! {
     static PLACE: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
-/// Runs `work` with panics kept silent and turned into an error.
+/// Runs `work`, for a C program, with panics kept silent and turned into an error.
 pub fn guard<T>(work: impl FnOnce() -> T) -> Result<T, Error> {
     // One look-up of the thread's own memory, for this is part of every call.
     INSIDE.with(|inside| {
@@ -28,7 +31,6 @@ pub fn guard<T>(work: impl FnOnce() -> T) -> Result<T, Error> {
 
 /// All of the calling thread's life is the library's.
 pub fn mark_thread() {
-    quiet();
     INSIDE.set(1);
 }
 

@@ -2,8 +2,9 @@
 //!
 //! It must give the same events each time: what depends on a clock, such as progress, is not told.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::os::fd::{AsRawFd, RawFd};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -34,9 +35,16 @@ pub struct Source {
 impl Source {
     /// Opens a capture.
     pub fn open(path: &Path) -> Result<Self> {
-        let file = File::open(path).map_err(|error| {
+        let failed = |error| {
             Error::os(Status::WAL_E_CAPTURE, format!("cannot open the capture {}", path.display()), &error)
-        })?;
+        };
+        // A FIFO would make the caller, and then the engine's thread, wait for its writer.
+        let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path).map_err(failed)?;
+        if !file.metadata().map_err(failed)?.is_file() {
+            let what = format!("cannot open the capture {}: it is no regular file", path.display());
+            return Err(Error::new(Status::WAL_E_CAPTURE, what)
+                .with_hint("Name a file that the option capture_file has written."));
+        }
         let fd = file.as_raw_fd();
         let mut reader = Reader::new(file)?;
         let first = reader.next()?;

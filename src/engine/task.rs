@@ -239,8 +239,9 @@ impl<S: Session> Streaming<S> {
             let next_read = if may_read { self.next_read } else { NextRead::Never };
             let reads = self.sleep(due.as_mut(), next_read).await?;
             Counts::add(&self.shared.counts.wakeups, 1);
-            if reads {
-                self.read()?;
+            if reads && self.read()? == 0 {
+                // What comes and is nothing for us must not keep the thread: a session may be readable still.
+                tokio::task::yield_now().await;
             }
         }
     }
@@ -292,8 +293,8 @@ impl<S: Session> Streaming<S> {
         }
     }
 
-    /// One turn of reading. Whatever ends it, what came before is handed over and told first.
-    pub(super) fn read(&mut self) -> Result<()> {
+    /// One turn of reading; tells how much it was. Whatever ends it, what came before is handed over and told first.
+    pub(super) fn read(&mut self) -> Result<usize> {
         let mut noted = Noted::default();
         let mut bytes = 0;
         self.course.intake.begin();
@@ -317,7 +318,10 @@ impl<S: Session> Streaming<S> {
         };
         ended?;
         captured?;
-        if ends { self.course.intake.tell_end(&self.course.receiver) } else { Ok(()) }
+        if ends {
+            self.course.intake.tell_end(&self.course.receiver)?;
+        }
+        Ok(bytes)
     }
 
     /// Reads until there is nothing more, the queue is full or the turn is over.
@@ -383,6 +387,7 @@ impl<S: Session> Streaming<S> {
                 Fill::Eof => return Ok(()),
                 Fill::WouldBlock => {
                     self.session.poll_io(true).await?;
+                    tokio::task::yield_now().await;
                 }
             }
         }

@@ -1,7 +1,5 @@
 //! What can be wrong with a message, small enough to return from the innermost loop, and the error made of it.
-//! It must never hold more of a message than its first bytes: rows are the user's data.
-
-use std::fmt::Write;
+//! It must never hold bytes of a message: rows are the user's data.
 
 use crate::error::{Error, Status};
 use crate::lsn::Lsn;
@@ -21,9 +19,6 @@ pub(super) enum Fault {
 
 /// The result of reading a part of a message.
 pub(super) type Read<T> = Result<T, Fault>;
-
-/// How many bytes of a bad message the error shows.
-const SHOWN: usize = 32;
 
 impl Fault {
     /// The error, with all that is needed to find the message again.
@@ -66,14 +61,7 @@ fn kind_name(message: &[u8]) -> String {
     }
 }
 
+/// Where the message is to be found again. Its bytes are the user's data.
 fn detail(at: Lsn, kind: &str, message: &[u8]) -> String {
-    let mut text = format!("LSN {at}, kind {kind}, {} bytes:", message.len());
-    for byte in message.iter().take(SHOWN) {
-        // Writing to a String cannot fail.
-        let _ = write!(text, " {byte:02x}");
-    }
-    if message.len() > SHOWN {
-        text.push_str(" ...");
-    }
-    text
+    format!("LSN {at}, kind {kind}, {} bytes", message.len())
 }

@@ -138,6 +138,25 @@ pub trait Session: Send {
 /// How many notices are kept; during start-up, more are an error.
 pub const MAX_NOTICES: usize = 100;
 
+/// So many reads or messages that did not have to wait, and others have their turn.
+const TURN: u32 = 16;
+
+/// The turns of a loop that a peer can feed. A socket that always has something never makes its reader wait, and would
+/// keep the thread from timers, deadlines and the other streams.
+#[derive(Debug, Default)]
+struct Turns(u32);
+
+impl Turns {
+    /// One piece of work is done. Nothing may be half-done: the future may be dropped here.
+    async fn give_way(&mut self) {
+        self.0 += 1;
+        if self.0 >= TURN {
+            self.0 = 0;
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
 /// `server_version` as a number, as libpq's `PQserverVersion` has it: 150018 for "15.18 (Debian 15.18-1)".
 fn version_number(text: &str) -> u32 {
     let numbers = text.split(|c: char| !c.is_ascii_digit() && c != '.').next().unwrap_or_default();

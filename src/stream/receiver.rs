@@ -305,6 +305,16 @@ impl Receiver {
         self.positions.transaction(still_open);
     }
 
+    /// Takes the beginning of a backend message that is no piece of COPY and longer than anybody wants to know.
+    #[cold]
+    pub fn beginning(&mut self, tag: u8, body: &[u8]) -> Result<Taken> {
+        match tag {
+            b'N' => self.notice(&ServerMessage::parse_beginning(body)),
+            b'E' => Err(stream_error(ServerMessage::parse_beginning(body))),
+            _ => self.aside(tag, body),
+        }
+    }
+
     #[cold]
     fn aside(&mut self, tag: u8, body: &[u8]) -> Result<Taken> {
         match tag {

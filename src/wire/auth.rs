@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use postgres_protocol::authentication::md5_hash;
+use md5::{Digest, Md5};
 
 use super::reader::Reader;
 use super::scram::{self, Begun, Binding, Hashed, Secret};
@@ -110,9 +110,7 @@ impl<'a> Authentication<'a> {
             (5, State::Start) => {
                 let salt = reader.array::<4>()?;
                 reader.finish()?;
-                self.answer(AuthMethod::Md5, |it| {
-                    Ok(md5_hash(it.user.as_bytes(), it.password()?.as_bytes(), salt).into_bytes())
-                })
+                self.answer(AuthMethod::Md5, |it| Ok(md5_answer(it.user, it.password()?, &salt).into_bytes()))
             }
             (10, State::Start) => self.start_scram(reader),
             (11, State::ScramFirstSent(begun, bound)) => {
@@ -267,6 +265,17 @@ impl std::fmt::Debug for Authentication<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Authentication").field("user", &self.user).finish_non_exhaustive()
     }
+}
+
+/// What answers a request for an MD5 password: the hash of what the server stores, with the salt (protocol
+/// documentation, AuthenticationMD5Password).
+fn md5_answer(user: &str, password: &str, salt: &[u8]) -> String {
+    let hash = |first: &[u8], second: &[u8]| {
+        let bytes = Md5::new_with_prefix(first).chain_update(second).finalize();
+        bytes.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+    };
+    let stored = hash(password.as_bytes(), user.as_bytes());
+    format!("md5{}", hash(stored.as_bytes(), salt))
 }
 
 #[cold]

@@ -3,7 +3,7 @@
 //! They must never trust a count or a length: a vector grows with what was read, not with what was announced.
 
 use super::protocol;
-use super::reader::Reader;
+use super::reader::{Reader, lossy};
 use crate::error::Result;
 
 /// The tags of backend messages.
@@ -120,6 +120,17 @@ pub fn row_description(body: &[u8]) -> Result<Vec<String>> {
     Ok(columns)
 }
 
+/// How much memory the values of a DataRow take as text: what is not UTF-8 grows.
+pub fn data_row_size(body: &[u8]) -> Result<usize> {
+    let mut reader = Reader::new("DataRow", body);
+    let count = usize::from(reader.u16()?);
+    let text: usize = match std::str::from_utf8(body) {
+        Ok(text) => text.len(),
+        Err(_) => body.utf8_chunks().map(|it| it.valid().len() + 3 * it.invalid().len()).sum(),
+    };
+    Ok(text + count * size_of::<Option<String>>() + size_of::<Vec<Option<String>>>())
+}
+
 /// DataRow: the values as text; `None` is NULL.
 pub fn data_row(body: &[u8]) -> Result<Vec<Option<String>>> {
     let mut reader = Reader::new("DataRow", body);
@@ -128,7 +139,7 @@ pub fn data_row(body: &[u8]) -> Result<Vec<Option<String>>> {
     for _ in 0..count {
         let length = reader.i32()?;
         values.push(match usize::try_from(length) {
-            Ok(length) => Some(String::from_utf8_lossy(reader.take(length)?).into_owned()),
+            Ok(length) => Some(lossy(reader.take(length)?)?),
             Err(_) if length == -1 => None,
             Err(_) => return Err(protocol(format!("the server's DataRow has a value of length {length}"))),
         });

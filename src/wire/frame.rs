@@ -56,6 +56,24 @@ pub fn split_limited(bytes: &[u8], max: usize) -> Result<Frame<'_>> {
     }
 }
 
+/// The kind of the message at the start of `bytes` and how long its body is, once that is known.
+pub fn head(bytes: &[u8]) -> Result<Option<(u8, usize)>> {
+    let [tag, a, b, c, d, ..] = bytes else { return Ok(None) };
+    let length = u32::from_be_bytes([*a, *b, *c, *d]);
+    let body = (length as usize).wrapping_sub(4);
+    if body > MAX_MESSAGE { Err(bad_length(*tag, length)) } else { Ok(Some((*tag, body))) }
+}
+
+/// What a message is that is longer than its kind may be here.
+#[cold]
+pub fn too_long(tag: u8, body: usize, most: usize) -> crate::error::Error {
+    protocol(format!(
+        "the server sent a message {} of {body} bytes, and {most} are the most here",
+        tag_name(tag)
+    ))
+    .with_hint("Check that host and port are those of a PostgreSQL server and that nothing alters its bytes.")
+}
+
 #[cold]
 fn bad_length(tag: u8, length: u32) -> crate::error::Error {
     protocol(format!("the server sent a message {} of impossible length {length}", tag_name(tag))).with_hint(

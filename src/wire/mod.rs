@@ -18,7 +18,7 @@ pub use classify::{Class, classify, into_error};
 pub use frame::{Frame, split};
 pub use frontend::StatusUpdate;
 pub use replication::{ReplicationMessage, Reply};
-pub use server_message::{ServerMessage, Severity};
+pub use server_message::{MOST_OF_FIELD, MOST_WORDS, ServerMessage, Severity};
 
 use crate::error::{Error, Status};
 

@@ -5,6 +5,23 @@
 use super::protocol;
 use crate::error::{Error, Result};
 
+/// Bytes as text; what is not UTF-8 is replaced. How long it is the server decides, so that there may be no memory.
+pub(super) fn lossy(bytes: &[u8]) -> Result<String> {
+    let size = bytes.utf8_chunks().map(|it| it.valid().len() + REPLACED * it.invalid().len().min(1)).sum();
+    let mut text = String::new();
+    text.try_reserve_exact(size).map_err(|_| Error::no_memory("a text of the server", size))?;
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        if !chunk.invalid().is_empty() {
+            text.push(char::REPLACEMENT_CHARACTER);
+        }
+    }
+    Ok(text)
+}
+
+/// How long the character is that stands for what is not UTF-8.
+const REPLACED: usize = char::REPLACEMENT_CHARACTER.len_utf8();
+
 /// What is left of a body, and the message's name for errors.
 pub(super) struct Reader<'a> {
     rest: &'a [u8],
@@ -68,7 +85,7 @@ impl<'a> Reader<'a> {
     /// A string that ends with NUL; what is not UTF-8 is replaced, for a server may speak in another encoding
     /// until client_encoding is set.
     pub(super) fn text(&mut self) -> Result<String> {
-        self.cstr().map(|bytes| String::from_utf8_lossy(bytes).into_owned())
+        self.cstr().and_then(lossy)
     }
 
     /// Everything that is left.

@@ -7,6 +7,12 @@ use std::fmt;
 use super::reader::Reader;
 use crate::error::Result;
 
+/// How much of a message's body is looked at: what is behind is passed over where it comes.
+pub const MOST_WORDS: usize = 256 << 10;
+
+/// How long a field may be: a longer one is cut.
+pub const MOST_OF_FIELD: usize = 16 << 10;
+
 /// How bad it is, from the field that is never translated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Severity {
@@ -67,44 +73,63 @@ impl ServerMessage {
         let mut reader = Reader::new("ErrorResponse or NoticeResponse", body);
         let mut it = Self::empty();
         loop {
-            let field = match reader.u8()? {
+            match reader.u8()? {
                 0 => break,
-                b'V' => {
-                    it.severity = Severity::of(reader.cstr()?);
-                    continue;
-                }
-                // Translated, so of use only where a server older than 9.6 sends no 'V'.
-                b'S' => {
-                    let word = Severity::of(reader.cstr()?);
-                    if it.severity == Severity::Unknown {
-                        it.severity = word;
-                    }
-                    continue;
-                }
-                b'C' => {
-                    it.sqlstate = sqlstate(reader.cstr()?);
-                    continue;
-                }
-                b'M' => &mut it.message,
-                b'D' => &mut it.detail,
-                b'H' => &mut it.hint,
-                b'W' => &mut it.context,
-                b's' => &mut it.schema,
-                b't' => &mut it.table,
-                b'c' => &mut it.column,
-                b'n' => &mut it.constraint,
-                b'F' => &mut it.file,
-                b'L' => &mut it.line,
-                b'R' => &mut it.routine,
-                _ => {
-                    reader.cstr()?;
-                    continue;
-                }
-            };
-            *field = reader.text()?;
+                field => it.set(field, reader.cstr()?),
+            }
         }
         reader.finish()?;
         Ok(it)
+    }
+
+    /// Reads the beginning of a body that is too long to be kept: what is not whole is cut.
+    pub fn parse_beginning(body: &[u8]) -> Self {
+        let mut it = Self::empty();
+        for field in body.split(|byte| *byte == 0) {
+            let Some((field, text)) = field.split_first() else { break };
+            it.set(*field, text);
+        }
+        it
+    }
+
+    fn set(&mut self, field: u8, text: &[u8]) {
+        let to = match field {
+            b'V' => return self.severity = Severity::of(text),
+            // Translated, so of use only where a server older than 9.6 sends no 'V'.
+            b'S' if self.severity == Severity::Unknown => return self.severity = Severity::of(text),
+            b'C' => return self.sqlstate = sqlstate(text),
+            b'M' => &mut self.message,
+            b'D' => &mut self.detail,
+            b'H' => &mut self.hint,
+            b'W' => &mut self.context,
+            b's' => &mut self.schema,
+            b't' => &mut self.table,
+            b'c' => &mut self.column,
+            b'n' => &mut self.constraint,
+            b'F' => &mut self.file,
+            b'L' => &mut self.line,
+            b'R' => &mut self.routine,
+            _ => return,
+        };
+        *to = cut(text);
+    }
+
+    /// How much memory the texts take.
+    pub fn size(&self) -> usize {
+        let texts = [
+            &self.message,
+            &self.detail,
+            &self.hint,
+            &self.context,
+            &self.schema,
+            &self.table,
+            &self.column,
+            &self.constraint,
+            &self.file,
+            &self.line,
+            &self.routine,
+        ];
+        size_of::<Self>() + texts.iter().map(|text| text.len()).sum::<usize>()
     }
 
     /// The SQLSTATE as text.
@@ -164,6 +189,22 @@ impl Severity {
     }
 }
 
+/// A text, of which no more is kept than somebody may read; what is not UTF-8 is replaced.
+fn cut(text: &[u8]) -> String {
+    match text.get(..MOST_OF_FIELD) {
+        None => String::from_utf8_lossy(text).into_owned(),
+        Some(beginning) => {
+            // Where a character is cut, its beginning goes too.
+            let whole = match std::str::from_utf8(beginning) {
+                Err(error) if error.error_len().is_none() => error.valid_up_to(),
+                _ => beginning.len(),
+            };
+            let kept = String::from_utf8_lossy(beginning.get(..whole).unwrap_or_default());
+            format!("{kept}[… {} more bytes]", text.len() - whole)
+        }
+    }
+}
+
 /// Five letters or digits; anything else is no SQLSTATE.
 fn sqlstate(text: &[u8]) -> [u8; 5] {
     match <[u8; 5]>::try_from(text) {
@@ -200,6 +241,25 @@ mod tests {
         }
         assert_eq!(ServerMessage::parse(b"VDEBUG3\0\0").unwrap().severity, Severity::Debug);
         assert_eq!(ServerMessage::parse(b"\0").unwrap().severity, Severity::Unknown);
+    }
+
+    #[test]
+    fn s51_long_fields_and_long_bodies_are_cut() {
+        let long = "é".repeat(MOST_OF_FIELD);
+        let body = format!("VWARNING\0C55000\0Mx{long}\0D\u{fffd}\0RLoadPublications\0\0");
+        let it = ServerMessage::parse(body.as_bytes()).unwrap();
+        assert!(
+            it.message.starts_with("xé") && it.message.ends_with("é[… 16386 more bytes]"),
+            "{}",
+            &it.message[16_000..]
+        );
+        assert_eq!((it.detail.as_str(), it.routine.as_str()), ("\u{fffd}", "LoadPublications"));
+        let it = ServerMessage::parse_beginning(&body.as_bytes()[..20_000]);
+        assert_eq!((it.severity, it.sqlstate_text(), it.routine.as_str()), (Severity::Warning, "55000", ""));
+        assert!(it.message.ends_with("more bytes]") && it.size() < 20_000);
+        for cut in 0..BODY.len() {
+            assert!(ServerMessage::parse_beginning(&BODY[..cut]).size() < 1_000);
+        }
     }
 
     #[test]

@@ -15,6 +15,7 @@ pub struct Outlet {
     /// The connection's number: all share one tampering function, and their messages come mixed.
     pub connection: u64,
     bytes: Vec<u8>,
+    again: Vec<u8>,
     cut: bool,
 }
 
@@ -29,6 +30,11 @@ impl Outlet {
     /// Passes bytes on that are no well-formed message.
     pub fn raw(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Says this for ever behind what was sent so far, and nothing else any more.
+    pub fn flood(&mut self, bytes: &[u8]) {
+        self.again = bytes.to_vec();
     }
 
     /// Closes the connection behind what was sent so far.
@@ -191,11 +197,16 @@ fn tamper_with(mut server: TcpStream, mut client: &TcpStream, tamper: &Mutex<Box
         if server.read_exact(&mut body).is_err() {
             return;
         }
-        let mut outlet = Outlet { connection: path.number, bytes: Vec::new(), cut: false };
+        let mut outlet = Outlet { connection: path.number, bytes: Vec::new(), again: Vec::new(), cut: false };
         tamper.lock().unwrap_or_else(PoisonError::into_inner)(head[0], &body, &mut outlet);
         path.pass(Stall::FromServer);
         if client.write_all(&outlet.bytes).is_err() || outlet.cut {
             return;
+        }
+        while !outlet.again.is_empty() {
+            if client.write_all(&outlet.again).is_err() {
+                return;
+            }
         }
     }
 }

@@ -1,5 +1,5 @@
 //! What a server (or whatever is between) must not send: it never makes a panic, a wrong row or a skipped row, but an
-//! error that names the place, the kind and the bytes. P33: what a newer server may send and nobody needs is counted
+//! error that names the place, the kind and the length. P33: what a newer server may send and nobody needs is counted
 //! and passed over.
 //!
 //! A proxy in front of a real server tampers with its messages.
@@ -62,18 +62,19 @@ fn check(seen: &[Seen], failure: &Failure, rows: usize, status: Status) {
     assert!(failure.is_fatal && !failure.is_retriable, "{failure:?}");
 }
 
-/// The error says where, which and what.
+/// The error says where, which and how long, and shows nothing of the data.
 #[track_caller]
-fn names_the_message(failure: &Failure, kind: &str, bytes: &str) {
+fn names_the_message(failure: &Failure, kind: &str) {
     let text = format!("{} {}", failure.message, failure.detail);
-    assert!(text.contains(kind) && text.contains("0/") && text.contains(bytes), "{failure:?}");
+    assert!(text.contains(kind) && text.contains("0/"), "{failure:?}");
+    assert!(failure.detail.ends_with(" bytes"), "{failure:?}");
 }
 
 #[test]
 fn a_truncated_row() {
     let (seen, failure) = read(b'I', 3, |body, _| body.truncate(body.len() - 3));
     check(&seen, &failure, 2, Status::WAL_E_DECODE);
-    names_the_message(&failure, "'I'", "49 00 00");
+    names_the_message(&failure, "'I'");
 }
 
 #[test]
@@ -93,7 +94,7 @@ fn a_length_that_lies() {
         };
         let (seen, failure) = read(b'I', 2, change);
         check(&seen, &failure, 1, Status::WAL_E_DECODE);
-        names_the_message(&failure, "'I'", "49");
+        names_the_message(&failure, "'I'");
     }
 }
 
@@ -115,7 +116,7 @@ fn a_kind_of_value_that_nobody_knows() {
 fn a_relation_that_was_never_described() {
     let (seen, failure) = read(b'R', 1, |body, _| body.clear());
     check(&seen, &failure, 0, Status::WAL_E_UNKNOWN_RELATION);
-    names_the_message(&failure, "'I'", "49");
+    names_the_message(&failure, "'I'");
 }
 
 #[test]
@@ -127,10 +128,10 @@ fn a_transaction_that_ends_twice_or_begins_inside_another() {
 }
 
 #[test]
-fn p33_an_unknown_kind_of_change_is_an_error_with_its_bytes() {
+fn p33_an_unknown_kind_of_change_is_an_error_that_names_it() {
     let (seen, failure) = read(b'I', 3, |body, _| body[HEADER] = b'q');
     check(&seen, &failure, 2, Status::WAL_E_UNKNOWN_MESSAGE);
-    names_the_message(&failure, "'q'", "71");
+    names_the_message(&failure, "'q'");
 }
 
 #[test]

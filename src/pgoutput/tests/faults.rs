@@ -105,19 +105,19 @@ fn p1_a_stray_stream_abort_is_a_counted_nothing() {
 }
 
 #[test]
-fn p33_unknown_kinds_are_named_and_shown() {
+fn p33_unknown_kinds_are_named() {
     let mut rig = before(6);
     for kind in b"zZQs\x00\xff" {
         let error = rig.refuse(0x16B_3748, &[*kind, 1, 2, 3]);
         assert_eq!(error.status(), Status::WAL_E_UNKNOWN_MESSAGE);
-        assert!(error.detail().ends_with(&format!("4 bytes: {kind:02x} 01 02 03")), "{error:?}");
+        assert!(error.detail().ends_with(", 4 bytes"), "{error:?}");
         assert!(error.message().contains("0/16B3748"), "{error:?}");
     }
     assert!(!rig.refuse(1, b"z").hint().is_empty());
 }
 
 #[test]
-fn an_error_says_where_and_what() {
+fn s57_an_error_says_where_and_what_and_shows_no_data() {
     let mut rig = before(5);
     let mut message = insert(&[Col::Text("a value that makes the message longer than is shown"), Col::Null]);
     message[7] = 3;
@@ -126,9 +126,7 @@ fn an_error_says_where_and_what() {
         error.message(),
         "malformed replication message 'I' at A/B0: the message ends in column 3 of a row"
     );
-    let shown =
-        "LSN A/B0, kind 'I', 65 bytes: 49 00 00 40 01 4e 00 03 74 00 00 00 33 61 20 76 61 6c 75 65 20 74 68";
-    assert_eq!(error.detail(), format!("{shown} 61 74 20 6d 61 6b 65 73 20 ..."));
+    assert_eq!(error.detail(), "LSN A/B0, kind 'I', 65 bytes");
     let error = rig.refuse(1, &change(b'I', 77, &[tuple(b'N', ROW)]));
     assert_eq!(error.status(), Status::WAL_E_UNKNOWN_RELATION);
     assert_eq!(error.message(), "replication message 'I' at 0/1: relation 77 was never described");

@@ -9,6 +9,8 @@ use libpq_sys as pq;
 
 use super::connection::text;
 use super::numbers;
+use crate::session::native::query::VALUE;
+use crate::wire::MOST_OF_FIELD;
 
 /// The fields of an error or a notice (protocol documentation, "Error and Notice Message Fields").
 const FIELDS: &[u8] = b"SVCMDHPpqWstcdnFLR";
@@ -69,6 +71,17 @@ impl Outcome {
         (0..height).map(|row| (0..self.width()).map(|column| self.value(row, column)).collect())
     }
 
+    /// How many bytes the values of all rows have.
+    pub(super) fn size(&self) -> usize {
+        let raw = self.0.as_ptr();
+        // SAFETY: a live result.
+        let height = unsafe { pq::PQntuples(raw) };
+        let row = |row| (0..self.width()).map(move |column| (row, column));
+        // SAFETY: a live result, and numbers below its counts.
+        let length = |(row, column)| unsafe { pq::PQgetlength(raw, row, column) };
+        (0..height).flat_map(row).map(|at| usize::try_from(length(at)).unwrap_or(0) + VALUE).sum()
+    }
+
     fn width(&self) -> c_int {
         // SAFETY: a live result.
         unsafe { pq::PQnfields(self.0.as_ptr()) }
@@ -119,7 +132,10 @@ pub(super) unsafe fn body_of(result: *const pq::PGresult) -> Vec<u8> {
         if !value.is_null() {
             body.push(*field);
             // SAFETY: a terminated text of the result, copied.
-            body.extend_from_slice(unsafe { std::ffi::CStr::from_ptr(value) }.to_bytes_with_nul());
+            let text = unsafe { std::ffi::CStr::from_ptr(value) }.to_bytes();
+            // One byte more than is shown, so that it shows as cut.
+            body.extend_from_slice(text.get(..=MOST_OF_FIELD).unwrap_or(text));
+            body.push(0);
         }
     }
     body.push(0);

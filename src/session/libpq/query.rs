@@ -9,8 +9,8 @@ use tokio::io::Interest;
 use super::outcome::{Kind, Outcome};
 use super::{Input, LibpqSession, Output, Phase, READS_OF_A_RECORD};
 use crate::error::{Error, Result, Status};
-use crate::session::native::query::{MAX_ANSWER, VALUE, first_word};
-use crate::session::{Rows, Session};
+use crate::session::native::query::{MAX_ANSWER, first_word, too_large};
+use crate::session::{Rows, Session, Turns};
 use crate::wire::{ServerMessage, classify};
 
 /// What the answer is to be.
@@ -35,8 +35,9 @@ pub(super) async fn run(session: &mut LibpqSession, sql: &str, expect: Expect) -
     session.output = Output::Queued;
     let mut answer = Answer { doing: first_word(sql), size: 0, rows: Rows::default(), whole: Whole::Yes };
     let mut failed = None;
+    let mut turns = Turns::default();
     loop {
-        settle(session).await?;
+        settle(session, &mut turns).await?;
         let Some(outcome) = session.connection.outcome() else { break };
         session.look_after_socket();
         match outcome.kind() {
@@ -84,7 +85,8 @@ pub(super) async fn run(session: &mut LibpqSession, sql: &str, expect: Expect) -
 }
 
 /// Until the next result is there, or there will be none.
-async fn settle(session: &mut LibpqSession) -> Result<()> {
+async fn settle(session: &mut LibpqSession, turns: &mut Turns) -> Result<()> {
+    turns.give_way().await;
     while session.has_unsent() {
         session.poll_io(false).await?;
     }
@@ -104,6 +106,7 @@ async fn settle(session: &mut LibpqSession) -> Result<()> {
             session.ready(Interest::READABLE).await?;
         }
         session.consume();
+        turns.give_way().await;
     }
     Ok(())
 }
@@ -129,17 +132,11 @@ impl Answer<'_> {
         if self.whole == Whole::Yes {
             self.rows = Rows { columns: outcome.columns(), rows: Vec::new() };
         }
-        for row in outcome.rows() {
-            self.size += row.iter().map(|value| VALUE + value.as_ref().map_or(0, String::len)).sum::<usize>();
-            if self.size > MAX_ANSWER {
-                return Err(Error::new(
-                    Status::WAL_E_PROTOCOL,
-                    format!("{}: the answer is larger than {MAX_ANSWER} bytes", self.doing),
-                )
-                .with_hint("Ask for less; the answers to the library's own queries are small."));
-            }
-            self.rows.rows.push(row);
+        self.size += outcome.size();
+        if self.size > MAX_ANSWER {
+            return Err(too_large(self.doing));
         }
+        self.rows.rows.extend(outcome.rows());
         self.whole = if outcome.kind() == Kind::Rows { Whole::Yes } else { Whole::No };
         Ok(())
     }

@@ -3,6 +3,7 @@
 //! It must never be longer than what is left in it by more than one message.
 
 use super::transport::READ;
+use crate::error::{Error, Result};
 
 /// Bytes that are taken from the front.
 #[derive(Default)]
@@ -18,10 +19,14 @@ impl Buffer {
     }
 
     /// What was taken is dropped first, so that the buffer is never longer than what is left in it.
-    pub(super) fn push(&mut self, bytes: &[u8]) {
+    pub(super) fn push(&mut self, bytes: &[u8]) -> Result<()> {
         self.bytes.drain(..self.taken);
         self.taken = 0;
+        self.bytes
+            .try_reserve(bytes.len())
+            .map_err(|_| Error::no_memory("what was received", self.bytes.len() + bytes.len()))?;
         self.bytes.extend_from_slice(bytes);
+        Ok(())
     }
 
     /// Room that is empty is used again from the start; one that grew for once is given back.

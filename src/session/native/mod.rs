@@ -150,7 +150,7 @@ impl Session for NativeSession {
     }
 
     fn take_notices(&mut self) -> Vec<ServerMessage> {
-        std::mem::take(&mut self.greeting.notices)
+        self.greeting.take_notices()
     }
 
     fn say_goodbye(&mut self) -> Result<()> {

@@ -2,18 +2,28 @@
 //!
 //! It must never leave the session in doubt: what it ends with says whether the next query's answer can be told apart.
 
-use super::startup::Greeting;
-use super::transport::{Message, Transport};
+use super::startup::{Greeting, MAX_MESSAGE};
+use super::transport::{Limit, Message, Transport};
 use super::{Phase, Rows};
 use crate::error::{Error, Result, Status};
 use crate::wire::backend::{self, tag};
-use crate::wire::{ServerMessage, classify, frame, frontend};
+use crate::wire::{MOST_WORDS, classify, frame, frontend};
 
 /// The most that the rows of one answer may take.
 pub(in crate::session) const MAX_ANSWER: usize = 16 << 20;
 
 /// What a value costs beside its bytes.
 pub(in crate::session) const VALUE: usize = size_of::<Option<String>>();
+
+/// How long a message of an answer may be. Words are cut, rows are what an answer may hold at most, and the columns
+/// of a row, of which there are 1,664 at most, have names of 63 bytes.
+fn limit(tag: u8) -> Limit {
+    match tag {
+        tag::DATA_ROW => Limit::Whole(MAX_ANSWER),
+        tag::ERROR_RESPONSE | tag::NOTICE_RESPONSE => Limit::Beginning(MOST_WORDS),
+        _ => Limit::Whole(MAX_MESSAGE),
+    }
+}
 
 /// What the answer is to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +72,7 @@ pub(super) async fn run(
     };
     let mut answer = Answer { doing: first_word(sql), expect, rows: Rows::default(), size: 0, error: None };
     loop {
-        let message = match transport.message(MAX_ANSWER).await {
+        let message = match transport.message(limit).await {
             Ok(message) => message,
             Err(error) => return End::Broken(answer.error.or(unsent).unwrap_or(error)),
         };
@@ -86,18 +96,18 @@ struct Answer<'a> {
 impl Answer<'_> {
     /// Takes one message; gives the end, if this is it. An error here means that the connection is of no more use.
     fn take(&mut self, message: Message, greeting: &mut Greeting) -> Result<Option<End>> {
-        let Message { tag, body } = message;
+        let Message { tag, ref body, .. } = message;
         match tag {
             tag::ROW_DESCRIPTION => {
-                self.rows = Rows { columns: backend::row_description(&body)?, rows: Vec::new() };
+                self.rows = Rows { columns: backend::row_description(body)?, rows: Vec::new() };
             }
-            tag::DATA_ROW => self.row(&body)?,
-            tag::COMMAND_COMPLETE => drop(backend::command_complete(&body)?),
+            tag::DATA_ROW => self.row(body)?,
+            tag::COMMAND_COMPLETE => drop(backend::command_complete(body)?),
             tag::EMPTY_QUERY_RESPONSE | tag::NOTIFICATION_RESPONSE => (),
-            tag::NOTICE_RESPONSE => greeting.notice(ServerMessage::parse(&body)?),
-            tag::PARAMETER_STATUS => greeting.parameters.set(&body)?,
+            tag::NOTICE_RESPONSE => greeting.notice(message.words()?),
+            tag::PARAMETER_STATUS => greeting.parameters.set(body)?,
             tag::ERROR_RESPONSE => {
-                let message = ServerMessage::parse(&body)?;
+                let message = message.words()?;
                 let ends = message.ends_connection();
                 let error = classify::into_error(message, self.doing);
                 if ends {
@@ -106,11 +116,11 @@ impl Answer<'_> {
                 self.error.get_or_insert(error);
             }
             tag::COPY_BOTH_RESPONSE if self.expect == Expect::CopyBoth => {
-                backend::copy_both_response(&body)?;
+                backend::copy_both_response(body)?;
                 return Ok(Some(End::Copy));
             }
             tag::READY_FOR_QUERY => {
-                backend::ready_for_query(&body)?;
+                backend::ready_for_query(body)?;
                 return Ok(Some(End::Idle(self.end())));
             }
             other => return Err(unexpected(other, self.doing)),
@@ -119,6 +129,11 @@ impl Answer<'_> {
     }
 
     fn row(&mut self, body: &[u8]) -> Result<()> {
+        let size = backend::data_row_size(body)?;
+        if self.size + size > MAX_ANSWER {
+            return Err(too_large(self.doing));
+        }
+        self.size += size;
         let values = backend::data_row(body)?;
         if values.len() != self.rows.columns.len() {
             let (got, want) = (values.len(), self.rows.columns.len());
@@ -126,14 +141,6 @@ impl Answer<'_> {
                 Status::WAL_E_PROTOCOL,
                 format!("{}: the server sent a row of {got} values for {want} columns", self.doing),
             ));
-        }
-        self.size += body.len() + values.len() * VALUE;
-        if self.size > MAX_ANSWER {
-            return Err(Error::new(
-                Status::WAL_E_PROTOCOL,
-                format!("{}: the answer is larger than {MAX_ANSWER} bytes", self.doing),
-            )
-            .with_hint("Ask for less; the answers to the library's own queries are small."));
         }
         self.rows.rows.push(values);
         Ok(())
@@ -149,6 +156,12 @@ impl Answer<'_> {
             )),
         }
     }
+}
+
+#[cold]
+pub(in crate::session) fn too_large(doing: &str) -> Error {
+    Error::new(Status::WAL_E_PROTOCOL, format!("{doing}: the answer is larger than {MAX_ANSWER} bytes"))
+        .with_hint("Ask for less; the answers to the library's own queries are small.")
 }
 
 #[cold]

@@ -3,7 +3,7 @@
 //! Until the server is authenticated, it must never be believed: its messages are small and few, or it is sent away.
 
 use super::query::unexpected;
-use super::transport::{Message, Transport};
+use super::transport::{Limit, Message, Transport};
 use std::time::Duration;
 
 use crate::conninfo::Conninfo;
@@ -20,8 +20,14 @@ const OPTIONS: &str = "-c datestyle=ISO -c intervalstyle=postgres -c extra_float
 /// Behind all others, so that nothing of another role's runs with ours, and names in values are whole.
 const EMPTY_PATH: &str = " -c search_path=";
 
-/// The longest message between authentication and the first ReadyForQuery.
-const MAX_MESSAGE: usize = 1 << 20;
+/// The longest message between authentication and the first ReadyForQuery, and the longest setting at any time.
+pub(super) const MAX_MESSAGE: usize = 256 << 10;
+
+/// The most that a server may say until it waits for queries. Honest ones say some hundred bytes.
+const MAX_START: usize = 1 << 20;
+
+/// The most that the notices, and the most that the settings of one session may take.
+const MAX_KEPT: usize = 1 << 20;
 
 /// The most settings that a server may report; there are some fifteen.
 const MAX_PARAMETERS: usize = 512;
@@ -75,37 +81,69 @@ pub(super) struct Greeting {
     pub(super) backend_pid: u32,
     /// What a request to cancel must show. A secret.
     pub(super) cancel_key: Vec<u8>,
-    pub(super) notices: Vec<ServerMessage>,
+    notices: Vec<ServerMessage>,
+    /// What the notices that are kept take.
+    kept: usize,
+    /// How much was said, and how many notices, before the server waited for queries.
+    heard: usize,
+    noticed: usize,
 }
 
 /// The settings that the server reports by itself.
 #[derive(Default)]
-pub(super) struct Parameters(Vec<(String, String)>);
+pub(super) struct Parameters {
+    all: Vec<(String, String)>,
+    size: usize,
+}
 
 impl Greeting {
-    /// Keeps a notice, if there is room and it is of a size that somebody may read.
+    /// Keeps a notice, if there is room.
     pub(super) fn notice(&mut self, notice: ServerMessage) {
-        if self.notices.len() < MAX_NOTICES && notice.message.len() < frame::MAX_EARLY_MESSAGE {
+        let size = notice.size();
+        if self.notices.len() < MAX_NOTICES && self.kept + size <= MAX_KEPT {
+            self.kept += size;
             self.notices.push(notice);
+        }
+    }
+
+    pub(super) fn take_notices(&mut self) -> Vec<ServerMessage> {
+        self.kept = 0;
+        std::mem::take(&mut self.notices)
+    }
+
+    /// Counts a message of the start-up, of whatever kind.
+    fn count(&mut self, message: &Message) -> Result<()> {
+        self.heard += frame::HEADER + message.body.len();
+        self.noticed += usize::from(message.tag == tag::NOTICE_RESPONSE);
+        match () {
+            () if self.noticed > MAX_NOTICES => Err(too_many("notices", MAX_NOTICES)),
+            () if self.heard > MAX_START => Err(too_many("bytes before it took a query", MAX_START)),
+            () => Ok(()),
         }
     }
 }
 
 impl Parameters {
     pub(super) fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
+        self.all.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
     }
 
     /// Takes the body of a ParameterStatus message.
     pub(super) fn set(&mut self, body: &[u8]) -> Result<()> {
         let (name, value) = backend::parameter_status(body)?;
-        if let Some(entry) = self.0.iter_mut().find(|(other, _)| *other == name) {
-            entry.1 = value;
-        } else if self.0.len() < MAX_PARAMETERS {
-            self.0.push((name, value));
-        } else {
-            return Err(too_many("settings", MAX_PARAMETERS));
+        let count = self.all.len();
+        let entry = self.all.iter_mut().find(|(other, _)| *other == name);
+        let before = entry.as_ref().map_or(0, |(name, value)| name.len() + value.len());
+        let size = self.size - before + name.len() + value.len();
+        if size > MAX_KEPT {
+            return Err(too_many("bytes of settings", MAX_KEPT));
         }
+        match entry {
+            Some(entry) => entry.1 = value,
+            None if count < MAX_PARAMETERS => self.all.push((name, value)),
+            None => return Err(too_many("settings", MAX_PARAMETERS)),
+        }
+        self.size = size;
         Ok(())
     }
 }
@@ -138,7 +176,7 @@ async fn authenticate(
     greeting: &mut Greeting,
 ) -> Result<()> {
     loop {
-        let Message { tag, body } = line.hear(frame::MAX_EARLY_MESSAGE, greeting).await?;
+        let Message { tag, body, .. } = line.hear(frame::MAX_EARLY_MESSAGE, greeting).await?;
         match tag {
             tag::AUTHENTICATION => match authentication.message(&body)? {
                 Step::Send(bytes) => line.say(&bytes).await,
@@ -160,7 +198,7 @@ async fn authenticate(
 pub(super) async fn settle(transport: &mut Transport, greeting: &mut Greeting, doing: &str) -> Result<()> {
     let mut line = Line { transport, unsent: None, doing };
     loop {
-        let Message { tag, body } = line.hear(MAX_MESSAGE, greeting).await?;
+        let Message { tag, body, .. } = line.hear(MAX_MESSAGE, greeting).await?;
         match tag {
             tag::PARAMETER_STATUS => greeting.parameters.set(&body)?,
             tag::BACKEND_KEY_DATA => {
@@ -194,18 +232,14 @@ impl Line<'_> {
     /// The next message that is neither a notice nor an error.
     async fn hear(&mut self, limit: usize, greeting: &mut Greeting) -> Result<Message> {
         loop {
-            let message = match self.transport.message(limit).await {
+            let message = match self.transport.message(|_| Limit::Whole(limit)).await {
                 Ok(message) => message,
                 Err(error) => return Err(self.unsent.take().unwrap_or(error)),
             };
+            greeting.count(&message)?;
             match message.tag {
-                tag::ERROR_RESPONSE => {
-                    return Err(classify::into_error(ServerMessage::parse(&message.body)?, self.doing));
-                }
-                tag::NOTICE_RESPONSE if greeting.notices.len() >= MAX_NOTICES => {
-                    return Err(too_many("notices", MAX_NOTICES));
-                }
-                tag::NOTICE_RESPONSE => greeting.notice(ServerMessage::parse(&message.body)?),
+                tag::ERROR_RESPONSE => return Err(classify::into_error(message.words()?, self.doing)),
+                tag::NOTICE_RESPONSE => greeting.notice(message.words()?),
                 _ => return Ok(message),
             }
         }

@@ -8,16 +8,16 @@ use std::os::fd::RawFd;
 
 use tokio::io::{Interest, Ready};
 
-use super::super::{Fill, Readiness, Sent, Watch};
+use super::super::{Fill, Readiness, Sent, Turns, Watch};
 use super::Unasked;
 use super::buffer::Buffer;
 use super::negotiate::Way;
 use super::tls::{Setup, Shown, Tls};
 use crate::error::{Error, Result, Status};
 use crate::sys::{AsyncSocket, Left};
-use crate::wire::Channel;
 use crate::wire::backend::tag;
-use crate::wire::frame::{self, Frame};
+use crate::wire::frame::{self, HEADER};
+use crate::wire::{Channel, ServerMessage};
 
 /// What one read takes while messages are looked at here; so much at most is left over for `fill`.
 pub(super) const READ: usize = 8 << 10;
@@ -26,6 +26,34 @@ pub(super) const READ: usize = 8 << 10;
 pub(super) struct Message {
     pub(super) tag: u8,
     pub(super) body: Vec<u8>,
+    pub(super) extent: Extent,
+}
+
+/// Whether a body is all that was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Extent {
+    Whole,
+    /// It was too long: this is its beginning.
+    Beginning,
+}
+
+impl Message {
+    /// The words of an error or a notice.
+    pub(super) fn words(&self) -> Result<ServerMessage> {
+        match self.extent {
+            Extent::Whole => ServerMessage::parse(&self.body),
+            Extent::Beginning => Ok(ServerMessage::parse_beginning(&self.body)),
+        }
+    }
+}
+
+/// How long a message may be, by its kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Limit {
+    /// A longer one is refused.
+    Whole(usize),
+    /// Of a longer one the beginning is kept.
+    Beginning(usize),
 }
 
 /// The socket and its two buffers.
@@ -36,6 +64,9 @@ pub(super) struct Transport {
     /// Given to `send` and not yet taken by the socket.
     outbox: Buffer,
     carrier: Carrier,
+    turns: Turns,
+    /// What is still to come of a message of which only the beginning is wanted.
+    unwanted: usize,
 }
 
 /// What carries the messages.
@@ -48,7 +79,14 @@ enum Carrier {
 
 impl Transport {
     pub(super) fn new(socket: AsyncSocket) -> Self {
-        Self { socket, inbox: Buffer::default(), outbox: Buffer::default(), carrier: Carrier::Plain }
+        Self {
+            socket,
+            inbox: Buffer::default(),
+            outbox: Buffer::default(),
+            carrier: Carrier::Plain,
+            turns: Turns::default(),
+            unwanted: 0,
+        }
     }
 
     pub(super) fn fd(&self) -> RawFd {
@@ -103,7 +141,7 @@ impl Transport {
 
     pub(super) fn send(&mut self, bytes: &[u8]) -> Result<Sent> {
         match &mut self.carrier {
-            Carrier::Plain => self.outbox.push(bytes),
+            Carrier::Plain => self.outbox.push(bytes)?,
             Carrier::Tls(tls) => tls.seal(bytes, &mut self.outbox)?,
         }
         self.write()?;
@@ -144,17 +182,35 @@ impl Transport {
     }
 
     /// The next message; for start-up and queries. Cancel-safe: bytes stay in the inbox until they are a message.
-    pub(super) async fn message(&mut self, limit: usize) -> Result<Message> {
+    pub(super) async fn message(&mut self, limit: impl Fn(u8) -> Limit) -> Result<Message> {
         loop {
-            match frame::split_limited(self.inbox.left(), limit)? {
-                Frame::Complete { tag, body, total } => {
-                    let body = body.to_vec();
-                    self.inbox.take(total);
-                    return Ok(Message { tag, body });
-                }
-                Frame::Incomplete { .. } => self.receive_some().await?,
-            }
+            self.turns.give_way().await;
+            self.pass_over();
+            let Some((tag, length)) = frame::head(self.inbox.left())?.filter(|_| self.unwanted == 0) else {
+                self.receive_some().await?;
+                continue;
+            };
+            let (wanted, extent) = match limit(tag) {
+                Limit::Whole(most) if length > most => return Err(frame::too_long(tag, length, most)),
+                Limit::Beginning(most) if length > most => (most, Extent::Beginning),
+                Limit::Whole(_) | Limit::Beginning(_) => (length, Extent::Whole),
+            };
+            let Some(body) = self.inbox.left().get(HEADER..HEADER + wanted) else {
+                self.receive_some().await?;
+                continue;
+            };
+            let body = copied(body)?;
+            self.inbox.take(HEADER + wanted);
+            self.unwanted = length - wanted;
+            return Ok(Message { tag, body, extent });
         }
+    }
+
+    /// Drops what has come of what nobody wants.
+    fn pass_over(&mut self) {
+        let count = self.unwanted.min(self.inbox.left().len());
+        self.inbox.take(count);
+        self.unwanted -= count;
     }
 
     /// Puts TLS on the socket and goes through its handshake.
@@ -180,6 +236,7 @@ impl Transport {
                 }
             }
             self.flush().await?;
+            self.turns.give_way().await;
         }
         Ok(())
     }
@@ -265,6 +322,7 @@ impl Transport {
     pub(super) async fn closed(&mut self) -> Result<()> {
         let mut buf = [0; 64];
         loop {
+            self.turns.give_way().await;
             match self.receive_into(&mut buf)? {
                 Fill::Bytes(_) => self.inbox = Buffer::default(),
                 Fill::WouldBlock => drop(self.ready(Interest::READABLE).await?),
@@ -276,6 +334,7 @@ impl Transport {
     /// Waits for more in the inbox.
     async fn receive_some(&mut self) -> Result<()> {
         loop {
+            self.turns.give_way().await;
             match self.receive_to_inbox()? {
                 Fill::Bytes(_) => return Ok(()),
                 Fill::WouldBlock => drop(self.ready(Interest::READABLE).await?),
@@ -290,15 +349,16 @@ impl Transport {
                 let mut buf = [0; READ];
                 let received = receive(&mut self.socket, &mut buf)?;
                 if let Fill::Bytes(count) = received {
-                    self.inbox.push(buf.get(..count).unwrap_or_default());
+                    self.inbox.push(buf.get(..count).unwrap_or_default())?;
                 }
                 Ok(received)
             }
             Carrier::Tls(tls) => {
-                let inbox = &mut self.inbox;
-                let received =
-                    tls.receive(&mut self.socket, READ, &mut self.outbox, |bytes| inbox.push(bytes));
-                self.answer_soon(received)
+                let (inbox, mut pushed) = (&mut self.inbox, Ok(()));
+                let received = tls.receive(&mut self.socket, READ, &mut self.outbox, |bytes| {
+                    pushed = std::mem::replace(&mut pushed, Ok(())).and_then(|()| inbox.push(bytes));
+                });
+                self.answer_soon(pushed.and(received))
             }
         }
     }
@@ -308,7 +368,7 @@ impl Transport {
         match &mut self.carrier {
             Carrier::Plain => receive(&mut self.socket, buf),
             Carrier::Tls(tls) => {
-                let (room, mut filled, inbox) = (buf.len(), 0, &mut self.inbox);
+                let (room, mut filled, inbox, mut pushed) = (buf.len(), 0, &mut self.inbox, Ok(()));
                 let received = tls.receive(&mut self.socket, room, &mut self.outbox, |bytes| {
                     let (now, later) = bytes.split_at_checked(room - filled).unwrap_or((bytes, &[]));
                     if let Some(to) = buf.get_mut(filled..filled + now.len()) {
@@ -316,10 +376,10 @@ impl Transport {
                         filled += now.len();
                     }
                     if !later.is_empty() {
-                        inbox.push(later);
+                        pushed = std::mem::replace(&mut pushed, Ok(())).and_then(|()| inbox.push(later));
                     }
                 });
-                self.answer_soon(received).map(|received| match received {
+                self.answer_soon(pushed.and(received)).map(|received| match received {
                     Fill::Bytes(_) => Fill::Bytes(filled),
                     other => other,
                 })
@@ -353,6 +413,14 @@ impl Transport {
     async fn ready(&self, interest: Interest) -> Result<Ready> {
         self.socket.ready(interest).await.map_err(|error| lost("wait for", &error))
     }
+}
+
+/// A body of its own.
+fn copied(body: &[u8]) -> Result<Vec<u8>> {
+    let mut copy = Vec::new();
+    copy.try_reserve_exact(body.len()).map_err(|_| Error::no_memory("a message", body.len()))?;
+    copy.extend_from_slice(body);
+    Ok(copy)
 }
 
 fn receive(socket: &mut AsyncSocket, buf: &mut [u8]) -> Result<Fill> {

@@ -1,8 +1,12 @@
-//! What strangers' cases broke once, each by its number.
+//! What strangers' cases broke once, each fault by its number (S1 to S65) in the order of the issue.
 
+mod a_flood_stops_nobody;
 mod a_pooler_may_stand_between;
+mod a_replay_never_waits_for_a_pipe;
 mod no_setting_of_a_role_changes_what_is_seen;
+mod nobody_comes_in_without_what_was_required;
 mod nothing_of_other_roles_runs_with_ours;
+mod what_a_server_sends_costs_little_memory;
 
 use crate::harness::Database;
 use crate::harness::server::unique;
