@@ -89,6 +89,11 @@ impl AnySession {
         either!(self, session => session.is_idle())
     }
 
+    /// Lets nothing be asked any more: the next answer could be another's.
+    pub fn abandon(&mut self) {
+        either!(self, session => session.abandon());
+    }
+
     /// What the server said while nothing was asked of it: nothing, as long as it is there.
     pub fn unasked(&mut self) -> Unasked {
         either!(self, session => session.unasked())

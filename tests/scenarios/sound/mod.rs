@@ -1,0 +1,3 @@
+//! Strangers' cases that broke the library once, each named by its number.
+
+mod a_command_given_up_hurts_no_other;
