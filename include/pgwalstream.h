@@ -146,7 +146,8 @@
  * invalidated or was moved by somebody else; the server is another one, or was promoted before it had all that was
  * delivered (option `failover_policy`); the password is refused; a message is malformed. It also ends after
  * `reconnect_timeout`, with the last error, and where `slot_create` is "temporary", for that slot is gone with its
- * connection. wal_stream_connect() itself tries once.
+ * connection. wal_stream_connect() itself tries once, unless option `connect_wait` says
+ * otherwise.
  *
  * @section streaming Streamed and prepared transactions
  *

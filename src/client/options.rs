@@ -156,6 +156,12 @@ impl Options {
         self.set("failover_policy", if what == FailoverPolicy::Rewind { "rewind" } else { "fail" })
     }
 
+    /// How long the first connection is tried again while the slot is in use, or the server starts or cannot be reached
+    /// yet. Zero, which tries once, by default.
+    pub fn connect_wait(self, most: Duration) -> Self {
+        self.duration("connect_wait", most)
+    }
+
     /// How much memory decoded batches that wait for the program may take. 4 MB by default.
     pub fn queue_bytes(self, most: usize) -> Self {
         self.set("queue_bytes", most.to_string())

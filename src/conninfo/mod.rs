@@ -8,6 +8,7 @@ mod endpoint;
 mod environment;
 mod host;
 mod keyword;
+mod limit;
 mod nearest;
 mod parameter;
 mod passfile;
@@ -24,6 +25,7 @@ pub use auth::{AuthMethod, AuthPolicy, ChannelBinding, RequireAuth, ScramKey};
 pub use endpoint::Endpoint;
 pub use environment::Environment;
 pub use host::Host;
+pub use limit::Limit;
 use settings::Settings;
 pub use target::{Order, Target};
 pub use tls::{SslCertMode, SslFile, SslMode, SslNegotiation, SslRoot, Tls, TlsVersion};
@@ -52,7 +54,8 @@ pub struct Conninfo {
     /// Settings of the session that environment variables ask for.
     server_settings: Vec<(&'static str, String)>,
     client_encoding: Option<String>,
-    connect_timeout: Option<Duration>,
+    /// `None`: nothing was given.
+    connect_timeout: Option<Limit>,
     keepalives: Keepalives,
     tcp_user_timeout: Option<Duration>,
     require_peer: Option<String>,
@@ -139,7 +142,6 @@ impl Conninfo {
             Some(user) => user.to_owned(),
             None => os_user()?,
         };
-        let seconds = |key| Ok(settings.number(key, i32::MIN, i32::MAX)?.and_then(positive_seconds));
         Ok(Self {
             text: String::new(),
             hosts: Host::all(settings)?,
@@ -155,7 +157,7 @@ impl Conninfo {
             server_settings: Vec::new(),
             // "auto" asks libpq for the locale's encoding; a library has none of its own.
             client_encoding: settings.text(Key::ClientEncoding).filter(|it| *it != "auto").map(str::to_owned),
-            connect_timeout: seconds(Key::ConnectTimeout)?,
+            connect_timeout: settings.number(Key::ConnectTimeout, i32::MIN, i32::MAX)?.map(Limit::of_seconds),
             keepalives: keepalives(settings)?,
             tcp_user_timeout: user_timeout(settings)?,
             require_peer: settings.text(Key::Requirepeer).map(str::to_owned),
@@ -257,8 +259,8 @@ impl Conninfo {
         self.client_encoding.as_deref()
     }
 
-    /// How long connecting to one address may take; `None` is no limit of its own.
-    pub fn connect_timeout(&self) -> Option<Duration> {
+    /// How long connecting to one address may take; `None`: the user says nothing of it.
+    pub fn connect_timeout(&self) -> Option<Limit> {
         self.connect_timeout
     }
 
@@ -350,10 +352,6 @@ fn os_user() -> Result<String> {
         )
         .with_hint("Add user=... to the conninfo.")
     })
-}
-
-fn positive_seconds(seconds: i32) -> Option<Duration> {
-    u64::try_from(seconds).ok().filter(|it| *it > 0).map(Duration::from_secs)
 }
 
 fn keepalives(settings: &Settings) -> Result<Keepalives> {

@@ -41,6 +41,7 @@ pub enum Id {
     ReconnectInitial,
     ReconnectMax,
     ReconnectTimeout,
+    ConnectWait,
     Dedupe,
     FailoverPolicy,
     ReceiveTimeout,
@@ -281,7 +282,7 @@ pub static TABLE: &[Spec] = &[
         name: "reconnect",
         kind: Kind::Switch,
         default: "on",
-        sentence: "Whether a connection that breaks while streaming is made again by itself, and the stream goes on from the acknowledged position. WAL_EVENT_RECONNECTED tells of it. The first connection is made once, or fails at once.",
+        sentence: "Whether a connection that breaks while streaming is made again by itself, and the stream goes on from the acknowledged position. WAL_EVENT_RECONNECTED tells of it. The first connection is made once, or fails at once, unless connect_wait says otherwise.",
     },
     Spec {
         id: Id::ReconnectInitial,
@@ -303,6 +304,13 @@ pub static TABLE: &[Spec] = &[
         kind: Kind::Duration { least: 0, most: 604_800_000 },
         default: "0",
         sentence: "How long to try before the stream ends with the last error. Make it longer than the server's wal_sender_timeout, for which a server may hold the slot for a connection that is gone. 0 tries for ever.",
+    },
+    Spec {
+        id: Id::ConnectWait,
+        name: "connect_wait",
+        kind: Kind::Duration { least: 0, most: 604_800_000 },
+        default: "0",
+        sentence: "How long the first connection is tried again where what fails may pass by itself: the slot is in use, the server starts or cannot be reached yet. The waits between are those of reconnect_initial and reconnect_max; a timeout of the call ends it sooner. 0 tries once.",
     },
     Spec {
         id: Id::Dedupe,

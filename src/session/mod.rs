@@ -7,6 +7,7 @@ mod helper;
 #[cfg(feature = "libpq")]
 pub mod libpq;
 pub mod native;
+mod progress;
 
 use std::future::Future;
 use std::os::fd::RawFd;

@@ -14,9 +14,10 @@ use super::refusal::{self, Before};
 use super::{Input, LibpqSession, Output, Phase, Place};
 use crate::conninfo::{Conninfo, Host, Target};
 use crate::error::{Error, Result, Status};
-use crate::session::helper;
+use crate::session::helper::{self, Kind};
 use crate::session::native::connect::late;
 use crate::session::native::startup::StartupSettings;
+use crate::session::progress::Progress;
 use crate::sys::AsyncSocket;
 
 impl LibpqSession {
@@ -34,9 +35,15 @@ impl LibpqSession {
         loop {
             let some = (hosts.len() < conninfo.hosts().len()).then_some(hosts.as_slice());
             let parameters = parameters::all(conninfo, settings, some)?;
-            let limit = conninfo.connect_timeout().or(settings.address_timeout);
-            let attempt =
-                Attempt { conninfo, deadline, limit, server: Server::default(), since: Instant::now() };
+            let limit = settings.limit(conninfo, deadline);
+            let attempt = Attempt {
+                conninfo,
+                deadline,
+                limit,
+                progress: Progress::default(),
+                server: Server::default(),
+                since: Instant::now(),
+            };
             match attempt.run(parameters).await {
                 Ok(session) => return Ok(session),
                 Err(Ended::Doubtful(_)) if doubts < MOST_DOUBTS => doubts += 1,
@@ -63,6 +70,7 @@ struct Attempt<'a> {
     deadline: Option<Instant>,
     /// How long each server may take.
     limit: Option<Duration>,
+    progress: Progress,
     /// The one that it is at, and since when.
     server: Server,
     since: Instant,
@@ -143,7 +151,8 @@ impl Attempt<'_> {
         &self,
         work: impl FnOnce() -> Option<Step> + Send + 'static,
     ) -> std::result::Result<Step, Ended> {
-        let step = self.in_time(helper::run("pgwal-libpq", work)).await?.map_err(Ended::Refused)?;
+        let step =
+            self.in_time(helper::run(Kind::Libpq, &self.progress, work)).await?.map_err(Ended::Refused)?;
         step.ok_or_else(|| Ended::Refused(Error::new(Status::WAL_E_NO_MEMORY, "libpq has no memory")))
     }
 
@@ -157,6 +166,7 @@ impl Attempt<'_> {
         };
         let unwatched =
             |error| Error::os(Status::WAL_E_CONNECT, "cannot watch the connection being made", &error);
+        self.progress.wait_for(connection.stage().wait());
         self.in_time(wait).await?.map_err(|error| Ended::Refused(unwatched(error)))
     }
 
@@ -169,7 +179,7 @@ impl Attempt<'_> {
         timeout_at(until.into(), work).await.map_err(|_| {
             let is_own = self.deadline.is_none_or(|deadline| until < deadline);
             let limit: Option<Duration> = limit.filter(|_| is_own);
-            Ended::Late(late(&self.server.describe(), limit), self.server.clone())
+            Ended::Late(late(&self.server.describe(), limit, self.progress.get()), self.server.clone())
         })
     }
 }

@@ -13,6 +13,7 @@ use libpq_sys as pq;
 use super::notices::{self, Notices};
 use super::numbers;
 use super::outcome::Outcome;
+use crate::session::progress::Wait;
 
 /// A connection, in whatever state. Dropping it says good-bye as far as that goes, and closes.
 pub(super) struct Connection {
@@ -76,6 +77,18 @@ pub(super) enum Flushed {
     Partly,
     /// The connection is of no more use.
     Failed,
+}
+
+impl Stage {
+    /// What the other side is waited for with.
+    pub(super) fn wait(self) -> Wait {
+        match self {
+            Self::Reaching => Wait::Reaching,
+            Self::Authenticating => Wait::Server,
+            Self::Tls | Self::Gss => Wait::Tls,
+            Self::Settling => Wait::Ready,
+        }
+    }
 }
 
 impl Connection {

@@ -17,6 +17,7 @@ use super::{NativeSession, Phase};
 use crate::conninfo::{Conninfo, Host, SslCertMode, Target};
 use crate::error::{Error, Result, Status};
 use crate::session::Session;
+use crate::session::progress::{Progress, Wait};
 
 impl NativeSession {
     /// Connects and goes through start-up and authentication. `connect_timeout` of the connection string limits each
@@ -26,7 +27,7 @@ impl NativeSession {
         settings: &StartupSettings,
         deadline: Option<Instant>,
     ) -> Result<Self> {
-        let mut search = Search { conninfo, settings, deadline, failed: None };
+        let mut search = Search { conninfo, settings, deadline, progress: Progress::default(), failed: None };
         let mut hosts: Vec<&Host> = conninfo.hosts().iter().collect();
         conninfo.order().arrange(&mut hosts);
         for wanted in conninfo.target().passes() {
@@ -53,6 +54,7 @@ struct Search<'a> {
     conninfo: &'a Conninfo,
     settings: &'a StartupSettings,
     deadline: Option<Instant>,
+    progress: Progress,
     /// Why there is no session yet, and what that means for the rest.
     failed: Option<(Error, Next)>,
 }
@@ -72,7 +74,7 @@ impl Search<'_> {
     /// Tries all addresses of one server.
     async fn host(&mut self, host: &Host, wanted: Target) -> Option<NativeSession> {
         let place = host.describe();
-        let mut addresses = match self.in_time(&place, dial::resolve(host)).await {
+        let mut addresses = match self.in_time(&place, dial::resolve(host, &self.progress)).await {
             Ok(addresses) => addresses,
             Err(error) => {
                 self.fail(error);
@@ -83,7 +85,8 @@ impl Search<'_> {
         for address in addresses {
             let place = dial::describe(&address, host);
             // On the heap: it is large, and lies within futures of futures.
-            let attempt = Box::pin(attempt(address, host, wanted, self.conninfo, self.settings));
+            let attempt =
+                Box::pin(attempt(address, host, wanted, self.conninfo, self.settings, &self.progress));
             match self.in_time(&place, attempt).await {
                 Ok(session) => return Some(session),
                 Err(error) => self.fail(error),
@@ -97,10 +100,10 @@ impl Search<'_> {
 
     /// Within `connect_timeout` and the caller's deadline.
     async fn in_time<T>(&self, place: &str, work: impl Future<Output = Result<T>>) -> Result<T> {
-        let limit = self.conninfo.connect_timeout().or(self.settings.address_timeout);
+        let limit = self.settings.limit(self.conninfo, self.deadline);
         let until = earlier(self.deadline, limit.and_then(|limit| Instant::now().checked_add(limit)));
         let result = within(until, work).await;
-        result.unwrap_or_else(|| Err(late(place, limit.filter(|_| !self.is_overdue()))))
+        result.unwrap_or_else(|| Err(late(place, limit.filter(|_| !self.is_overdue()), self.progress.get())))
     }
 
     fn fail(&mut self, error: Error) {
@@ -150,6 +153,7 @@ async fn attempt(
     wanted: Target,
     conninfo: &Conninfo,
     settings: &StartupSettings,
+    progress: &Progress,
 ) -> Result<NativeSession> {
     let place = dial::describe(&address, host);
     let doing = format!("connecting to {place}");
@@ -157,7 +161,7 @@ async fn attempt(
     let ways = negotiate::ways(conninfo.tls().mode, &address);
     for (at, way) in ways.iter().enumerate() {
         let (mut transport, mut greeting) =
-            match begin(*way, &address, host, conninfo, settings, &doing).await {
+            match begin(*way, &address, host, conninfo, settings, progress, &doing).await {
                 Ok(begun) => begun,
                 Err(Stopped { error, then: Then::OtherWay }) if at + 1 < ways.len() => {
                     before = Some(error);
@@ -165,6 +169,7 @@ async fn attempt(
                 }
                 Err(Stopped { error, .. }) => return Err(of_both(before, error)),
             };
+        progress.wait_for(Wait::Ready);
         startup::settle(&mut transport, &mut greeting, &doing).await?;
         let mut session =
             NativeSession { transport, greeting, phase: Phase::Idle, address, host: Arc::new(host.clone()) };
@@ -187,13 +192,14 @@ async fn begin(
     host: &Host,
     conninfo: &Conninfo,
     settings: &StartupSettings,
+    progress: &Progress,
     doing: &str,
 ) -> std::result::Result<(Transport, Greeting), Stopped> {
     let nothing = |error| Stopped { error, then: Then::Nothing };
-    let mut transport = Transport::new(dial::dial(address, host, conninfo).await.map_err(nothing)?);
+    let mut transport = Transport::new(dial::dial(address, host, conninfo, progress).await.map_err(nothing)?);
     let begun = match way {
         Way::Plain => Ok(Begun::Tls),
-        Way::Tls => negotiate::encrypt(&mut transport, conninfo.tls(), host, address).await,
+        Way::Tls => negotiate::encrypt(&mut transport, conninfo.tls(), host, address, progress).await,
     };
     let begun = begun.map_err(|error| {
         let then = match error.status() {
@@ -203,7 +209,7 @@ async fn begin(
         Stopped { error: error.within(doing), then }
     })?;
     let password = conninfo.password(host);
-    let started = startup::start(&mut transport, conninfo, password, settings, doing).await;
+    let started = startup::start(&mut transport, conninfo, password, settings, progress, doing).await;
     let greeting = started.map_err(|error| {
         // Only what the server itself refuses may be otherwise the other way, and only if that was not tried just now.
         let then = match (error.sqlstate(), begun) {
@@ -276,15 +282,15 @@ fn joined(before: Option<Error>, last: Error) -> Error {
 }
 
 #[cold]
-pub(in crate::session) fn late(place: &str, limit: Option<Duration>) -> Error {
+pub(in crate::session) fn late(place: &str, limit: Option<Duration>, wait: Wait) -> Error {
     let message = match limit {
         Some(limit) => {
-            format!("connecting to {place} took longer than connect_timeout, {} s", limit.as_secs())
+            let seconds = limit.as_secs();
+            format!("connecting to {place} took longer than connect_timeout, {seconds} s{}", wait.phrase())
         }
-        None => format!("connecting to {place} took longer than the caller waits"),
+        None => format!("connecting to {place} took longer than the caller waits{}", wait.phrase()),
     };
-    Error::new(Status::WAL_E_CONNECT_TIMEOUT, message)
-        .with_hint("Check host and port, the network and firewalls between, or allow more time.")
+    Error::new(Status::WAL_E_CONNECT_TIMEOUT, message).with_hint(wait.hint())
 }
 
 #[cfg(test)]

@@ -1,3 +1,4 @@
 //! Strangers' cases that broke the library once, each named by its number.
 
 mod a_command_given_up_hurts_no_other;
+mod the_first_connection_may_wait;
