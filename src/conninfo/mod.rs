@@ -12,21 +12,29 @@ mod limit;
 mod nearest;
 mod parameter;
 mod passfile;
+mod passwords;
 mod service;
 mod settings;
+mod source;
 mod target;
 mod tls;
 mod uri;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
+
+use zeroize::Zeroizing;
 
 pub use auth::{AuthMethod, AuthPolicy, ChannelBinding, RequireAuth, ScramKey};
 pub use endpoint::Endpoint;
 pub use environment::Environment;
 pub use host::Host;
 pub use limit::Limit;
+use passwords::Asking;
+pub use passwords::{Given, Origin, Password, PasswordCallback, PasswordRequest, Passwords};
 use settings::Settings;
+use source::{Files, Source};
 pub use target::{Order, Target};
 pub use tls::{SslCertMode, SslFile, SslMode, SslNegotiation, SslRoot, Tls, TlsVersion};
 
@@ -37,14 +45,13 @@ use parameter::Key;
 /// A connection string, read and completed with defaults.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Conninfo {
-    /// As it was given, secrets and all.
-    #[cfg_attr(not(feature = "libpq"), allow(dead_code, reason = "for libpq"))]
-    text: String,
+    source: Source,
+    asking: Option<Asking>,
     hosts: Vec<Host>,
     target: Target,
     order: Order,
     user: String,
-    password: Option<String>,
+    password: Option<Zeroizing<String>>,
     /// Why a password file gave no password.
     passfile_fault: Option<String>,
     dbname: String,
@@ -102,10 +109,44 @@ impl Conninfo {
         let settings = complete(text, environment)?;
         let mut it = Self::from_settings(&settings, environment)?;
         it.server_settings = environment.server_settings()?;
-        if let Some(path) = passfile::path(&settings, environment).filter(|_| it.password.is_none()) {
-            passfile::fill(&mut it, &path);
+        let passfile = passfile::path(&settings, environment).filter(|_| it.password.is_none());
+        if let Some(path) = &passfile {
+            passfile::fill(&mut it, path);
         }
+        let has_files = passfile.is_some() || service::is_named(&settings, environment)?;
+        it.source = Source {
+            text: Zeroizing::new(text.to_owned()),
+            variables: environment.all(),
+            files: if has_files { Files::Some } else { Files::None },
+        };
         Ok(it)
+    }
+
+    /// Whether reading it again may give something else.
+    pub fn may_change(&self) -> bool {
+        self.source.files == Files::Some
+    }
+
+    /// The same, with the password file and the service file read again. What was given stays. May block.
+    pub fn again(&self) -> Result<Self> {
+        let look_up = |name: &str| self.source.variable(name);
+        let environment = match &self.source.variables {
+            Some(_) => Environment::new(&look_up),
+            None => Environment::ignored(),
+        };
+        Ok(Self { asking: self.asking.clone(), ..Self::read(&self.source.text, environment)? })
+    }
+
+    /// Passwords come from the program first; it has so long to answer.
+    pub fn asking(&mut self, passwords: Arc<Passwords>, timeout: Duration) {
+        self.asking = Some(Asking { passwords, timeout });
+    }
+
+    /// Where passwords come from, if that is the program, and what it is asked for a server.
+    pub fn password_request(&self, host: &Host) -> Option<(&Arc<Passwords>, PasswordRequest)> {
+        let Asking { passwords, timeout } = self.asking.as_ref()?;
+        let (host, port, user) = (host.given().to_owned(), host.port(), self.user.clone());
+        Some((passwords, PasswordRequest { host, port, user, timeout: *timeout }))
     }
 
     /// What is for libpq to act upon: what this library does not do itself is not refused. libpq reads the environment
@@ -117,7 +158,7 @@ impl Conninfo {
         settings.leave_to_libpq();
         let mut it = Self::from_settings(&settings, environment)?;
         it.server_settings = environment.server_settings()?;
-        text.clone_into(&mut it.text);
+        it.source.text = Zeroizing::new(text.to_owned());
         Ok(it)
     }
 
@@ -143,11 +184,12 @@ impl Conninfo {
             None => os_user()?,
         };
         Ok(Self {
-            text: String::new(),
+            source: Source::default(),
+            asking: None,
             hosts: Host::all(settings)?,
             target: Target::from_settings(settings),
             order: Order::from_settings(settings),
-            password: settings.text(Key::Password).map(str::to_owned),
+            password: settings.text(Key::Password).map(|it| Zeroizing::new(it.to_owned())),
             passfile_fault: None,
             dbname: settings.text(Key::Dbname).unwrap_or(&user).to_owned(),
             user,
@@ -196,7 +238,7 @@ impl Conninfo {
     /// As it was given, for libpq only: it holds the password.
     #[cfg(feature = "libpq")]
     pub(crate) fn text(&self) -> &str {
-        &self.text
+        &self.source.text
     }
 
     /// The servers, in the order in which they were given; at least one.
@@ -221,7 +263,7 @@ impl Conninfo {
 
     /// The password for a server, for authentication only.
     pub fn password<'a>(&'a self, host: &'a Host) -> Option<&'a str> {
-        self.password.as_deref().or(host.password.as_deref())
+        self.password.as_ref().or(host.password.as_ref()).map(|it| it.as_str())
     }
 
     /// Why a password file gave no password, in a sentence.

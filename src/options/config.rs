@@ -1,6 +1,7 @@
 //! The options of one stream, typed and checked against each other.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::parse::{duration, names, pairs, size, switch};
@@ -289,7 +290,12 @@ pub(super) fn destination(options: &Options) -> Result<(Conninfo, Backend)> {
         Backend::Rustls if of_process => Conninfo::read(text, Environment::of_process()),
         Backend::Rustls => Conninfo::read(text, Environment::ignored()),
     };
-    Ok((conninfo?, backend))
+    let mut conninfo = conninfo?;
+    if let Some(passwords) = &options.passwords {
+        let timeout = duration(options.text(Id::PasswordTimeout)).unwrap_or_default();
+        conninfo.asking(Arc::clone(passwords), timeout);
+    }
+    Ok((conninfo, backend))
 }
 
 fn backend(text: &str) -> Result<Backend> {

@@ -10,6 +10,7 @@ pub enum Id {
     Conninfo,
     Env,
     Backend,
+    PasswordTimeout,
     Slot,
     Publication,
     SlotCreate,
@@ -79,7 +80,7 @@ pub static TABLE: &[Spec] = &[
         name: "env",
         kind: Kind::Switch,
         default: "off",
-        sentence: "Whether what conninfo does not say is taken from libpq's environment variables (PGHOST, PGSERVICE and so on), from ~/.pgpass and from the certificates in ~/.postgresql. Variables are read once, when the stream is made, certificates at each connect.",
+        sentence: "Whether what conninfo does not say is taken from libpq's environment variables (PGHOST, PGSERVICE and so on), from ~/.pgpass and from the certificates in ~/.postgresql. Variables are read once, when the stream is made; password files, service files and certificates at each connect.",
     },
     Spec {
         id: Id::Backend,
@@ -87,6 +88,13 @@ pub static TABLE: &[Spec] = &[
         kind: Kind::Choice(&["rustls", "libpq"]),
         default: "rustls",
         sentence: "What carries the connection: \"rustls\" is the library itself; \"libpq\" is the installed libpq with all that it can do, such as GSSAPI (see docs/backends.md), if the library was built with it. libpq always reads the environment, whatever env says.",
+    },
+    Spec {
+        id: Id::PasswordTimeout,
+        name: "password_timeout",
+        kind: Kind::Duration { least: 1, most: 3_600_000 },
+        default: "30s",
+        sentence: "How long the password callback (wal_options_set_password) may take for an answer. A later one counts for nothing.",
     },
     Spec {
         id: Id::Slot,

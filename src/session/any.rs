@@ -11,6 +11,7 @@ use super::LibpqSession;
 use super::libpq::LibpqCanceller;
 use super::{
     Canceller, Fill, NativeSession, Readiness, Rows, Sent, Session, StartupSettings, Unasked, Watch,
+    credentials,
 };
 use crate::conninfo::Conninfo;
 use crate::error::Result;
@@ -56,6 +57,7 @@ impl AnySession {
         settings: &StartupSettings,
         deadline: Option<Instant>,
     ) -> Result<Self> {
+        let conninfo = &*credentials::current(conninfo, deadline).await?;
         match backend {
             Backend::Rustls => NativeSession::connect(conninfo, settings, deadline).await.map(Self::Native),
             #[cfg(feature = "libpq")]

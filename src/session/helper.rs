@@ -29,10 +29,13 @@ pub(super) enum Kind {
     Libpq,
     /// Files of certificates and passwords, which may lie on the network.
     Files,
+    /// The program's function that gives passwords.
+    Password,
 }
 
 /// Each kind at the place of its number.
-const KINDS: [Kind; 6] = [Kind::Resolve, Kind::Scram, Kind::Peer, Kind::Cancel, Kind::Libpq, Kind::Files];
+const KINDS: [Kind; 7] =
+    [Kind::Resolve, Kind::Scram, Kind::Peer, Kind::Cancel, Kind::Libpq, Kind::Files, Kind::Password];
 
 /// How long to wait for the system to allow a thread, and how long between two tries.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -47,7 +50,7 @@ impl Kind {
     pub(super) fn threads(self) -> usize {
         match self {
             Self::Scram | Self::Peer | Self::Files => 4,
-            Self::Resolve | Self::Cancel | Self::Libpq => 16,
+            Self::Resolve | Self::Cancel | Self::Libpq | Self::Password => 16,
         }
     }
 
@@ -60,6 +63,7 @@ impl Kind {
             Self::Cancel => "pgwal-cancel",
             Self::Libpq => "pgwal-libpq",
             Self::Files => "pgwal-files",
+            Self::Password => "pgwal-password",
         }
     }
 
@@ -72,6 +76,7 @@ impl Kind {
             Self::Cancel => "for a request to cancel",
             Self::Libpq => "for libpq, which may resolve a name or ask Kerberos",
             Self::Files => "for the files of certificates and passwords",
+            Self::Password => "for the program's password callback",
         }
     }
 
@@ -86,6 +91,7 @@ impl Kind {
                 "Check the machine's name service switch (/etc/nsswitch.conf), or leave requirepeer out."
             }
             Self::Cancel => "Check the network and firewalls between.",
+            Self::Password => "See what the program's password callback waits for.",
             Self::Files => "Check the disk or network that holds the files that conninfo names.",
             Self::Libpq => "Check the machine's name service and its Kerberos servers, or allow more time.",
         }

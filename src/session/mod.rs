@@ -3,6 +3,7 @@
 //! It must never decide what replication messages mean, and never wait anywhere but in its futures.
 
 mod any;
+mod credentials;
 mod helper;
 #[cfg(feature = "libpq")]
 pub mod libpq;

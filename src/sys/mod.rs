@@ -4,6 +4,7 @@
 //! in the host, or change anything of the process that the host could notice.
 
 mod async_socket;
+mod callback;
 mod clock;
 mod eventfd;
 mod fork;
@@ -15,6 +16,7 @@ mod timer;
 mod user;
 
 pub use async_socket::{AsyncSocket, Left};
+pub use callback::{inside_callback, within_callback};
 pub use clock::pg_micros;
 pub use eventfd::EventFd;
 pub use fork::{ForkGuard, PerProcess};

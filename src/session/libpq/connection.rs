@@ -9,6 +9,7 @@ use std::ptr::{self, NonNull};
 use std::sync::Arc;
 
 use libpq_sys as pq;
+use zeroize::Zeroizing;
 
 use super::notices::{self, Notices};
 use super::numbers;
@@ -93,7 +94,7 @@ impl Stage {
 
 impl Connection {
     /// Begins to connect. May block in name resolution. `None` if there is no memory.
-    pub(super) fn start(parameters: &[(&CStr, CString)]) -> Option<Self> {
+    pub(super) fn start(parameters: &[(&CStr, Zeroizing<CString>)]) -> Option<Self> {
         let ended = |list: &mut Vec<*const c_char>| list.push(ptr::null());
         let mut names: Vec<_> = parameters.iter().map(|(name, _)| name.as_ptr()).collect();
         let mut values: Vec<_> = parameters.iter().map(|(_, value)| value.as_ptr()).collect();

@@ -14,10 +14,10 @@ use super::target;
 use super::tls::Shown;
 use super::transport::Transport;
 use super::{NativeSession, Phase};
-use crate::conninfo::{Conninfo, Host, SslCertMode, Target};
+use crate::conninfo::{Conninfo, Given, Host, SslCertMode, Target};
 use crate::error::{Error, Result, Status};
-use crate::session::Session;
 use crate::session::progress::{Progress, Wait};
+use crate::session::{Session, credentials};
 
 impl NativeSession {
     /// Connects and goes through start-up and authentication. `connect_timeout` of the connection string limits each
@@ -71,8 +71,36 @@ enum Next {
 }
 
 impl Search<'_> {
-    /// Tries all addresses of one server.
+    /// Tries one server, and once more where a password that was kept is refused.
     async fn host(&mut self, host: &Host, wanted: Target) -> Option<NativeSession> {
+        loop {
+            let asked = credentials::password(self.conninfo, host, &self.progress, self.deadline).await;
+            let given = match asked {
+                Ok(given) => given,
+                Err(error) => {
+                    self.fail(error);
+                    return None;
+                }
+            };
+            let before = self.failed.clone();
+            let session = self.addresses(host, wanted, given.as_ref()).await;
+            let refusal = self.failed.as_ref().filter(|_| session.is_none());
+            match refusal {
+                Some((error, _)) if credentials::refused(self.conninfo, host, given.as_ref(), error) => {
+                    self.failed = before;
+                }
+                _ => return session,
+            }
+        }
+    }
+
+    /// Tries all addresses of one server.
+    async fn addresses(
+        &mut self,
+        host: &Host,
+        wanted: Target,
+        given: Option<&Given>,
+    ) -> Option<NativeSession> {
         let place = host.describe();
         let mut addresses = match self.in_time(&place, dial::resolve(host, &self.progress)).await {
             Ok(addresses) => addresses,
@@ -85,8 +113,10 @@ impl Search<'_> {
         for address in addresses {
             let place = dial::describe(&address, host);
             // On the heap: it is large, and lies within futures of futures.
-            let attempt =
-                Box::pin(attempt(address, host, wanted, self.conninfo, self.settings, &self.progress));
+            let password = given.map(Given::text).or(self.conninfo.password(host));
+            let (conninfo, settings, progress) = (self.conninfo, self.settings, &self.progress);
+            let guest = Guest { host, conninfo, password, settings, progress };
+            let attempt = Box::pin(attempt(address, &guest, wanted));
             match self.in_time(&place, attempt).await {
                 Ok(session) => return Some(session),
                 Err(error) => self.fail(error),
@@ -146,29 +176,31 @@ enum Then {
     Nothing,
 }
 
+/// Who wants in where, and with what.
+struct Guest<'a> {
+    host: &'a Host,
+    conninfo: &'a Conninfo,
+    password: Option<&'a str>,
+    settings: &'a StartupSettings,
+    progress: &'a Progress,
+}
+
 /// Tries one address, with and without TLS as `sslmode` has it.
-async fn attempt(
-    address: Address,
-    host: &Host,
-    wanted: Target,
-    conninfo: &Conninfo,
-    settings: &StartupSettings,
-    progress: &Progress,
-) -> Result<NativeSession> {
+async fn attempt(address: Address, guest: &Guest<'_>, wanted: Target) -> Result<NativeSession> {
+    let Guest { host, conninfo, progress, .. } = *guest;
     let place = dial::describe(&address, host);
     let doing = format!("connecting to {place}");
     let mut before = None;
     let ways = negotiate::ways(conninfo.tls().mode, &address);
     for (at, way) in ways.iter().enumerate() {
-        let (mut transport, mut greeting) =
-            match begin(*way, &address, host, conninfo, settings, progress, &doing).await {
-                Ok(begun) => begun,
-                Err(Stopped { error, then: Then::OtherWay }) if at + 1 < ways.len() => {
-                    before = Some(error);
-                    continue;
-                }
-                Err(Stopped { error, .. }) => return Err(of_both(before, error)),
-            };
+        let (mut transport, mut greeting) = match begin(*way, &address, guest, &doing).await {
+            Ok(begun) => begun,
+            Err(Stopped { error, then: Then::OtherWay }) if at + 1 < ways.len() => {
+                before = Some(error);
+                continue;
+            }
+            Err(Stopped { error, .. }) => return Err(of_both(before, error)),
+        };
         progress.wait_for(Wait::Ready);
         startup::settle(&mut transport, &mut greeting, &doing).await?;
         let mut session =
@@ -189,12 +221,10 @@ async fn attempt(
 async fn begin(
     way: Way,
     address: &Address,
-    host: &Host,
-    conninfo: &Conninfo,
-    settings: &StartupSettings,
-    progress: &Progress,
+    guest: &Guest<'_>,
     doing: &str,
 ) -> std::result::Result<(Transport, Greeting), Stopped> {
+    let Guest { host, conninfo, password, settings, progress } = *guest;
     let nothing = |error| Stopped { error, then: Then::Nothing };
     let mut transport = Transport::new(dial::dial(address, host, conninfo, progress).await.map_err(nothing)?);
     let begun = match way {
@@ -208,7 +238,6 @@ async fn begin(
         };
         Stopped { error: error.within(doing), then }
     })?;
-    let password = conninfo.password(host);
     let started = startup::start(&mut transport, conninfo, password, settings, progress, doing).await;
     let greeting = started.map_err(|error| {
         // Only what the server itself refuses may be otherwise the other way, and only if that was not tried just now.

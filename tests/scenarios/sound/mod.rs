@@ -1,4 +1,5 @@
 //! Strangers' cases that broke the library once, each named by its number.
 
 mod a_command_given_up_hurts_no_other;
+mod credentials_change_while_a_stream_lives;
 mod the_first_connection_may_wait;
