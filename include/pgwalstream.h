@@ -152,7 +152,8 @@
  * invalidated or was moved by somebody else; the server is another one, or was promoted before it had all that was
  * delivered (option `failover_policy`); the password is refused; a message is malformed. It also ends after
  * `reconnect_timeout`, with the last error, and where `slot_create` is "temporary", for that slot is gone with its
- * connection. wal_stream_connect() itself tries once.
+ * connection. wal_stream_connect() itself tries once, unless option `connect_wait` says
+ * otherwise.
  *
  * @section streaming Streamed and prepared transactions
  *
@@ -941,6 +942,11 @@ typedef struct wal_error wal_error;
 typedef struct wal_options wal_options;
 
 /**
+ * Where a password callback puts its answer: wal_password_set or wal_password_fail.
+ */
+typedef struct wal_password wal_password;
+
+/**
  * A publication, borrowed from its list.
  */
 typedef struct wal_publication wal_publication;
@@ -1272,6 +1278,48 @@ typedef struct wal_option_info {
  * any other wal_stream function: those answer WAL_E_BUSY from here.
  */
 typedef void (*wal_log_callback)(void *userdata, int32_t level, const char *target, const char *message);
+
+/**
+ * Who wants to log in where. Everything in it lives as long as the call of the callback. Later versions may add members
+ * at its end.
+ */
+typedef struct wal_password_request {
+    /**
+     * The server as the connection string names it: host, else hostaddr; the folder of a Unix socket.
+     */
+    const char *host;
+    /**
+     * The role.
+     */
+    const char *user;
+    /**
+     * The server's port.
+     */
+    uint32_t port;
+    /**
+     * How long the answer is waited for: option `password_timeout`, in milliseconds.
+     */
+    int32_t timeout_ms;
+} wal_password_request;
+
+/**
+ * Gives a password when a connection is made: puts it into `answer` with wal_password_set, or says with wal_password_fail
+ * why there is none. It comes before the password of the connection string and that of a password file.
+ *
+ * Called on a helper thread of the library, never on the engine's: it may block, for as long as option `password_timeout`
+ * says; what it gives later counts for nothing. It may be called by several threads at once, and, where it takes long,
+ * still run when the stream is freed: what `userdata` points at must live until the function that frees it was called. It
+ * must not throw, longjmp or end its thread. A function of a wal_stream or a wal_connection that is called from here
+ * answers WAL_E_BUSY.
+ */
+typedef void (*wal_password_callback)(void *userdata,
+                                      const struct wal_password_request *request,
+                                      struct wal_password *answer);
+
+/**
+ * Frees what `userdata` points at, once nothing can use it any more.
+ */
+typedef void (*wal_userdata_free)(void *userdata);
 
 /**
  * The counters of a stream since it was made. New ones come at the end.
@@ -2314,6 +2362,60 @@ WAL_NOEXCEPT;
 WAL_API
 wal_status wal_engine_set_threads(uint32_t threads,
                                   struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Has a callback give the passwords of all connections that are made with these options, of the streams' own and of those
+ * beside them, with either backend. What it gives is used again while its lifetime lasts, by all streams and connections
+ * that are made of these options; a server that refuses it once ends that, and it is asked again. What is done with is
+ * wiped from memory.
+ *
+ * Where the callback gives none, connecting fails with WAL_E_AUTH, which holds its sentence; a stream that lost its
+ * connection tries again.
+ *
+ * @param[in,out] options to change
+ * @param[in] callback gives the passwords; NULL takes it back
+ * @param[in] userdata given to each call
+ * @param[in] free_userdata called once with `userdata`, on whatever thread, when neither the options nor a stream or
+ * connection made of them can call the callback any more; or at once where this function fails; NULL for none
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK, WAL_E_INVALID_ARGUMENT
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_options_set_password(struct wal_options *options,
+                                    wal_password_callback callback,
+                                    void *userdata,
+                                    wal_userdata_free free_userdata,
+                                    struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Answers with a password, which is copied. The last answer holds.
+ *
+ * @param[in,out] answer of the call of the callback
+ * @param[in] password NUL-terminated UTF-8
+ * @param[in] lifetime_ms for how long it may be used again: 0 not at all, -1 until a server refuses it
+ * @return WAL_OK, WAL_E_INVALID_ARGUMENT
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_password_set(struct wal_password *answer,
+                            const char *password,
+                            int64_t lifetime_ms)
+WAL_NOEXCEPT;
+
+/**
+ * Answers that there is no password. The sentence becomes part of the error WAL_E_AUTH: it must hold no secret.
+ *
+ * @param[in,out] answer of the call of the callback
+ * @param[in] message why there is none: NUL-terminated UTF-8
+ * @return WAL_OK, WAL_E_INVALID_ARGUMENT
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_password_fail(struct wal_password *answer,
+                             const char *message)
 WAL_NOEXCEPT;
 
 /**

@@ -5,6 +5,8 @@
 use std::ffi::CStr;
 use std::fmt;
 
+use crate::sys::is_shortage;
+
 /// What a call came to. 0 is done, above 0 a normal outcome without data, below 0 an error. Numbers are never
 /// reused; the gaps between the ranges are kept for later releases.
 ///
@@ -173,6 +175,8 @@ impl Error {
     pub fn os(status: Status, what: impl fmt::Display, error: &std::io::Error) -> Self {
         let mut it = Self::new(status, format!("{what}: {error}"));
         it.0.os_errno = error.raw_os_error().unwrap_or(0);
+        // What the system has none of now it may have soon.
+        it.0.retriable |= status == Status::WAL_E_SYSTEM && is_shortage(error);
         it
     }
 

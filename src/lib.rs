@@ -137,6 +137,7 @@ pub mod wire;
 
 pub use batch::{Column, Relation};
 pub use client::*;
+pub use conninfo::{Password, PasswordRequest};
 pub use engine::Snapshot as Counters;
 pub use error::{Error, Result};
 pub use lsn::Lsn;

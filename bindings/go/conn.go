@@ -17,9 +17,9 @@ type Conn struct{ core *connCore }
 
 // connCore is what a Conn frees; it must not lead to the Conn.
 type connCore struct {
-	gate    gate
-	c       capi.Conn
-	logging *logging
+	gate  gate
+	c     capi.Conn
+	hooks hooks
 	// busy is held by whoever runs a command: another's context must not interrupt it.
 	busy    atomic.Bool
 	closing sync.Once
@@ -33,17 +33,17 @@ func Connect(ctx context.Context, options Options) (*Conn, error) {
 		return nil, err
 	}
 	defer func() { <-connecting }()
-	c, logging, err := options.make()
+	c, hooks, err := options.make()
 	if err != nil {
 		return nil, err
 	}
 	defer c.Free()
 	made, oops := capi.NewConn(c)
 	if oops != nil {
-		logging.stop()
+		hooks.stop()
 		return nil, failure(oops)
 	}
-	core := &connCore{gate: newGate(), c: made, logging: logging}
+	core := &connCore{gate: newGate(), c: made, hooks: hooks}
 	conn := &Conn{core}
 	err = conn.run(ctx, func(c capi.Conn) (int32, *capi.Error) { return c.Connect() })
 	if err != nil {
@@ -71,7 +71,7 @@ func (c *connCore) close() {
 		closing <- struct{}{}
 		c.c.Free()
 		<-closing
-		c.logging.stop()
+		c.hooks.stop()
 	})
 }
 

@@ -137,3 +137,15 @@ func ExampleParseLSN() {
 	fmt.Println(lsn, uint64(lsn), err)
 	// Output: 16/B374D848 97500059720 <nil>
 }
+
+func ExampleOptions_password() {
+	token := func(ctx context.Context, host string) (string, error) { return "from the cloud", ctx.Err() }
+	options := pgwalstream.Options{
+		Conninfo: "host=db.example user=alice dbname=shop sslmode=verify-full",
+		Password: func(ctx context.Context, request pgwalstream.PasswordRequest) (pgwalstream.Password, error) {
+			text, err := token(ctx, request.Host)
+			return pgwalstream.Password{Text: text, Lifetime: 14 * time.Minute}, err
+		},
+	}
+	_ = options
+}

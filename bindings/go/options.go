@@ -1,6 +1,7 @@
 package pgwalstream
 
 import (
+	"context"
 	"log/slog"
 	"maps"
 	"slices"
@@ -23,6 +24,11 @@ type Options struct {
 	// Logger hears what happens to the connection; nil logs nothing. How much is logged is what the logger has enabled
 	// when the stream is opened. It is called on a goroutine of its own, never inside a call.
 	Logger *slog.Logger
+	// Password gives the password of each connection, before what Conninfo and a password file say; nil gives none. It is
+	// called on a thread of its own and by several at once, and may block until ctx is done, after the time that the
+	// option password_timeout sets (30 s). What it gives is used again while its lifetime lasts, until a server refuses
+	// it; the text of its error becomes part of ErrAuth's.
+	Password func(ctx context.Context, request PasswordRequest) (Password, error)
 }
 
 // An OptionInfo describes one option.
@@ -63,18 +69,30 @@ func SetEngineThreads(threads int) error {
 	return failure(capi.SetEngineThreads(uint32(max(threads, 0))))
 }
 
-// make gives the C options, to be freed, and the logging that they send to, or nil.
-func (o *Options) make() (capi.Options, *logging, error) {
+// hooks are what the library calls of ours.
+type hooks struct {
+	logging  *logging
+	password uintptr
+}
+
+// stop ends them, once nothing is to call them any more.
+func (h hooks) stop() {
+	h.logging.stop()
+	capi.ForgetPassword(h.password)
+}
+
+// make gives the C options, to be freed, and what they call.
+func (o *Options) make() (capi.Options, hooks, error) {
 	if number, text := capi.Version(); number < capi.HeaderVersion {
-		return capi.Options{}, nil, mistake(ErrNotBuilt, "libpgwalstream "+text+" runs, which is older than the header that this program was built with")
+		return capi.Options{}, hooks{}, mistake(ErrNotBuilt, "libpgwalstream "+text+" runs, which is older than the header that this program was built with")
 	}
 	made, err := capi.NewOptions()
 	if err != nil {
-		return made, nil, failure(err)
+		return made, hooks{}, failure(err)
 	}
-	fail := func(err error) (capi.Options, *logging, error) {
+	fail := func(err error) (capi.Options, hooks, error) {
 		made.Free()
-		return capi.Options{}, nil, err
+		return capi.Options{}, hooks{}, err
 	}
 	set := func(name, value string) error {
 		if strings.ContainsRune(name, 0) || strings.ContainsRune(value, 0) {
@@ -97,9 +115,14 @@ func (o *Options) make() (capi.Options, *logging, error) {
 			return fail(err)
 		}
 	}
-	logging, oops := startLogging(o, made)
-	if oops != nil {
+	var all hooks
+	var oops error
+	if all.password, oops = passwords(o, made); oops != nil {
 		return fail(oops)
 	}
-	return made, logging, nil
+	if all.logging, oops = startLogging(o, made); oops != nil {
+		all.stop()
+		return fail(oops)
+	}
+	return made, all, nil
 }

@@ -27,12 +27,12 @@ type Stream struct {
 
 // core is what a Stream frees. It must not lead to the Stream, whose end the collector notices.
 type core struct {
-	gate    gate
-	c       capi.Stream
-	file    *os.File
-	raw     syscall.RawConn
-	poll    func(uintptr) bool
-	logging *logging
+	gate  gate
+	c     capi.Stream
+	file  *os.File
+	raw   syscall.RawConn
+	poll  func(uintptr) bool
+	hooks hooks
 	// What the reader's last call came to.
 	held   capi.Batch
 	status int32
@@ -54,17 +54,17 @@ func Open(ctx context.Context, options Options) (*Stream, error) {
 		return nil, err
 	}
 	defer func() { <-connecting }()
-	c, logging, err := options.make()
+	c, hooks, err := options.make()
 	if err != nil {
 		return nil, err
 	}
 	defer c.Free()
 	made, oops := capi.NewStream(c)
 	if oops != nil {
-		logging.stop()
+		hooks.stop()
 		return nil, failure(oops)
 	}
-	core := &core{gate: newGate(), c: made, logging: logging}
+	core := &core{gate: newGate(), c: made, hooks: hooks}
 	if err := core.connect(ctx); err != nil {
 		core.close()
 		return nil, err
@@ -75,17 +75,17 @@ func Open(ctx context.Context, options Options) (*Stream, error) {
 // OpenReplay opens a capture (option capture_file) as a stream that needs no server. Of the options only replay_pace,
 // ack, queue_bytes, batch_events and batch_bytes count, and the logger.
 func OpenReplay(path string, options Options) (*Stream, error) {
-	c, logging, err := options.make()
+	c, hooks, err := options.make()
 	if err != nil {
 		return nil, err
 	}
 	defer c.Free()
 	made, oops := capi.Replay(path, c)
 	if oops != nil {
-		logging.stop()
+		hooks.stop()
 		return nil, failure(oops)
 	}
-	core := &core{gate: newGate(), c: made, logging: logging}
+	core := &core{gate: newGate(), c: made, hooks: hooks}
 	return core.stream()
 }
 
@@ -156,7 +156,7 @@ func (c *core) close() {
 		closing <- struct{}{}
 		c.c.Free()
 		<-closing
-		c.logging.stop()
+		c.hooks.stop()
 	})
 }
 

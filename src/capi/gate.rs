@@ -4,9 +4,9 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::engine::{Logger, guard, process};
+use crate::engine::{guard, process};
 use crate::error::{Error, Result, Status};
-use crate::sys::ForkGuard;
+use crate::sys::{ForkGuard, inside_callback};
 
 /// What every handle that does I/O has.
 #[derive(Debug)]
@@ -26,6 +26,7 @@ pub(super) struct Gate {
 impl Gate {
     /// The gate of a handle of this process.
     pub(super) fn new(what: &'static str) -> Result<Self> {
+        not_from_a_callback(what)?;
         Ok(Self {
             process: process()?,
             what,
@@ -77,9 +78,7 @@ impl Gate {
                 "Open a {what} of its own in the child; wal_{what}_free closes the child's copies of the descriptors."
             )));
         }
-        if Logger::is_inside_callback() {
-            return Err(Error::new(Status::WAL_E_BUSY, format!("a log callback called back into a {what}")));
-        }
+        not_from_a_callback(what)?;
         self.inside.fetch_add(1, Ordering::Acquire);
         let inside = Inside(self);
         if self.panicked.load(Ordering::Acquire) {
@@ -101,6 +100,13 @@ impl Gate {
         self.panicked.store(true, Ordering::Release);
         Err(panic)
     }
+}
+
+/// What logs, or gives a password, is not to call what waits for it.
+fn not_from_a_callback(what: &str) -> Result<()> {
+    let Some(who) = inside_callback() else { return Ok(()) };
+    Err(Error::new(Status::WAL_E_BUSY, format!("a {who} callback called back into a {what}"))
+        .with_hint("Do in another thread what is to be done."))
 }
 
 /// A thread inside a handle.

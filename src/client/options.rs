@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::conninfo::{Password, PasswordRequest, Passwords};
 use crate::engine::{Level, Logger};
 use crate::error::{Error, Result};
 use crate::lsn::Lsn;
@@ -156,6 +157,12 @@ impl Options {
         self.set("failover_policy", if what == FailoverPolicy::Rewind { "rewind" } else { "fail" })
     }
 
+    /// How long the first connection is tried again while the slot is in use, or the server starts or cannot be reached
+    /// yet. Zero, which tries once, by default.
+    pub fn connect_wait(self, most: Duration) -> Self {
+        self.duration("connect_wait", most)
+    }
+
     /// How much memory decoded batches that wait for the program may take. 4 MB by default.
     pub fn queue_bytes(self, most: usize) -> Self {
         self.set("queue_bytes", most.to_string())
@@ -199,6 +206,30 @@ impl Options {
     ) -> Self {
         let sink = move |level, target: &str, text: &str| log(LogLevel::of(level), target, text);
         self.logger = Logger::new(most.level(), Arc::new(sink));
+        self
+    }
+
+    /// Has a function give the passwords, before what the connection string and a password file say. It is called on a
+    /// helper thread when a connection is made, may block for as long as option `password_timeout` says (30 s), and by
+    /// several threads at once. What it gives is used again while its lifetime lasts, until a server refuses it; the text of
+    /// its error becomes part of [`ErrorCode::Auth`](crate::ErrorCode::Auth)'s.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use pgwalstream::{Options, Password};
+    ///
+    /// # fn token(_: &str) -> Result<String, String> { Ok("t".into()) }
+    /// let options = Options::new().on_password(|request| {
+    ///     let token = token(&request.host)?;
+    ///     Ok(Password::new(token).good_for(Duration::from_secs(14 * 60)))
+    /// });
+    /// # drop(options);
+    /// ```
+    pub fn on_password(
+        mut self,
+        give: impl Fn(&PasswordRequest) -> std::result::Result<Password, String> + Send + Sync + 'static,
+    ) -> Self {
+        self.inner.set_passwords(Some(Arc::new(Passwords::new(Box::new(give)))));
         self
     }
 

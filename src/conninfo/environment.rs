@@ -14,6 +14,9 @@ use crate::sys;
 /// What becomes of the session's settings (libpq, `EnvironmentOptions`).
 const SETTINGS: [(&str, &str); 3] = [("PGDATESTYLE", "datestyle"), ("PGTZ", "timezone"), ("PGGEQO", "geqo")];
 
+/// What is looked at beside those and the table's.
+const OTHERS: [&str; 5] = ["PGSERVICE", "PGSERVICEFILE", "PGSYSCONFDIR", "PGREQUIRESSL", "HOME"];
+
 type LookUp<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
 /// How a variable is looked up; `None` where the environment is not read.
@@ -55,6 +58,15 @@ impl<'a> Environment<'a> {
     /// The user's folder: `HOME`, else what the system knows.
     pub(super) fn home(self) -> Option<PathBuf> {
         self.path("HOME").or_else(|| sys::home_directory().ok())
+    }
+
+    /// All variables that are ever looked at, as they are now; `None` where the environment is not read.
+    pub(super) fn all(self) -> Option<Vec<(String, OsString)>> {
+        let look_up = self.0?;
+        let settings = SETTINGS.iter().map(|(variable, _)| *variable);
+        let parameters = parameter::TABLE.iter().map(|row| row.variable).filter(|name| !name.is_empty());
+        let names = OTHERS.iter().copied().chain(settings).chain(parameters);
+        Some(names.filter_map(|name| Some((name.to_owned(), look_up(name)?))).collect())
     }
 
     /// Fills in what no stronger source has given.

@@ -3,6 +3,9 @@
 //! It must never let a list of one length be taken for a list of another.
 
 use std::fmt;
+use std::path::Path;
+
+use zeroize::Zeroizing;
 
 use super::bad;
 use super::endpoint::Endpoint;
@@ -21,7 +24,7 @@ pub struct Host {
     pub(super) name: String,
     pub(super) address: String,
     /// From a password file.
-    pub(super) password: Option<String>,
+    pub(super) password: Option<Zeroizing<String>>,
 }
 
 impl Host {
@@ -59,6 +62,16 @@ impl Host {
     /// The TCP port; part of the file name of a Unix socket.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// What the user calls it: host, else hostaddr, else the folder of its socket.
+    pub(super) fn given(&self) -> &str {
+        match (self.name.as_str(), self.address.as_str(), &self.endpoint) {
+            ("", "", Endpoint::Socket(path)) => path.parent().and_then(Path::to_str).unwrap_or_default(),
+            ("", "", _) => "localhost",
+            ("", address, _) => address,
+            (name, ..) => name,
+        }
     }
 
     /// What `host` says of this server.

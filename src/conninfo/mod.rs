@@ -8,23 +8,33 @@ mod endpoint;
 mod environment;
 mod host;
 mod keyword;
+mod limit;
 mod nearest;
 mod parameter;
 mod passfile;
+mod passwords;
 mod service;
 mod settings;
+mod source;
 mod target;
 mod tls;
 mod uri;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
+
+use zeroize::Zeroizing;
 
 pub use auth::{AuthMethod, AuthPolicy, ChannelBinding, RequireAuth, ScramKey};
 pub use endpoint::Endpoint;
 pub use environment::Environment;
 pub use host::Host;
+pub use limit::Limit;
+use passwords::Asking;
+pub use passwords::{Given, Origin, Password, PasswordCallback, PasswordRequest, Passwords};
 use settings::Settings;
+use source::{Files, Source};
 pub use target::{Order, Target};
 pub use tls::{SslCertMode, SslFile, SslMode, SslNegotiation, SslRoot, Tls, TlsVersion};
 
@@ -35,14 +45,13 @@ use parameter::Key;
 /// A connection string, read and completed with defaults.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Conninfo {
-    /// As it was given, secrets and all.
-    #[cfg_attr(not(feature = "libpq"), allow(dead_code, reason = "for libpq"))]
-    text: String,
+    source: Source,
+    asking: Option<Asking>,
     hosts: Vec<Host>,
     target: Target,
     order: Order,
     user: String,
-    password: Option<String>,
+    password: Option<Zeroizing<String>>,
     /// Why a password file gave no password.
     passfile_fault: Option<String>,
     dbname: String,
@@ -52,7 +61,8 @@ pub struct Conninfo {
     /// Settings of the session that environment variables ask for.
     server_settings: Vec<(&'static str, String)>,
     client_encoding: Option<String>,
-    connect_timeout: Option<Duration>,
+    /// `None`: nothing was given.
+    connect_timeout: Option<Limit>,
     keepalives: Keepalives,
     tcp_user_timeout: Option<Duration>,
     require_peer: Option<String>,
@@ -99,10 +109,44 @@ impl Conninfo {
         let settings = complete(text, environment)?;
         let mut it = Self::from_settings(&settings, environment)?;
         it.server_settings = environment.server_settings()?;
-        if let Some(path) = passfile::path(&settings, environment).filter(|_| it.password.is_none()) {
-            passfile::fill(&mut it, &path);
+        let passfile = passfile::path(&settings, environment).filter(|_| it.password.is_none());
+        if let Some(path) = &passfile {
+            passfile::fill(&mut it, path);
         }
+        let has_files = passfile.is_some() || service::is_named(&settings, environment)?;
+        it.source = Source {
+            text: Zeroizing::new(text.to_owned()),
+            variables: environment.all(),
+            files: if has_files { Files::Some } else { Files::None },
+        };
         Ok(it)
+    }
+
+    /// Whether reading it again may give something else.
+    pub fn may_change(&self) -> bool {
+        self.source.files == Files::Some
+    }
+
+    /// The same, with the password file and the service file read again. What was given stays. May block.
+    pub fn again(&self) -> Result<Self> {
+        let look_up = |name: &str| self.source.variable(name);
+        let environment = match &self.source.variables {
+            Some(_) => Environment::new(&look_up),
+            None => Environment::ignored(),
+        };
+        Ok(Self { asking: self.asking.clone(), ..Self::read(&self.source.text, environment)? })
+    }
+
+    /// Passwords come from the program first; it has so long to answer.
+    pub fn asking(&mut self, passwords: Arc<Passwords>, timeout: Duration) {
+        self.asking = Some(Asking { passwords, timeout });
+    }
+
+    /// Where passwords come from, if that is the program, and what it is asked for a server.
+    pub fn password_request(&self, host: &Host) -> Option<(&Arc<Passwords>, PasswordRequest)> {
+        let Asking { passwords, timeout } = self.asking.as_ref()?;
+        let (host, port, user) = (host.given().to_owned(), host.port(), self.user.clone());
+        Some((passwords, PasswordRequest { host, port, user, timeout: *timeout }))
     }
 
     /// What is for libpq to act upon: what this library does not do itself is not refused. libpq reads the environment
@@ -114,7 +158,7 @@ impl Conninfo {
         settings.leave_to_libpq();
         let mut it = Self::from_settings(&settings, environment)?;
         it.server_settings = environment.server_settings()?;
-        text.clone_into(&mut it.text);
+        it.source.text = Zeroizing::new(text.to_owned());
         Ok(it)
     }
 
@@ -139,13 +183,13 @@ impl Conninfo {
             Some(user) => user.to_owned(),
             None => os_user()?,
         };
-        let seconds = |key| Ok(settings.number(key, i32::MIN, i32::MAX)?.and_then(positive_seconds));
         Ok(Self {
-            text: String::new(),
+            source: Source::default(),
+            asking: None,
             hosts: Host::all(settings)?,
             target: Target::from_settings(settings),
             order: Order::from_settings(settings),
-            password: settings.text(Key::Password).map(str::to_owned),
+            password: settings.text(Key::Password).map(|it| Zeroizing::new(it.to_owned())),
             passfile_fault: None,
             dbname: settings.text(Key::Dbname).unwrap_or(&user).to_owned(),
             user,
@@ -155,7 +199,7 @@ impl Conninfo {
             server_settings: Vec::new(),
             // "auto" asks libpq for the locale's encoding; a library has none of its own.
             client_encoding: settings.text(Key::ClientEncoding).filter(|it| *it != "auto").map(str::to_owned),
-            connect_timeout: seconds(Key::ConnectTimeout)?,
+            connect_timeout: settings.number(Key::ConnectTimeout, i32::MIN, i32::MAX)?.map(Limit::of_seconds),
             keepalives: keepalives(settings)?,
             tcp_user_timeout: user_timeout(settings)?,
             require_peer: settings.text(Key::Requirepeer).map(str::to_owned),
@@ -194,7 +238,7 @@ impl Conninfo {
     /// As it was given, for libpq only: it holds the password.
     #[cfg(feature = "libpq")]
     pub(crate) fn text(&self) -> &str {
-        &self.text
+        &self.source.text
     }
 
     /// The servers, in the order in which they were given; at least one.
@@ -219,7 +263,7 @@ impl Conninfo {
 
     /// The password for a server, for authentication only.
     pub fn password<'a>(&'a self, host: &'a Host) -> Option<&'a str> {
-        self.password.as_deref().or(host.password.as_deref())
+        self.password.as_ref().or(host.password.as_ref()).map(|it| it.as_str())
     }
 
     /// Why a password file gave no password, in a sentence.
@@ -257,8 +301,8 @@ impl Conninfo {
         self.client_encoding.as_deref()
     }
 
-    /// How long connecting to one address may take; `None` is no limit of its own.
-    pub fn connect_timeout(&self) -> Option<Duration> {
+    /// How long connecting to one address may take; `None`: the user says nothing of it.
+    pub fn connect_timeout(&self) -> Option<Limit> {
         self.connect_timeout
     }
 
@@ -350,10 +394,6 @@ fn os_user() -> Result<String> {
         )
         .with_hint("Add user=... to the conninfo.")
     })
-}
-
-fn positive_seconds(seconds: i32) -> Option<Duration> {
-    u64::try_from(seconds).ok().filter(|it| *it > 0).map(Duration::from_secs)
 }
 
 fn keepalives(settings: &Settings) -> Result<Keepalives> {

@@ -6,6 +6,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use zeroize::Zeroizing;
+
 use super::Conninfo;
 use super::endpoint::SOCKET_DIRECTORIES;
 use super::environment::Environment;
@@ -60,7 +62,7 @@ fn names(host: &Host) -> Vec<&str> {
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, String> {
+fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
     let of = fs::metadata(path).map_err(|error| format!("cannot be read: {error}"))?;
     if !of.is_file() || of.len() > MAX_FILE {
         return Err("is no plain file of a usual size".into());
@@ -68,11 +70,11 @@ fn read(path: &Path) -> Result<Vec<u8>, String> {
     if of.permissions().mode() & 0o077 != 0 {
         return Err("was not read, since its group or others have access to it: chmod 0600".into());
     }
-    fs::read(path).map_err(|error| format!("cannot be read: {error}"))
+    fs::read(path).map(Zeroizing::new).map_err(|error| format!("cannot be read: {error}"))
 }
 
 /// The password of the first line whose fields match. One that is not UTF-8 is none.
-fn password(text: &[u8], fields: &[&str]) -> Option<String> {
+fn password(text: &[u8], fields: &[&str]) -> Option<Zeroizing<String>> {
     for line in text.split(|byte| *byte == b'\n') {
         let end = line.iter().rposition(|byte| *byte != b'\r').map_or(0, |at| at + 1);
         let line = line.get(..end).unwrap_or_default();
@@ -81,7 +83,7 @@ fn password(text: &[u8], fields: &[&str]) -> Option<String> {
         }
         let rest = fields.iter().try_fold(line, |rest, field| after_field(rest, field.as_bytes()));
         if let Some(rest) = rest {
-            return String::from_utf8(unescaped(rest)).ok();
+            return String::from_utf8(unescaped(rest)).ok().map(Zeroizing::new);
         }
     }
     None
@@ -152,11 +154,14 @@ mod tests {
             (r"h\:*:d:*:p", None),
             ("x:*:*:*:no\nh:*:*:*:first\nh:*:*:*:second", Some("first")),
         ] {
-            assert_eq!(password(line.as_bytes(), &fields).as_deref(), expected, "{line}");
+            assert_eq!(password(line.as_bytes(), &fields).as_ref().map(|it| it.as_str()), expected, "{line}");
         }
-        assert_eq!(password(br"::1:5432:d:u:p", &["::1", "5432", "d", "u"]).as_deref(), Some("p"));
+        assert_eq!(
+            password(br"::1:5432:d:u:p", &["::1", "5432", "d", "u"]).as_ref().map(|it| it.as_str()),
+            Some("p")
+        );
         let odd = ["a:b", "1", r"c\d", "*"];
-        assert_eq!(password(br"a\:b:1:c\\d:*:p", &odd).as_deref(), Some("p"));
+        assert_eq!(password(br"a\:b:1:c\\d:*:p", &odd).as_ref().map(|it| it.as_str()), Some("p"));
         assert_eq!(password(b"*:*:*:*:\xff", &odd), None);
     }
 }

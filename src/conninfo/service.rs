@@ -6,6 +6,8 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use zeroize::Zeroizing;
+
 use super::bad;
 use super::environment::Environment;
 use super::parameter::{self, Key};
@@ -20,16 +22,22 @@ const SYSTEM: [&str; 3] = ["/etc/postgresql-common", "/etc/sysconfig/pgsql", "/u
 /// No file of this kind is larger.
 const MAX_FILE: u64 = 1 << 20;
 
+/// Whether a service is named.
+pub(super) fn is_named(settings: &Settings, environment: Environment<'_>) -> Result<bool> {
+    name(settings, environment).map(|name| name.is_some())
+}
+
+fn name(settings: &Settings, environment: Environment<'_>) -> Result<Option<String>> {
+    match settings.text(Key::Service) {
+        Some(service) => Ok(Some(service.to_owned())),
+        None if settings.has(Key::Service) => Ok(None),
+        None => environment.variable("PGSERVICE"),
+    }
+}
+
 /// Fills in what the service says and the connection string does not.
 pub(super) fn fill(settings: &mut Settings, environment: Environment<'_>) -> Result<()> {
-    let service = match settings.text(Key::Service) {
-        Some(service) => service.to_owned(),
-        None if settings.has(Key::Service) => return Ok(()),
-        None => match environment.variable("PGSERVICE")? {
-            Some(service) => service,
-            None => return Ok(()),
-        },
-    };
+    let Some(service) = name(settings, environment)? else { return Ok(()) };
     let mut looked = Vec::new();
     for (path, must_exist) in files(settings, environment) {
         match read(&path)? {
@@ -69,7 +77,7 @@ fn files(settings: &Settings, environment: Environment<'_>) -> Vec<(PathBuf, boo
     own.into_iter().chain(system.into_iter().map(|folder| (folder.join(FILE), false))).collect()
 }
 
-fn read(path: &Path) -> Result<Option<Vec<u8>>> {
+fn read(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>> {
     let failed = |error: &std::io::Error| {
         Error::os(
             Status::WAL_E_CONNINFO,
@@ -93,7 +101,7 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>> {
         }
         Ok(_) => (),
     }
-    fs::read(path).map(Some).map_err(|error| failed(&error))
+    fs::read(path).map(|it| Some(Zeroizing::new(it))).map_err(|error| failed(&error))
 }
 
 /// Takes the parameters of the first section of that name; tells whether there is one.

@@ -2,6 +2,8 @@
 //!
 //! A value enters only under a name of the table; it must never come out in an error.
 
+use zeroize::Zeroizing;
+
 use super::parameter::{self, Key, Parameter, Use};
 use super::{bad, nearest::nearest};
 use crate::error::{Error, Result, Status};
@@ -27,7 +29,7 @@ pub(super) struct Settings {
 
 struct Given {
     row: &'static Parameter,
-    value: String,
+    value: Zeroizing<String>,
     source: Source,
 }
 
@@ -45,14 +47,14 @@ impl Settings {
         };
         self.has_secret |= row.is_secret();
         self.given.retain(|other| other.row.name != row.name);
-        self.given.push(Given { row, value, source: Source::Conninfo });
+        self.given.push(Given { row, value: Zeroizing::new(value), source: Source::Conninfo });
         Ok(())
     }
 
     /// Takes a parameter of a weaker source, unless a stronger one gave it.
     pub(super) fn fill(&mut self, row: &'static Parameter, value: String, source: Source) {
         if !self.given.iter().any(|it| it.row.name == row.name) {
-            self.given.push(Given { row, value, source });
+            self.given.push(Given { row, value: Zeroizing::new(value), source });
         }
     }
 
@@ -63,13 +65,13 @@ impl Settings {
 
     /// All names and values, in the order in which they came.
     pub(super) fn into_pairs(self) -> Vec<(&'static str, String)> {
-        self.given.into_iter().map(|it| (it.row.name, it.value)).collect()
+        self.given.into_iter().map(|mut it| (it.row.name, std::mem::take(&mut *it.value))).collect()
     }
 
     /// Replaces what nobody may see.
     pub(super) fn hide_secrets(&mut self) {
         for it in self.given.iter_mut().filter(|it| it.row.is_secret() && !it.value.is_empty()) {
-            it.value = "***".to_owned();
+            it.value = Zeroizing::new("***".to_owned());
         }
     }
 

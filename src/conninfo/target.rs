@@ -48,6 +48,19 @@ impl Target {
         }
     }
 
+    /// Its word.
+    #[cfg(feature = "libpq")]
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Any => "any",
+            Self::ReadWrite => "read-write",
+            Self::ReadOnly => "read-only",
+            Self::Primary => "primary",
+            Self::Standby => "standby",
+            Self::PreferStandby => "prefer-standby",
+        }
+    }
+
     /// What is asked of the servers in each pass over them.
     pub fn passes(self) -> &'static [Self] {
         match self {

@@ -87,9 +87,9 @@ fn typed_values() {
     }
     for (text, expected) in [
         ("", None),
-        ("connect_timeout=0", None),
-        ("connect_timeout=-3", None),
-        ("connect_timeout=10", Some(second * 10)),
+        ("connect_timeout=0", Some(Limit::Never)),
+        ("connect_timeout=-3", Some(Limit::Never)),
+        ("connect_timeout=10", Some(Limit::After(second * 10))),
     ] {
         assert_eq!(parse(text).connect_timeout(), expected, "{text}");
     }

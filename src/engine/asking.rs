@@ -1,16 +1,18 @@
 //! A query that can be given up: the server is asked to end it, and tells whether it did.
 //!
-//! It must never drop a query half-way without knowing what became of it, if that can be known.
+//! It must never drop a query half-way without knowing what became of it, if that can be known; and never let a session be
+//! asked again while a request to cancel may still hit what it is asked next (P45).
 
+use std::pin::Pin;
 use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
 
 use crate::conninfo::Conninfo;
 use crate::error::Result;
-use crate::session::{AnySession, Rows, Session};
+use crate::session::{AnyCanceller, AnySession, Rows, Session};
 
-/// How long the server may take to end a query that was given up.
+/// How long the server may take to end a query that was given up, and then to be done with the request for that.
 pub const GRACE: Duration = Duration::from_secs(3);
 
 /// A request to cancel that overtakes its query has no effect, so that it is sent again.
@@ -27,7 +29,8 @@ pub enum Ended<T> {
     InDoubt(T),
 }
 
-/// Runs a query until it is answered or `stop` is done, which is then what was given up for.
+/// Runs a query until it is answered or `stop` is done, which is then what was given up for. A session that may be
+/// asked again is idle then.
 pub async fn ask<T>(
     session: &mut AnySession,
     conninfo: &Conninfo,
@@ -35,29 +38,49 @@ pub async fn ask<T>(
     stop: impl Future<Output = T>,
 ) -> Ended<T> {
     let canceller = session.canceller();
-    let query = session.query(sql);
-    tokio::pin!(query);
-    let why = tokio::select! {
-        biased;
-        answer = &mut query => return Ended::Answered(answer),
-        why = stop => why,
-    };
-    let cancelling = async {
-        loop {
-            // The answer to the query tells whether it arrived.
-            let _ = canceller.send(conninfo).await;
-            sleep(AGAIN).await;
+    let (why, answer, request) = {
+        let query = session.query(sql);
+        tokio::pin!(query);
+        let why = tokio::select! {
+            biased;
+            answer = &mut query => return Ended::Answered(answer),
+            why = stop => why,
+        };
+        match timeout(GRACE, cancel(query, &canceller, conninfo)).await {
+            Ok((answer, request)) => (why, answer, request),
+            Err(_) => return Ended::InDoubt(why),
         }
     };
-    let last_word = async {
+    if let Some(request) = request
+        && timeout(GRACE, request).await.is_err()
+    {
+        session.abandon();
+    }
+    match answer {
+        Err(error) if error.sqlstate() == "57014" => Ended::Cancelled(why),
+        answer => Ended::Answered(answer),
+    }
+}
+
+/// A request to cancel that is under way. It is over once the server has closed its connection, or it never left.
+type Request<'a> = Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>>;
+
+/// Asks the server to end a query until it answers; gives the request too, if that is not over by then.
+async fn cancel<'a>(
+    mut query: Pin<&mut impl Future<Output = Result<Rows>>>,
+    canceller: &'a AnyCanceller,
+    conninfo: &'a Conninfo,
+) -> (Result<Rows>, Option<Request<'a>>) {
+    loop {
+        let mut request: Request<'a> = Box::pin(canceller.send(conninfo));
         tokio::select! {
-            answer = &mut query => answer,
-            () = cancelling => Ok(Rows::default()),
+            answer = &mut query => return (answer, Some(request)),
+            // Only the answer to the query tells whether it arrived.
+            _ = &mut request => (),
         }
-    };
-    match timeout(GRACE, last_word).await {
-        Ok(Err(error)) if error.sqlstate() == "57014" => Ended::Cancelled(why),
-        Ok(answer) => Ended::Answered(answer),
-        Err(_) => Ended::InDoubt(why),
+        tokio::select! {
+            answer = &mut query => return (answer, None),
+            () = sleep(AGAIN) => (),
+        }
     }
 }

@@ -146,7 +146,7 @@ impl Connection {
 
     /// Remembers a snapshot that the last command exported.
     pub(super) fn hold_snapshot(&mut self, name: &str) {
-        self.snapshot = Some(name.to_owned()).filter(|name| !name.is_empty());
+        self.snapshot = Some(name.to_owned()).filter(|name| self.session.is_some() && !name.is_empty());
     }
 
     /// Connects. After an error, or once the connection is lost, it can be done again.

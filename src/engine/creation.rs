@@ -226,7 +226,7 @@ impl Creation {
 
     /// For the consumer, which gave up: waits until nothing is under way, and gives the error that it came to, if any.
     pub fn settle(&self) -> Option<Error> {
-        let deadline = Instant::now() + SEARCH + GRACE + Duration::from_secs(1);
+        let deadline = Instant::now() + SEARCH + 2 * GRACE + Duration::from_secs(1);
         let mut state = self.lock();
         while state.stage != Stage::Idle {
             let left = deadline.saturating_duration_since(Instant::now());

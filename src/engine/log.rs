@@ -1,8 +1,9 @@
 //! Logging through the program's own callback; without one there is silence. It must never be given a secret.
 
-use std::cell::Cell;
 use std::fmt;
 use std::sync::Arc;
+
+use crate::sys::within_callback;
 
 /// How much a message matters.
 #[repr(i32)]
@@ -28,10 +29,6 @@ pub struct Logger {
     to: Option<(Level, Arc<Sink>)>,
 }
 
-thread_local! {
-    static INSIDE: Cell<u32> = const { Cell::new(0) };
-}
-
 impl Logger {
     /// Messages of `most` and of what matters more go to `sink`.
     pub fn new(most: Level, sink: Arc<Sink>) -> Self {
@@ -43,20 +40,13 @@ impl Logger {
         let Some((most, sink)) = &self.to else { return };
         if level <= *most {
             let text = harmless(text().to_string());
-            INSIDE.set(INSIDE.get() + 1);
-            sink(level, target, &text);
-            INSIDE.set(INSIDE.get().saturating_sub(1));
+            within_callback("log", || sink(level, target, &text));
         }
     }
 
     /// Whether anybody listens to messages of a level.
     pub fn listens(&self, level: Level) -> bool {
         self.to.as_ref().is_some_and(|(most, _)| level <= *most)
-    }
-
-    /// Whether the calling thread is inside a log callback, from where no stream may be called.
-    pub fn is_inside_callback() -> bool {
-        INSIDE.get() > 0
     }
 }
 

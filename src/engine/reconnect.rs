@@ -132,6 +132,32 @@ impl Recovery {
     }
 }
 
+/// Makes the first connection: once, or for as long as `connect_wait` says where what fails may pass.
+pub async fn first(shared: &Shared, deadline: Option<Instant>) -> Result<Connected> {
+    let Some(how) = shared.config.connect_wait else {
+        return connect(shared, deadline, Occasion::First).await;
+    };
+    let begun = Instant::now();
+    let own = how.timeout.and_then(|timeout| begun.checked_add(timeout));
+    let end = deadline.into_iter().chain(own).min();
+    let mut backoff = Backoff::new(how.initial, how.max, RandomState::new().hash_one(0));
+    for attempt in 1_u32.. {
+        let error = match connect(shared, end, Occasion::First).await {
+            Err(error) if error.is_retriable() => error,
+            other => return other,
+        };
+        let next = Instant::now() + backoff.wait();
+        if end.is_some_and(|end| next >= end) {
+            let waited = begun.elapsed().as_secs_f64();
+            let detail = format!("{}\ngave up after {attempt} attempts in {waited:.1} s", error.detail());
+            return Err(error.with_detail(detail.trim_start()));
+        }
+        shared.logger.log(Level::WAL_LOG_INFO, "connect", || format!("attempt {attempt} failed: {error:?}"));
+        tokio::time::sleep_until(next.into()).await;
+    }
+    Err(Error::new(Status::WAL_E_CONNECT_TIMEOUT, "connecting was tried too often"))
+}
+
 /// The history goes another way from `branch` on: nothing that the consumer says of what came before counts beyond.
 /// Gives the position where something was told that is lost.
 fn branched(shared: &Shared, course: &mut Course, branch: Branch) -> Option<Lsn> {

@@ -10,19 +10,19 @@ use std::time::{Duration, Instant};
 
 use tokio::time::{Sleep, sleep_until, timeout_at};
 
-use super::connect::{Connected, connect};
+use super::connect::Connected;
 use super::feedback::Asked;
 use super::health;
 use super::intake::{Intake, Noted};
 use super::log::Level;
 use super::panics;
-use super::reconnect::Recovery;
+use super::reconnect::{Recovery, first};
 use super::shared::{Phase, Shared, TaskLife};
 use super::stats::Counts;
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
 use crate::session::{AnySession, Fill, Session, Watch};
-use crate::stream::{Identity, Occasion, Pace, Positions, Receiver, Report, Silence};
+use crate::stream::{Identity, Pace, Positions, Receiver, Report, Silence};
 use crate::sys::Alarm;
 use crate::wire::Reply;
 
@@ -65,7 +65,7 @@ pub async fn supervise<W>(
 }
 
 async fn work(shared: Arc<Shared>, attempt: u64, deadline: Option<Instant>) -> Result<()> {
-    let connecting = connect(&shared, deadline, Occasion::First);
+    let connecting = first(&shared, deadline);
     // An attempt that was given up is dropped where it stands, and its socket with it.
     let connected = tokio::select! {
         connected = connecting => connected?,
@@ -262,35 +262,32 @@ impl<S: Session> Streaming<S> {
         let wants = next_read == NextRead::WhenReady;
         let watched = wants || self.session.has_unsent();
         self.session.watch(if watched { Watch::On } else { Watch::Off })?;
-        if let NextRead::At(at) = next_read {
-            self.set_alarm(at)?;
-        }
+        let is_set = matches!(next_read, NextRead::At(at) if self.set_alarm(at));
         let alarm = async {
-            match (&self.course.alarm, next_read) {
-                (Some(alarm), NextRead::At(_)) => alarm.rung().await,
-                _ => std::future::pending().await,
+            let NextRead::At(at) = next_read else { return std::future::pending().await };
+            match &self.course.alarm {
+                Some(alarm) if is_set && alarm.rung().await.is_ok() => (),
+                // tokio's own clock is coarser, which costs only time.
+                _ => sleep_until(at.into()).await,
             }
         };
         tokio::select! {
             biased;
             () = due => Ok(false),
-            rung = alarm => rung.map(|()| true).map_err(|error| no_alarm(&error)),
+            () = alarm => Ok(true),
             ready = self.session.poll_io(wants) => Ok(ready?.is_readable()),
             // Last: a consumer that calls without pause must not keep the stream from reading.
             () = self.shared.engine.notified() => Ok(false),
         }
     }
 
-    fn set_alarm(&mut self, at: Instant) -> Result<()> {
+    /// False: the system has none for us now. The next time it is asked again.
+    fn set_alarm(&mut self, at: Instant) -> bool {
         if self.course.alarm.is_none() {
-            self.course.alarm = Some(Alarm::new().map_err(|error| no_alarm(&error))?);
+            self.course.alarm = Alarm::new().ok();
         }
-        match &self.course.alarm {
-            Some(alarm) => {
-                alarm.set(at.saturating_duration_since(Instant::now())).map_err(|error| no_alarm(&error))
-            }
-            None => Ok(()),
-        }
+        let left = at.saturating_duration_since(Instant::now());
+        self.course.alarm.as_ref().is_some_and(|alarm| alarm.set(left).is_ok())
     }
 
     /// One turn of reading; tells how much it was. Whatever ends it, what came before is handed over and told first.
@@ -405,10 +402,6 @@ enum Turn {
     Drained,
     /// There may be more: the queue is full, or other streams have their turn.
     Interrupted,
-}
-
-fn no_alarm(error: &std::io::Error) -> Error {
-    Error::os(Status::WAL_E_SYSTEM, "cannot use a timerfd", error)
 }
 
 fn connection_closed() -> Error {

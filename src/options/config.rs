@@ -1,6 +1,7 @@
 //! The options of one stream, typed and checked against each other.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::parse::{duration, names, pairs, size, switch};
@@ -164,6 +165,8 @@ pub struct Config {
     pub replay_pace: ReplayPace,
     /// How a lost connection is made again; None is not at all.
     pub reconnect: Option<Reconnect>,
+    /// How the first connection is waited for; None is not at all.
+    pub connect_wait: Option<Reconnect>,
     /// Whether what comes again after a reconnect is left out.
     pub dedupe: bool,
     /// What to do when a promoted standby lacks some of what was delivered.
@@ -174,7 +177,7 @@ pub struct Config {
     pub server_tuning: ServerTuning,
 }
 
-/// How a lost connection is made again.
+/// How a lost connection is made again, or the first one waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reconnect {
     /// The wait before the first attempt.
@@ -210,6 +213,11 @@ impl Config {
         let number = |id| usize::try_from(size(options.text(id)).unwrap_or(0)).unwrap_or(usize::MAX);
         let on = |id| switch(options.text(id)).unwrap_or(false);
         let time = |id| duration(options.text(id)).unwrap_or_default();
+        let trying = |within| Reconnect {
+            initial: time(Id::ReconnectInitial),
+            max: time(Id::ReconnectMax),
+            timeout: Some(time(within)).filter(|timeout| !timeout.is_zero()),
+        };
         let streaming = match options.text(Id::Streaming) {
             "on" => Streaming::On,
             "parallel" => Streaming::Parallel,
@@ -255,11 +263,8 @@ impl Config {
                 "recorded" => ReplayPace::Recorded,
                 _ => ReplayPace::Full,
             },
-            reconnect: on(Id::Reconnect).then(|| Reconnect {
-                initial: time(Id::ReconnectInitial),
-                max: time(Id::ReconnectMax),
-                timeout: Some(time(Id::ReconnectTimeout)).filter(|timeout| !timeout.is_zero()),
-            }),
+            reconnect: on(Id::Reconnect).then(|| trying(Id::ReconnectTimeout)),
+            connect_wait: Some(trying(Id::ConnectWait)).filter(|how| how.timeout.is_some()),
             dedupe: on(Id::Dedupe),
             failover_policy: match options.text(Id::FailoverPolicy) {
                 "rewind" => FailoverPolicy::Rewind,
@@ -285,7 +290,12 @@ pub(super) fn destination(options: &Options) -> Result<(Conninfo, Backend)> {
         Backend::Rustls if of_process => Conninfo::read(text, Environment::of_process()),
         Backend::Rustls => Conninfo::read(text, Environment::ignored()),
     };
-    Ok((conninfo?, backend))
+    let mut conninfo = conninfo?;
+    if let Some(passwords) = &options.passwords {
+        let timeout = duration(options.text(Id::PasswordTimeout)).unwrap_or_default();
+        conninfo.asking(Arc::clone(passwords), timeout);
+    }
+    Ok((conninfo, backend))
 }
 
 fn backend(text: &str) -> Result<Backend> {

@@ -15,14 +15,18 @@ pub use parse::{Kind, qualified_names, slot_name};
 pub use table::{Id, Spec, TABLE};
 
 use std::fmt;
+use std::sync::Arc;
 
-use crate::conninfo::Conninfo;
+use zeroize::Zeroizing;
+
+use crate::conninfo::{Conninfo, Passwords};
 use crate::error::{Error, Result, Status};
 
 /// What a user set, checked when it was set.
 #[derive(Clone, Default)]
 pub struct Options {
-    values: Vec<(Id, String)>,
+    values: Vec<(Id, Zeroizing<String>)>,
+    passwords: Option<Arc<Passwords>>,
 }
 
 impl Options {
@@ -42,8 +46,13 @@ impl Options {
         }
         // A refused value changes nothing.
         self.values.retain(|(id, _)| *id != spec.id);
-        self.values.extend(value.map(|value| (spec.id, value.to_owned())));
+        self.values.extend(value.map(|value| (spec.id, Zeroizing::new(value.to_owned()))));
         Ok(())
+    }
+
+    /// Passwords come from the program, and only then from the connection string. `None` takes that back.
+    pub fn set_passwords(&mut self, passwords: Option<Arc<Passwords>>) {
+        self.passwords = passwords;
     }
 
     /// What an option is set to, or its default. A connection string comes without its password.

@@ -10,6 +10,7 @@ pub enum Id {
     Conninfo,
     Env,
     Backend,
+    PasswordTimeout,
     Slot,
     Publication,
     SlotCreate,
@@ -41,6 +42,7 @@ pub enum Id {
     ReconnectInitial,
     ReconnectMax,
     ReconnectTimeout,
+    ConnectWait,
     Dedupe,
     FailoverPolicy,
     ReceiveTimeout,
@@ -78,7 +80,7 @@ pub static TABLE: &[Spec] = &[
         name: "env",
         kind: Kind::Switch,
         default: "off",
-        sentence: "Whether what conninfo does not say is taken from libpq's environment variables (PGHOST, PGSERVICE and so on), from ~/.pgpass and from the certificates in ~/.postgresql. Variables are read once, when the stream is made, certificates at each connect.",
+        sentence: "Whether what conninfo does not say is taken from libpq's environment variables (PGHOST, PGSERVICE and so on), from ~/.pgpass and from the certificates in ~/.postgresql. Variables are read once, when the stream is made; password files, service files and certificates at each connect.",
     },
     Spec {
         id: Id::Backend,
@@ -86,6 +88,13 @@ pub static TABLE: &[Spec] = &[
         kind: Kind::Choice(&["rustls", "libpq"]),
         default: "rustls",
         sentence: "What carries the connection: \"rustls\" is the library itself; \"libpq\" is the installed libpq with all that it can do, such as GSSAPI (see docs/backends.md), if the library was built with it. libpq always reads the environment, whatever env says.",
+    },
+    Spec {
+        id: Id::PasswordTimeout,
+        name: "password_timeout",
+        kind: Kind::Duration { least: 1, most: 3_600_000 },
+        default: "30s",
+        sentence: "How long the password callback (wal_options_set_password) may take for an answer. A later one counts for nothing.",
     },
     Spec {
         id: Id::Slot,
@@ -281,7 +290,7 @@ pub static TABLE: &[Spec] = &[
         name: "reconnect",
         kind: Kind::Switch,
         default: "on",
-        sentence: "Whether a connection that breaks while streaming is made again by itself, and the stream goes on from the acknowledged position. WAL_EVENT_RECONNECTED tells of it. The first connection is made once, or fails at once.",
+        sentence: "Whether a connection that breaks while streaming is made again by itself, and the stream goes on from the acknowledged position. WAL_EVENT_RECONNECTED tells of it. The first connection is made once, or fails at once, unless connect_wait says otherwise.",
     },
     Spec {
         id: Id::ReconnectInitial,
@@ -303,6 +312,13 @@ pub static TABLE: &[Spec] = &[
         kind: Kind::Duration { least: 0, most: 604_800_000 },
         default: "0",
         sentence: "How long to try before the stream ends with the last error. Make it longer than the server's wal_sender_timeout, for which a server may hold the slot for a connection that is gone. 0 tries for ever.",
+    },
+    Spec {
+        id: Id::ConnectWait,
+        name: "connect_wait",
+        kind: Kind::Duration { least: 0, most: 604_800_000 },
+        default: "0",
+        sentence: "How long the first connection is tried again where what fails may pass by itself: the slot is in use, the server starts or cannot be reached yet. The waits between are those of reconnect_initial and reconnect_max; a timeout of the call ends it sooner. 0 tries once.",
     },
     Spec {
         id: Id::Dedupe,

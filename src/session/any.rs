@@ -11,6 +11,7 @@ use super::LibpqSession;
 use super::libpq::LibpqCanceller;
 use super::{
     Canceller, Fill, NativeSession, Readiness, Rows, Sent, Session, StartupSettings, Unasked, Watch,
+    credentials,
 };
 use crate::conninfo::Conninfo;
 use crate::error::Result;
@@ -56,6 +57,7 @@ impl AnySession {
         settings: &StartupSettings,
         deadline: Option<Instant>,
     ) -> Result<Self> {
+        let conninfo = &*credentials::current(conninfo, deadline).await?;
         match backend {
             Backend::Rustls => NativeSession::connect(conninfo, settings, deadline).await.map(Self::Native),
             #[cfg(feature = "libpq")]
@@ -87,6 +89,11 @@ impl AnySession {
     /// Whether the next query's answer could be told apart.
     pub fn is_idle(&self) -> bool {
         either!(self, session => session.is_idle())
+    }
+
+    /// Lets nothing be asked any more: the next answer could be another's.
+    pub fn abandon(&mut self) {
+        either!(self, session => session.abandon());
     }
 
     /// What the server said while nothing was asked of it: nothing, as long as it is there.

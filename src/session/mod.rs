@@ -3,10 +3,12 @@
 //! It must never decide what replication messages mean, and never wait anywhere but in its futures.
 
 mod any;
+mod credentials;
 mod helper;
 #[cfg(feature = "libpq")]
 pub mod libpq;
 pub mod native;
+mod progress;
 
 use std::future::Future;
 use std::os::fd::RawFd;

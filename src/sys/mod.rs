@@ -4,20 +4,24 @@
 //! in the host, or change anything of the process that the host could notice.
 
 mod async_socket;
+mod callback;
 mod clock;
 mod eventfd;
 mod fork;
 mod poll;
+mod shortage;
 mod signal;
 mod socket;
 mod timer;
 mod user;
 
 pub use async_socket::{AsyncSocket, Left};
+pub use callback::{inside_callback, within_callback};
 pub use clock::pg_micros;
 pub use eventfd::EventFd;
 pub use fork::{ForkGuard, PerProcess};
 pub use poll::{PollFd, Polled, poll};
+pub use shortage::is_shortage;
 pub use signal::{SignalMask, block_all_signals};
 pub use socket::{HEAD, Peeked, bytes_received, close, is_connected, is_hung_up, peek, peer_uid, recv, send};
 pub use timer::Alarm;

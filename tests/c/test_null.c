@@ -120,6 +120,9 @@ static void options_calls(void) {
     INVALID(wal_options_get(options, "slot", NULL, &error));
     CHECK_EQ(wal_options_describe(0, NULL, sizeof(wal_option_info)), WAL_E_INVALID_ARGUMENT);
     INVALID(wal_options_set_log(NULL, 1, NULL, NULL, &error));
+    INVALID(wal_options_set_password(NULL, NULL, NULL, NULL, &error));
+    CHECK_EQ(wal_password_set(NULL, "p", 0), WAL_E_INVALID_ARGUMENT);
+    CHECK_EQ(wal_password_fail(NULL, "why"), WAL_E_INVALID_ARGUMENT);
     INVALID_WITHOUT_ERROR(wal_engine_set_threads(0, NULL));
     INVALID(wal_error_clone(NULL, &copy, &error));
     CHECK(copy == NULL);

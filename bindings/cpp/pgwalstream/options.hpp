@@ -9,6 +9,8 @@
 #include <pgwalstream/time.hpp>
 
 #include <chrono>
+#include <cstdint>
+#include <exception>
 #include <functional>
 #include <initializer_list>
 #include <memory>
@@ -30,6 +32,32 @@ inline namespace PGWALSTREAM_ABI {
  * options that know it.
  */
 using log_function = std::function<void(log_level level, std::string_view target, std::string_view message)>;
+
+/** Who wants to log in where. The texts end with the call. */
+struct password_request {
+    std::string_view host;             ///< the server as the connection string names it
+    std::string_view user;             ///< the role
+    std::uint16_t port = 0;            ///< the server's port
+    std::chrono::milliseconds timeout; ///< how long the answer is waited for: option password_timeout
+};
+
+/** What a password_function gives. */
+struct password {
+    /** For lifetime: it may be used again until a server refuses it. */
+    static constexpr std::chrono::milliseconds until_refused{-1};
+
+    std::string text;                      ///< the password; wiped once it is copied
+    std::chrono::milliseconds lifetime{0}; ///< for how long it may be used again
+    std::string fault;                     ///< why there is none; "" where there is one
+};
+
+/**
+ * Gives a password when a connection is made. Where it throws, what() becomes part of the error.
+ *
+ * Called on a helper thread, by several at once, and may block. It must not use a stream or a connection. Destroyed, on
+ * whatever thread, once nothing can call it any more.
+ */
+using password_function = std::function<password(const password_request &)>;
 
 /** What an option is set to, from what a program has: text, switch, number, position or duration. */
 class option_value {
@@ -106,6 +134,11 @@ class options {
     std::string get(std::string_view key) const {
         return detail::take(try_get(key));
     }
+    /** As try_passwords; throws `error`. */
+    options &passwords(password_function gives) {
+        detail::take(try_passwords(std::move(gives)));
+        return *this;
+    }
     /** As try_log; throws `error`. */
     options &log(log_level most_detail, log_function hears) {
         detail::take(try_log(most_detail, std::move(hears)));
@@ -151,6 +184,18 @@ class options {
         return set;
     }
 
+    /**
+     * Has a function give the passwords of all connections, before what the connection string and a password file say; an
+     * empty one takes that back. What it gives is used again while its lifetime lasts, until a server refuses it.
+     */
+    result<void> try_passwords(password_function gives) {
+        auto *const kept = gives ? new password_function(std::move(gives)) : nullptr;
+        return detail::attempt([&](wal_error **reason) {
+            return wal_options_set_password(handle_.get(), kept ? &options::give : nullptr, kept,
+                                            kept ? &options::forget : nullptr, reason);
+        });
+    }
+
     /** All options, in the order of the documentation. */
     static std::vector<option_info> describe() {
         std::vector<option_info> all;
@@ -170,6 +215,30 @@ class options {
     }
 
   private:
+    static void forget(void *userdata) noexcept {
+        delete static_cast<password_function *>(userdata);
+    }
+    static void give(void *userdata, const wal_password_request *request, wal_password *answer) noexcept {
+        const password_request asked{request->host, request->user, static_cast<std::uint16_t>(request->port),
+                                     std::chrono::milliseconds(request->timeout_ms)};
+#if PGWALSTREAM_EXCEPTIONS
+        try {
+#endif
+            password given = (*static_cast<password_function *>(userdata))(asked);
+            if (!given.fault.empty())
+                wal_password_fail(answer, given.fault.c_str());
+            else if (wal_password_set(answer, given.text.c_str(), given.lifetime.count()) != WAL_OK)
+                wal_password_fail(answer, "its password is not UTF-8, or its lifetime is none");
+            for (volatile char *at = given.text.data(), *end = at + given.text.size(); at != end; ++at)
+                *at = '\0';
+#if PGWALSTREAM_EXCEPTIONS
+        } catch (const std::exception &thrown) {
+            wal_password_fail(answer, thrown.what());
+        } catch (...) {
+            wal_password_fail(answer, "it threw");
+        }
+#endif
+    }
     static void hear(void *userdata, std::int32_t level, const char *target, const char *message) noexcept {
         (*static_cast<log_function *>(userdata))(static_cast<log_level>(level), target, message);
     }

@@ -53,7 +53,10 @@ fn variables_fill_what_is_not_given() {
     let it = read_with("", &all).unwrap();
     let shown = "host=h,/s hostaddr=1.1.1.1, port=1,2 user=u password=*** dbname=d application_name=a options='-c a=b'";
     assert_eq!((it.redacted().as_str(), password(&it)), (shown, Some("p")));
-    assert_eq!((it.client_encoding(), it.connect_timeout()), (Some("LATIN1"), Some(Duration::from_secs(3))));
+    assert_eq!(
+        (it.client_encoding(), it.connect_timeout()),
+        (Some("LATIN1"), Some(Limit::After(Duration::from_secs(3))))
+    );
     assert_eq!((it.target(), it.order(), it.tls().mode), (Target::Standby, Order::Random, SslMode::Disable));
     assert_eq!(it.require_peer(), Some("postgres"));
     let settings = [("datestyle", "ISO, DMY"), ("timezone", "Asia/Tokyo"), ("geqo", "off")];

@@ -12,7 +12,8 @@ use libpq_sys as pq;
 
 use super::connection::Connection;
 use crate::error::{Error, Result, Status};
-use crate::session::helper;
+use crate::session::helper::{self, Kind};
+use crate::session::progress::Progress;
 
 /// What libpq says of a failure is no longer than this (libpq documentation, PQcancel).
 const MESSAGE: usize = 256;
@@ -45,7 +46,7 @@ impl LibpqCanceller {
         let Some(key) = self.key.clone() else {
             return Err(failed("there is no connection"));
         };
-        helper::run("pgwal-cancel", move || key.send()).await?
+        helper::run(Kind::Cancel, &Progress::default(), move || key.send()).await?
     }
 }
 

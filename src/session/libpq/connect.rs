@@ -9,14 +9,16 @@ use tokio::time::timeout_at;
 
 use super::connection::{Connection, Polling};
 use super::copy::Inbox;
-use super::parameters::{self, Parameters};
+use super::parameters::{self, Instead, Parameters};
 use super::refusal::{self, Before};
 use super::{Input, LibpqSession, Output, Phase, Place};
 use crate::conninfo::{Conninfo, Host, Target};
 use crate::error::{Error, Result, Status};
-use crate::session::helper;
+use crate::session::credentials;
+use crate::session::helper::{self, Kind};
 use crate::session::native::connect::late;
 use crate::session::native::startup::StartupSettings;
+use crate::session::progress::Progress;
 use crate::sys::AsyncSocket;
 
 impl LibpqSession {
@@ -28,15 +30,70 @@ impl LibpqSession {
         settings: &StartupSettings,
         deadline: Option<Instant>,
     ) -> Result<Self> {
+        let mut hosts: Vec<&Host> = conninfo.hosts().iter().collect();
+        if !hosts.iter().any(|host| conninfo.password_request(host).is_some()) {
+            return Self::search(conninfo, settings, deadline, hosts, Instead::default()).await;
+        }
+        // libpq takes one password for all servers, so that each is tried by itself.
+        conninfo.order().arrange(&mut hosts);
+        let mut failed: Vec<Error> = Vec::new();
+        for wanted in conninfo.target().passes() {
+            for host in &hosts {
+                match Self::one(conninfo, settings, deadline, host, *wanted).await {
+                    Ok(session) => return Ok(session),
+                    Err(error) if is_final(&error) => return Err(joined(&failed, error)),
+                    Err(error) => failed.push(error),
+                }
+            }
+        }
+        let last = failed.pop();
+        Err(last.map_or_else(
+            || Error::new(Status::WAL_E_INTERNAL, "there was no server to connect to"),
+            |last| joined(&failed, last),
+        ))
+    }
+
+    /// Tries one server with a password of the program's, and once more where one that was kept is refused.
+    async fn one(
+        conninfo: &Conninfo,
+        settings: &StartupSettings,
+        deadline: Option<Instant>,
+        host: &Host,
+        wanted: Target,
+    ) -> Result<Self> {
+        loop {
+            let given = credentials::password(conninfo, host, &Progress::default(), deadline).await?;
+            let instead = Instead { target: Some(wanted), given: given.as_ref(), ..Instead::default() };
+            let search = Box::pin(Self::search(conninfo, settings, deadline, vec![host], instead));
+            match search.await {
+                Err(error) if credentials::refused(conninfo, host, given.as_ref(), &error) => (),
+                other => return other,
+            }
+        }
+    }
+
+    /// Lets libpq try the servers, again without those that take too long.
+    async fn search(
+        conninfo: &Conninfo,
+        settings: &StartupSettings,
+        deadline: Option<Instant>,
+        mut hosts: Vec<&Host>,
+        instead: Instead<'_>,
+    ) -> Result<Self> {
         let mut late: Vec<Error> = Vec::new();
         let mut doubts = 0;
-        let mut hosts: Vec<&Host> = conninfo.hosts().iter().collect();
         loop {
             let some = (hosts.len() < conninfo.hosts().len()).then_some(hosts.as_slice());
-            let parameters = parameters::all(conninfo, settings, some)?;
-            let limit = conninfo.connect_timeout().or(settings.address_timeout);
-            let attempt =
-                Attempt { conninfo, deadline, limit, server: Server::default(), since: Instant::now() };
+            let parameters = parameters::all(conninfo, settings, Instead { hosts: some, ..instead })?;
+            let limit = settings.limit(conninfo, deadline);
+            let attempt = Attempt {
+                conninfo,
+                deadline,
+                limit,
+                progress: Progress::default(),
+                server: Server::default(),
+                since: Instant::now(),
+            };
             match attempt.run(parameters).await {
                 Ok(session) => return Ok(session),
                 Err(Ended::Doubtful(_)) if doubts < MOST_DOUBTS => doubts += 1,
@@ -63,6 +120,7 @@ struct Attempt<'a> {
     deadline: Option<Instant>,
     /// How long each server may take.
     limit: Option<Duration>,
+    progress: Progress,
     /// The one that it is at, and since when.
     server: Server,
     since: Instant,
@@ -143,7 +201,8 @@ impl Attempt<'_> {
         &self,
         work: impl FnOnce() -> Option<Step> + Send + 'static,
     ) -> std::result::Result<Step, Ended> {
-        let step = self.in_time(helper::run("pgwal-libpq", work)).await?.map_err(Ended::Refused)?;
+        let step =
+            self.in_time(helper::run(Kind::Libpq, &self.progress, work)).await?.map_err(Ended::Refused)?;
         step.ok_or_else(|| Ended::Refused(Error::new(Status::WAL_E_NO_MEMORY, "libpq has no memory")))
     }
 
@@ -157,6 +216,7 @@ impl Attempt<'_> {
         };
         let unwatched =
             |error| Error::os(Status::WAL_E_CONNECT, "cannot watch the connection being made", &error);
+        self.progress.wait_for(connection.stage().wait());
         self.in_time(wait).await?.map_err(|error| Ended::Refused(unwatched(error)))
     }
 
@@ -169,7 +229,7 @@ impl Attempt<'_> {
         timeout_at(until.into(), work).await.map_err(|_| {
             let is_own = self.deadline.is_none_or(|deadline| until < deadline);
             let limit: Option<Duration> = limit.filter(|_| is_own);
-            Ended::Late(late(&self.server.describe(), limit), self.server.clone())
+            Ended::Late(late(&self.server.describe(), limit, self.progress.get()), self.server.clone())
         })
     }
 }
@@ -213,6 +273,16 @@ fn session(mut connection: Connection) -> Result<LibpqSession> {
         output: Output::Flushed,
         place,
     })
+}
+
+/// Whether a server decided what another would decide in the same way.
+fn is_final(error: &Error) -> bool {
+    use Status::{
+        WAL_E_CONNECT, WAL_E_CONNECT_TIMEOUT, WAL_E_CONNECTION_LOST, WAL_E_NOT_READY, WAL_E_RESOLVE,
+    };
+    let elsewhere =
+        [WAL_E_CONNECT, WAL_E_CONNECT_TIMEOUT, WAL_E_CONNECTION_LOST, WAL_E_NOT_READY, WAL_E_RESOLVE];
+    !elsewhere.contains(&error.status())
 }
 
 /// The last error, with those of the servers that were left out in its detail.

@@ -9,10 +9,12 @@ use std::ptr::{self, NonNull};
 use std::sync::Arc;
 
 use libpq_sys as pq;
+use zeroize::Zeroizing;
 
 use super::notices::{self, Notices};
 use super::numbers;
 use super::outcome::Outcome;
+use crate::session::progress::Wait;
 
 /// A connection, in whatever state. Dropping it says good-bye as far as that goes, and closes.
 pub(super) struct Connection {
@@ -78,9 +80,21 @@ pub(super) enum Flushed {
     Failed,
 }
 
+impl Stage {
+    /// What the other side is waited for with.
+    pub(super) fn wait(self) -> Wait {
+        match self {
+            Self::Reaching => Wait::Reaching,
+            Self::Authenticating => Wait::Server,
+            Self::Tls | Self::Gss => Wait::Tls,
+            Self::Settling => Wait::Ready,
+        }
+    }
+}
+
 impl Connection {
     /// Begins to connect. May block in name resolution. `None` if there is no memory.
-    pub(super) fn start(parameters: &[(&CStr, CString)]) -> Option<Self> {
+    pub(super) fn start(parameters: &[(&CStr, Zeroizing<CString>)]) -> Option<Self> {
         let ended = |list: &mut Vec<*const c_char>| list.push(ptr::null());
         let mut names: Vec<_> = parameters.iter().map(|(name, _)| name.as_ptr()).collect();
         let mut values: Vec<_> = parameters.iter().map(|(_, value)| value.as_ptr()).collect();

@@ -104,6 +104,11 @@ impl LibpqSession {
         self.phase == Phase::Idle
     }
 
+    /// Lets nothing be asked any more: the next answer could be another's.
+    pub(in crate::session) fn abandon(&mut self) {
+        self.phase = Phase::Busy;
+    }
+
     /// What the server said while nothing was asked of it. libpq makes a notice of an error that comes so; the end that
     /// follows it is what shows.
     pub fn unasked(&mut self) -> Unasked {

@@ -5,31 +5,50 @@
 
 use std::ffi::{CStr, CString};
 
-use crate::conninfo::{Conninfo, Host, Keepalives};
+use zeroize::Zeroizing;
+
+use crate::conninfo::{Conninfo, Given, Host, Keepalives, Target};
 use crate::error::{Error, Result, Status};
 use crate::session::native::startup::{APPLICATION_NAME, Replication, StartupSettings, options};
 
-/// Names and values, in the order in which they hold.
-pub(super) type Parameters = Vec<(&'static CStr, CString)>;
+/// Names and values, in the order in which they hold. There may be a password among them.
+pub(super) type Parameters = Vec<(&'static CStr, Zeroizing<CString>)>;
 
-/// All of them. With `hosts`, only those servers are tried.
+/// What holds for one attempt, whatever the connection string says.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Instead<'a> {
+    /// Only these servers are tried.
+    pub(super) hosts: Option<&'a [&'a Host]>,
+    /// What they must be.
+    pub(super) target: Option<Target>,
+    /// The password.
+    pub(super) given: Option<&'a Given>,
+}
+
+/// All of them.
 pub(super) fn all(
     conninfo: &Conninfo,
     settings: &StartupSettings,
-    hosts: Option<&[&Host]>,
+    instead: Instead<'_>,
 ) -> Result<Parameters> {
     let mut all: Vec<(&CStr, String)> = Vec::new();
     // libpq takes a string with a '=' in it, or a URI, apart; anything else it would take for the database's name.
     if !conninfo.text().trim().is_empty() {
         all.push((c"dbname", conninfo.text().to_owned()));
     }
-    if let Some(hosts) = hosts {
+    if let Some(hosts) = instead.hosts {
         let list = |part: &dyn Fn(&Host) -> String| {
             hosts.iter().map(|host| part(host)).collect::<Vec<_>>().join(",")
         };
         all.push((c"host", list(&|host| host.name().to_owned())));
         all.push((c"hostaddr", list(&|host| host.address().to_owned())));
         all.push((c"port", list(&|host| host.port().to_string())));
+    }
+    if let Some(target) = instead.target {
+        all.push((c"target_session_attrs", target.word().to_owned()));
+    }
+    if let Some(given) = instead.given {
+        all.push((c"password", given.text().to_owned()));
     }
     if settings.replication == Replication::Database {
         all.push((c"replication", "database".to_owned()));
@@ -41,7 +60,7 @@ pub(super) fn all(
     }
     all.extend(probing(conninfo));
     let terminated = |(name, value): (&'static CStr, String)| match CString::new(value) {
-        Ok(value) => Ok((name, value)),
+        Ok(value) => Ok((name, Zeroizing::new(value))),
         Err(_) => {
             let name = name.to_string_lossy();
             Err(Error::new(Status::WAL_E_INVALID_ARGUMENT, format!("{name} contains a NUL character"))
@@ -73,9 +92,10 @@ mod tests {
 
     fn of(text: &str, hosts: Option<&[&Host]>) -> Vec<(String, String)> {
         let conninfo = Conninfo::read_for_libpq(text).unwrap();
-        let all = all(&conninfo, &StartupSettings::default(), hosts).unwrap();
-        let texts = |(name, value): (&CStr, CString)| {
-            (name.to_str().unwrap().to_owned(), value.into_string().unwrap())
+        let all =
+            all(&conninfo, &StartupSettings::default(), Instead { hosts, ..Instead::default() }).unwrap();
+        let texts = |(name, value): (&CStr, Zeroizing<CString>)| {
+            (name.to_str().unwrap().to_owned(), value.to_str().unwrap().to_owned())
         };
         all.into_iter().map(texts).collect()
     }

@@ -429,18 +429,20 @@ fn a_server_that_is_silent_costs_at_most_connect_timeout() {
 
 #[test]
 fn a_dropped_attempt_holds_nothing_up() {
+    use crate::session::helper::{Kind, run};
+    use crate::session::progress::Progress;
     // It listens and says nothing, to one after the other.
     let (directory, _) =
         server(|mut stream| while stream.read(&mut [0; 100]).is_ok_and(|count| count > 0) {});
     let conninfo = for_libpq(&directory);
     block_on(async {
         // More than there are helper threads.
-        for _ in 0..10 {
+        for _ in 0..Kind::Libpq.threads() + 2 {
             let attempt = connect(&conninfo);
             assert!(tokio::time::timeout(Duration::from_millis(30), attempt).await.is_err());
         }
         let start = Instant::now();
-        assert!(crate::session::helper::run("test", || ()).await.is_ok());
+        assert!(run(Kind::Libpq, &Progress::default(), || ()).await.is_ok());
         assert!(start.elapsed() < Duration::from_secs(5));
     });
 }

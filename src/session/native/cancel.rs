@@ -12,6 +12,7 @@ use super::startup::Greeting;
 use super::transport::Transport;
 use crate::conninfo::{Conninfo, Host};
 use crate::error::{Error, Result, Status};
+use crate::session::progress::Progress;
 use crate::wire::frontend;
 
 /// What ends a query of a session from outside.
@@ -44,7 +45,8 @@ impl Canceller {
         let failed = |error| Error::os(Status::WAL_E_CONNECT, "cannot send a request to cancel", &error);
         let mut transport = Transport::new(socket.map_err(failed)?);
         if self.way == Way::Tls {
-            match negotiate::encrypt(&mut transport, conninfo.tls(), &self.host, &self.address).await? {
+            let (host, progress) = (&self.host, Progress::default());
+            match negotiate::encrypt(&mut transport, conninfo.tls(), host, &self.address, &progress).await? {
                 Begun::Tls => (),
                 Begun::Plain => return Err(bare()),
             }

@@ -14,9 +14,10 @@ use super::target;
 use super::tls::Shown;
 use super::transport::Transport;
 use super::{NativeSession, Phase};
-use crate::conninfo::{Conninfo, Host, SslCertMode, Target};
+use crate::conninfo::{Conninfo, Given, Host, SslCertMode, Target};
 use crate::error::{Error, Result, Status};
-use crate::session::Session;
+use crate::session::progress::{Progress, Wait};
+use crate::session::{Session, credentials};
 
 impl NativeSession {
     /// Connects and goes through start-up and authentication. `connect_timeout` of the connection string limits each
@@ -26,7 +27,7 @@ impl NativeSession {
         settings: &StartupSettings,
         deadline: Option<Instant>,
     ) -> Result<Self> {
-        let mut search = Search { conninfo, settings, deadline, failed: None };
+        let mut search = Search { conninfo, settings, deadline, progress: Progress::default(), failed: None };
         let mut hosts: Vec<&Host> = conninfo.hosts().iter().collect();
         conninfo.order().arrange(&mut hosts);
         for wanted in conninfo.target().passes() {
@@ -53,6 +54,7 @@ struct Search<'a> {
     conninfo: &'a Conninfo,
     settings: &'a StartupSettings,
     deadline: Option<Instant>,
+    progress: Progress,
     /// Why there is no session yet, and what that means for the rest.
     failed: Option<(Error, Next)>,
 }
@@ -69,10 +71,38 @@ enum Next {
 }
 
 impl Search<'_> {
-    /// Tries all addresses of one server.
+    /// Tries one server, and once more where a password that was kept is refused.
     async fn host(&mut self, host: &Host, wanted: Target) -> Option<NativeSession> {
+        loop {
+            let asked = credentials::password(self.conninfo, host, &self.progress, self.deadline).await;
+            let given = match asked {
+                Ok(given) => given,
+                Err(error) => {
+                    self.fail(error);
+                    return None;
+                }
+            };
+            let before = self.failed.clone();
+            let session = self.addresses(host, wanted, given.as_ref()).await;
+            let refusal = self.failed.as_ref().filter(|_| session.is_none());
+            match refusal {
+                Some((error, _)) if credentials::refused(self.conninfo, host, given.as_ref(), error) => {
+                    self.failed = before;
+                }
+                _ => return session,
+            }
+        }
+    }
+
+    /// Tries all addresses of one server.
+    async fn addresses(
+        &mut self,
+        host: &Host,
+        wanted: Target,
+        given: Option<&Given>,
+    ) -> Option<NativeSession> {
         let place = host.describe();
-        let mut addresses = match self.in_time(&place, dial::resolve(host)).await {
+        let mut addresses = match self.in_time(&place, dial::resolve(host, &self.progress)).await {
             Ok(addresses) => addresses,
             Err(error) => {
                 self.fail(error);
@@ -83,7 +113,10 @@ impl Search<'_> {
         for address in addresses {
             let place = dial::describe(&address, host);
             // On the heap: it is large, and lies within futures of futures.
-            let attempt = Box::pin(attempt(address, host, wanted, self.conninfo, self.settings));
+            let password = given.map(Given::text).or(self.conninfo.password(host));
+            let (conninfo, settings, progress) = (self.conninfo, self.settings, &self.progress);
+            let guest = Guest { host, conninfo, password, settings, progress };
+            let attempt = Box::pin(attempt(address, &guest, wanted));
             match self.in_time(&place, attempt).await {
                 Ok(session) => return Some(session),
                 Err(error) => self.fail(error),
@@ -97,10 +130,10 @@ impl Search<'_> {
 
     /// Within `connect_timeout` and the caller's deadline.
     async fn in_time<T>(&self, place: &str, work: impl Future<Output = Result<T>>) -> Result<T> {
-        let limit = self.conninfo.connect_timeout().or(self.settings.address_timeout);
+        let limit = self.settings.limit(self.conninfo, self.deadline);
         let until = earlier(self.deadline, limit.and_then(|limit| Instant::now().checked_add(limit)));
         let result = within(until, work).await;
-        result.unwrap_or_else(|| Err(late(place, limit.filter(|_| !self.is_overdue()))))
+        result.unwrap_or_else(|| Err(late(place, limit.filter(|_| !self.is_overdue()), self.progress.get())))
     }
 
     fn fail(&mut self, error: Error) {
@@ -143,28 +176,32 @@ enum Then {
     Nothing,
 }
 
+/// Who wants in where, and with what.
+struct Guest<'a> {
+    host: &'a Host,
+    conninfo: &'a Conninfo,
+    password: Option<&'a str>,
+    settings: &'a StartupSettings,
+    progress: &'a Progress,
+}
+
 /// Tries one address, with and without TLS as `sslmode` has it.
-async fn attempt(
-    address: Address,
-    host: &Host,
-    wanted: Target,
-    conninfo: &Conninfo,
-    settings: &StartupSettings,
-) -> Result<NativeSession> {
+async fn attempt(address: Address, guest: &Guest<'_>, wanted: Target) -> Result<NativeSession> {
+    let Guest { host, conninfo, progress, .. } = *guest;
     let place = dial::describe(&address, host);
     let doing = format!("connecting to {place}");
     let mut before = None;
     let ways = negotiate::ways(conninfo.tls().mode, &address);
     for (at, way) in ways.iter().enumerate() {
-        let (mut transport, mut greeting) =
-            match begin(*way, &address, host, conninfo, settings, &doing).await {
-                Ok(begun) => begun,
-                Err(Stopped { error, then: Then::OtherWay }) if at + 1 < ways.len() => {
-                    before = Some(error);
-                    continue;
-                }
-                Err(Stopped { error, .. }) => return Err(of_both(before, error)),
-            };
+        let (mut transport, mut greeting) = match begin(*way, &address, guest, &doing).await {
+            Ok(begun) => begun,
+            Err(Stopped { error, then: Then::OtherWay }) if at + 1 < ways.len() => {
+                before = Some(error);
+                continue;
+            }
+            Err(Stopped { error, .. }) => return Err(of_both(before, error)),
+        };
+        progress.wait_for(Wait::Ready);
         startup::settle(&mut transport, &mut greeting, &doing).await?;
         let mut session =
             NativeSession { transport, greeting, phase: Phase::Idle, address, host: Arc::new(host.clone()) };
@@ -184,16 +221,15 @@ async fn attempt(
 async fn begin(
     way: Way,
     address: &Address,
-    host: &Host,
-    conninfo: &Conninfo,
-    settings: &StartupSettings,
+    guest: &Guest<'_>,
     doing: &str,
 ) -> std::result::Result<(Transport, Greeting), Stopped> {
+    let Guest { host, conninfo, password, settings, progress } = *guest;
     let nothing = |error| Stopped { error, then: Then::Nothing };
-    let mut transport = Transport::new(dial::dial(address, host, conninfo).await.map_err(nothing)?);
+    let mut transport = Transport::new(dial::dial(address, host, conninfo, progress).await.map_err(nothing)?);
     let begun = match way {
         Way::Plain => Ok(Begun::Tls),
-        Way::Tls => negotiate::encrypt(&mut transport, conninfo.tls(), host, address).await,
+        Way::Tls => negotiate::encrypt(&mut transport, conninfo.tls(), host, address, progress).await,
     };
     let begun = begun.map_err(|error| {
         let then = match error.status() {
@@ -202,8 +238,7 @@ async fn begin(
         };
         Stopped { error: error.within(doing), then }
     })?;
-    let password = conninfo.password(host);
-    let started = startup::start(&mut transport, conninfo, password, settings, doing).await;
+    let started = startup::start(&mut transport, conninfo, password, settings, progress, doing).await;
     let greeting = started.map_err(|error| {
         // Only what the server itself refuses may be otherwise the other way, and only if that was not tried just now.
         let then = match (error.sqlstate(), begun) {
@@ -276,15 +311,15 @@ fn joined(before: Option<Error>, last: Error) -> Error {
 }
 
 #[cold]
-pub(in crate::session) fn late(place: &str, limit: Option<Duration>) -> Error {
+pub(in crate::session) fn late(place: &str, limit: Option<Duration>, wait: Wait) -> Error {
     let message = match limit {
         Some(limit) => {
-            format!("connecting to {place} took longer than connect_timeout, {} s", limit.as_secs())
+            let seconds = limit.as_secs();
+            format!("connecting to {place} took longer than connect_timeout, {seconds} s{}", wait.phrase())
         }
-        None => format!("connecting to {place} took longer than the caller waits"),
+        None => format!("connecting to {place} took longer than the caller waits{}", wait.phrase()),
     };
-    Error::new(Status::WAL_E_CONNECT_TIMEOUT, message)
-        .with_hint("Check host and port, the network and firewalls between, or allow more time.")
+    Error::new(Status::WAL_E_CONNECT_TIMEOUT, message).with_hint(wait.hint())
 }
 
 #[cfg(test)]

@@ -14,7 +14,8 @@ use tokio::io::Interest;
 
 use crate::conninfo::{Conninfo, Endpoint, Host, Keepalives};
 use crate::error::{Error, Result, Status};
-use crate::session::helper;
+use crate::session::helper::{self, Kind};
+use crate::session::progress::{Progress, Wait};
 use crate::sys::{self, AsyncSocket};
 
 /// How long to wait before asking again a Unix socket whose queue is full: connect(2) cannot wait for one without
@@ -29,7 +30,7 @@ pub(super) enum Address {
 }
 
 /// All addresses of the server, in the order in which they are to be tried.
-pub(super) async fn resolve(host: &Host) -> Result<Vec<Address>> {
+pub(super) async fn resolve(host: &Host, progress: &Progress) -> Result<Vec<Address>> {
     let port = host.port();
     let name = match host.endpoint() {
         Endpoint::Socket(path) => return Ok(vec![Address::Unix(path.clone())]),
@@ -40,7 +41,8 @@ pub(super) async fn resolve(host: &Host) -> Result<Vec<Address>> {
         return Ok(vec![Address::Tcp((address, port).into())]);
     }
     let asked = name.clone();
-    let found = helper::run("pgwal-resolve", move || (asked.as_str(), port).to_socket_addrs()).await?;
+    let look_up = move || (asked.as_str(), port).to_socket_addrs();
+    let found = helper::run(Kind::Resolve, progress, look_up).await?;
     let mut addresses = Vec::new();
     for address in found.map_err(|error| unresolved(&name, Some(&error)))?.map(Address::Tcp) {
         if !addresses.contains(&address) {
@@ -51,10 +53,16 @@ pub(super) async fn resolve(host: &Host) -> Result<Vec<Address>> {
 }
 
 /// A connected socket, registered with the runtime.
-pub(super) async fn dial(address: &Address, host: &Host, conninfo: &Conninfo) -> Result<AsyncSocket> {
+pub(super) async fn dial(
+    address: &Address,
+    host: &Host,
+    conninfo: &Conninfo,
+    progress: &Progress,
+) -> Result<AsyncSocket> {
+    progress.wait_for(Wait::Reaching);
     let socket = reach(address, conninfo).await.map_err(|error| refused(address, host, &error))?;
     if let (Address::Unix(_), Some(wanted)) = (address, conninfo.require_peer()) {
-        check_peer(&socket, wanted, &describe(address, host)).await?;
+        check_peer(&socket, wanted, &describe(address, host), progress).await?;
     }
     Ok(socket)
 }
@@ -68,14 +76,14 @@ pub(super) async fn reach(address: &Address, conninfo: &Conninfo) -> io::Result<
 }
 
 /// Whether the server runs as the user that `requirepeer` names.
-async fn check_peer(socket: &AsyncSocket, wanted: &str, place: &str) -> Result<()> {
+async fn check_peer(socket: &AsyncSocket, wanted: &str, place: &str, progress: &Progress) -> Result<()> {
     let unknown = |error: &io::Error| {
         Error::os(Status::WAL_E_AUTH, format!("cannot tell whose server {place} is"), error)
             .with_hint("Without requirepeer it would be believed.")
     };
     let uid = sys::peer_uid(socket.fd()).map_err(|error| unknown(&error))?;
     // The database of users may be on the network.
-    let actual = helper::run("pgwal-peer", move || sys::user_name_of(uid)).await?;
+    let actual = helper::run(Kind::Peer, progress, move || sys::user_name_of(uid)).await?;
     match actual.map_err(|error| unknown(&error))? {
         actual if actual == wanted => Ok(()),
         actual => Err(Error::new(
@@ -195,8 +203,9 @@ mod tests {
         runtime.block_on(async {
             let conninfo = Conninfo::parse(conninfo)?;
             let host = &conninfo.hosts()[0];
-            let addresses = resolve(host).await?;
-            dial(addresses.last().unwrap(), host, &conninfo).await
+            let progress = Progress::default();
+            let addresses = resolve(host, &progress).await?;
+            dial(addresses.last().unwrap(), host, &conninfo, &progress).await
         })
     }
 

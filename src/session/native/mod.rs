@@ -73,6 +73,11 @@ impl NativeSession {
         self.phase == Phase::Idle
     }
 
+    /// Lets nothing be asked any more: the next answer could be another's.
+    pub(in crate::session) fn abandon(&mut self) {
+        self.phase = Phase::Busy;
+    }
+
     /// What the server said while nothing was asked of it: nothing, as long as it is there.
     pub fn unasked(&mut self) -> Unasked {
         self.transport.unasked()

@@ -11,7 +11,8 @@ use super::tls;
 use super::transport::Transport;
 use crate::conninfo::{Endpoint, Host, SslMode, SslNegotiation, Tls};
 use crate::error::{Error, Result, Status};
-use crate::session::helper;
+use crate::session::helper::{self, Kind};
+use crate::session::progress::{Progress, Wait};
 use crate::wire::frontend;
 
 /// A way to begin.
@@ -48,7 +49,9 @@ pub(super) async fn encrypt(
     settings: &Tls,
     host: &Host,
     address: &Address,
+    progress: &Progress,
 ) -> Result<Begun> {
+    progress.wait_for(Wait::Tls);
     if settings.negotiation == SslNegotiation::Postgres && !ask(transport).await? {
         return match settings.mode {
             SslMode::Prefer => Ok(Begun::Plain),
@@ -69,7 +72,9 @@ pub(super) async fn encrypt(
         Address::Unix(_) => IpAddr::from([127, 0, 0, 1]),
     };
     let settings_of_task = settings.clone();
-    let setup = helper::run("pgwal-tls", move || tls::load(&settings_of_task, &name, peer)).await??;
+    let load = move || tls::load(&settings_of_task, &name, peer);
+    let setup = helper::run(Kind::Files, progress, load).await??;
+    progress.wait_for(Wait::Tls);
     transport.start_tls(setup).await?;
     match (transport.agreed(), settings.negotiation) {
         (Some(false), _) => Err(not_postgres("the server wants to speak another protocol inside TLS")),

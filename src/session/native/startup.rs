@@ -4,11 +4,13 @@
 
 use super::query::unexpected;
 use super::transport::{Limit, Message, Transport};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::conninfo::Conninfo;
+use crate::conninfo::{self, Conninfo};
 use crate::error::{Error, Result, Status};
-use crate::session::{MAX_NOTICES, helper};
+use crate::session::MAX_NOTICES;
+use crate::session::helper::{self, Kind};
+use crate::session::progress::{Progress, Wait};
 use crate::wire::backend::{self, tag};
 use crate::wire::{Authentication, ServerMessage, Step, classify, frame, frontend};
 
@@ -63,14 +65,28 @@ pub struct StartupSettings {
     pub server_settings: Vec<(String, String)>,
     /// Where it looks for names.
     pub search_path: SearchPath,
-    /// How long each address may take where the connection string says nothing of it.
+    /// How long each address may take where the connection string sets no limit; `None` leaves it to `ADDRESS_TIMEOUT`
+    /// and the caller's deadline.
     pub address_timeout: Option<Duration>,
 }
+
+/// How long an address may take, authentication included, where nobody says anything of it (P15).
+pub(in crate::session) const ADDRESS_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl StartupSettings {
     /// Of a session beside a stream.
     pub fn beside() -> Self {
         Self { replication: Replication::Off, ..Self::default() }
+    }
+
+    /// How long each address may take. A caller with a deadline, and one who wants no limit, have none of ours.
+    pub(in crate::session) fn limit(&self, target: &Conninfo, deadline: Option<Instant>) -> Option<Duration> {
+        match (target.connect_timeout(), self.address_timeout) {
+            (Some(conninfo::Limit::After(limit)), _) => Some(limit),
+            (Some(conninfo::Limit::Never), own) => own,
+            (None, Some(own)) => Some(own),
+            (None, None) => deadline.is_none().then_some(ADDRESS_TIMEOUT),
+        }
     }
 }
 
@@ -154,6 +170,7 @@ pub(super) async fn start(
     conninfo: &Conninfo,
     password: Option<&str>,
     settings: &StartupSettings,
+    progress: &Progress,
     doing: &str,
 ) -> Result<Greeting> {
     let mut greeting = Greeting::default();
@@ -161,11 +178,12 @@ pub(super) async fn start(
     let parameters = parameters(conninfo, settings);
     let parameters: Vec<_> = parameters.iter().map(|(name, value)| (*name, value.as_str())).collect();
     frontend::startup(&mut bytes, &parameters)?;
+    progress.wait_for(Wait::Server);
     let mut line = Line { transport, unsent: None, doing };
     line.say(&bytes).await;
     let channel = line.transport.channel();
     let authentication = Authentication::new(conninfo.user(), password, conninfo.auth(), channel);
-    authenticate(&mut line, authentication, &mut greeting).await?;
+    authenticate(&mut line, authentication, &mut greeting, progress).await?;
     Ok(greeting)
 }
 
@@ -174,6 +192,7 @@ async fn authenticate(
     line: &mut Line<'_>,
     mut authentication: Authentication<'_>,
     greeting: &mut Greeting,
+    progress: &Progress,
 ) -> Result<()> {
     loop {
         let Message { tag, body, .. } = line.hear(frame::MAX_EARLY_MESSAGE, greeting).await?;
@@ -181,7 +200,8 @@ async fn authenticate(
             tag::AUTHENTICATION => match authentication.message(&body)? {
                 Step::Send(bytes) => line.say(&bytes).await,
                 Step::Hash(task) => {
-                    let hashed = helper::run("pgwal-scram", || task.run()).await??;
+                    let hashed = helper::run(Kind::Scram, progress, || task.run()).await??;
+                    progress.wait_for(Wait::Server);
                     line.say(&authentication.hashed(hashed)?).await;
                 }
                 Step::Wait => (),
@@ -344,6 +364,24 @@ mod tests {
         let usual = "user=u database=d application_name=pgwalstream client_encoding=UTF8";
         assert_eq!(said("host=h user=u dbname=d"), usual);
         assert_eq!(said("host=h user=u dbname=d options='-c a.b=c'"), format!("{usual} options=-c a.b=c"));
+    }
+
+    #[test]
+    fn s28_a_silent_server_is_never_waited_for_for_ever() {
+        let limit = |text: &str, own, deadline| {
+            let settings = StartupSettings { address_timeout: own, ..StartupSettings::default() };
+            settings.limit(&Conninfo::parse(&format!("host=h user=u {text}")).unwrap(), deadline)
+        };
+        let (soon, seconds) = (Some(Instant::now()), |n| Some(Duration::from_secs(n)));
+        assert_eq!(limit("", None, None), seconds(30));
+        // Who says otherwise wins: the caller, or the connection string.
+        assert_eq!(limit("", None, soon), None);
+        assert_eq!(limit("connect_timeout=0", None, None), None);
+        assert_eq!(limit("connect_timeout=7", None, soon), seconds(7));
+        // A reconnect comes to the next address whatever is said.
+        assert_eq!(limit("", seconds(10), soon), seconds(10));
+        assert_eq!(limit("connect_timeout=0", seconds(10), None), seconds(10));
+        assert_eq!(limit("connect_timeout=7", seconds(10), None), seconds(7));
     }
 
     #[test]

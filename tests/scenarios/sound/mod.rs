@@ -1,11 +1,14 @@
 //! What strangers' cases broke once, each fault by its number (S1 to S65) in the order of the issue.
 
+mod a_command_given_up_hurts_no_other;
 mod a_flood_stops_nobody;
 mod a_pooler_may_stand_between;
 mod a_replay_never_waits_for_a_pipe;
+mod credentials_change_while_a_stream_lives;
 mod no_setting_of_a_role_changes_what_is_seen;
 mod nobody_comes_in_without_what_was_required;
 mod nothing_of_other_roles_runs_with_ours;
+mod the_first_connection_may_wait;
 mod what_a_server_sends_costs_little_memory;
 
 use crate::harness::Database;

@@ -53,4 +53,7 @@ void go_log_entry_free(go_log_entry *entry);
 void go_log_free(go_log *log);
 wal_status go_log_set(wal_options *options, int32_t most_detail, go_log *log, wal_error **error);
 
+/* Has goPasswordGive asked for passwords, with this number. */
+wal_status go_password_set(wal_options *options, uintptr_t number, wal_error **error);
+
 #endif

@@ -1,6 +1,7 @@
 //! Several servers: which of them is reached, in which order, and what stops the search.
 
 use super::*;
+use crate::session::helper::{self, Kind};
 
 /// What a server says of itself: `in_hot_standby` and `default_transaction_read_only`; `None` says nothing.
 type State = Option<(&'static str, &'static str)>;
@@ -137,6 +138,29 @@ fn a_dead_host_costs_at_most_connect_timeout() {
     let deadline = Some(Instant::now() + Duration::from_millis(50));
     let error = block_on(NativeSession::connect(&conninfo, &StartupSettings::default(), deadline));
     assert!(error.unwrap_err().message().contains("the caller waits"));
+}
+
+#[test]
+fn s17_the_error_says_what_was_waited_for() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let late = reached(&format!("host=127.0.0.1 port={port} sslmode=disable connect_timeout=1")).unwrap_err();
+    assert!(late.message().contains("the server's answer in authentication"), "{late:?}");
+    block_on(async {
+        let held = helper::occupy(Kind::Resolve).await;
+        // Who needs no name does not wait for those who do.
+        let good = playing(9, PRIMARY);
+        let conninfo = Conninfo::parse(&format!("user=u host={}", host(&good))).unwrap();
+        connect(&conninfo).await.unwrap();
+        let conninfo = Conninfo::parse("host=localhost port=1 user=u connect_timeout=1").unwrap();
+        let late = connect(&conninfo).await.unwrap_err();
+        assert_eq!(late.status(), Status::WAL_E_CONNECT_TIMEOUT);
+        assert!(
+            late.message().contains("helper threads") && late.hint().contains("name service"),
+            "{late:?}"
+        );
+        drop(held);
+    });
 }
 
 #[test]
