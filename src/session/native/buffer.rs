@@ -2,6 +2,8 @@
 //!
 //! It must never be longer than what is left in it by more than one message.
 
+use zeroize::Zeroize;
+
 use super::transport::READ;
 
 /// Bytes that are taken from the front.
@@ -22,6 +24,12 @@ impl Buffer {
         self.bytes.drain(..self.taken);
         self.taken = 0;
         self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Forgets all, without a trace.
+    pub(super) fn wipe(&mut self) {
+        self.bytes.zeroize();
+        self.taken = 0;
     }
 
     /// Room that is empty is used again from the start; one that grew for once is given back.

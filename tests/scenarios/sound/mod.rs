@@ -2,4 +2,5 @@
 
 mod a_command_given_up_hurts_no_other;
 mod credentials_change_while_a_stream_lives;
+mod every_password_that_gets_in_with_libpq_gets_in;
 mod the_first_connection_may_wait;
