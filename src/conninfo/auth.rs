@@ -5,6 +5,8 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use zeroize::Zeroize;
+
 use super::bad;
 use super::parameter::Key;
 use super::settings::Settings;
@@ -58,8 +60,14 @@ enum List {
 }
 
 /// A key of SCRAM (RFC 5802), in place of the password.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ScramKey(pub [u8; 32]);
+
+impl Drop for ScramKey {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
 
 /// All that the user says of authentication beside user and password.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -39,7 +39,8 @@ fn value<'a>(rest: &'a str, whole: &str) -> Result<(String, &'a str)> {
         Some(body) => (Quoted::Yes, body),
         None => (Quoted::No, rest),
     };
-    let mut out = String::new();
+    // Room for all of it: a password that grows leaves itself behind.
+    let mut out = String::with_capacity(body.len());
     let mut chars = body.chars();
     loop {
         let before = chars.as_str();

@@ -2,6 +2,8 @@
 //!
 //! It must never weaken what was asked for: a combination that libpq refuses as weak is refused here too.
 
+use zeroize::Zeroizing;
+
 use std::path::PathBuf;
 
 use super::bad;
@@ -101,7 +103,7 @@ pub struct Tls {
     /// Its key.
     pub key: SslFile,
     /// What the key is encrypted with.
-    pub password: Option<String>,
+    pub password: Option<Zeroizing<String>>,
     /// Whether the host's name is sent in the clear, so that a proxy can choose the server by it.
     pub sni: bool,
     /// The oldest version of the protocol that is spoken.
@@ -145,7 +147,7 @@ impl Tls {
             },
             cert: file(Key::Sslcert, "postgresql.crt"),
             key: file(Key::Sslkey, "postgresql.key"),
-            password: settings.text(Key::Sslpassword).map(str::to_owned),
+            password: settings.text(Key::Sslpassword).map(|it| Zeroizing::new(it.to_owned())),
             sni: settings.text(Key::Sslsni) != Some("0"),
             min_version,
             max_version,

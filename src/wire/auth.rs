@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use md5::{Digest, Md5};
+use zeroize::Zeroizing;
 
 use super::reader::Reader;
 use super::scram::{self, Begun, Binding, Hashed, Secret};
@@ -48,8 +49,8 @@ pub struct Authentication<'a> {
 
 /// What is to be done after a message.
 pub enum Step {
-    /// Send these bytes, a whole frame.
-    Send(Vec<u8>),
+    /// Send these bytes, a whole frame, and wipe them: they may hold a password.
+    Send(Zeroizing<Vec<u8>>),
     /// Run the task where waiting hurts nobody, then give its result to `hashed`.
     Hash(scram::Task),
     /// Read on; the server will say more of authentication.
@@ -195,8 +196,10 @@ impl<'a> Authentication<'a> {
     }
 
     fn answer(&mut self, method: AuthMethod, secret: impl FnOnce(&Self) -> Result<Vec<u8>>) -> Result<Step> {
-        let mut out = Vec::new();
-        frontend::password(&mut out, &secret(self)?)?;
+        let secret = Zeroizing::new(secret(self)?);
+        // Room for all of it: what grows leaves itself behind.
+        let mut out = Zeroizing::new(Vec::with_capacity(secret.len() + 8));
+        frontend::password(&mut out, &secret)?;
         self.state = State::PasswordSent(method);
         Ok(Step::Send(out))
     }
@@ -216,10 +219,10 @@ impl<'a> Authentication<'a> {
             Some(_) => self.password.unwrap_or_default(),
             None => self.password()?,
         };
-        let secret = Secret::new(password, self.policy.client_key, self.policy.server_key);
+        let secret = Secret::new(password, self.policy.client_key.clone(), self.policy.server_key.clone());
         let bound = if matches!(binding, Binding::EndPoint(_)) { Bound::Yes } else { Bound::No };
         let (begun, first) = Begun::new(secret, binding)?;
-        let mut out = Vec::new();
+        let mut out = Zeroizing::new(Vec::new());
         frontend::sasl_initial(&mut out, mechanism, &first)?;
         self.state = State::ScramFirstSent(begun, bound);
         Ok(Step::Send(out))

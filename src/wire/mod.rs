@@ -10,6 +10,7 @@ pub mod frame;
 pub mod frontend;
 mod reader;
 pub mod replication;
+pub mod saslprep;
 pub mod scram;
 pub mod server_message;
 

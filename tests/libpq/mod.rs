@@ -34,6 +34,7 @@ type ConnectAll = unsafe extern "C" fn(*const c_char) -> *mut c_void;
 type Number = unsafe extern "C" fn(*const c_void) -> c_int;
 type Text = unsafe extern "C" fn(*const c_void) -> *const c_char;
 type Execute = unsafe extern "C" fn(*mut c_void, *const c_char) -> *mut c_void;
+type Encrypt = unsafe extern "C" fn(*mut c_void, *const c_char, *const c_char, *const c_char) -> *mut c_char;
 type Value = unsafe extern "C" fn(*const c_void, c_int, c_int) -> *const c_char;
 
 /// The libpq that came with the servers.
@@ -52,6 +53,7 @@ pub struct Libpq {
     execute: Execute,
     value: Value,
     clear: Free,
+    encrypt: Encrypt,
 }
 
 impl Libpq {
@@ -97,6 +99,7 @@ impl Libpq {
                 execute: std::mem::transmute::<*mut c_void, Execute>(symbol(c"PQexec")),
                 value: std::mem::transmute::<*mut c_void, Value>(symbol(c"PQgetvalue")),
                 clear: std::mem::transmute::<*mut c_void, Free>(symbol(c"PQclear")),
+                encrypt: std::mem::transmute::<*mut c_void, Encrypt>(symbol(c"PQencryptPasswordConn")),
             }
         }
     }
@@ -163,6 +166,29 @@ impl Libpq {
             };
             (self.finish)(connection);
             answer
+        }
+    }
+
+    /// Connects, and gives to each password what libpq would store for it with SCRAM.
+    pub fn verifiers(
+        &self,
+        conninfo: &str,
+        passwords: impl Iterator<Item = String>,
+        each: impl Fn(&str, &str),
+    ) {
+        let conninfo = CString::new(conninfo).unwrap();
+        // SAFETY: terminated strings; the connection is finished and each verifier freed once, after their last use.
+        unsafe {
+            let connection = (self.connect_all)(conninfo.as_ptr());
+            assert_eq!((self.status)(connection), 0);
+            for password in passwords {
+                let text = CString::new(password.as_str()).unwrap();
+                let made =
+                    (self.encrypt)(connection, text.as_ptr(), c"u".as_ptr(), c"scram-sha-256".as_ptr());
+                each(&password, &string(made).expect("a verifier"));
+                (self.free)(made.cast());
+            }
+            (self.finish)(connection);
         }
     }
 

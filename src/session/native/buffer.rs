@@ -2,6 +2,8 @@
 //!
 //! It must never be longer than what is left in it by more than one message.
 
+use zeroize::Zeroize;
+
 use super::transport::READ;
 use crate::error::{Error, Result};
 
@@ -27,6 +29,12 @@ impl Buffer {
             .map_err(|_| Error::no_memory("what was received", self.bytes.len() + bytes.len()))?;
         self.bytes.extend_from_slice(bytes);
         Ok(())
+    }
+
+    /// Forgets all, without a trace.
+    pub(super) fn wipe(&mut self) {
+        self.bytes.zeroize();
+        self.taken = 0;
     }
 
     /// Room that is empty is used again from the start; one that grew for once is given back.

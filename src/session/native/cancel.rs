@@ -6,6 +6,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use zeroize::Zeroizing;
+
 use super::dial::{self, Address};
 use super::negotiate::{self, Begun, Way};
 use super::startup::Greeting;
@@ -22,7 +24,7 @@ pub struct Canceller {
     host: Arc<Host>,
     way: Way,
     backend_pid: u32,
-    key: Vec<u8>,
+    key: Zeroizing<Vec<u8>>,
 }
 
 impl Canceller {

@@ -6,6 +6,8 @@ use super::query::unexpected;
 use super::transport::{Limit, Message, Transport};
 use std::time::{Duration, Instant};
 
+use zeroize::Zeroizing;
+
 use crate::conninfo::{self, Conninfo};
 use crate::error::{Error, Result, Status};
 use crate::session::MAX_NOTICES;
@@ -96,7 +98,7 @@ pub(super) struct Greeting {
     pub(super) parameters: Parameters,
     pub(super) backend_pid: u32,
     /// What a request to cancel must show. A secret.
-    pub(super) cancel_key: Vec<u8>,
+    pub(super) cancel_key: Zeroizing<Vec<u8>>,
     notices: Vec<ServerMessage>,
     /// What the notices that are kept take.
     kept: usize,
@@ -183,7 +185,10 @@ pub(super) async fn start(
     line.say(&bytes).await;
     let channel = line.transport.channel();
     let authentication = Authentication::new(conninfo.user(), password, conninfo.auth(), channel);
-    authenticate(&mut line, authentication, &mut greeting, progress).await?;
+    let authenticated = authenticate(&mut line, authentication, &mut greeting, progress).await;
+    // A password may have gone through it.
+    transport.wipe_sent();
+    authenticated?;
     Ok(greeting)
 }
 
@@ -222,7 +227,8 @@ pub(super) async fn settle(transport: &mut Transport, greeting: &mut Greeting, d
         match tag {
             tag::PARAMETER_STATUS => greeting.parameters.set(&body)?,
             tag::BACKEND_KEY_DATA => {
-                (greeting.backend_pid, greeting.cancel_key) = backend::backend_key_data(&body)?;
+                let (pid, key) = backend::backend_key_data(&body)?;
+                (greeting.backend_pid, greeting.cancel_key) = (pid, Zeroizing::new(key));
             }
             tag::READY_FOR_QUERY => return backend::ready_for_query(&body).map(drop),
             other => return Err(unexpected(other, line.doing)),

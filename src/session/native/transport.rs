@@ -102,6 +102,13 @@ impl Transport {
         Ok(())
     }
 
+    /// Wipes what was sent, where nothing waits to be.
+    pub(super) fn wipe_sent(&mut self) {
+        if !self.has_unsent() {
+            self.outbox.wipe();
+        }
+    }
+
     pub(super) fn has_unsent(&self) -> bool {
         !self.outbox.left().is_empty()
     }

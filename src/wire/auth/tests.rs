@@ -23,7 +23,7 @@ fn with(text: &str, channel: Channel) -> Authentication<'static> {
 
 fn sent(step: Result<Step>) -> Vec<u8> {
     match step {
-        Ok(Step::Send(out)) => out,
+        Ok(Step::Send(out)) => out.to_vec(),
         Ok(_) => panic!("nothing to send"),
         Err(error) => panic!("{error:?}"),
     }

@@ -5,6 +5,7 @@ mod a_flood_stops_nobody;
 mod a_pooler_may_stand_between;
 mod a_replay_never_waits_for_a_pipe;
 mod credentials_change_while_a_stream_lives;
+mod every_password_that_gets_in_with_libpq_gets_in;
 mod no_setting_of_a_role_changes_what_is_seen;
 mod nobody_comes_in_without_what_was_required;
 mod nothing_of_other_roles_runs_with_ours;

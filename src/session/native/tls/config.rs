@@ -168,7 +168,7 @@ fn client_certificate(tls: &Tls, provider: &CryptoProvider) -> Result<ClientCert
         return Err(Error::new(Status::WAL_E_TLS, "sslcert is given and sslkey is not")
             .with_hint("Name the key's file in sslkey."));
     };
-    let key = private_key::read(key_path, tls.password.as_deref())?;
+    let key = private_key::read(key_path, tls.password.as_ref().map(|it| it.as_str()))?;
     let key = provider.key_provider.load_private_key(key).map_err(|error| {
         Error::new(
             Status::WAL_E_TLS,
