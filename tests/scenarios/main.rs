@@ -41,6 +41,7 @@ mod only_what_was_acknowledged_is_confirmed;
 mod protocol;
 mod reconnect;
 mod slots;
+mod sound;
 mod status_updates_leave_at_their_interval;
 mod the_log_is_short_and_harmless;
 mod the_numbers_tell_the_truth;
