@@ -108,7 +108,9 @@
  * @section positions Positions
  *
  * An event with an `ack_lsn` other than 0 ends something that can be acknowledged: once it and all events before it
- * are safe, give that position to wal_stream_ack(). Acknowledging is cumulative. A change is identified by
+ * are safe, give that position to wal_stream_ack(). Acknowledging is cumulative. To have each change exactly once over
+ * restarts, store the position with the data, start there, and set option `progress` to "acknowledged"
+ * (docs/exactly-once.md). A change is identified by
  * (timeline, `commit_lsn`, `sequence`), which is the same after any reconnect while publication and options are; an
  * event's own `lsn` identifies nothing.
  *
@@ -472,7 +474,8 @@ enum wal_status_code
      */
     WAL_E_UNKNOWN_MESSAGE = -43,
     /**
-     * The server said that it skipped changes; what was to come next is not all there is.
+     * Changes are or would be missing: the server said that it skipped some, the slot was moved by somebody else, or the
+     * position to start at is not to be had.
      */
     WAL_E_GAP = -44,
     /**
@@ -667,7 +670,9 @@ enum wal_event_kind
     WAL_EVENT_RAW = 20,
     /**
      * Nothing is outstanding and the slot moved on to `ack_lsn`, which is already reported. At most one per
-     * status interval, never inside a transaction or a block.
+     * status interval, never inside a transaction or a block, and never at or below where the stream began. With option
+     * progress "acknowledged" the slot moves only once the program acknowledges it; then it also comes at once where the
+     * server asks for a reply, as one does that stops.
      */
     WAL_EVENT_PROGRESS = 64,
     /**
@@ -1429,7 +1434,8 @@ typedef struct wal_stats {
     uint64_t reconnects;
     /**
      * How far the acknowledgement is behind the server: from the position that is known to be safe, acknowledged by
-     * the program or, while nothing was outstanding, reported without it, to server_wal_end. WAL that the server has
+     * the program or, while nothing was outstanding, reported without it, to server_wal_end; before either, from
+     * confirmed_lsn. WAL that the server has
      * not decoded yet is not in it.
      */
     uint64_t lag_bytes;
@@ -1457,6 +1463,15 @@ typedef struct wal_stats {
      * connecting.
      */
     uint64_t server_work_mem_kb;
+    /**
+     * The slot's confirmed position, as far as the stream knows: where it stood when the connection was made, or what was
+     * reported since. 0 before connecting.
+     */
+    uint64_t confirmed_lsn;
+    /**
+     * Starts with a start_lsn before the slot's position, which began at the slot's instead: see option progress.
+     */
+    uint64_t late_starts;
 } wal_stats;
 
 #ifdef __cplusplus
@@ -2776,7 +2791,7 @@ WAL_API void wal_relation_free(struct wal_relation *relation) WAL_NOEXCEPT;
 
 /**
  * Opens a capture (option capture_file) as a stream that needs no server. It gives the same events as the captured
- * stream gave, but for PROGRESS, which comes by the clock, and then WAL_END, or the error that the server's bytes ended with.
+ * stream gave, RECONNECTED among them, but for PROGRESS, which comes by the clock, and then WAL_END, or the error that the server's bytes ended with.
  * Two replays give the same events and values, whatever the bounds of their batches.
  * All of wal_stream_next, wal_stream_next_batch, wal_stream_fd, wal_stream_ack, wal_stream_stats and
  * wal_stream_free work on it; wal_stream_flush has nobody to report to and is done at once, wal_stream_connect
@@ -3419,11 +3434,11 @@ WAL_NOEXCEPT;
 
 /**
  * Says that everything up to a position is safe: the server may forget it, and will not send it again. Cumulative,
- * bounded by what was delivered; it goes back only where WAL_EVENT_RECONNECTED tells of another timeline, to where that
+ * bounded by what was delivered, or by where the stream began; it goes back only where WAL_EVENT_RECONNECTED tells of another timeline, to where that
  * one began. The engine reports it to the server within status_interval; wal_stream_flush does at once.
  *
  * @param[in] stream that the position is of
- * @param[in] lsn the ack_lsn of an event, or any position below the last one
+ * @param[in] lsn the ack_lsn of an event, any position below the last one, or where the stream began
  * @param[out] err may be NULL; owned by the caller
  * @return WAL_OK; WAL_E_ACK_BEYOND: it was not delivered yet, nothing changed; WAL_E_FORKED
  * @par Thread safety

@@ -83,7 +83,8 @@ pub enum Status {
     WAL_E_UNKNOWN_RELATION = -42,
     /// A replication message of a kind this library does not know.
     WAL_E_UNKNOWN_MESSAGE = -43,
-    /// The server said that it skipped changes; what was to come next is not all there is.
+    /// Changes are or would be missing: the server said that it skipped some, the slot was moved by somebody else, or the
+    /// position to start at is not to be had.
     WAL_E_GAP = -44,
     /// A capture file cannot be written or read, was cut, or is not as it was written.
     WAL_E_CAPTURE = -45,

@@ -141,4 +141,4 @@ pub use conninfo::{Password, PasswordRequest};
 pub use engine::Snapshot as Counters;
 pub use error::{Error, Result};
 pub use lsn::Lsn;
-pub use options::{AckMode, FailoverPolicy, GapPolicy, OriginFilter, SlotCreate, Streaming};
+pub use options::{AckMode, FailoverPolicy, GapPolicy, OriginFilter, Progress, SlotCreate, Streaming};

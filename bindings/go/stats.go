@@ -79,6 +79,11 @@ type Stats struct {
 	// The walsender's logical_decoding_work_mem in kB, as option server_tuning chose it or as it was found; 0 before
 	// connecting.
 	ServerWorkMemKB uint64
+	// ConfirmedLSN is the slot's confirmed position, as far as the stream knows: where it stood when the connection was
+	// made, or what was reported since.
+	ConfirmedLSN LSN
+	// LateStarts counts starts before the slot's position, which began there instead: see option progress.
+	LateStarts uint64
 }
 
 func statsOf(c capi.Stats) Stats {
@@ -114,6 +119,8 @@ func statsOf(c capi.Stats) Stats {
 		RepeatedEvents:    c.RepeatedEvents,
 		Timeline:          c.Timeline,
 		ServerWorkMemKB:   c.ServerWorkMemKB,
+		ConfirmedLSN:      LSN(c.ConfirmedLSN),
+		LateStarts:        c.LateStarts,
 	}
 }
 

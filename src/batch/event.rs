@@ -57,7 +57,9 @@ pub enum EventKind {
     /// gave it, or 0; `ack_lsn` acknowledges it and all before it.
     WAL_EVENT_RAW = 20,
     /// Nothing is outstanding and the slot moved on to `ack_lsn`, which is already reported. At most one per
-    /// status interval, never inside a transaction or a block.
+    /// status interval, never inside a transaction or a block, and never at or below where the stream began. With option
+    /// progress "acknowledged" the slot moves only once the program acknowledges it; then it also comes at once where the
+    /// server asks for a reply, as one does that stops.
     WAL_EVENT_PROGRESS = 64,
     /// The connection was lost and made again: what stands before came over the old one, what follows over the new.
     /// `lsn` is where the server begins again; `wal_event_reconnect_lost_lsn`, `_attempts`, `_status`, `_message`. With

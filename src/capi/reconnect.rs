@@ -5,7 +5,7 @@ use super::event::{extra, extras, of_kind};
 use super::{wal_bytes, wal_status};
 use crate::batch::{Event, EventKind};
 
-/// Where the values of the event stand (engine/reconnect.rs puts them there).
+/// Where the values of the event stand (engine/reconnected.rs puts them there).
 const ATTEMPTS: usize = 1;
 const STATUS: usize = 2;
 const LOST_TIMELINE: usize = 3;

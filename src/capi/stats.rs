@@ -66,7 +66,8 @@ pub struct wal_stats {
     /// Times the connection was made anew.
     pub reconnects: u64,
     /// How far the acknowledgement is behind the server: from the position that is known to be safe, acknowledged by
-    /// the program or, while nothing was outstanding, reported without it, to server_wal_end. WAL that the server has
+    /// the program or, while nothing was outstanding, reported without it, to server_wal_end; before either, from
+    /// confirmed_lsn. WAL that the server has
     /// not decoded yet is not in it.
     pub lag_bytes: u64,
     /// How long ago the oldest transaction committed that was received and is not acknowledged, in microseconds by
@@ -83,6 +84,11 @@ pub struct wal_stats {
     /// The walsender's logical_decoding_work_mem in kB, as option server_tuning chose it or as it was found; 0 before
     /// connecting.
     pub server_work_mem_kb: u64,
+    /// The slot's confirmed position, as far as the stream knows: where it stood when the connection was made, or what was
+    /// reported since. 0 before connecting.
+    pub confirmed_lsn: u64,
+    /// Starts with a start_lsn before the slot's position, which began at the slot's instead: see option progress.
+    pub late_starts: u64,
 }
 
 /// The counters at this moment. Each is right; together they may straddle an update.
@@ -221,5 +227,7 @@ fn of(shared: &Shared) -> wal_stats {
         repeated_events: at.repeated_events,
         timeline: at.timeline,
         server_work_mem_kb: at.server_work_mem_kb,
+        confirmed_lsn: at.confirmed_lsn,
+        late_starts: at.late_starts,
     }
 }

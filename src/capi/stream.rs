@@ -161,11 +161,11 @@ pub unsafe extern "C" fn wal_stream_next_batch(
 }
 
 /// Says that everything up to a position is safe: the server may forget it, and will not send it again. Cumulative,
-/// bounded by what was delivered; it goes back only where WAL_EVENT_RECONNECTED tells of another timeline, to where that
+/// bounded by what was delivered, or by where the stream began; it goes back only where WAL_EVENT_RECONNECTED tells of another timeline, to where that
 /// one began. The engine reports it to the server within status_interval; wal_stream_flush does at once.
 ///
 /// @param[in] stream that the position is of
-/// @param[in] lsn the ack_lsn of an event, or any position below the last one
+/// @param[in] lsn the ack_lsn of an event, any position below the last one, or where the stream began
 /// @param[out] err may be NULL; owned by the caller
 /// @return WAL_OK; WAL_E_ACK_BEYOND: it was not delivered yet, nothing changed; WAL_E_FORKED
 /// @par Thread safety

@@ -34,7 +34,7 @@ impl Acker {
     }
 
     /// Says that everything up to a position is safe: the server may forget it, and will not send it again. Cumulative,
-    /// never goes back, and refused beyond what was delivered. Takes what
+    /// never goes back, and refused beyond what was delivered or where the stream began. Takes what
     /// [`Event::ack_lsn`](crate::Event::ack_lsn) gives; `None` changes nothing. The engine reports it within
     /// `status_interval`, [`flush`](Self::flush) at once.
     pub fn ack(&self, lsn: impl Into<Option<Lsn>>) -> Result<()> {

@@ -9,7 +9,9 @@ use crate::conninfo::{Password, PasswordRequest, Passwords};
 use crate::engine::{Level, Logger};
 use crate::error::{Error, Result};
 use crate::lsn::Lsn;
-use crate::options::{self, AckMode, FailoverPolicy, GapPolicy, OriginFilter, SlotCreate, Streaming};
+use crate::options::{
+    self, AckMode, FailoverPolicy, GapPolicy, OriginFilter, Progress, SlotCreate, Streaming,
+};
 
 /// What a stream is made of. `conninfo`, `slot` and `publication` are required.
 ///
@@ -140,6 +142,16 @@ impl Options {
     /// [`AckMode::Auto`] a batch is acknowledged when the last handle to it, or to an event of it, is dropped.
     pub fn ack(self, who: AckMode) -> Self {
         self.set("ack", if who == AckMode::Auto { "auto" } else { "manual" })
+    }
+
+    /// What moves the slot while nothing is to be acknowledged. [`Progress::Auto`] by default.
+    pub fn progress(self, what: Progress) -> Self {
+        self.set("progress", if what == Progress::Acknowledged { "acknowledged" } else { "auto" })
+    }
+
+    /// Takes over, for this one start, a slot that ran with [`Progress::Auto`] before. Off by default.
+    pub fn slot_adopt(self, on: bool) -> Self {
+        self.switch("slot_adopt", on)
     }
 
     /// The longest time between two reports of the acknowledged position to the server. 10 s by default.

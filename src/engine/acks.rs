@@ -17,6 +17,8 @@ const UNBOUND: u64 = u64::MAX;
 /// The two positions that the consumer moves.
 #[derive(Debug)]
 pub struct Acks {
+    /// Where the stream began: the program has everything before it, and may say so.
+    began: AtomicU64,
     delivered: AtomicU64,
     acked: AtomicU64,
     /// What of `acked` counts while the consumer does not know yet that the history was left.
@@ -67,6 +69,7 @@ impl Acks {
     pub fn new(mode: AckMode) -> Self {
         let most_at_once = if mode == AckMode::Auto { 64 } else { 0 };
         Self {
+            began: AtomicU64::new(0),
             delivered: AtomicU64::new(0),
             acked: AtomicU64::new(0),
             bound: AtomicU64::new(UNBOUND),
@@ -79,7 +82,12 @@ impl Acks {
         }
     }
 
-    /// The highest position that may be acknowledged.
+    /// The stream begins here.
+    pub fn begin(&self, start: u64) {
+        self.began.store(start, Ordering::SeqCst);
+    }
+
+    /// The highest position that was given to the consumer.
     pub fn delivered(&self) -> u64 {
         self.delivered.load(Ordering::Acquire)
     }
@@ -118,7 +126,7 @@ impl Acks {
     pub fn ack(&self, lsn: u64) -> Result<bool> {
         // An acknowledgement that is under way must not come behind the passing of a branch.
         let state = self.lock();
-        let delivered = self.delivered();
+        let delivered = self.delivered().max(self.began.load(Ordering::SeqCst));
         let late = state.passed.filter(|passed| lsn > delivered && lsn <= passed.delivered);
         let counts = late.map_or(lsn, |passed| passed.at);
         if counts > delivered {
@@ -191,6 +199,7 @@ impl Acks {
     /// The consumer comes to a branch.
     fn pass(&self, state: &mut State, Branch { number, at }: Branch) {
         let delivered = self.delivered.fetch_min(at, Ordering::AcqRel);
+        self.began.fetch_min(at, Ordering::SeqCst);
         self.acked.fetch_min(at, Ordering::SeqCst);
         for it in &mut state.handed {
             it.bound = it.bound.min(at);
@@ -218,6 +227,19 @@ mod tests {
         assert!(!acks.ack(50).unwrap());
         assert_eq!(acks.acked(), 100);
         assert_eq!(acks.ack(101).unwrap_err().status(), Status::WAL_E_ACK_BEYOND);
+    }
+
+    #[test]
+    fn s10_where_the_stream_began_may_be_acknowledged() {
+        let acks = Acks::new(AckMode::Manual);
+        acks.begin(70);
+        assert_eq!(acks.ack(71).unwrap_err().status(), Status::WAL_E_ACK_BEYOND);
+        assert!(acks.ack(70).unwrap());
+        assert_eq!((acks.acked(), acks.delivered()), (70, 0));
+        acks.branched(3, 50);
+        acks.hand_over(3);
+        assert_eq!(acks.acked(), 50);
+        assert_eq!(acks.ack(60).unwrap_err().status(), Status::WAL_E_ACK_BEYOND);
     }
 
     #[test]

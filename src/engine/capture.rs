@@ -11,11 +11,12 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::connect::Connected;
 use crate::capture::{Epoch, Writer};
 use crate::error::{Error, Result, Status};
-use crate::lsn::Lsn;
 use crate::options::{Config, GapPolicy, OriginFilter, Streaming};
-use crate::stream::{Branch, Identity, Loss};
+use crate::session::Session;
+use crate::stream::{Branch, Loss};
 use crate::sys::pg_micros;
 
 /// The capture of one stream, over all its connections.
@@ -32,9 +33,17 @@ enum State {
     /// Nothing was asked of it yet.
     New,
     /// Everything is written.
-    On(Box<Writer<File>>, Instant),
+    On(Box<Writer<File>>, Instant, Begun),
     /// The stream ended, or a write failed, which was told.
     Over,
+}
+
+/// Whether a capture holds anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Begun {
+    /// The file is made, and no connection is in it.
+    No,
+    Yes,
 }
 
 impl Capture {
@@ -74,12 +83,27 @@ impl Capture {
         let fd = file.as_raw_fd();
         let writer = Writer::new(file).map_err(|error| cannot_write(path, &error))?;
         self.fd.store(fd, Ordering::Release);
-        *state = State::On(Box::new(writer), Instant::now());
+        *state = State::On(Box::new(writer), Instant::now(), Begun::No);
         Ok(())
+    }
+
+    /// No connection came of it: the file is taken away, so that another attempt finds its place free.
+    pub fn forsake(&self) {
+        let Some(path) = &self.path else { return };
+        let mut state = self.lock();
+        if matches!(&*state, State::On(_, _, Begun::No)) {
+            self.fd.store(-1, Ordering::Release);
+            *state = State::New;
+            // It was made by this stream and nobody knows of it yet. If it stays, the next attempt says so.
+            let _ = std::fs::remove_file(path);
+        }
     }
 
     /// A connection is in COPY mode.
     pub fn epoch(&self, epoch: &Epoch) -> Result<()> {
+        if let State::On(_, _, begun) = &mut *self.lock() {
+            *begun = Begun::Yes;
+        }
         self.write(|writer, at| writer.epoch(at, epoch).and_then(|()| writer.flush()))
     }
 
@@ -109,7 +133,7 @@ impl Capture {
     fn write(&self, work: impl FnOnce(&mut Writer<File>, Duration) -> std::io::Result<()>) -> Result<()> {
         let Some(path) = &self.path else { return Ok(()) };
         let mut state = self.lock();
-        let State::On(writer, began) = &mut *state else { return Ok(()) };
+        let State::On(writer, began, _) = &mut *state else { return Ok(()) };
         let Err(error) = work(writer, began.elapsed()) else { return Ok(()) };
         // Half a block would only hide how far the capture is good. Nothing more can be done if that fails too.
         let _ = writer.out().set_len(writer.whole());
@@ -126,18 +150,14 @@ impl Capture {
 impl Drop for Capture {
     fn drop(&mut self) {
         // A stream that never connected; any other has told already what became of it.
+        self.forsake();
         let _ = self.finish();
     }
 }
 
-/// What must be known to understand a connection's bytes, which start at `start`.
-pub fn epoch(
-    config: &Config,
-    server_version: u32,
-    identity: Identity,
-    start: Lsn,
-    branch: Option<Branch>,
-) -> Epoch {
+/// What must be known to understand a connection's bytes.
+pub fn epoch(config: &Config, connected: &Connected) -> Epoch {
+    let Connected { session, identity, start, branch, .. } = connected;
     let on = |wanted| if wanted { "on" } else { "off" };
     let streaming = match config.streaming {
         Streaming::Off => "off",
@@ -148,7 +168,7 @@ pub fn epoch(
     let publications: Vec<String> = config.publications.iter().map(quoted).collect();
     let mut it = Epoch::new(pg_micros())
         .with("library", env!("CARGO_PKG_VERSION"))
-        .with("server_version", server_version)
+        .with("server_version", session.server_version())
         .with("system_identifier", identity.system)
         .with("timeline", identity.timeline)
         .with("slot", &config.slot)
@@ -161,7 +181,7 @@ pub fn epoch(
         it = it.with("stop_lsn", stop);
     }
     if let Some(Branch { at, loss }) = branch {
-        let name = if loss == Loss::Told { "rewound_lsn" } else { "branch_lsn" };
+        let name = if *loss == Loss::Told { "rewound_lsn" } else { "branch_lsn" };
         it = it.with(name, at);
     }
     if config.publications.is_empty() {

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use tokio::time::timeout_at;
 
 use super::beside::Beside;
-use super::capture;
 use super::creation::{Made, Making, create};
 use super::log::Level;
 use super::shared::Shared;
@@ -16,8 +15,8 @@ use crate::lsn::Lsn;
 use crate::options::{Config, SlotCreate};
 use crate::session::{AnySession, Session, StartupSettings};
 use crate::stream::{
-    Branch, DecodingMemory, Finding, Identity, Lineage, Occasion, Path, Preflight, PublishedTable, Server,
-    WalKept, Which, tables_query, validity, validity_query,
+    Branch, Come, DecodingMemory, Finding, Identity, Lineage, Occasion, Parting, Path, Preflight,
+    PublishedTable, Resume, Role, Server, WalKept, Which, tables_query, validity, validity_query,
 };
 
 /// How long a reconnect spends on one address, unless connect_timeout says otherwise.
@@ -55,6 +54,8 @@ pub struct Connected {
     pub identity: Identity,
     /// Where its history left that of the server before, if it did.
     pub branch: Option<Branch>,
+    /// Whether the program wanted to start before the slot's position.
+    pub late: bool,
 }
 
 /// Connects, checks the server and starts the stream, or goes on with it.
@@ -77,6 +78,10 @@ pub async fn connect(shared: &Shared, deadline: Option<Instant>, occasion: Occas
     }
     let preflight = Preflight::new(config, version, occasion)?;
     timely(config, session.query(&preflight.lasting_query())).await?;
+    let identity = Identity::parse(&timely(config, session.query(Identity::QUERY)).await?.rows)?;
+    if let Occasion::Again(resume) = occasion {
+        identity.belongs_with(resume.before)?;
+    }
     let server = preflight.server(&timely(config, session.query(&preflight.server_query())).await?.rows)?;
     Counts::set(&shared.counts.server_version, version.into());
     Counts::set(&shared.counts.backend_pid, server.backend_pid.into());
@@ -89,9 +94,11 @@ pub async fn connect(shared: &Shared, deadline: Option<Instant>, occasion: Occas
             ),
         );
     }
-    let (identity, branch) = identify(config, &mut session, occasion).await?;
+    let identity = identity.known(server.role, server.started);
+    let branch = part(shared, &mut session, identity, occasion).await?;
     let occasion = branch.map_or(occasion, |branch| occasion.branched(branch.at));
     let preflight = preflight.on(occasion);
+    preflight.reaches(&identity, None)?;
     Counts::set(&shared.counts.timeline, identity.timeline.into());
     tune(shared, &mut session, &server).await?;
     if !config.publications.is_empty() {
@@ -105,13 +112,19 @@ pub async fn connect(shared: &Shared, deadline: Option<Instant>, occasion: Occas
     }
     let slot = Box::pin(prepare_slot(shared, &mut session, &preflight, &server, deadline)).await?;
     let start = preflight.start().max(slot);
-    if occasion == Occasion::First {
+    if preflight.reaches(&identity, Some(slot)).is_err() {
+        // Whoever had the slot before may have moved it on since the server was asked.
+        let again = Identity::parse(&timely(config, session.query(Identity::QUERY)).await?.rows)?;
+        preflight.reaches(&again.known(server.role, server.started), Some(slot))?;
+    }
+    let late = preflight.starts_late(Some(slot))?;
+    if late {
         warn_of_start(shared, slot);
     }
+    Counts::set(&shared.counts.confirmed_lsn, slot.0);
     if let Err(error) = timely(config, session.start_copy(&preflight.start_command())).await {
         return Err(reason(shared, &mut session, preflight.explain(error)).await);
     }
-    shared.capture.epoch(&capture::epoch(config, version, identity, start, branch))?;
     log(Level::WAL_LOG_INFO, format!("streaming from slot {} of PostgreSQL {version}", config.slot));
     let path = if session.is_local() { Path::Unix } else { Path::Tcp };
     Ok(Connected {
@@ -122,24 +135,38 @@ pub async fn connect(shared: &Shared, deadline: Option<Instant>, occasion: Occas
         start,
         identity,
         branch,
+        late,
     })
 }
 
-/// Which server it is; and if it is not the one before, whether it has all that was told, or need not (P12).
-async fn identify(
-    config: &Config,
+/// Where the server's history left that of the server before: whether it has all that was told, or need not (P12).
+async fn part(
+    shared: &Shared,
     session: &mut AnySession,
+    identity: Identity,
     occasion: Occasion,
-) -> Result<(Identity, Option<Branch>)> {
-    let identity = Identity::parse(&timely(config, session.query(Identity::QUERY)).await?.rows)?;
-    let Occasion::Again(resume) = occasion else { return Ok((identity, None)) };
-    if identity.after(resume.before)? == Lineage::Same {
-        return Ok((identity, None));
+) -> Result<Option<Branch>> {
+    let Occasion::Again(Resume { before, acked, confirmed, told }) = occasion else { return Ok(None) };
+    let warn = |text: String| shared.logger.log(Level::WAL_LOG_WARN, "reconnect", || text);
+    if identity.after(before)? == Lineage::Same {
+        let moved = before.role == Role::Standby && identity.role == Role::Primary;
+        if moved && identity.started != before.started {
+            warn(format!(
+                "the stream came from a standby, and goes on at a primary of the same timeline {}: if that standby was promoted meanwhile, what it sent since may be lost there",
+                identity.timeline
+            ));
+        }
+        return Ok(None);
     }
+    let config = &shared.config;
     let history = timely(config, session.query(&identity.history_query())).await?;
     let history = history.get(0, "content").unwrap_or_default();
-    let branch = identity.branches_off(resume.before, history, resume.told, config.failover_policy)?;
-    Ok((identity, Some(branch)))
+    let come = Come { told, confirmed: acked.max(confirmed) };
+    let Parting { branch, doubt } = identity.branches_off(before, history, come, config.failover_policy)?;
+    if let Some(doubt) = doubt {
+        warn(doubt.to_string());
+    }
+    Ok(branch)
 }
 
 /// Sets the walsender's memory where it is ours to choose. Not through start-up `options`: what the role, the database
@@ -175,6 +202,7 @@ async fn prepare_slot(
     let slot = match preflight.slot(&rows, server)? {
         Finding::Ready(slot) => slot,
         Finding::Create(command) => {
+            preflight.starts_late(None)?;
             return match make_slot(shared, session, &command, deadline).await {
                 // Somebody else made it since we looked: fine, if it is of the kind that is wanted.
                 Err(error)
@@ -211,14 +239,13 @@ async fn prepare_slot(
 }
 
 fn warn_of_start(shared: &Shared, slot: Lsn) {
-    let start = shared.config.start_lsn;
-    if start.0 != 0 && start < slot {
-        shared.logger.log(Level::WAL_LOG_WARN, "connect", || {
-            format!(
-                "start_lsn {start} lies before the slot's confirmed position {slot}: the server starts there, and what lies between is not sent again"
-            )
-        });
-    }
+    Counts::add(&shared.counts.late_starts, 1);
+    shared.logger.log(Level::WAL_LOG_WARN, "connect", || {
+        format!(
+            "start_lsn {} lies before the slot's confirmed position {slot}: the server starts there, and what lies between is not sent again",
+            shared.config.start_lsn
+        )
+    });
 }
 
 /// A server that hangs must not hang the stream (P15). Making a slot has no such limit: it waits for transactions.

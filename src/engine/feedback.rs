@@ -9,6 +9,7 @@ use super::stats::Counts;
 use super::task::{NextRead, Streaming};
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
+use crate::options::Progress;
 use crate::session::Session;
 use crate::stream::{Patience, Report};
 use crate::sys::pg_micros;
@@ -118,12 +119,14 @@ impl<S: Session> Streaming<S> {
             return Err(error);
         }
         self.last = (now, report);
+        // A server that waits to stop can go on only once the program has acknowledged all that was sent.
+        let at_once = self.asked == Asked::Reply && self.shared.config.progress == Progress::Acknowledged;
         self.asked = match self.asked {
             Asked::No => Asked::No,
             _ if report.flush >= report.write => Asked::No,
             _ => Asked::Rest,
         };
-        self.tell_progress(now)
+        self.tell_progress(now, at_once)
     }
 
     pub(super) fn send(&mut self, report: Report, reply: Reply) -> Result<()> {
@@ -141,17 +144,19 @@ impl<S: Session> Streaming<S> {
         self.course.receiver.positions.sent(report);
         Counts::add(&self.shared.counts.status_updates, 1);
         Counts::set(&self.shared.counts.reported_lsn, report.flush);
+        Counts::set(&self.shared.counts.confirmed_lsn, report.flush);
         self.shared.logger.log(Level::WAL_LOG_DEBUG, "feedback", || {
             format!("reported flush {} of {}", Lsn(report.flush), Lsn(report.write))
         });
         Ok(())
     }
 
-    /// At most once per status interval, and never inside a transaction: how far the slot has come without the
-    /// consumer.
-    fn tell_progress(&mut self, now: Instant) -> Result<()> {
+    /// At most once per status interval unless `at_once`, and never inside a transaction: how far the slot has come
+    /// without the consumer, or may come with its acknowledgement.
+    fn tell_progress(&mut self, now: Instant, at_once: bool) -> Result<()> {
         let (told, of) = self.course.progress;
-        if now < told + self.rhythm || self.course.receiver.is_inside() || self.course.ended {
+        let waits = now < told + self.rhythm && !at_once;
+        if waits || self.course.receiver.is_inside() || self.course.ended {
             return Ok(());
         }
         match self.positions().progress(self.shared.acks.acked()) {

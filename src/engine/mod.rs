@@ -21,6 +21,7 @@ mod panics;
 mod prometheus;
 mod publications;
 mod reconnect;
+mod reconnected;
 mod registry;
 mod replay;
 mod shared;
@@ -95,6 +96,7 @@ impl Stream {
             current: None,
             given: 0,
         };
+        it.shared.acks.begin(source.start()?.0);
         let (attempt, life) = it.shared.begin_attempt()?;
         let engine = thread::acquire()?;
         it.shared.enter(attempt, Phase::Streaming);
@@ -110,11 +112,14 @@ impl Stream {
     pub fn connect(&mut self, timeout: Option<Duration>) -> Result<Next<()>> {
         let (attempt, life) = self.shared.begin_attempt()?;
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        let started = self.shared.capture.open().and_then(|()| self.start(attempt, deadline, life));
+        let started = self.start(attempt, deadline, life);
         let outcome = started.and_then(|()| self.await_connected(deadline));
         if matches!(outcome, Ok(Next::Ready(())))
             || !matches!(self.shared.end_attempt(), Phase::Streaming | Phase::Ended(_))
         {
+            if !matches!(outcome, Ok(Next::Ready(()))) {
+                self.shared.capture.forsake();
+            }
             return self.given_up(outcome);
         }
         // It was ready at the very moment that the waiting ended: the next call is the one to be interrupted.
@@ -187,6 +192,7 @@ impl Stream {
         if let Some(engine) = self.engine.take() {
             let shared = Arc::clone(&self.shared);
             shared.begin_close();
+            shared.capture.forsake();
             let runs_on = Arc::clone(&engine);
             runs_on.spawn(async move {
                 let closed = shared.closed();
@@ -248,6 +254,7 @@ impl Stream {
     }
 
     fn start(&mut self, attempt: u64, deadline: Option<Instant>, life: TaskLife) -> Result<()> {
+        self.shared.capture.open()?;
         let engine = match &self.engine {
             Some(engine) => Arc::clone(engine),
             None => thread::acquire()?,

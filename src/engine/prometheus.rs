@@ -47,6 +47,9 @@ const METRICS: &[Metric] = &[
     }),
     metric("notices", "Notices and warnings from the server.", |at| Value::Counter(at.notices)),
     metric("gaps", "Notices that changes were skipped.", |at| Value::Counter(at.gaps)),
+    metric("late_starts", "Starts before the slot's position, which began there instead.", |at| {
+        Value::Counter(at.late_starts)
+    }),
     metric("last_message_timestamp_seconds", "The server's clock in its last message, Unix time.", |at| {
         Value::Micros(match at.last_message_time {
             0 => 0,
@@ -64,6 +67,9 @@ const METRICS: &[Metric] = &[
     }),
     metric("reported_position_bytes", "The flush LSN last reported to the server.", |at| {
         Value::Gauge(at.reported_lsn)
+    }),
+    metric("confirmed_position_bytes", "The slot's confirmed LSN, as far as the stream knows.", |at| {
+        Value::Gauge(at.confirmed_lsn)
     }),
     metric("server_position_bytes", "The server's LSN in its last message.", |at| {
         Value::Gauge(at.server_wal_end)

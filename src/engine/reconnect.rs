@@ -7,16 +7,16 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::capture;
 use super::connect::{Connected, connect};
 use super::log::Level;
+use super::reconnected::{Next, Reconnected};
 use super::shared::{Phase, Shared};
-use super::stats::Counts;
 use super::task::Course;
-use crate::batch::{Arrays, Event, EventKind, Value, ValueKind, flags};
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
 use crate::options::{Reconnect, SlotCreate};
-use crate::stream::{Backoff, Branch, Loss, Occasion, Resume};
+use crate::stream::{Backoff, Branch, Occasion, Resume};
 
 /// How a stream gets over the loss of its connections.
 pub struct Recovery {
@@ -36,6 +36,18 @@ struct Outage {
     lost: Progress,
     /// When there was a connection again.
     mended: Option<Instant>,
+}
+
+impl Outage {
+    /// What the consumer is told of it.
+    fn told(&self, course: &Course, connected: &Connected) -> Reconnected {
+        Reconnected {
+            message: self.reason.message().to_owned(),
+            status: self.reason.status() as i32,
+            attempts: self.attempts,
+            timelines: (course.server.timeline, connected.identity.timeline),
+        }
+    }
 }
 
 /// What has to grow for a connection to be worth anything.
@@ -96,26 +108,22 @@ impl Recovery {
     pub fn announce(&mut self, course: &mut Course, connected: &Connected) -> Result<()> {
         let Some(outage) = &mut self.outage else { return Ok(()) };
         outage.mended = Some(Instant::now());
-        Counts::add(&self.shared.counts.reconnects, 1);
         self.shared.logger.log(Level::WAL_LOG_INFO, "reconnect", || {
             format!("connected again at attempt {}, going on from {}", outage.attempts, connected.start)
         });
-        let lost = course.receiver.positions.end_of_received();
-        let timelines = (course.server.timeline, connected.identity.timeline);
+        let told = outage.told(course, connected);
+        self.shared.capture.epoch(&told.write(capture::epoch(&self.shared.config, connected)))?;
         course.server = connected.identity;
-        let discarded = course.receiver.reconnected(connected.start, connected.branch);
-        course.intake.reconnected();
-        let mut rewound = None;
-        if let Some(branch) = connected.branch {
-            rewound = branched(&self.shared, course, branch);
+        if let Some(Branch { at, .. }) = connected.branch {
+            course.slot = course.slot.min(at);
+            course.progress.1 = course.progress.1.min(at.0);
+        }
+        let next = Next { start: connected.start, branch: connected.branch };
+        told.go_on(&self.shared, &mut course.receiver, &mut course.intake, next)?;
+        if connected.branch.is_some() {
             outage.lost = progress(course);
         }
-        let again = Again { start: connected.start, lost, timelines, rewound };
-        let decoded = self.shared.config.decode;
-        course.intake.tell_with(|arrays| {
-            discarded.into_iter().for_each(|event| arrays.push_event(event));
-            tell(arrays, outage, &again, decoded);
-        })
+        Ok(())
     }
 
     fn recoverable(&self, reason: &Error, course: &Course) -> Result<Reconnect> {
@@ -158,24 +166,6 @@ pub async fn first(shared: &Shared, deadline: Option<Instant>) -> Result<Connect
     Err(Error::new(Status::WAL_E_CONNECT_TIMEOUT, "connecting was tried too often"))
 }
 
-/// The history goes another way from `branch` on: nothing that the consumer says of what came before counts beyond.
-/// Gives the position where something was told that is lost.
-fn branched(shared: &Shared, course: &mut Course, branch: Branch) -> Option<Lsn> {
-    let at = branch.at;
-    course.slot = course.slot.min(at);
-    course.progress.1 = course.progress.1.min(at.0);
-    // Before the event can be seen: what is acknowledged from then on is meant for the new history.
-    shared.acks.branched(course.intake.next_number(), at.0);
-    if branch.loss == Loss::Nothing {
-        return None;
-    }
-    shared.owed.rewind(at.0);
-    shared.logger.log(Level::WAL_LOG_WARN, "reconnect", || {
-        format!("the server was promoted at {at}: what was delivered beyond that position is lost on it")
-    });
-    Some(at)
-}
-
 /// Where the new connection goes on: from what was acknowledged, and never from what was only received (P32).
 fn resume(shared: &Shared, course: &Course) -> Resume {
     let reported = Lsn(course.receiver.positions.reported());
@@ -205,47 +195,6 @@ async fn freed(shared: &Shared) {
     while matches!(shared.phase(), Phase::Streaming) {
         shared.engine.notified().await;
     }
-}
-
-/// What the event says beyond why the connection was lost.
-struct Again {
-    start: Lsn,
-    lost: u64,
-    timelines: (u32, u32),
-    rewound: Option<Lsn>,
-}
-
-/// The event. Its numbers stand in the lengths of values without bytes, so that a copy of it has them too.
-fn tell(arrays: &mut Arrays, outage: &Outage, again: &Again, decoded: bool) {
-    let message: Arc<[u8]> = outage.reason.message().as_bytes().into();
-    let number = |n: u32| Value { len: n, ..Value::empty(ValueKind::WAL_VALUE_NULL) };
-    let mut text = Value::view(ValueKind::WAL_VALUE_TEXT, &message);
-    text.data = arrays.keep_text(&message);
-    let switchpoint = again.rewound.unwrap_or_default().0;
-    let values = [
-        text,
-        number(outage.attempts),
-        number(outage.reason.status() as i32 as u32),
-        number(again.timelines.0),
-        number(again.timelines.1),
-        number((switchpoint >> 32) as u32),
-        number(switchpoint as u32),
-    ];
-    let mark = arrays.value_count();
-    if !arrays.reserve_values(values.len()) {
-        return;
-    }
-    values.into_iter().for_each(|value| arrays.push_value(value));
-    arrays.push_event(Event {
-        flags: if again.rewound.is_some() { flags::REWOUND } else { 0 },
-        lsn: again.start.0,
-        // All payloads come again, and acknowledge themselves.
-        ack_lsn: if decoded { switchpoint } else { 0 },
-        number: again.lost,
-        extra: arrays.values_from(mark),
-        n_extra: values.len() as u32,
-        ..Event::new(EventKind::WAL_EVENT_RECONNECTED)
-    });
 }
 
 fn given_up(last: Error, outage: &Outage) -> Error {

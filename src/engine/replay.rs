@@ -6,6 +6,7 @@ use std::fs::{File, OpenOptions};
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -14,10 +15,12 @@ use tokio::time::sleep_until;
 
 use super::intake::{Intake, Noted};
 use super::log::Level;
+use super::reconnected::{Next, Reconnected};
 use super::shared::Shared;
 use super::stats::Counts;
 use crate::capture::{Epoch, Head, Kind, Reader};
 use crate::error::{Error, Result, Status};
+use crate::lsn::Lsn;
 use crate::options::{Config, Options, ReplayPace};
 use crate::stream::{Branch, Loss, Receiver};
 
@@ -51,6 +54,12 @@ impl Source {
         Ok(Self { reader, fd, first })
     }
 
+    /// Where the captured stream began.
+    pub fn start(&self) -> Result<Lsn> {
+        let epoch = if self.first.is_some() { read_epoch(&self.reader)? } else { Epoch::default() };
+        Ok(number(&epoch, "start_lsn").unwrap_or_default())
+    }
+
     /// The options of the replay: what is not set is as it was in the captured stream.
     pub fn config(&self, options: &Options) -> Result<Config> {
         let mut options = options.clone();
@@ -75,6 +84,8 @@ pub async fn work(shared: Arc<Shared>, source: Source) -> Result<()> {
         reader: source.reader,
         current: source.first,
         connections: 0,
+        timeline: 0,
+        reason: None,
         began: Instant::now(),
         shared,
     };
@@ -89,6 +100,10 @@ struct Replay {
     /// The record whose time has not come.
     current: Option<Head>,
     connections: u64,
+    /// That of the last connection's server, 0 where the capture does not tell.
+    timeline: u32,
+    /// What the last connection ended with, where its bytes tell.
+    reason: Option<Error>,
     began: Instant,
 }
 
@@ -215,14 +230,16 @@ impl Replay {
     /// Another connection: what the one before it left unfinished is nothing.
     fn connection(&mut self) -> Result<()> {
         let epoch = read_epoch(&self.reader)?;
-        let version = epoch.get("server_version").and_then(|text| text.parse().ok()).unwrap_or(0);
-        Counts::set(&self.shared.counts.server_version, version);
+        Counts::set(&self.shared.counts.server_version, number(&epoch, "server_version").unwrap_or(0));
+        let lost = self.timeline;
+        self.timeline = number(&epoch, "timeline").unwrap_or(0);
+        Counts::set(&self.shared.counts.timeline, self.timeline.into());
         if self.connections > 0 {
-            let start = epoch.get("start_lsn").and_then(|text| text.parse().ok()).unwrap_or_default();
+            let next =
+                Next { start: number(&epoch, "start_lsn").unwrap_or_default(), branch: branch(&epoch) };
+            let told = Reconnected::read(&epoch, self.reason.take(), (lost, self.timeline));
             self.intake.end()?;
-            let discarded = self.receiver.reconnected(start, branch(&epoch));
-            self.intake.reconnected();
-            self.intake.tell(discarded)?;
+            told.go_on(&self.shared, &mut self.receiver, &mut self.intake, next)?;
             self.intake.begin();
         }
         self.connections += 1;
@@ -240,6 +257,7 @@ impl Replay {
                     .logger
                     .log(Level::WAL_LOG_WARN, "replay", || format!("connected anew after: {error:?}"));
                 self.current = Some(head);
+                self.reason = Some(error);
                 return Ok(Turn::More);
             }
         }
@@ -247,9 +265,14 @@ impl Replay {
     }
 }
 
+/// A fact that is a number or a position.
+fn number<T: FromStr>(epoch: &Epoch, name: &str) -> Option<T> {
+    epoch.get(name).and_then(|text| text.parse().ok())
+}
+
 /// Where the server's history left that of the server before.
 fn branch(epoch: &Epoch) -> Option<Branch> {
-    let at = |name| epoch.get(name).and_then(|text| text.parse().ok());
+    let at = |name| number(epoch, name);
     let told = at("rewound_lsn").map(|at| Branch { at, loss: Loss::Told });
     told.or_else(|| at("branch_lsn").map(|at| Branch { at, loss: Loss::Nothing }))
 }

@@ -100,6 +100,10 @@ stats! {
     timeline,
     /// What the walsender may decode in, in kB.
     server_work_mem_kb,
+    /// The slot's confirmed position: where it stood when the connection was made, or what was reported since.
+    confirmed_lsn,
+    /// Starts before the slot's position, which began there instead.
+    late_starts,
 }
 
 impl Counts {
@@ -176,8 +180,10 @@ impl Shared {
         at.delivered_lsn = self.acks.delivered();
         at.acked_lsn = self.acks.acked();
         at.queue_bytes = self.queue_weight() as u64;
-        // What is reported lies beyond what is acknowledged while nothing is outstanding.
-        at.lag_bytes = at.server_wal_end.saturating_sub(at.acked_lsn.max(at.reported_lsn));
+        // What is reported lies beyond what is acknowledged while nothing is outstanding; before the first report the slot
+        // holds back what it did when it was found.
+        let safe = at.acked_lsn.max(at.reported_lsn).max(at.confirmed_lsn);
+        at.lag_bytes = at.server_wal_end.saturating_sub(safe);
         let since = self.owed.oldest(at.acked_lsn);
         at.lag_microseconds = since.map_or(0, |time| pg_micros().saturating_sub(time).max(0).cast_unsigned());
         at

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time::{Sleep, sleep_until, timeout_at};
 
+use super::capture;
 use super::connect::Connected;
 use super::feedback::Asked;
 use super::health;
@@ -21,6 +22,7 @@ use super::shared::{Phase, Shared, TaskLife};
 use super::stats::Counts;
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
+use crate::options::Progress;
 use crate::session::{AnySession, Fill, Session, Watch};
 use crate::stream::{Identity, Pace, Positions, Receiver, Report, Silence};
 use crate::sys::Alarm;
@@ -71,9 +73,12 @@ async fn work(shared: Arc<Shared>, attempt: u64, deadline: Option<Instant>) -> R
         connected = connecting => connected?,
         () = given_up(&shared, attempt) => return Ok(()),
     };
+    // Before the program can acknowledge.
+    shared.acks.begin(connected.start.0);
     if !shared.enter(attempt, Phase::Streaming) {
         return Ok(());
     }
+    shared.capture.epoch(&capture::epoch(&shared.config, &connected))?;
     let outcome = stream(&shared, connected).await;
     if let Err(error) = shared.capture.finish() {
         shared.logger.log(Level::WAL_LOG_WARN, "capture", || format!("while ending: {error:?}"));
@@ -93,6 +98,10 @@ async fn work(shared: Arc<Shared>, attempt: u64, deadline: Option<Instant>) -> R
 /// Streams over one connection after the other.
 async fn stream(shared: &Arc<Shared>, mut connected: Connected) -> Result<()> {
     let mut course = Course::new(shared, &connected);
+    if connected.late && shared.config.progress == Progress::Acknowledged {
+        // What the program has stored is behind the slot: it shall store this.
+        course.intake.tell_progress(connected.start.0)?;
+    }
     let mut recovery = Recovery::new(shared);
     loop {
         let socket = connected.session.fd();
@@ -134,10 +143,12 @@ pub(super) struct Course {
 
 impl Course {
     fn new(shared: &Arc<Shared>, connected: &Connected) -> Self {
+        let mut receiver = Receiver::new(&shared.config);
+        receiver.positions.begin(connected.start.0, connected.slot.0);
         Self {
-            receiver: Receiver::new(&shared.config),
+            receiver,
             intake: Intake::new(Arc::clone(shared)),
-            progress: (Instant::now(), 0),
+            progress: (Instant::now(), connected.start.0),
             ended: false,
             slot: connected.slot,
             server: connected.identity,

@@ -42,6 +42,16 @@ pub enum AckMode {
     Auto,
 }
 
+/// What moves the slot while nothing is to be acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Progress {
+    /// The server's own position does.
+    Auto,
+    /// Only the acknowledgement of a progress event does.
+    Acknowledged,
+}
+
 /// Whether transactions come while they run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -141,6 +151,10 @@ pub struct Config {
     pub plugin_options: Vec<(String, String)>,
     /// Who acknowledges.
     pub ack: AckMode,
+    /// What moves the slot while nothing is to be acknowledged.
+    pub progress: Progress,
+    /// Whether a slot that moved by itself is taken over where it stands.
+    pub slot_adopt: bool,
     /// The longest time between two status updates.
     pub status_interval: Duration,
     /// What to do about skipped changes.
@@ -224,6 +238,7 @@ impl Config {
             _ => Streaming::Off,
         };
         let two_phase = on(Id::TwoPhase);
+        let progress = progress(options)?;
         Ok(Self {
             conninfo: Conninfo::parse("host=/ user=none")?,
             slot: String::new(),
@@ -247,6 +262,8 @@ impl Config {
             plugin: options.text(Id::Plugin).to_owned(),
             plugin_options: pairs(options.text(Id::PluginOptions)).map_err(bad)?,
             ack: if options.text(Id::Ack) == "auto" { AckMode::Auto } else { AckMode::Manual },
+            progress,
+            slot_adopt: on(Id::SlotAdopt),
             status_interval: time(Id::StatusInterval),
             on_gap: if options.text(Id::OnGap) == "warn" { GapPolicy::Warn } else { GapPolicy::Error },
             queue_bytes: number(Id::QueueBytes),
@@ -343,6 +360,18 @@ fn check_plugin(options: &Options) -> Result<()> {
             refuse(&why, "Give another plugin what it takes with plugin_options.")
         }
         None => Ok(()),
+    }
+}
+
+/// What moves the slot; taking it over means nothing where it moves by itself.
+fn progress(options: &Options) -> Result<Progress> {
+    match options.text(Id::Progress) {
+        "acknowledged" => Ok(Progress::Acknowledged),
+        _ if switch(options.text(Id::SlotAdopt)).unwrap_or(false) => {
+            let hint = "Set progress to \"acknowledged\", or leave slot_adopt out.";
+            Err(bad("slot_adopt=on needs progress=acknowledged".to_owned()).with_hint(hint))
+        }
+        _ => Ok(Progress::Auto),
     }
 }
 

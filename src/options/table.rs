@@ -27,6 +27,8 @@ pub enum Id {
     Plugin,
     PluginOptions,
     Ack,
+    Progress,
+    SlotAdopt,
     StatusInterval,
     OnGap,
     QueueBytes,
@@ -129,7 +131,7 @@ pub static TABLE: &[Spec] = &[
         name: "start_lsn",
         kind: Kind::Lsn,
         default: "0/0",
-        sentence: "Where to start if that is beyond the slot's own position: transactions that ended before it are not sent. 0/0 starts where the slot stands.",
+        sentence: "Where to start if that is beyond the slot's own position: transactions that ended before it are not sent, and count as safe. 0/0 starts where the slot stands. Before the slot's position, the stream starts there with a warning, or with progress=acknowledged ends; beyond the end of the server's WAL it is WAL_E_GAP.",
     },
     Spec {
         id: Id::StopLsn,
@@ -207,6 +209,20 @@ pub static TABLE: &[Spec] = &[
         kind: Kind::Choice(&["manual", "auto"]),
         default: "manual",
         sentence: "Who acknowledges: with \"manual\" the program calls wal_stream_ack once what it received is safe; with \"auto\" freeing a batch, or the next call after an event, does.",
+    },
+    Spec {
+        id: Id::Progress,
+        name: "progress",
+        kind: Kind::Choice(&["auto", "acknowledged"]),
+        default: "auto",
+        sentence: "What moves the slot while nothing is to be acknowledged: with \"auto\" the server's own position does, and WAL_EVENT_PROGRESS tells of it; with \"acknowledged\" only the program's acknowledgement of that event does, so that a position that it stored is never behind its slot, and a start_lsn before the slot's position is WAL_E_GAP (see docs/exactly-once.md).",
+    },
+    Spec {
+        id: Id::SlotAdopt,
+        name: "slot_adopt",
+        kind: Kind::Switch,
+        default: "off",
+        sentence: "With progress=acknowledged, for one start with a slot that ran with progress=auto: a start_lsn before the slot's position is taken for what the slot passed by itself, and the first event is a WAL_EVENT_PROGRESS with the position to store. On at every start it hides gaps.",
     },
     Spec {
         id: Id::StatusInterval,

@@ -13,12 +13,29 @@ pub struct Identity {
     pub system: u64,
     /// The timeline that the server writes, or replays.
     pub timeline: u32,
+    /// How far it has WAL: what is flushed, or on a standby received or replayed.
+    pub end: Lsn,
+    /// Whether it was a standby when it was asked. It may have been promoted since.
+    pub role: Role,
+    /// When its postmaster started, the bits of the seconds since 1970, 0 if that is not known: with `system` it tells a
+    /// running server from every other.
+    pub started: u64,
+}
+
+/// Whether a server writes WAL or follows another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Role {
+    /// It writes.
+    #[default]
+    Primary,
+    /// It follows.
+    Standby,
 }
 
 /// How a server's history relates to that of the server before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lineage {
-    /// It is the same.
+    /// It is the same: the same timeline, or the same running server, which lost nothing when it was promoted.
     Same,
     /// It is a later one, whose branching off has to be looked at.
     Later,
@@ -31,6 +48,43 @@ pub struct Branch {
     pub at: Lsn,
     /// Whether any of that was told.
     pub loss: Loss,
+}
+
+/// How far a stream has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Come {
+    /// The end of all that was told.
+    pub told: Lsn,
+    /// The end of what was acknowledged or reported.
+    pub confirmed: Lsn,
+}
+
+/// How a server's history parted from that of the server before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parting {
+    /// Where, if it did.
+    pub branch: Option<Branch>,
+    /// What speaks for another answer.
+    pub doubt: Option<Doubt>,
+}
+
+/// Nobody knows whether the standby that a stream came from was promoted after it was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Doubt {
+    /// If it was not, what was told beyond this position is lost.
+    pub at: Lsn,
+    /// If it was, it went on to this timeline, and nothing is lost.
+    pub timeline: u32,
+}
+
+impl std::fmt::Display for Doubt {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { at, timeline } = self;
+        write!(
+            f,
+            "the stream came from a standby, and goes on at another server as if that standby had been promoted to timeline {timeline}: if it was not, what was delivered beyond {at} is lost there"
+        )
+    }
 }
 
 /// Whether something was told that a server lacks.
@@ -50,13 +104,23 @@ impl Identity {
     pub fn parse(rows: &[Vec<Option<String>>]) -> Result<Self> {
         let cell = |at| rows.first().and_then(|row| row.get(at)).and_then(Option::as_deref).unwrap_or("");
         match (cell(0).parse(), cell(1).parse()) {
-            (Ok(system), Ok(timeline)) => Ok(Self { system, timeline }),
+            (Ok(system), Ok(timeline)) => {
+                // One that does not say it is believed to have everything.
+                let end = cell(2).parse().unwrap_or(Lsn(u64::MAX));
+                Ok(Self { system, timeline, end, ..Self::default() })
+            }
             _ => Err(Error::new(Status::WAL_E_PROTOCOL, "the server does not say which system it is")),
         }
     }
 
-    /// Whether a stream that came from the server `before` may look at this one.
-    pub fn after(self, before: Self) -> Result<Lineage> {
+    /// The same, as the server says of itself beyond that.
+    #[must_use]
+    pub fn known(self, role: Role, started: u64) -> Self {
+        Self { role, started, ..self }
+    }
+
+    /// Whether a stream that came from the server `before` may look at this one at all.
+    pub fn belongs_with(self, before: Self) -> Result<()> {
         if self.system != before.system {
             return Err(Error::new(
                 Status::WAL_E_SYSTEM_MISMATCH,
@@ -68,6 +132,14 @@ impl Identity {
             .with_hint(
                 "Its positions mean nothing to this stream. Correct the conninfo, or copy the tables again.",
             ));
+        }
+        Ok(())
+    }
+
+    /// How the history of this server, which belongs with the one `before`, relates to it.
+    pub fn after(self, before: Self) -> Result<Lineage> {
+        if self.started != 0 && self.started == before.started {
+            return Ok(Lineage::Same);
         }
         if self.timeline < before.timeline {
             return Err(Error::new(
@@ -87,15 +159,16 @@ impl Identity {
         format!("TIMELINE_HISTORY {}", self.timeline)
     }
 
-    /// Where the history left that of `before`. What was `told` beyond never happened on this server, and new
-    /// transactions have its positions.
+    /// Where the history left that of `before`, which was told up to `come.told` and has confirmed up to
+    /// `come.confirmed`. What was told beyond never happened on this server, and new transactions have its positions.
     pub fn branches_off(
         self,
         before: Self,
         history: &str,
-        told: Lsn,
+        come: Come,
         policy: FailoverPolicy,
-    ) -> Result<Branch> {
+    ) -> Result<Parting> {
+        let Come { told, confirmed } = come;
         let at = parse_history(history, before.timeline).ok_or_else(|| {
             Error::new(
                 Status::WAL_E_SYSTEM_MISMATCH,
@@ -106,11 +179,23 @@ impl Identity {
             )
             .with_hint("It was restored or promoted beside the server before: copy the tables again.")
         })?;
+        // A standby may have been promoted since it was asked, and what it sent then is of the timeline that follows.
+        if before.role == Role::Standby && told.max(confirmed) > at {
+            let next = following(history, before.timeline).unwrap_or(self.timeline);
+            let doubt = Some(Doubt { at, timeline: next });
+            match parse_history(history, next) {
+                None => return Ok(Parting { branch: None, doubt }),
+                Some(at) if told <= at => {
+                    return Ok(Parting { branch: Some(Branch { at, loss: Loss::Nothing }), doubt });
+                }
+                Some(_) => {}
+            }
+        }
         if told <= at {
-            return Ok(Branch { at, loss: Loss::Nothing });
+            return Ok(Parting { branch: Some(Branch { at, loss: Loss::Nothing }), doubt: None });
         }
         if policy == FailoverPolicy::Rewind {
-            return Ok(Branch { at, loss: Loss::Told });
+            return Ok(Parting { branch: Some(Branch { at, loss: Loss::Told }), doubt: None });
         }
         Err(Error::new(
             Status::WAL_E_DELIVERED_BEYOND,
@@ -121,6 +206,12 @@ impl Identity {
         )
         .with_hint("Undo what was delivered beyond that position, or copy the tables again. Option failover_policy=rewind goes on and says so. From PostgreSQL 17 on, synchronized_standby_slots on the primary keeps this from happening."))
     }
+}
+
+/// The timeline that comes after another in a history file; none if that is the last.
+fn following(history: &str, timeline: u32) -> Option<u32> {
+    let numbers = history.lines().filter_map(|line| line.split_ascii_whitespace().next()?.parse().ok());
+    numbers.skip_while(|number| *number != timeline).nth(1)
 }
 
 /// Where a timeline ended, by the history file of one of its descendants (readTimeLineHistory): lines of timeline,
@@ -142,16 +233,24 @@ mod tests {
         "1\t0/3000148\tno recovery target specified\n\n# a comment\n2\t0/5000000\tbefore 2026-01-01\n";
 
     fn identity(timeline: u32) -> Identity {
-        Identity { system: 7, timeline }
+        Identity { system: 7, timeline, ..Identity::default() }
+    }
+
+    fn told(told: u64) -> Come {
+        Come { told: Lsn(told), confirmed: Lsn(0) }
+    }
+
+    fn left(at: Lsn, loss: Loss) -> Parting {
+        Parting { branch: Some(Branch { at, loss }), doubt: None }
     }
 
     #[test]
     fn p12_another_system_and_an_older_timeline_are_not_followed() {
         let rows = |a: &str, b: &str| vec![vec![Some(a.to_owned()), Some(b.to_owned()), None, None]];
         let now = Identity::parse(&rows("7560123456789012345", "3")).unwrap();
-        assert_eq!(now, Identity { system: 7_560_123_456_789_012_345, timeline: 3 });
+        assert_eq!((now.system, now.timeline, now.end), (7_560_123_456_789_012_345, 3, Lsn(u64::MAX)));
         assert_eq!(Identity::parse(&[]).unwrap_err().status(), Status::WAL_E_PROTOCOL);
-        assert_eq!(now.after(identity(3)).unwrap_err().status(), Status::WAL_E_SYSTEM_MISMATCH);
+        assert_eq!(now.belongs_with(identity(3)).unwrap_err().status(), Status::WAL_E_SYSTEM_MISMATCH);
         assert_eq!(identity(3).after(identity(3)), Ok(Lineage::Same));
         assert_eq!(identity(4).after(identity(3)), Ok(Lineage::Later));
         let older = identity(2).after(identity(3)).unwrap_err();
@@ -161,12 +260,12 @@ mod tests {
     #[test]
     fn p12_what_was_told_beyond_the_branch_is_never_passed_over() {
         let branch = Lsn(0x0300_0148);
-        for (told, fits) in [(0, true), (0x0300_0148, true), (0x0300_0149, false), (u64::MAX, false)] {
-            let rewound = identity(3).branches_off(identity(1), HISTORY, Lsn(told), FailoverPolicy::Rewind);
+        for (end, fits) in [(0, true), (0x0300_0148, true), (0x0300_0149, false), (u64::MAX, false)] {
+            let rewound = identity(3).branches_off(identity(1), HISTORY, told(end), FailoverPolicy::Rewind);
             let loss = if fits { Loss::Nothing } else { Loss::Told };
-            assert_eq!(rewound, Ok(Branch { at: branch, loss }));
-            match identity(3).branches_off(identity(1), HISTORY, Lsn(told), FailoverPolicy::Fail) {
-                Ok(found) => assert!(fits && found == Branch { at: branch, loss }),
+            assert_eq!(rewound, Ok(left(branch, loss)));
+            match identity(3).branches_off(identity(1), HISTORY, told(end), FailoverPolicy::Fail) {
+                Ok(found) => assert!(fits && found == left(branch, loss)),
                 Err(error) => {
                     assert!(
                         !fits && error.status() == Status::WAL_E_DELIVERED_BEYOND && !error.is_retriable()
@@ -174,13 +273,44 @@ mod tests {
                 }
             }
         }
-        let second = identity(3).branches_off(identity(2), HISTORY, Lsn(5), FailoverPolicy::Fail);
-        assert_eq!(second, Ok(Branch { at: Lsn(0x0500_0000), loss: Loss::Nothing }));
+        let second = identity(3).branches_off(identity(2), HISTORY, told(5), FailoverPolicy::Fail);
+        assert_eq!(second, Ok(left(Lsn(0x0500_0000), Loss::Nothing)));
         for history in ["", "x", "9\t0/1\tr", "1\tnowhere\tr"] {
             for policy in [FailoverPolicy::Fail, FailoverPolicy::Rewind] {
-                let error = identity(3).branches_off(identity(1), history, Lsn(0), policy).unwrap_err();
+                let error = identity(3).branches_off(identity(1), history, told(0), policy).unwrap_err();
                 assert_eq!(error.status(), Status::WAL_E_SYSTEM_MISMATCH);
             }
         }
+    }
+
+    #[test]
+    fn s11_the_same_running_server_is_the_same_on_any_timeline() {
+        let was = identity(1).known(Role::Standby, 99);
+        assert_eq!(identity(2).known(Role::Primary, 99).after(was), Ok(Lineage::Same));
+        assert_eq!(identity(2).known(Role::Primary, 98).after(was), Ok(Lineage::Later));
+        assert_eq!(identity(2).after(identity(1)), Ok(Lineage::Later), "what is not known is not the same");
+    }
+
+    #[test]
+    fn s11_a_standby_may_have_been_promoted_since_it_was_asked() {
+        let (standby, fail) = (identity(1).known(Role::Standby, 99), FailoverPolicy::Fail);
+        let (first, second) = (Lsn(0x0300_0148), Lsn(0x0500_0000));
+        let of = |timeline, told, confirmed| {
+            let come = Come { told: Lsn(told), confirmed: Lsn(confirmed) };
+            identity(timeline).branches_off(standby, HISTORY, come, fail)
+        };
+        // Nothing was told or confirmed that either answer would lose.
+        assert_eq!(of(3, first.0, first.0), Ok(left(first, Loss::Nothing)));
+        let doubt = Some(Doubt { at: first, timeline: 2 });
+        let branch = Some(Branch { at: second, loss: Loss::Nothing });
+        assert_eq!(of(3, first.0 + 1, 0), Ok(Parting { branch, doubt }));
+        assert_eq!(of(3, 0, first.0 + 1), Ok(Parting { branch, doubt }), "a slot that went on by itself");
+        // Lost, whichever it was.
+        assert_eq!(of(3, second.0 + 1, 0).unwrap_err().status(), Status::WAL_E_DELIVERED_BEYOND);
+        // The server is on the timeline that the standby would have gone on to.
+        let one = "1\t0/3000148\tr\n";
+        let come = Come { told: Lsn(u64::MAX), confirmed: Lsn(0) };
+        let found = identity(2).branches_off(standby, one, come, fail);
+        assert_eq!(found, Ok(Parting { branch: None, doubt }));
     }
 }

@@ -21,7 +21,7 @@ mod tuning;
 
 pub use backoff::Backoff;
 pub use health::{Concern, Health, health_query};
-pub use identity::{Branch, Identity, Lineage, Loss};
+pub use identity::{Branch, Come, Doubt, Identity, Lineage, Loss, Parting, Role};
 pub use occasion::{Occasion, Resume};
 pub use outstanding::Outstanding;
 pub use pace::{Pace, Path};

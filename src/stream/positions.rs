@@ -16,6 +16,10 @@ pub struct Positions {
     ambiguous: bool,
     reported: u64,
     limit: Option<u64>,
+    /// Whether the server's own position counts only once the consumer has acknowledged it.
+    held: bool,
+    /// Where the stream began: the program has everything before it, and is told of nothing there.
+    floor: u64,
 }
 
 /// What a standby status update says.
@@ -34,6 +38,18 @@ impl Positions {
     /// that transaction again (SnapBuildXactNeedsSkip compares the record's beginning).
     pub fn limited(limit: Option<u64>) -> Self {
         Self { limit, ..Self::default() }
+    }
+
+    /// The same, whose progress moves nothing before the consumer has acknowledged it, if `held`.
+    #[must_use]
+    pub fn held(self, held: bool) -> Self {
+        Self { held, ..self }
+    }
+
+    /// The stream begins at `start`, which the program asked for, and the slot stands at `slot`. The server is behind
+    /// `start` until it has read up to there: what it says of itself before is no news.
+    pub fn begin(&mut self, start: u64, slot: u64) {
+        self.floor = slot.max(start.min(self.limit.unwrap_or(u64::MAX)));
     }
 
     /// A new connection, which starts at `from`. What the old server said of itself is forgotten: it may be another
@@ -55,6 +71,7 @@ impl Positions {
     /// nothing to tell, would skip what the new server has there.
     pub fn branched(&mut self, branch: u64) {
         self.reported = self.reported.min(branch);
+        self.floor = self.floor.min(branch);
         self.told = self.told.min(branch);
     }
 
@@ -127,12 +144,12 @@ impl Positions {
     /// independent of the server.
     pub fn report(&self, acked: u64) -> Report {
         let mut flush = acked;
-        if self.is_settled(acked) {
-            flush = flush.max(self.idle.min(self.open_final.unwrap_or(u64::MAX)));
+        if self.is_settled(acked) && !self.held {
+            flush = flush.max(self.passed_by());
         }
         let flush = flush.min(self.limit.unwrap_or(u64::MAX));
         // The server takes the highest it ever heard; saying less would only confuse pg_stat_replication.
-        let flush = flush.max(self.reported);
+        let flush = flush.max(self.reported).max(self.floor);
         Report { write: self.received.max(flush), flush }
     }
 
@@ -146,15 +163,30 @@ impl Positions {
         self.reported
     }
 
+    /// What is known to be safe while the consumer has acknowledged `acked`: the greatest of that, of what was reported
+    /// and of where the stream began.
+    fn safe(&self, acked: u64) -> u64 {
+        acked.max(self.floor)
+    }
+
     /// The end of what was received.
     pub fn end_of_received(&self) -> u64 {
         self.received
     }
 
-    /// The position that a consumer learns of through a progress event: reported, and beyond what it acknowledged
-    /// itself.
+    /// The position that a consumer learns of through a progress event, beyond what it acknowledged itself: what was
+    /// reported, or may be once the consumer has acknowledged it.
     pub fn progress(&self, acked: u64) -> Option<u64> {
-        (self.is_settled(acked) && self.reported > acked).then_some(self.reported)
+        let told = match self.held {
+            true => self.passed_by().min(self.limit.unwrap_or(u64::MAX)).max(self.reported),
+            false => self.reported,
+        };
+        (self.is_settled(acked) && told > self.safe(acked)).then_some(told)
+    }
+
+    /// The end of what the server has sent, or has nothing to send of.
+    fn passed_by(&self) -> u64 {
+        self.idle.min(self.open_final.unwrap_or(u64::MAX))
     }
 }
 
@@ -212,6 +244,48 @@ mod tests {
         assert_eq!(it.report(160).flush, 150);
         it.sent(it.report(160));
         assert_eq!(it.progress(160), None);
+    }
+
+    #[test]
+    fn s7_nothing_below_the_start_is_reported_or_told() {
+        let mut it = Positions::default();
+        it.begin(500, 200);
+        assert_eq!(
+            it.report(0),
+            Report { write: 500, flush: 500 },
+            "the program has what lies before its start"
+        );
+        it.passed(300);
+        it.sent(it.report(0));
+        assert_eq!((it.reported(), it.progress(0)), (500, None), "the server has yet to come to the start");
+        it.reconnected(500);
+        it.passed(400);
+        it.sent(it.report(0));
+        assert_eq!((it.reported(), it.progress(0)), (500, None));
+        it.passed(600);
+        it.sent(it.report(500));
+        assert_eq!(it.progress(500), Some(600));
+        // A slot that stands beyond what was asked for.
+        let mut it = Positions::limited(Some(250));
+        it.begin(400, 300);
+        assert_eq!(it.report(0).flush, 300, "less than the slot has would move it back on old servers");
+    }
+
+    #[test]
+    fn s5_held_progress_is_told_and_moves_nothing_until_it_is_acknowledged() {
+        let mut it = Positions::limited(Some(900)).held(true);
+        it.begin(100, 100);
+        it.passed(300);
+        assert_eq!((it.report(0), it.progress(0)), (Report { write: 300, flush: 100 }, Some(300)));
+        it.sent(it.report(0));
+        assert_eq!(it.progress(300), None);
+        assert_eq!(it.report(300), Report { write: 300, flush: 300 });
+        it.pin(400);
+        it.passed(500);
+        assert_eq!((it.report(300).flush, it.progress(300)), (300, None), "something is owed");
+        assert_eq!((it.report(400).flush, it.progress(400)), (400, Some(500)));
+        it.passed(1000);
+        assert_eq!(it.progress(400), Some(900));
     }
 
     #[test]

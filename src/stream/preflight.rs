@@ -1,10 +1,11 @@
 //! What is asked of the server before streaming, and what the answers mean. Each thing that is not as it must be
 //! gets an error that names the fix.
 
+use super::identity::{Identity, Role};
 use super::occasion::{Occasion, Resume};
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
-use crate::options::{Config, OriginFilter, SlotCreate, Streaming};
+use crate::options::{Config, OriginFilter, Progress, SlotCreate, Streaming};
 
 use super::slot_commands::NewSlot;
 use super::slot_row::{WalKept, invalidated, reason_column, slot_flag, wal_kept};
@@ -41,6 +42,10 @@ pub struct Server {
     pub tcp_user_timeout: u64,
     /// What the walsender may decode in.
     pub memory: DecodingMemory,
+    /// Whether it is a standby.
+    pub role: Role,
+    /// When it was started: see `Identity::started`.
+    pub started: u64,
 }
 
 /// What was found of the slot.
@@ -119,7 +124,8 @@ impl<'a> Preflight<'a> {
         format!(
             "SELECT pg_catalog.current_setting('wal_level'), pg_catalog.current_database(), pg_catalog.pg_backend_pid(), \
              (SELECT setting FROM pg_catalog.pg_settings WHERE name {EQ} 'wal_sender_timeout'), \
-             (SELECT setting FROM pg_catalog.pg_settings WHERE name {EQ} 'tcp_user_timeout'), {}",
+             (SELECT setting FROM pg_catalog.pg_settings WHERE name {EQ} 'tcp_user_timeout'), {}, \
+             pg_catalog.pg_is_in_recovery(), pg_catalog.date_part('epoch', pg_catalog.pg_postmaster_start_time())",
             DecodingMemory::columns()
         )
     }
@@ -127,6 +133,8 @@ impl<'a> Preflight<'a> {
     /// Understands the answer to `server_query`.
     pub fn server(&self, rows: &[Vec<Option<String>>]) -> Result<Server> {
         let row = rows.first().ok_or_else(|| unexpected("the settings"))?;
+        let role = if cell(row, 8) == "t" { Role::Standby } else { Role::Primary };
+        self.expect_role(role)?;
         let wal_level = cell(row, 0);
         // From 19 on, logical decoding is possible at wal_level replica.
         if wal_level != "logical" && self.version < 190_000 {
@@ -143,7 +151,53 @@ impl<'a> Preflight<'a> {
             wal_sender_timeout: number(3),
             tcp_user_timeout: number(4),
             memory: DecodingMemory::read(cell(row, 5), cell(row, 6), cell(row, 7)),
+            role,
+            started: cell(row, 9).parse().map_or(0, f64::to_bits),
         })
+    }
+
+    /// Whatever a standby lacks, a stream of its primary does not end for it: it may be promoted, or the address lead back
+    /// to the primary.
+    fn expect_role(&self, role: Role) -> Result<()> {
+        match self.occasion {
+            Occasion::Again(Resume { before, .. })
+                if before.role == Role::Primary && role == Role::Standby =>
+            {
+                Err(Error::new(
+                    Status::WAL_E_NOT_READY,
+                    "the server is a standby, and the stream came from a primary",
+                )
+                .with_hint("Name all servers in host, and set target_session_attrs to primary."))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The server throws away what it has yet to write up to the start, and would have it confirmed. `slot` is where the
+    /// slot stands, once that is known. A standby comes to where a stream of its own history was before.
+    pub fn reaches(&self, identity: &Identity, slot: Option<Lsn>) -> Result<()> {
+        let (start, end) = (self.start(), identity.end);
+        let of_slot = slot.unwrap_or_default();
+        let waits = identity.role == Role::Standby && (self.occasion != Occasion::First || start <= end);
+        if start.max(of_slot) <= end || waits {
+            return Ok(());
+        }
+        let (what, hint) = if start > end && self.occasion == Occasion::First {
+            let hint = "Look where start_lsn comes from: is it another server's position, or older than a restore? 0/0 starts where the slot stands.";
+            (format!("start_lsn {start} lies"), hint)
+        } else if start > end {
+            let hint = "The server has lost WAL that it had sent, as by a restore: copy the tables again.";
+            (format!("{start}, which was acknowledged, lies"), hint)
+        } else {
+            let hint =
+                "A consumer confirmed what was never written: make the slot anew and copy the tables again.";
+            (format!("the position {of_slot} of replication slot \"{}\" lies", self.config.slot), hint)
+        };
+        let message = format!(
+            "{what} beyond the end of the server's WAL, {end}: what is committed until there would be passed over"
+        );
+        let error = Error::new(Status::WAL_E_GAP, message).with_hint(hint);
+        Err(error.with_retriable(identity.role == Role::Standby))
     }
 
     /// Asks which of the publications exist.
@@ -227,6 +281,34 @@ impl<'a> Preflight<'a> {
             ),
         )
         .with_hint("Another consumer used the slot, or it was advanced or made anew: copy the tables again."))
+    }
+
+    /// Whether the program wants to start before the slot, which has moved on: the server starts where the slot stands.
+    /// Where nothing but the program's acknowledgements moves the slot, something is wrong then. `None`: the slot is yet
+    /// to be made, and will begin later than anything that was stored.
+    pub fn starts_late(&self, slot: Option<Lsn>) -> Result<bool> {
+        let start = self.config.start_lsn;
+        let is_late = start != Lsn(0) && slot.is_none_or(|slot| start < slot);
+        if self.occasion != Occasion::First || !is_late {
+            return Ok(false);
+        }
+        if self.config.progress == Progress::Auto || self.config.slot_adopt {
+            return Ok(true);
+        }
+        let name = &self.config.slot;
+        let (where_, hint) = match slot {
+            Some(slot) => (
+                format!("the position {slot} of replication slot \"{name}\""),
+                "If the slot ran with progress=auto before, it went on by itself: set slot_adopt to \"on\" for this one start. Else somebody confirmed what this program had not stored: copy the tables again.",
+            ),
+            None => (
+                format!("whatever replication slot \"{name}\" can send, which does not exist"),
+                "The slot that held it back is gone: copy the tables again, and start without start_lsn.",
+            ),
+        };
+        let message =
+            format!("start_lsn {start} lies before {where_}: what lies between is not sent any more");
+        Err(Error::new(Status::WAL_E_GAP, message).with_hint(hint))
     }
 
     /// Where streaming begins.

@@ -8,7 +8,7 @@ use super::{Branch, Loss, Outstanding, Positions};
 use crate::batch::{Arrays, Event, EventKind, Value, ValueKind};
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
-use crate::options::{Config, GapPolicy};
+use crate::options::{Config, GapPolicy, Progress};
 use crate::pgoutput::{Decoder, Effect, Step};
 use crate::wire::{ReplicationMessage, Reply, ServerMessage, into_error};
 
@@ -82,7 +82,7 @@ impl Receiver {
     pub fn new(config: &Config) -> Self {
         let stop = config.stop_lsn.map(|lsn| lsn.0);
         Self {
-            positions: Positions::limited(stop),
+            positions: Positions::limited(stop).held(config.progress == Progress::Acknowledged),
             counters: Counters::default(),
             outstanding: Outstanding::default(),
             decoder: Decoder::new(),

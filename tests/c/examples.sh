@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Runs the examples against a server as a user would and looks at what they print.
 #
-#   tests/c/with-server.sh 18 -- tests/c/examples.sh WAL_TAIL WAL_BATCH WAL_EPOLL WAL_REPLAY [WRAPPER…]
+#   tests/c/with-server.sh 18 -- tests/c/examples.sh WAL_TAIL WAL_BATCH WAL_EPOLL WAL_REPLAY WAL_ONCE [WRAPPER…]
 #
 # WRAPPER, valgrind say, runs each. The last line is "N passed, N failed".
 # shellcheck disable=SC2016 # Python in single quotes
 set -uo pipefail
-tail_program=$1 batch_program=$2 epoll_program=$3 replay_program=$4
-shift 4
+tail_program=$1 batch_program=$2 epoll_program=$3 replay_program=$4 once_program=$5
+shift 5
 wrapper=("$@")
 : "${PGWALSTREAM_TEST_CONNINFO:?run this with tests/c/with-server.sh}" "${PGWALSTREAM_PSQL:?run this with tests/c/with-server.sh}"
 conninfo=$PGWALSTREAM_TEST_CONNINFO
@@ -30,6 +30,7 @@ check() { # WHAT COMMAND…
 run_tail() { timeout 60 "${wrapper[@]}" "$tail_program" "$@" >"$work/out" 2>"$work/err"; }
 run_epoll() { timeout 60 "${wrapper[@]}" "$epoll_program" "$@" >"$work/out" 2>"$work/err"; }
 run_batch() { timeout 60 "${wrapper[@]}" "$batch_program" "$@" >"$work/out" 2>"$work/err"; }
+run_once() { timeout 60 "${wrapper[@]}" "$once_program" "$@" >"$work/out" 2>"$work/err"; }
 run_replay() { timeout 60 "${wrapper[@]}" "$replay_program" "$@" >"$work/out" 2>"$work/err"; }
 exits() { # STATUS COMMAND…
   local want=$1 rc=0
@@ -237,6 +238,44 @@ kill -s TERM "$pid"
 rc=0
 wait "$pid" || rc=$?
 check "SIGTERM ends that too" test "$rc" = 0
+
+# --- wal_once -----------------------------------------------------------------------------------------------------
+check "wal_once --help" exits 0 run_once --help
+check "wal_once without arguments" exits 2 run_once
+check "wal_once without FILE" exits 2 run_once --count 1 "$conninfo" ex_once ex_once
+check "wal_once with a file that cannot be made" exits 1 run_once "$work/none/store" "$conninfo" ex_once ex_once
+sql 'CREATE TABLE once (id int PRIMARY KEY)' 'CREATE PUBLICATION ex_once FOR TABLE once' \
+  "SELECT pg_create_logical_replication_slot('ex_once', 'pgoutput')" >/dev/null
+store=$work/store
+rows() { grep -o '"new":{"id":[0-9]*' "$store" | grep -o '[0-9]*$'; }
+each_once() { # N: rows 1 to N are there, each once, in order
+  cmp -s <(rows) <(seq "$1")
+}
+# Killed in the middle again and again, of it and of a transaction.
+for round in 1 2 3 4 5; do
+  sql "INSERT INTO once SELECT generate_series($((round * 200 - 199)), $((round * 200 - 100)))"
+  "${wrapper[@]}" "$once_program" "$store" "$conninfo" ex_once ex_once >"$work/out" 2>"$work/err" &
+  pid=$!
+  for id in $(seq $((round * 200 - 99)) $((round * 200))); do echo "INSERT INTO once VALUES ($id);"; done |
+    "$PGWALSTREAM_PSQL" -XqAt -v ON_ERROR_STOP=1 -d "$conninfo"
+  kill -s KILL "$pid"
+  wait "$pid" 2>/dev/null
+  printf '{"kind":"INSERT","new":{"id":' >>"$store"
+done
+released() { [ "$(sql "SELECT active FROM pg_replication_slots WHERE slot_name = 'ex_once'")" = f ]; }
+check "the slot is free" await 30 released
+check "wal_once goes on" exits 0 run_once "$store" --timeout 1 "$conninfo" ex_once ex_once
+check "each row once" each_once 1000
+# An idle hour: the slot moves no further than what is stored.
+sql 'CREATE TABLE noise AS SELECT generate_series(1, 1000) n'
+check "an idle run" exits 0 run_once "$store" --option status_interval=50ms --timeout 1 "$conninfo" ex_once ex_once
+sql 'INSERT INTO once VALUES (1001)'
+check "and another" exits 0 run_once "$store" --timeout 1 "$conninfo" ex_once ex_once
+check "each row once still" each_once 1001
+# A file that is older than the slot.
+head -1 "$store" >"$work/old" && grep -m1 '^position ' "$store" >>"$work/old"
+check "an old file is refused" exits 1 run_once "$work/old" "$conninfo" ex_once ex_once
+check "and called a gap" grep -q 'WAL_E_GAP' "$work/err"
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

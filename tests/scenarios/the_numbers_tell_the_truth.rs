@@ -75,7 +75,8 @@ fn lag_is_what_is_not_acknowledged() {
             && owing.lag_microseconds <= begin.elapsed().as_micros() as u64 + 1_000_000
     );
     assert_eq!(owing.delivered_lsn, second.ack_lsn);
-    assert_eq!(owing.lag_bytes, owing.server_wal_end - owing.acked_lsn.max(owing.reported_lsn));
+    let safe = owing.acked_lsn.max(owing.reported_lsn).max(owing.confirmed_lsn);
+    assert_eq!(owing.lag_bytes, owing.server_wal_end - safe);
 
     // The second is the oldest now.
     stream.ack(first.ack_lsn).unwrap();
@@ -172,10 +173,12 @@ fn compare(metrics: &Metrics, labels: &[(&str, &str)], at: &abi::wal_stats) {
         ("unknown_messages_total", at.unknown_frames),
         ("notices_total", at.notices),
         ("gaps_total", at.gaps),
+        ("late_starts_total", at.late_starts),
         ("received_position_bytes", at.received_lsn),
         ("delivered_position_bytes", at.delivered_lsn),
         ("acknowledged_position_bytes", at.acked_lsn),
         ("reported_position_bytes", at.reported_lsn),
+        ("confirmed_position_bytes", at.confirmed_lsn),
         ("server_position_bytes", at.server_wal_end),
         ("lag_bytes", at.lag_bytes),
         ("queue_bytes", at.queue_bytes),

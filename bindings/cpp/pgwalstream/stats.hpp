@@ -48,6 +48,8 @@ struct stats {
     std::uint64_t repeated_events = 0;     ///< left out after a reconnect: option dedupe
     std::uint64_t timeline = 0;            ///< the timeline that the server writes
     std::uint64_t server_work_mem_kb = 0;  ///< the walsender's logical_decoding_work_mem
+    lsn confirmed_lsn;                     ///< the slot's confirmed position, as far as the stream knows
+    std::uint64_t late_starts = 0;         ///< starts before the slot's position: option progress
 
     /** All 0. */
     stats() = default;
@@ -64,7 +66,8 @@ struct stats {
           backend_pid(raw.backend_pid), reconnects(raw.reconnects), lag_bytes(raw.lag_bytes),
           lag_time(static_cast<std::int64_t>(raw.lag_microseconds)), stream_id(raw.stream_id),
           repeated_events(raw.repeated_events), timeline(raw.timeline),
-          server_work_mem_kb(raw.server_work_mem_kb) {}
+          server_work_mem_kb(raw.server_work_mem_kb), confirmed_lsn(raw.confirmed_lsn),
+          late_starts(raw.late_starts) {}
 };
 
 /** How a slot was doing when it was looked at: wal_health. */

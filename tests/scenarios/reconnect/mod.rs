@@ -5,5 +5,5 @@ mod a_lost_connection_is_made_again_or_named;
 mod a_silent_server_is_given_up;
 mod a_standby_lacks_what_was_delivered;
 mod a_standby_takes_over;
-mod cutter;
+pub mod cutter;
 mod nothing_is_lost_and_nothing_comes_twice;

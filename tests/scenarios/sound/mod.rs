@@ -1,11 +1,15 @@
 //! What strangers' cases broke once, each fault by its number (S1 to S65) in the order of the issue.
 
+mod a_capture_replays_all_that_was_told;
 mod a_command_given_up_hurts_no_other;
 mod a_flood_stops_nobody;
 mod a_pooler_may_stand_between;
+mod a_promotion_loses_nothing_that_is_there;
 mod a_replay_never_waits_for_a_pipe;
+mod a_stored_position_is_enough;
 mod credentials_change_while_a_stream_lives;
 mod every_password_that_gets_in_with_libpq_gets_in;
+mod no_position_is_false;
 mod no_setting_of_a_role_changes_what_is_seen;
 mod nobody_comes_in_without_what_was_required;
 mod nothing_of_other_roles_runs_with_ours;

@@ -38,6 +38,8 @@ type Stats struct {
 	RepeatedEvents    uint64
 	Timeline          uint64
 	ServerWorkMemKB   uint64
+	ConfirmedLSN      uint64
+	LateStarts        uint64
 }
 
 func copyStats(c *C.wal_stats) Stats {
@@ -73,6 +75,8 @@ func copyStats(c *C.wal_stats) Stats {
 		RepeatedEvents:    uint64(c.repeated_events),
 		Timeline:          uint64(c.timeline),
 		ServerWorkMemKB:   uint64(c.server_work_mem_kb),
+		ConfirmedLSN:      uint64(c.confirmed_lsn),
+		LateStarts:        uint64(c.late_starts),
 	}
 }
 

@@ -1,0 +1,130 @@
+//! From one connection to the next as the consumer sees it, whether a server or a capture brings it: what begins anew, and
+//! the event between them.
+//!
+//! A replay must tell of it as the stream did, so that what the event says is written into the capture.
+
+use std::sync::Arc;
+
+use super::intake::Intake;
+use super::log::Level;
+use super::shared::Shared;
+use super::stats::Counts;
+use crate::batch::{Arrays, Event, EventKind, Value, ValueKind, flags};
+use crate::capture::Epoch;
+use crate::error::{Error, Result, Status};
+use crate::lsn::Lsn;
+use crate::stream::{Branch, Loss, Receiver};
+
+/// What the event says of how the last connection was lost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reconnected {
+    /// Why, in one sentence.
+    pub message: String,
+    /// Why, as a status.
+    pub status: i32,
+    /// How many attempts the next connection took.
+    pub attempts: u32,
+    /// The timelines of the two servers.
+    pub timelines: (u32, u32),
+}
+
+/// Where the next connection begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Next {
+    /// The position.
+    pub start: Lsn,
+    /// Where its server's history left that of the server before, if it did.
+    pub branch: Option<Branch>,
+}
+
+impl Reconnected {
+    /// What a capture says of it. One that an older library wrote says nothing: then `reason` is why, if it is known.
+    pub fn read(epoch: &Epoch, reason: Option<Error>, timelines: (u32, u32)) -> Self {
+        let number = |name: &str| epoch.get(name).and_then(|text| text.parse().ok());
+        let unknown = || Error::new(Status::WAL_E_CONNECTION_LOST, "the connection was lost");
+        let reason = reason.unwrap_or_else(unknown);
+        Self {
+            message: epoch.get("lost_message").unwrap_or(reason.message()).to_owned(),
+            status: number("lost_status").unwrap_or(reason.status() as i32),
+            attempts: number("attempts").map_or(1, i32::cast_unsigned),
+            timelines,
+        }
+    }
+
+    /// Puts it into the description of the connection that comes next.
+    pub fn write(&self, epoch: Epoch) -> Epoch {
+        epoch
+            .with("lost_message", &self.message)
+            .with("lost_status", self.status)
+            .with("attempts", self.attempts)
+    }
+
+    /// Goes on with the next connection, and tells the consumer between what the old one brought and what it will bring.
+    pub fn go_on(
+        &self,
+        shared: &Shared,
+        receiver: &mut Receiver,
+        intake: &mut Intake,
+        next: Next,
+    ) -> Result<()> {
+        Counts::add(&shared.counts.reconnects, 1);
+        let lost = receiver.positions.end_of_received();
+        let discarded = receiver.reconnected(next.start, next.branch);
+        intake.reconnected();
+        let rewound = next.branch.and_then(|branch| branched(shared, intake, branch));
+        let decoded = shared.config.decode;
+        intake.tell_with(|arrays| {
+            discarded.into_iter().for_each(|event| arrays.push_event(event));
+            self.tell(arrays, next.start, lost, rewound, decoded);
+        })
+    }
+
+    /// The event. Its numbers stand in the lengths of values without bytes, so that a copy of it has them too.
+    fn tell(&self, arrays: &mut Arrays, start: Lsn, lost: u64, rewound: Option<Lsn>, decoded: bool) {
+        let message: Arc<[u8]> = self.message.as_bytes().into();
+        let number = |n: u32| Value { len: n, ..Value::empty(ValueKind::WAL_VALUE_NULL) };
+        let mut text = Value::view(ValueKind::WAL_VALUE_TEXT, &message);
+        text.data = arrays.keep_text(&message);
+        let switchpoint = rewound.unwrap_or_default().0;
+        let values = [
+            text,
+            number(self.attempts),
+            number(self.status as u32),
+            number(self.timelines.0),
+            number(self.timelines.1),
+            number((switchpoint >> 32) as u32),
+            number(switchpoint as u32),
+        ];
+        let mark = arrays.value_count();
+        if !arrays.reserve_values(values.len()) {
+            return;
+        }
+        values.into_iter().for_each(|value| arrays.push_value(value));
+        arrays.push_event(Event {
+            flags: if rewound.is_some() { flags::REWOUND } else { 0 },
+            lsn: start.0,
+            // All payloads come again, and acknowledge themselves.
+            ack_lsn: if decoded { switchpoint } else { 0 },
+            number: lost,
+            extra: arrays.values_from(mark),
+            n_extra: values.len() as u32,
+            ..Event::new(EventKind::WAL_EVENT_RECONNECTED)
+        });
+    }
+}
+
+/// The history goes another way from `branch` on: nothing that the consumer says of what came before counts beyond.
+/// Gives the position where something was told that is lost.
+fn branched(shared: &Shared, intake: &Intake, branch: Branch) -> Option<Lsn> {
+    let at = branch.at;
+    // Before the event can be seen: what is acknowledged from then on is meant for the new history.
+    shared.acks.branched(intake.next_number(), at.0);
+    if branch.loss == Loss::Nothing {
+        return None;
+    }
+    shared.owed.rewind(at.0);
+    shared.logger.log(Level::WAL_LOG_WARN, "reconnect", || {
+        format!("the server was promoted at {at}: what was delivered beyond that position is lost on it")
+    });
+    Some(at)
+}
