@@ -24,6 +24,7 @@ pub use auth::{AuthMethod, AuthPolicy, ChannelBinding, RequireAuth, ScramKey};
 pub use endpoint::Endpoint;
 pub use environment::Environment;
 pub use host::Host;
+pub use nearest::among as nearest_name;
 use settings::Settings;
 pub use target::{Order, Target};
 pub use tls::{SslCertMode, SslFile, SslMode, SslNegotiation, SslRoot, Tls, TlsVersion};

@@ -10,7 +10,7 @@ use super::task::{NextRead, Streaming};
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
 use crate::session::Session;
-use crate::stream::{Patience, Report};
+use crate::stream::{Patience, Report, Standby};
 use crate::sys::pg_micros;
 use crate::wire::{Reply, StatusUpdate, frontend};
 
@@ -33,6 +33,16 @@ pub(super) enum Asked {
     Rest,
     /// The same, and there is an acknowledgement to report as soon as `HURRY` allows.
     News,
+}
+
+impl Asked {
+    /// Without a question: a server whose commits wait for this stream hears of every acknowledgement at once.
+    pub(super) fn at_rest(standby: Standby) -> Self {
+        match standby {
+            Standby::Asynchronous => Self::No,
+            Standby::Synchronous => Self::Rest,
+        }
+    }
 }
 
 impl<S: Session> Streaming<S> {
@@ -82,7 +92,10 @@ impl<S: Session> Streaming<S> {
         // Awaited before the position is looked at: an acknowledgement in between wakes us again.
         self.shared.await_ack(self.asked != Asked::No || self.course.ended);
         let report = self.positions().report(self.shared.acks.acked());
-        if self.asked == Asked::Rest && report.flush != said.flush {
+        // With synchronous_commit=remote_write commits wait for what was received.
+        let is_news =
+            report.flush != said.flush || self.standby == Standby::Synchronous && report.write != said.write;
+        if self.asked == Asked::Rest && is_news {
             self.asked = Asked::News;
         }
         let on_time = now >= sent + self.rhythm;
@@ -96,7 +109,7 @@ impl<S: Session> Streaming<S> {
             self.report(report, now)?;
             // The server does not wait for ever: it asks again if it does.
             if on_time && self.asked == Asked::Rest {
-                self.asked = Asked::No;
+                self.asked = Asked::at_rest(self.standby);
             }
         }
         match flush {
@@ -120,7 +133,7 @@ impl<S: Session> Streaming<S> {
         self.last = (now, report);
         self.asked = match self.asked {
             Asked::No => Asked::No,
-            _ if report.flush >= report.write => Asked::No,
+            _ if report.flush >= report.write => Asked::at_rest(self.standby),
             _ => Asked::Rest,
         };
         self.tell_progress(now)

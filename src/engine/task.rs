@@ -22,7 +22,7 @@ use super::stats::Counts;
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
 use crate::session::{AnySession, Fill, Session, Watch};
-use crate::stream::{Identity, Occasion, Pace, Positions, Receiver, Report, Silence};
+use crate::stream::{Identity, Occasion, Pace, Positions, Receiver, Report, Silence, Standby};
 use crate::sys::Alarm;
 use crate::wire::Reply;
 
@@ -157,6 +157,7 @@ pub(super) struct Streaming<S> {
     pub(super) asked: Asked,
     pub(super) next_read: NextRead,
     pub(super) silence: Silence,
+    pub(super) standby: Standby,
     pace: Pace,
     /// How much was read since there last was no more.
     gulp: usize,
@@ -180,7 +181,8 @@ impl Streaming<AnySession> {
         Self {
             rhythm: connected.rhythm,
             last: (Instant::now(), Report { write: 0, flush: 0 }),
-            asked: Asked::No,
+            asked: Asked::at_rest(connected.standby),
+            standby: connected.standby,
             pace: Pace::new(shared.config.latency_budget, connected.path, Instant::now()),
             next_read: NextRead::WhenReady,
             gulp: 0,

@@ -6,13 +6,18 @@ use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
 use crate::options::{Config, OriginFilter, SlotCreate, Streaming};
 
+use super::publications::missing_publication;
 use super::slot_commands::NewSlot;
 use super::slot_row::{WalKept, invalidated, reason_column, slot_flag, wal_kept};
 use super::sql::{EQ, is_one_of, quote_command_literal, quote_identifier, quote_literal};
+use super::synchronous::is_synchronous;
 use super::tuning::DecodingMemory;
 
 /// The oldest version that sends what this library reads.
 const OLDEST: u32 = 140_000;
+
+/// How many other names are looked at for the one that was meant.
+const OTHERS: usize = 1000;
 
 /// The plugin whose messages are decoded.
 pub(super) const PGOUTPUT: &str = "pgoutput";
@@ -41,6 +46,18 @@ pub struct Server {
     pub tcp_user_timeout: u64,
     /// What the walsender may decode in.
     pub memory: DecodingMemory,
+    /// Whether the server's commits wait for this stream.
+    pub standby: Standby,
+}
+
+/// What a stream is to the commits of the server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Standby {
+    /// They go on without it.
+    #[default]
+    Asynchronous,
+    /// They may wait until it has acknowledged them (`synchronous_standby_names`).
+    Synchronous,
 }
 
 /// What was found of the slot.
@@ -119,7 +136,9 @@ impl<'a> Preflight<'a> {
         format!(
             "SELECT pg_catalog.current_setting('wal_level'), pg_catalog.current_database(), pg_catalog.pg_backend_pid(), \
              (SELECT setting FROM pg_catalog.pg_settings WHERE name {EQ} 'wal_sender_timeout'), \
-             (SELECT setting FROM pg_catalog.pg_settings WHERE name {EQ} 'tcp_user_timeout'), {}",
+             (SELECT setting FROM pg_catalog.pg_settings WHERE name {EQ} 'tcp_user_timeout'), {}, \
+             pg_catalog.current_setting('synchronous_standby_names'), pg_catalog.current_setting('application_name'), \
+             pg_catalog.pg_is_in_recovery()",
             DecodingMemory::columns()
         )
     }
@@ -143,13 +162,18 @@ impl<'a> Preflight<'a> {
             wal_sender_timeout: number(3),
             tcp_user_timeout: number(4),
             memory: DecodingMemory::read(cell(row, 5), cell(row, 6), cell(row, 7)),
+            standby: match cell(row, 10) != "t" && is_synchronous(cell(row, 8), cell(row, 9)) {
+                true => Standby::Synchronous,
+                false => Standby::Asynchronous,
+            },
         })
     }
 
-    /// Asks which of the publications exist.
+    /// Asks for the publications: first those that are wanted, then others, for who mistyped.
     pub fn publication_query(&self) -> String {
         let wanted = is_one_of("pubname", &self.config.publications);
-        format!("SELECT pubname FROM pg_catalog.pg_publication WHERE {wanted}")
+        let most = self.config.publications.len() + OTHERS;
+        format!("SELECT pubname FROM pg_catalog.pg_publication ORDER BY {wanted} DESC, 1 LIMIT {most}")
     }
 
     /// Understands the answer to `publication_query`.
@@ -164,11 +188,16 @@ impl<'a> Preflight<'a> {
                 Status::WAL_E_PUBLICATION_MISSING,
                 format!("publication \"{name}\" does not exist in database \"{}\"", server.database),
             )
-            .with_hint(format!(
-                "CREATE PUBLICATION {} FOR TABLE …; before the slot is created.",
-                quote_identifier(name)
-            )))
+            .with_hint(missing_publication(name, rows.iter().map(|row| cell(row, 0)))))
         })
+    }
+
+    /// Asks for the slots of the database, for who mistyped.
+    pub fn slot_names_query() -> String {
+        format!(
+            "SELECT slot_name FROM pg_catalog.pg_replication_slots \
+             WHERE database {EQ} pg_catalog.current_database() ORDER BY 1 LIMIT {OTHERS}"
+        )
     }
 
     /// Asks for the slot's row.

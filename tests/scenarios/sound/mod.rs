@@ -1,6 +1,7 @@
 //! What strangers' cases broke once, each by its number.
 
 mod a_pooler_may_stand_between;
+mod a_word_comes_before_the_harm;
 mod no_setting_of_a_role_changes_what_is_seen;
 mod nothing_of_other_roles_runs_with_ours;
 
