@@ -4,6 +4,7 @@ mod a_pooler_may_stand_between;
 mod a_word_comes_before_the_harm;
 mod no_setting_of_a_role_changes_what_is_seen;
 mod nothing_of_other_roles_runs_with_ours;
+mod what_was_not_sent_is_never_null;
 
 use crate::harness::Database;
 use crate::harness::server::unique;
