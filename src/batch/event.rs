@@ -71,7 +71,8 @@ pub enum EventKind {
 pub mod flags {
     /// MESSAGE: it belongs to the transaction around it. Without it the message stands alone.
     pub const TRANSACTIONAL: u32 = 1;
-    /// UPDATE, DELETE: `old_values` holds the columns of the replica identity only; the others are ABSENT.
+    /// UPDATE, DELETE: `old_values` holds the columns of the replica identity only; the others are ABSENT. So it is, too,
+    /// where a partition's own replica identity is less than that of the table it is published as.
     pub const OLD_KEY: u32 = 1 << 1;
     /// UPDATE, DELETE: `old_values` holds the whole old row (REPLICA IDENTITY FULL).
     pub const OLD_FULL: u32 = 1 << 2;

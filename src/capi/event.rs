@@ -248,12 +248,14 @@ impl Copied {
             Box::new(Self { event: *event, values: copied.into_boxed_slice(), bytes: Vec::new(), relations });
         clone.bytes = bytes;
         let first = clone.values.as_ptr();
-        let place =
-            |n: u32, before: usize| if n == 0 { std::ptr::null() } else { first.wrapping_add(before) };
+        // A row without columns is a row: only what was not there is NULL.
+        let place = |there: *const Value, before: usize| {
+            if there.is_null() { std::ptr::null() } else { first.wrapping_add(before) }
+        };
         let (new, old) = (event.n_new as usize, event.n_old as usize);
-        clone.event.new_values = place(event.n_new, 0);
-        clone.event.old_values = place(event.n_old, new);
-        clone.event.extra = place(event.n_extra, new + old);
+        clone.event.new_values = place(event.new_values, 0);
+        clone.event.old_values = place(event.old_values, new);
+        clone.event.extra = place(event.extra, new + old);
         Ok(clone)
     }
 }

@@ -31,6 +31,7 @@ pub use endpoint::Endpoint;
 pub use environment::Environment;
 pub use host::Host;
 pub use limit::Limit;
+pub use nearest::among as nearest_name;
 use passwords::Asking;
 pub use passwords::{Given, Origin, Password, PasswordCallback, PasswordRequest, Passwords};
 use settings::Settings;

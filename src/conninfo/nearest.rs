@@ -4,17 +4,22 @@
 
 use super::parameter;
 
-/// The parameter whose name takes the fewest changes to reach, if they are few for its length.
+/// The parameter whose name is nearest.
 pub(super) fn nearest(name: &str) -> Option<&'static str> {
+    among(name, parameter::TABLE.iter().map(|row| row.name))
+}
+
+/// The name that takes the fewest changes to reach, if they are few for its length.
+pub fn among<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let limit = (name.len() / 3 + 1).min(4);
     if name.len() > 64 {
         return None;
     }
-    let mut best: Option<(usize, &'static str)> = None;
-    for row in parameter::TABLE {
-        let cost = distance(name.as_bytes(), row.name.as_bytes());
+    let mut best: Option<(usize, &str)> = None;
+    for known in names.filter(|known| known.len() <= 64) {
+        let cost = distance(name.as_bytes(), known.as_bytes());
         if cost <= limit && best.is_none_or(|(least, _)| cost < least) {
-            best = Some((cost, row.name));
+            best = Some((cost, known));
         }
     }
     best.map(|(_, name)| name)

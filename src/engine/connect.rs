@@ -10,13 +10,15 @@ use super::creation::{Made, Making, create};
 use super::log::Level;
 use super::shared::Shared;
 use super::stats::Counts;
+use crate::conninfo::nearest_name;
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
 use crate::options::{Config, SlotCreate};
 use crate::session::{AnySession, Session, StartupSettings};
 use crate::stream::{
     Branch, Come, DecodingMemory, Finding, Identity, Lineage, Occasion, Parting, Path, Preflight,
-    PublishedTable, Resume, Role, Server, WalKept, Which, tables_query, validity, validity_query,
+    PublishedTable, Resume, Role, Server, Standby, WalKept, Which, advice, tables_query, validity,
+    validity_query,
 };
 
 /// How long a reconnect spends on one address, unless connect_timeout says otherwise.
@@ -46,6 +48,8 @@ pub struct Connected {
     pub path: Path,
     /// How often a status update must leave.
     pub rhythm: Duration,
+    /// What it is to the server's commits.
+    pub standby: Standby,
     /// Where the slot stood.
     pub slot: Lsn,
     /// Where streaming begins.
@@ -108,7 +112,8 @@ pub async fn connect(shared: &Shared, deadline: Option<Instant>, occasion: Occas
         )?;
     }
     if occasion == Occasion::First {
-        Box::pin(warn_of_identities(shared)).await;
+        warn_of_waiting(shared, &server);
+        Box::pin(warn_of_tables(shared)).await;
     }
     let slot = Box::pin(prepare_slot(shared, &mut session, &preflight, &server, deadline)).await?;
     let start = preflight.start().max(slot);
@@ -131,6 +136,7 @@ pub async fn connect(shared: &Shared, deadline: Option<Instant>, occasion: Occas
         session,
         path,
         rhythm: rhythm(config.status_interval, &server),
+        standby: server.standby,
         slot,
         start,
         identity,
@@ -199,7 +205,13 @@ async fn prepare_slot(
     deadline: Option<Instant>,
 ) -> Result<Lsn> {
     let rows = timely(&shared.config, session.query(&preflight.slot_query())).await?.rows;
-    let slot = match preflight.slot(&rows, server)? {
+    let found = match preflight.slot(&rows, server) {
+        Err(error) if error.status() == Status::WAL_E_SLOT_MISSING => {
+            return Err(with_nearest_slot(shared, session, error).await);
+        }
+        found => found?,
+    };
+    let slot = match found {
         Finding::Ready(slot) => slot,
         Finding::Create(command) => {
             preflight.starts_late(None)?;
@@ -236,6 +248,16 @@ async fn prepare_slot(
         });
     }
     Ok(slot.confirmed_flush)
+}
+
+/// Names the slot that may have been meant.
+async fn with_nearest_slot(shared: &Shared, session: &mut AnySession, error: Error) -> Error {
+    let config = &shared.config;
+    let names = timely(config, session.query(&Preflight::slot_names_query())).await.unwrap_or_default();
+    let names = names.rows.iter().filter_map(|row| row.first()?.as_deref());
+    let Some(near) = nearest_name(&config.slot, names) else { return error };
+    let hint = format!("Did you mean \"{near}\"? Else: {}", error.hint());
+    error.with_hint(hint)
 }
 
 fn warn_of_start(shared: &Shared, slot: Lsn) {
@@ -288,12 +310,20 @@ async fn make_slot(
     }
 }
 
-/// Tables whose updates or deletes will fail deserve a word before they do (P26), if anybody listens. What goes wrong here
-/// is nobody's concern.
+fn warn_of_waiting(shared: &Shared, server: &Server) {
+    if server.standby == Standby::Synchronous {
+        shared.logger.log(Level::WAL_LOG_WARN, "connect", || {
+            "the server counts this stream among its synchronous standbys (synchronous_standby_names): commits there may wait until the program has acknowledged them. Name only standbys in that setting, or give the stream another application_name".to_owned()
+        });
+    }
+}
+
+/// Tables whose updates or deletes will fail deserve a word before they do (P26), and so does what else is not as it was
+/// likely meant, if anybody listens. What goes wrong here is nobody's concern.
 ///
 /// Never over the walsender's own session: looking at tables there fills its caches with their present definitions, and
 /// it would decode older WAL with those (seen on 16 to 18).
-async fn warn_of_identities(shared: &Shared) {
+async fn warn_of_tables(shared: &Shared) {
     let (config, logger) = (&shared.config, &shared.logger);
     if config.publications.is_empty() || !logger.listens(Level::WAL_LOG_WARN) {
         return;
@@ -303,14 +333,17 @@ async fn warn_of_identities(shared: &Shared) {
         let mut session = Beside::open(config.backend, &config.conninfo, deadline).await?;
         let which = Which::Unusable(MOST_TABLES);
         let found = session.ask(&tables_query(session.version(), &config.publications, which)).await?;
+        let mut said: Vec<String> =
+            found.rows.iter().map(|row| PublishedTable::read(row).warning()).collect();
+        for (question, say) in advice(session.version(), config, MOST_TABLES) {
+            said.extend(session.ask(&question).await?.rows.iter().map(|row| say(row)));
+        }
         session.close();
-        Ok::<_, Error>(found.rows)
+        Ok::<_, Error>(said)
     };
     match timeout_at(deadline.into(), look).await {
-        Ok(Ok(rows)) => {
-            for row in &rows {
-                logger.log(Level::WAL_LOG_WARN, "preflight", || PublishedTable::read(row).warning());
-            }
+        Ok(Ok(said)) => {
+            said.into_iter().for_each(|text| logger.log(Level::WAL_LOG_WARN, "preflight", || text));
         }
         other => logger.log(Level::WAL_LOG_DEBUG, "preflight", || {
             format!("cannot look at the published tables: {:?}", other.map(|it| it.map(drop)))

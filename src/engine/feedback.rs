@@ -11,7 +11,7 @@ use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
 use crate::options::Progress;
 use crate::session::Session;
-use crate::stream::{Patience, Report};
+use crate::stream::{Patience, Report, Standby};
 use crate::sys::pg_micros;
 use crate::wire::{Reply, StatusUpdate, frontend};
 
@@ -34,6 +34,16 @@ pub(super) enum Asked {
     Rest,
     /// The same, and there is an acknowledgement to report as soon as `HURRY` allows.
     News,
+}
+
+impl Asked {
+    /// Without a question: a server whose commits wait for this stream hears of every acknowledgement at once.
+    pub(super) fn at_rest(standby: Standby) -> Self {
+        match standby {
+            Standby::Asynchronous => Self::No,
+            Standby::Synchronous => Self::Rest,
+        }
+    }
 }
 
 impl<S: Session> Streaming<S> {
@@ -83,7 +93,10 @@ impl<S: Session> Streaming<S> {
         // Awaited before the position is looked at: an acknowledgement in between wakes us again.
         self.shared.await_ack(self.asked != Asked::No || self.course.ended);
         let report = self.positions().report(self.shared.acks.acked());
-        if self.asked == Asked::Rest && report.flush != said.flush {
+        // With synchronous_commit=remote_write commits wait for what was received.
+        let is_news =
+            report.flush != said.flush || self.standby == Standby::Synchronous && report.write != said.write;
+        if self.asked == Asked::Rest && is_news {
             self.asked = Asked::News;
         }
         let on_time = now >= sent + self.rhythm;
@@ -97,7 +110,7 @@ impl<S: Session> Streaming<S> {
             self.report(report, now)?;
             // The server does not wait for ever: it asks again if it does.
             if on_time && self.asked == Asked::Rest {
-                self.asked = Asked::No;
+                self.asked = Asked::at_rest(self.standby);
             }
         }
         match flush {
@@ -123,7 +136,7 @@ impl<S: Session> Streaming<S> {
         let at_once = self.asked == Asked::Reply && self.shared.config.progress == Progress::Acknowledged;
         self.asked = match self.asked {
             Asked::No => Asked::No,
-            _ if report.flush >= report.write => Asked::No,
+            _ if report.flush >= report.write => Asked::at_rest(self.standby),
             _ => Asked::Rest,
         };
         self.tell_progress(now, at_once)

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::Next;
 use super::connection::{Connection, deadline};
 use super::slots::answer;
+use crate::conninfo::nearest_name;
 use crate::error::{Error, Result, Status};
 use crate::stream::{
     Publication, PublishedTable, Which, create_publication, drop_publication, explain_publication,
@@ -47,7 +48,7 @@ impl Connection {
         let deadline = deadline(timeout);
         let all = answer!(self.all_publications(deadline)?);
         if !all.iter().any(|publication| publication.name == name) {
-            return Err(missing(name));
+            return Err(missing(name, &all));
         }
         let query = tables_query(self.version(), &[name.to_owned()], Which::All);
         let rows = answer!(self.ask(&query, deadline)?);
@@ -58,7 +59,7 @@ impl Connection {
     pub(super) fn expect_publications(&mut self, deadline: Option<Instant>) -> Result<Next<()>> {
         let all = answer!(self.all_publications(deadline)?);
         match self.publications().iter().find(|name| !all.iter().any(|found| found.name == **name)) {
-            Some(name) => Err(missing(name)),
+            Some(name) => Err(missing(name, &all)),
             None => Ok(Next::Ready(())),
         }
     }
@@ -69,10 +70,14 @@ impl Connection {
     }
 }
 
-fn missing(name: &str) -> Error {
+fn missing(name: &str, all: &[Publication]) -> Error {
+    let near = nearest_name(name, all.iter().map(|publication| publication.name.as_str()));
+    let meant = near.map(|near| format!("Did you mean \"{near}\"? ")).unwrap_or_default();
     Error::new(
         Status::WAL_E_PUBLICATION_MISSING,
         format!("publication \"{name}\" does not exist in this database"),
     )
-    .with_hint("Create it before the slot: a slot never sees a publication that is younger than itself.")
+    .with_hint(format!(
+        "{meant}Create it before the slot: a slot never sees a publication that is younger than itself."
+    ))
 }

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::Next;
 use super::connection::{Connection, deadline};
+use crate::conninfo::nearest_name;
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
 use crate::session::Rows;
@@ -11,7 +12,7 @@ use crate::stream::slot_commands::{
     InUse, NewSlot, advance, advanced, alter, copy, drop_slot, explain, read_physical, timeline,
 };
 use crate::stream::{
-    Health, SlotKind, SlotRow, health_query, slot_flag, slots_query, validity, validity_query,
+    Health, Preflight, SlotKind, SlotRow, health_query, slot_flag, slots_query, validity, validity_query,
 };
 use crate::sys::pg_micros;
 
@@ -84,7 +85,7 @@ impl Connection {
     pub fn read_slot(&mut self, slot: &str, timeout: Option<Duration>) -> Result<Next<SlotRow>> {
         let deadline = deadline(timeout);
         let rows = answer!(self.ask(&slots_query(self.version(), Some(slot)), deadline)?);
-        let Some(row) = rows.rows.first() else { return Err(missing(slot)) };
+        let Some(row) = rows.rows.first() else { return Err(self.missing(slot)) };
         let mut found = SlotRow::read(row);
         if found.kind == SlotKind::WAL_SLOT_KIND_PHYSICAL
             && let Some(command) = read_physical(self.version(), slot)
@@ -115,7 +116,7 @@ impl Connection {
     ) -> Result<Next<SlotRow>> {
         let deadline = deadline(timeout);
         let rows = answer!(self.ask(&slots_query(self.version(), Some(source)), deadline)?);
-        let Some(row) = rows.rows.first() else { return Err(missing(source)) };
+        let Some(row) = rows.rows.first() else { return Err(self.missing(source)) };
         let command = copy(&SlotRow::read(row), new.name, new.flags, new.plugin)?;
         match self.ask(&command, deadline) {
             Ok(outcome) => drop(answer!(outcome)),
@@ -123,14 +124,14 @@ impl Connection {
             Err(error) => return Err(explain(error, new.name)),
         }
         let rows = answer!(self.ask(&slots_query(self.version(), Some(new.name)), deadline)?);
-        let row = rows.rows.first().ok_or_else(|| missing(new.name))?;
+        let row = rows.rows.first().ok_or_else(|| self.missing(new.name))?;
         Ok(Next::Ready(SlotRow::read(row)))
     }
 
     /// How a slot is doing now, and when that was, in microseconds since 2000.
     pub fn slot_health(&mut self, slot: &str, timeout: Option<Duration>) -> Result<Next<(i64, Health)>> {
         let rows = answer!(self.ask(&health_query(self.version(), slot), deadline(timeout))?);
-        let health = Health::read(&rows.rows).ok_or_else(|| missing(slot))?;
+        let health = Health::read(&rows.rows).ok_or_else(|| self.missing(slot))?;
         Ok(Next::Ready((pg_micros(), health)))
     }
 
@@ -138,8 +139,23 @@ impl Connection {
     fn on_slot(&mut self, slot: &str, command: &str, deadline: Option<Instant>) -> Result<Next<Rows>> {
         match self.ask(command, deadline) {
             Err(error) if error.sqlstate() == "55000" => Err(self.invalid(slot, error)),
+            Err(error) if error.sqlstate() == "42704" => {
+                Err(self.missing(slot).with_detail(error.message()).with_sqlstate(*b"42704"))
+            }
             other => other.map_err(|error| explain(error, slot)),
         }
+    }
+
+    /// A slot is missing: another may have been meant.
+    fn missing(&mut self, slot: &str) -> Error {
+        let names = match self.ask(&Preflight::slot_names_query(), other_deadline()) {
+            Ok(Next::Ready(found)) => found.rows,
+            _ => Vec::new(),
+        };
+        let near = nearest_name(slot, names.iter().filter_map(|row| row.first()?.as_deref()));
+        let meant = near.map(|near| format!("Did you mean \"{near}\"? ")).unwrap_or_default();
+        Error::new(Status::WAL_E_SLOT_MISSING, format!("replication slot \"{slot}\" does not exist"))
+            .with_hint(format!("{meant}wal_slot_list tells which there are."))
     }
 
     /// A slot that cannot be used may have been invalidated.
@@ -174,9 +190,4 @@ impl Connection {
 /// The time for what only makes an error better.
 fn other_deadline() -> Option<Instant> {
     deadline(Some(Duration::from_secs(5)))
-}
-
-fn missing(slot: &str) -> Error {
-    Error::new(Status::WAL_E_SLOT_MISSING, format!("replication slot \"{slot}\" does not exist"))
-        .with_hint("wal_slot_list tells which there are.")
 }

@@ -24,7 +24,7 @@ use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
 use crate::options::Progress;
 use crate::session::{AnySession, Fill, Session, Watch};
-use crate::stream::{Identity, Pace, Positions, Receiver, Report, Silence};
+use crate::stream::{Identity, Pace, Positions, Receiver, Report, Silence, Standby};
 use crate::sys::Alarm;
 use crate::wire::Reply;
 
@@ -168,6 +168,7 @@ pub(super) struct Streaming<S> {
     pub(super) asked: Asked,
     pub(super) next_read: NextRead,
     pub(super) silence: Silence,
+    pub(super) standby: Standby,
     pace: Pace,
     /// How much was read since there last was no more.
     gulp: usize,
@@ -191,7 +192,8 @@ impl Streaming<AnySession> {
         Self {
             rhythm: connected.rhythm,
             last: (Instant::now(), Report { write: 0, flush: 0 }),
-            asked: Asked::No,
+            asked: Asked::at_rest(connected.standby),
+            standby: connected.standby,
             pace: Pace::new(shared.config.latency_budget, connected.path, Instant::now()),
             next_read: NextRead::WhenReady,
             gulp: 0,

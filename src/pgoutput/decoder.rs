@@ -433,6 +433,7 @@ impl Decoder {
             return Err(TRUNCATE_COUNT);
         }
         self.transaction.must_be_open()?;
+        self.relations.several();
         for oid in oids {
             self.relations.find(u32::from_be_bytes(*oid))?;
         }
@@ -506,11 +507,32 @@ fn read_old<'a>(
     relation: &mut Entry,
     out: &mut Arrays,
 ) -> Read<(tuple::Row<'a>, u32)> {
+    if !relation.sent().is_empty() {
+        return read_old_of_partition(part, body, relation, out);
+    }
     match part {
         b'O' => Ok((tuple::read(body, relation.shapes(), out)?, flags::OLD_FULL)),
         b'K' => Ok((tuple::read_key(body, relation.columns(), out)?, flags::OLD_KEY)),
         _ => Err(NO_OLD_ROW),
     }
+}
+
+/// The same where partitions send less than the relation's identity says: which of them it was is not told.
+#[cold]
+#[inline(never)]
+fn read_old_of_partition<'a>(
+    part: u8,
+    body: Reader<'a>,
+    relation: &Entry,
+    out: &mut Arrays,
+) -> Read<(tuple::Row<'a>, u32)> {
+    let mark = match part {
+        b'O' => tuple::Mark::Full,
+        b'K' => tuple::Mark::Key,
+        _ => return Err(NO_OLD_ROW),
+    };
+    let (row, mark) = tuple::read_of_partition(body, mark, relation.columns(), relation.sent(), out)?;
+    Ok((row, if mark == tuple::Mark::Full { flags::OLD_FULL } else { flags::OLD_KEY }))
 }
 
 /// Appends two texts and the event that they belong to.

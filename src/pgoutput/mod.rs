@@ -8,6 +8,7 @@
 mod decoder;
 mod fault;
 mod feeder;
+mod leaves;
 mod names;
 mod prepared;
 mod reader;

@@ -10,6 +10,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
 use super::fault::{Fault, Read};
+use super::leaves::{Leaves, Sent};
 use super::reader::Reader;
 use super::tuple::Shape;
 use crate::batch::{Arrays, Column, Relation};
@@ -55,6 +56,8 @@ pub(super) struct Table {
     index: OidMap<usize>,
     /// The entry used last; changes of one table follow each other, so the map is seldom asked.
     last: Option<usize>,
+    /// What was described by the message before, until a change comes: then `last` is empty.
+    fresh: Option<usize>,
     /// In a streamed transaction, all that came, in order.
     log: Vec<Described>,
 }
@@ -72,6 +75,8 @@ pub(super) struct Entry {
     relation: Arc<Relation>,
     /// How its columns' values look, one for each.
     shapes: Box<[Shape]>,
+    /// The partitions whose changes come as its own.
+    leaves: Leaves,
 }
 
 /// A definition inside a streamed transaction, and the subtransaction that made it known.
@@ -86,7 +91,9 @@ impl Relations {
     /// A new connection: nothing is described in it yet.
     pub(super) fn reconnected(&mut self) {
         self.leave();
-        self.here.last = None;
+        (self.here.last, self.here.fresh) = (None, None);
+        // Each is described anew before the first change of its own.
+        self.here.entries.iter_mut().for_each(|entry| entry.leaves.clear());
         self.epoch += 1;
         self.coming = Coming::Again;
         for entry in &self.here.entries {
@@ -122,6 +129,11 @@ impl Relations {
             None => here.look_up(oid, self.epoch)?,
         };
         here.entries.get_mut(at).ok_or(Fault::UnknownRelation(oid))
+    }
+
+    /// What comes refers to several relations, so that none is known for another one's partition.
+    pub(super) fn several(&mut self) {
+        self.here.fresh = None;
     }
 
     /// Whether this very definition is the one that is valid here, and was told. What a streamed transaction
@@ -175,7 +187,8 @@ impl Relations {
             self.replaced_by(&relation);
         }
         let at = self.here.set(relation, self.epoch, self.described);
-        self.here.last = Some(at);
+        // The next change has to look: if it is another relation's, then this is a partition of that one.
+        (self.here.last, self.here.fresh) = (None, Some(at));
         self.here.entries.get_mut(at).ok_or(Fault::UnknownRelation(definition.oid))
     }
 
@@ -201,7 +214,10 @@ impl Relations {
             if !newer {
                 self.told.remove(&entry.oid);
                 self.replaced_by(&entry.relation);
-                self.here.set(entry.relation, self.epoch, entry.described);
+                let at = self.here.set(entry.relation, self.epoch, entry.described);
+                if let Some(known) = self.here.entries.get_mut(at) {
+                    known.leaves = entry.leaves;
+                }
             }
         }
     }
@@ -228,10 +244,16 @@ impl Table {
     /// worker.c cuts the transaction's changes off there.
     pub(super) fn roll_back(&mut self, subxid: u32, relations: &Relations) {
         let Some(first) = self.log.iter().position(|described| described.subxid == subxid) else { return };
-        let mut log = std::mem::take(self).log;
+        let Self { mut log, entries, .. } = std::mem::take(self);
         log.truncate(first);
         for described in &log {
             self.set(Arc::clone(&described.relation), relations.epoch, described.at);
+        }
+        for old in entries {
+            let still = self.index.get(&old.oid).and_then(|at| self.entries.get_mut(*at));
+            if let Some(entry) = still.filter(|entry| Arc::ptr_eq(&entry.relation, &old.relation)) {
+                entry.leaves = old.leaves;
+            }
         }
         self.log = log;
     }
@@ -241,7 +263,19 @@ impl Table {
         let described = |at: &usize| self.entries.get(*at).is_some_and(|entry| entry.epoch == epoch);
         let at = self.index.get(&oid).copied().filter(described).ok_or(Fault::UnknownRelation(oid))?;
         self.last = Some(at);
+        if let Some(leaf) = self.fresh.take() {
+            self.link(leaf, at);
+        }
         Ok(at)
+    }
+
+    /// The relation that was described just now is the one whose change comes as that of `root`, if they are two: the
+    /// server describes both before the first change of a partition (maybe_send_schema).
+    fn link(&mut self, leaf: usize, root: usize) {
+        let leaf = self.entries.get(leaf).filter(|_| leaf != root).map(|entry| Arc::clone(&entry.relation));
+        if let (Some(leaf), Some(root)) = (leaf, self.entries.get_mut(root)) {
+            root.leaves.note(&leaf, &root.relation);
+        }
     }
 
     fn entry(&self, oid: u32) -> Option<&Entry> {
@@ -256,7 +290,15 @@ impl Table {
         match entries.get_mut(at) {
             None => {
                 let shapes = shapes_of(&relation);
-                entries.push(Entry { oid, epoch, described, kept: 0, relation, shapes });
+                entries.push(Entry {
+                    oid,
+                    epoch,
+                    described,
+                    kept: 0,
+                    relation,
+                    shapes,
+                    leaves: Leaves::default(),
+                });
             }
             Some(entry) => {
                 entry.epoch = epoch;
@@ -265,6 +307,7 @@ impl Table {
                     entry.shapes = shapes_of(&relation);
                     entry.relation = relation;
                     entry.kept = 0;
+                    entry.leaves.clear();
                 }
             }
         }
@@ -281,6 +324,12 @@ impl Entry {
     #[inline(always)]
     pub(super) fn columns(&self) -> &[Column] {
         &self.relation.columns
+    }
+
+    /// What partitions send of an old row whose identity is less than this one's; empty if there are none.
+    #[inline(always)]
+    pub(super) fn sent(&self) -> &[Sent] {
+        self.leaves.sent()
     }
 
     /// How their values look, one for each column.

@@ -4,6 +4,7 @@
 use std::ptr;
 
 use super::fault::{Fault, Read};
+use super::leaves::Sent;
 use super::reader::Reader;
 use crate::batch::{Arrays, Column, Value, ValueKind};
 
@@ -65,6 +66,46 @@ pub(super) fn read_key<'a>(reader: Reader<'a>, columns: &[Column], out: &mut Arr
     }
     out.commit_row(columns.len());
     Ok(Row { first, behind: Reader::new(rest) })
+}
+
+/// What an old row is said to hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mark {
+    /// All columns.
+    Full,
+    /// Those of the replica identity.
+    Key,
+}
+
+/// Reads an old row that may be a partition's whose identity is less than that of the relation it is told of: `sent` says
+/// what such partitions send. A column that none of them sends and that has a value shows a row of another one, which
+/// holds all that it is said to hold. Otherwise a NULL that not all of them would have sent was not sent.
+pub(super) fn read_of_partition<'a>(
+    reader: Reader<'a>,
+    mark: Mark,
+    columns: &[Column],
+    sent: &[Sent],
+    out: &mut Arrays,
+) -> Read<(Row<'a>, Mark)> {
+    let tuple = count(reader, columns.len())?;
+    let mut rest = tuple.rest();
+    let Some(row) = out.row(columns.len()) else { return Err(NO_ROOM) };
+    let first = row.as_ptr();
+    for slot in row.iter_mut() {
+        let Some(behind) = value(rest, slot) else { return Err(diagnose(tuple, columns.len())) };
+        rest = behind;
+    }
+    let is_null = |slot: &Value| slot.kind == ValueKind::WAL_VALUE_NULL as u8;
+    let is_whole = row.iter().zip(sent).any(|(slot, sent)| *sent == Sent::Never && !is_null(slot));
+    for ((slot, column), sent) in row.iter_mut().zip(columns).zip(sent) {
+        let may_lack = !is_whole && *sent != Sent::Always || !column.is_key;
+        if is_null(slot) && may_lack {
+            slot.kind = ValueKind::WAL_VALUE_ABSENT as u8;
+        }
+    }
+    out.commit_row(columns.len());
+    let mark = if is_whole { mark } else { Mark::Key };
+    Ok((Row { first, behind: Reader::new(rest) }, mark))
 }
 
 /// Reads the number of columns, which is that of the relation: both leave out the same columns

@@ -2,6 +2,7 @@
 //!
 //! Plain functions over bytes and positions: nothing here opens a socket or reads a clock.
 
+mod advice;
 mod backoff;
 mod health;
 mod identity;
@@ -17,8 +18,10 @@ mod silence;
 pub mod slot_commands;
 mod slot_row;
 mod sql;
+mod synchronous;
 mod tuning;
 
+pub use advice::advice;
 pub use backoff::Backoff;
 pub use health::{Concern, Health, health_query};
 pub use identity::{Branch, Come, Doubt, Identity, Lineage, Loss, Parting, Role};
@@ -26,7 +29,7 @@ pub use occasion::{Occasion, Resume};
 pub use outstanding::Outstanding;
 pub use pace::{Pace, Path};
 pub use positions::{Positions, Report};
-pub use preflight::{Finding, Preflight, Server, Slot};
+pub use preflight::{Finding, Preflight, Server, Slot, Standby};
 pub use publications::{
     Publication, PublishedTable, ReplicaIdentity, Which, create_publication, drop_publication,
     explain_publication, publication_flag, publications_query, tables_query,
@@ -37,4 +40,5 @@ pub use slot_row::{
     Invalidation, SlotKind, SlotRow, WalKept, slot_flag, slots_query, validity, validity_query,
 };
 pub use sql::EQ;
+pub use synchronous::is_synchronous;
 pub use tuning::{DecodingMemory, Source};

@@ -7,13 +7,18 @@ use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
 use crate::options::{Config, OriginFilter, Progress, SlotCreate, Streaming};
 
+use super::publications::missing_publication;
 use super::slot_commands::NewSlot;
 use super::slot_row::{WalKept, invalidated, reason_column, slot_flag, wal_kept};
 use super::sql::{EQ, is_one_of, quote_command_literal, quote_identifier, quote_literal};
+use super::synchronous::is_synchronous;
 use super::tuning::DecodingMemory;
 
 /// The oldest version that sends what this library reads.
 const OLDEST: u32 = 140_000;
+
+/// How many other names are looked at for the one that was meant.
+const OTHERS: usize = 1000;
 
 /// The plugin whose messages are decoded.
 pub(super) const PGOUTPUT: &str = "pgoutput";
@@ -46,6 +51,18 @@ pub struct Server {
     pub role: Role,
     /// When it was started: see `Identity::started`.
     pub started: u64,
+    /// Whether the server's commits wait for this stream.
+    pub standby: Standby,
+}
+
+/// What a stream is to the commits of the server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Standby {
+    /// They go on without it.
+    #[default]
+    Asynchronous,
+    /// They may wait until it has acknowledged them (`synchronous_standby_names`).
+    Synchronous,
 }
 
 /// What was found of the slot.
@@ -125,7 +142,8 @@ impl<'a> Preflight<'a> {
             "SELECT pg_catalog.current_setting('wal_level'), pg_catalog.current_database(), pg_catalog.pg_backend_pid(), \
              (SELECT setting FROM pg_catalog.pg_settings WHERE name {EQ} 'wal_sender_timeout'), \
              (SELECT setting FROM pg_catalog.pg_settings WHERE name {EQ} 'tcp_user_timeout'), {}, \
-             pg_catalog.pg_is_in_recovery(), pg_catalog.date_part('epoch', pg_catalog.pg_postmaster_start_time())",
+             pg_catalog.pg_is_in_recovery(), pg_catalog.date_part('epoch', pg_catalog.pg_postmaster_start_time()), \
+             pg_catalog.current_setting('synchronous_standby_names'), pg_catalog.current_setting('application_name')",
             DecodingMemory::columns()
         )
     }
@@ -153,6 +171,10 @@ impl<'a> Preflight<'a> {
             memory: DecodingMemory::read(cell(row, 5), cell(row, 6), cell(row, 7)),
             role,
             started: cell(row, 9).parse().map_or(0, f64::to_bits),
+            standby: match role == Role::Primary && is_synchronous(cell(row, 10), cell(row, 11)) {
+                true => Standby::Synchronous,
+                false => Standby::Asynchronous,
+            },
         })
     }
 
@@ -200,10 +222,11 @@ impl<'a> Preflight<'a> {
         Err(error.with_retriable(identity.role == Role::Standby))
     }
 
-    /// Asks which of the publications exist.
+    /// Asks for the publications: first those that are wanted, then others, for who mistyped.
     pub fn publication_query(&self) -> String {
         let wanted = is_one_of("pubname", &self.config.publications);
-        format!("SELECT pubname FROM pg_catalog.pg_publication WHERE {wanted}")
+        let most = self.config.publications.len() + OTHERS;
+        format!("SELECT pubname FROM pg_catalog.pg_publication ORDER BY {wanted} DESC, 1 LIMIT {most}")
     }
 
     /// Understands the answer to `publication_query`.
@@ -218,11 +241,16 @@ impl<'a> Preflight<'a> {
                 Status::WAL_E_PUBLICATION_MISSING,
                 format!("publication \"{name}\" does not exist in database \"{}\"", server.database),
             )
-            .with_hint(format!(
-                "CREATE PUBLICATION {} FOR TABLE …; before the slot is created.",
-                quote_identifier(name)
-            )))
+            .with_hint(missing_publication(name, rows.iter().map(|row| cell(row, 0)))))
         })
+    }
+
+    /// Asks for the slots of the database, for who mistyped.
+    pub fn slot_names_query() -> String {
+        format!(
+            "SELECT slot_name FROM pg_catalog.pg_replication_slots \
+             WHERE database {EQ} pg_catalog.current_database() ORDER BY 1 LIMIT {OTHERS}"
+        )
     }
 
     /// Asks for the slot's row.

@@ -3,6 +3,7 @@
 use super::preflight::cell;
 use super::slot_row::flags;
 use super::sql::{EQ, NE, is_one_of, quote_identifier};
+use crate::conninfo::nearest_name;
 use crate::error::{Error, Result, Status};
 use crate::options::qualified_names;
 
@@ -255,6 +256,25 @@ impl PublishedTable {
             self.identity.explain()
         )
     }
+}
+
+/// The way out where a publication is missing: another that may have been meant, by its case or by its letters, or
+/// making it.
+pub(super) fn missing_publication<'a>(name: &str, others: impl Iterator<Item = &'a str> + Clone) -> String {
+    let folded = others.clone().find(|other| other.to_lowercase() == name.to_lowercase());
+    if let Some(other) = folded {
+        let quoted = quote_identifier(other);
+        return format!(
+            "Did you mean {quoted}? As in SQL, a name is folded to lower case unless it stands in double quotes: set publication to {quoted}, with the quotes."
+        );
+    }
+    let meant =
+        nearest_name(name, others).map(|other| format!("Did you mean {}? Else ", quote_identifier(other)));
+    format!(
+        "{}CREATE PUBLICATION {} FOR TABLE …; before the slot is created.",
+        meant.unwrap_or_default(),
+        quote_identifier(name)
+    )
 }
 
 /// The error of a publication's command, in this library's words where it has some.

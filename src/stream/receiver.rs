@@ -374,6 +374,9 @@ fn stream_error(message: ServerMessage) -> Error {
         "XX000" if error.message().contains("could not map filen") => error.with_hint(
             "The server cannot always stream a transaction that holds DDL or TRUNCATE and is rolled back in part or as a whole. Set streaming to \"off\": it then decodes only what was committed, and gets past this position.",
         ),
+        "42883" => error.with_hint(
+            "With binary on, a column holds a type without a binary form, such as aclitem in an array: set binary to \"off\", or leave the column out of the publication.",
+        ),
         "XX000" if error.hint().is_empty() => error.with_hint(
             "The server failed inside while decoding (a row near 1 GB, or a fault of this minor version): look for a newer minor version; the slot does not get past this position by itself.",
         ),

@@ -7,6 +7,7 @@ mod a_pooler_may_stand_between;
 mod a_promotion_loses_nothing_that_is_there;
 mod a_replay_never_waits_for_a_pipe;
 mod a_stored_position_is_enough;
+mod a_word_comes_before_the_harm;
 mod credentials_change_while_a_stream_lives;
 mod every_password_that_gets_in_with_libpq_gets_in;
 mod no_position_is_false;
@@ -15,6 +16,7 @@ mod nobody_comes_in_without_what_was_required;
 mod nothing_of_other_roles_runs_with_ours;
 mod the_first_connection_may_wait;
 mod what_a_server_sends_costs_little_memory;
+mod what_was_not_sent_is_never_null;
 
 use crate::harness::Database;
 use crate::harness::server::unique;
