@@ -115,7 +115,7 @@ impl Recovery {
         self.shared.capture.epoch(&told.write(capture::epoch(&self.shared.config, connected)))?;
         course.server = connected.identity;
         if let Some(Branch { at, .. }) = connected.branch {
-            course.slot = course.slot.min(at);
+            course.began = course.began.min(at);
             course.progress.1 = course.progress.1.min(at.0);
         }
         let next = Next { start: connected.start, branch: connected.branch };
@@ -172,7 +172,7 @@ fn resume(shared: &Shared, course: &Course) -> Resume {
     let acked = Lsn(shared.acks.acked());
     Resume {
         acked,
-        confirmed: course.slot.max(reported),
+        confirmed: course.began.max(reported),
         before: course.server,
         told: Lsn(course.receiver.told()),
     }

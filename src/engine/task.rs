@@ -133,8 +133,8 @@ pub(super) struct Course {
     pub(super) progress: (Instant, u64),
     /// The end that was asked for is reached.
     pub(super) ended: bool,
-    /// Where the slot stood at first.
-    pub(super) slot: Lsn,
+    /// Where the stream began.
+    pub(super) began: Lsn,
     /// Which server the last connection was to.
     pub(super) server: Identity,
     /// Made when a stream is first gathered; tokio's own clock is too coarse for that.
@@ -150,7 +150,7 @@ impl Course {
             intake: Intake::new(Arc::clone(shared)),
             progress: (Instant::now(), connected.start.0),
             ended: false,
-            slot: connected.slot,
+            began: connected.start,
             server: connected.identity,
             alarm: None,
         }

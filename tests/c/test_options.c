@@ -28,6 +28,8 @@ static const struct sample {
     {"plugin", {"pgoutput", "test_decoding"}, {NULL}},
     {"plugin_options", {"skip-empty-xacts=1", "a=b,c=d"}, {NULL}},
     {"ack", {"manual", "auto"}, {"never", "Manually", ""}},
+    {"progress", {"auto", "acknowledged"}, {"off", "Auto", ""}},
+    {"slot_adopt", {"on", "off"}, {"maybe", "2", ""}},
     {"status_interval", {"10ms", "5s", "1h"}, {"9ms", "2h", "fast", "-1s", ""}},
     {"on_gap", {"error", "warn"}, {"ignore", ""}},
     {"queue_bytes", {"64kB", "4MB", "1GB"}, {"63kB", "many", "-1", "4 parsecs", ""}},
