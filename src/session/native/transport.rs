@@ -164,6 +164,41 @@ impl Transport {
         }
     }
 
+    /// The same within an answer: a row or a piece of COPY that is longer than `limit` is thrown away as it comes, and its
+    /// body is `None`. Not cancel-safe there.
+    pub(super) async fn answer_message(&mut self, limit: usize) -> Result<(u8, Option<Vec<u8>>)> {
+        loop {
+            let tag = self.inbox.left().first().copied();
+            let is_data = matches!(tag, Some(tag::DATA_ROW | tag::COPY_DATA));
+            let most = if is_data { frame::MAX_MESSAGE } else { limit };
+            match frame::split_limited(self.inbox.left(), most)? {
+                Frame::Complete { tag, body, total } => {
+                    let body = body.to_vec();
+                    self.inbox.take(total);
+                    return Ok((tag, Some(body)));
+                }
+                Frame::Incomplete { need: Some(need) } if need > limit.saturating_add(frame::HEADER) => {
+                    self.skip(need).await?;
+                    return Ok((tag.unwrap_or_default(), None));
+                }
+                Frame::Incomplete { .. } => self.receive_some().await?,
+            }
+        }
+    }
+
+    /// Throws away so many bytes.
+    async fn skip(&mut self, mut count: usize) -> Result<()> {
+        loop {
+            let there = self.inbox.left().len().min(count);
+            self.inbox.take(there);
+            count -= there;
+            if count == 0 {
+                return Ok(());
+            }
+            self.receive_some().await?;
+        }
+    }
+
     /// Puts TLS on the socket and goes through its handshake.
     pub(super) async fn start_tls(&mut self, setup: Setup) -> Result<()> {
         let mut tls = Tls::new(setup)?;
