@@ -92,6 +92,29 @@ impl Host {
     }
 }
 
+/// What is wrong with a host name that no name service will know, as advice.
+pub(crate) fn advice(name: &str) -> Option<&'static str> {
+    let is_address = |text: &str| text.parse::<std::net::IpAddr>().is_ok();
+    let is_port = |text: &str| text.parse::<u16>().is_ok();
+    if let Some(inner) = name.strip_prefix('[') {
+        return match inner.split_once(']') {
+            Some((address, "")) if is_address(address) => {
+                Some("In host write an IPv6 address without brackets: host=::1. Brackets belong into URIs.")
+            }
+            Some((address, _)) if is_address(address) => Some(
+                "Give address and port by themselves, without brackets: host=::1 port=5432. Brackets belong into URIs.",
+            ),
+            _ => None,
+        };
+    }
+    match name.rsplit_once(':') {
+        Some((host, port)) if is_port(port) && !host.contains(':') => {
+            Some("Give the port by itself: host=192.0.2.1 port=5432.")
+        }
+        _ => None,
+    }
+}
+
 impl fmt::Debug for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Host")

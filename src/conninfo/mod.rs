@@ -30,6 +30,7 @@ pub use auth::{AuthMethod, AuthPolicy, ChannelBinding, RequireAuth, ScramKey};
 pub use endpoint::Endpoint;
 pub use environment::Environment;
 pub use host::Host;
+pub(crate) use host::advice;
 pub use limit::Limit;
 pub use nearest::among as nearest_name;
 use passwords::Asking;
@@ -371,6 +372,11 @@ fn complete(text: &str, environment: Environment<'_>) -> Result<Settings> {
 fn settings(text: &str) -> Result<Settings> {
     if text.contains('\0') {
         return Err(bad("the connection string contains a NUL character").with_hint("Remove it."));
+    }
+    if text.trim_start().starts_with("jdbc:") {
+        return Err(bad("the connection string begins with \"jdbc:\", which is Java's").with_hint(
+            "Write postgresql://user:password@host:5432/database: without jdbc:, and with user and password before the host.",
+        ));
     }
     let mut settings = Settings::default();
     match uri::after_scheme(text) {

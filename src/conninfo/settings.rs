@@ -105,6 +105,11 @@ impl Settings {
         let Some(given) = self.find(Key::Port) else { return Ok(Vec::new()) };
         let port = |text: &str| match text {
             "" => Ok(None),
+            text if text.contains(':') => {
+                Err(bad(format!("{} is not a number that it takes", given.place())).with_hint(
+                    "In a URI write an IPv6 address in brackets: postgresql://[::1]:5432/database.",
+                ))
+            }
             text => given.number(text, 1, 65_535).map(|port| u16::try_from(port).ok()),
         };
         given.value.split(',').map(port).collect()

@@ -370,10 +370,11 @@ fn rhythm(wanted: Duration, server: &Server) -> Duration {
     }
 }
 
-/// A role without REPLICATION is refused with 42501 before anything can be asked.
+/// A role without REPLICATION is refused with 42501 before anything can be asked; so is one that may not CONNECT, whose
+/// advice names that.
 pub(super) fn explain_refusal(error: Error) -> Error {
     match (error.status(), error.sqlstate()) {
-        (Status::WAL_E_PRIVILEGE, "42501") => {
+        (Status::WAL_E_PRIVILEGE, "42501") if !error.hint().contains("GRANT CONNECT") => {
             error.with_hint("Give the role the right: ALTER ROLE … REPLICATION; (on managed services: grant it their replication role).")
         }
         _ => error,

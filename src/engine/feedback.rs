@@ -68,13 +68,21 @@ impl<S: Session> Streaming<S> {
         if !may_read {
             self.silence.heard(now);
         }
+        let usual = self.shared.config.receive_timeout;
+        if self.silence.limit() != usual {
+            // Something moved since: the server was decoding, and is through.
+            let limit = self.course.tolerance.limit(usual, self.course.reached());
+            self.silence.set_limit(limit);
+        }
         match self.silence.check(now) {
             Patience::Wait => Ok(()),
             // What the socket has not taken yet is a question the server does not hear either.
             Patience::Ask if self.session.has_unsent() => Ok(()),
             Patience::Ask => self.send(self.positions().report(self.shared.acks.acked()), Reply::AtOnce),
             Patience::Over => {
-                let limit = self.shared.config.receive_timeout.unwrap_or_default();
+                let limit = self.silence.limit().unwrap_or_default();
+                let at = self.course.reached();
+                self.course.tolerance.gave_up(at);
                 Err(Error::new(
                     Status::WAL_E_CONNECTION_LOST,
                     format!(

@@ -67,7 +67,7 @@ impl Recovery {
         let how = self.recoverable(&reason, course)?;
         let log = |level, text: String| self.shared.logger.log(level, "reconnect", || text);
         log(Level::WAL_LOG_WARN, format!("the connection is lost and will be made again: {reason:?}"));
-        let lost = progress(course);
+        let lost = course.reached();
         let lasted = |mended: Option<Instant>| mended.is_some_and(|at| at.elapsed() >= how.max);
         let begun = self.outage.take().filter(|outage| outage.lost >= lost && !lasted(outage.mended));
         if begun.is_none() {
@@ -121,7 +121,7 @@ impl Recovery {
         let next = Next { start: connected.start, branch: connected.branch };
         told.go_on(&self.shared, &mut course.receiver, &mut course.intake, next)?;
         if connected.branch.is_some() {
-            outage.lost = progress(course);
+            outage.lost = course.reached();
         }
         Ok(())
     }
@@ -176,10 +176,6 @@ fn resume(shared: &Shared, course: &Course) -> Resume {
         before: course.server,
         told: Lsn(course.receiver.told()),
     }
-}
-
-fn progress(course: &Course) -> Progress {
-    (course.receiver.counters.server_wal_end, course.receiver.positions.outstanding())
 }
 
 /// Within the time that reconnecting may take at all.

@@ -24,7 +24,7 @@ use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
 use crate::options::Progress;
 use crate::session::{AnySession, Fill, Session, Watch};
-use crate::stream::{Identity, Pace, Positions, Receiver, Report, Silence, Standby};
+use crate::stream::{Identity, Pace, Positions, Receiver, Report, Silence, Standby, Tolerance};
 use crate::sys::Alarm;
 use crate::wire::Reply;
 
@@ -137,6 +137,8 @@ pub(super) struct Course {
     pub(super) began: Lsn,
     /// Which server the last connection was to.
     pub(super) server: Identity,
+    /// What earlier connections taught of the server's silence.
+    pub(super) tolerance: Tolerance,
     /// Made when a stream is first gathered; tokio's own clock is too coarse for that.
     alarm: Option<Alarm>,
 }
@@ -152,8 +154,16 @@ impl Course {
             ended: false,
             began: connected.start,
             server: connected.identity,
+            tolerance: Tolerance::default(),
             alarm: None,
         }
+    }
+}
+
+impl Course {
+    /// What has to grow for a connection to be worth anything.
+    pub(super) fn reached(&self) -> (u64, u64) {
+        (self.receiver.counters.server_wal_end, self.receiver.positions.outstanding())
     }
 }
 
@@ -197,7 +207,10 @@ impl Streaming<AnySession> {
             pace: Pace::new(shared.config.latency_budget, connected.path, Instant::now()),
             next_read: NextRead::WhenReady,
             gulp: 0,
-            silence: Silence::new(shared.config.receive_timeout, Instant::now()),
+            silence: Silence::new(
+                course.tolerance.limit(shared.config.receive_timeout, course.reached()),
+                Instant::now(),
+            ),
             session: connected.session,
             course,
             shared,

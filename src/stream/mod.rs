@@ -35,7 +35,7 @@ pub use publications::{
     explain_publication, publication_flag, publications_query, tables_query,
 };
 pub use receiver::{Counters, Receiver, Taken};
-pub use silence::{Patience, Silence};
+pub use silence::{Patience, Silence, Tolerance};
 pub use slot_row::{
     Invalidation, SlotKind, SlotRow, WalKept, slot_flag, slots_query, validity, validity_query,
 };

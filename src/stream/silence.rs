@@ -4,6 +4,30 @@
 
 use std::time::{Duration, Instant};
 
+/// How patient a stream is with a server that was silent before at the same place: it may be decoding, and would begin
+/// again from the same place. Each time twice as patient, up to `MOST` times as much.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Tolerance {
+    at: (u64, u64),
+    factor: u32,
+}
+
+/// The most that patience grows to: 16 minutes where `receive_timeout` is one.
+const MOST: u32 = 16;
+
+impl Tolerance {
+    /// A connection was given up, having come as far as `at`.
+    pub fn gave_up(&mut self, at: (u64, u64)) {
+        let before = if self.at == at { self.factor.max(1) } else { 1 };
+        *self = Self { at, factor: (before * 2).min(MOST) };
+    }
+
+    /// The limit for a stream that stands at `at`.
+    pub fn limit(&self, limit: Option<Duration>, at: (u64, u64)) -> Option<Duration> {
+        if self.at == at { limit.map(|limit| limit.saturating_mul(self.factor.max(1))) } else { limit }
+    }
+}
+
 /// Since when nothing came over one connection.
 #[derive(Clone, Copy, Debug)]
 pub struct Silence {
@@ -27,6 +51,16 @@ impl Silence {
     /// A connection that was heard just now. Without a limit silence is never too long.
     pub fn new(limit: Option<Duration>, now: Instant) -> Self {
         Self { limit, heard: now, asked: None }
+    }
+
+    /// How long it may last.
+    pub fn limit(&self) -> Option<Duration> {
+        self.limit
+    }
+
+    /// From now on it may last so long.
+    pub fn set_limit(&mut self, limit: Option<Duration>) {
+        self.limit = limit;
     }
 
     /// Something came, or nobody listened.
@@ -75,6 +109,21 @@ mod tests {
         assert_eq!(silence.check(start + 100 * SECOND), Patience::Ask);
         assert_eq!(silence.check(start + 104 * SECOND), Patience::Wait);
         assert_eq!(silence.check(start + 105 * SECOND), Patience::Over);
+    }
+
+    #[test]
+    fn s21_patience_grows_only_while_nothing_moves() {
+        let (limit, mut tolerance) = (Some(SECOND), Tolerance::default());
+        let mut seen = Vec::new();
+        for _ in 0..6 {
+            seen.push(tolerance.limit(limit, (7, 0)).unwrap().as_secs());
+            tolerance.gave_up((7, 0));
+        }
+        assert_eq!(seen, [1, 2, 4, 8, 16, 16]);
+        assert_eq!(tolerance.limit(limit, (8, 0)), limit);
+        tolerance.gave_up((8, 0));
+        assert_eq!(tolerance.limit(limit, (8, 0)), Some(2 * SECOND));
+        assert_eq!(tolerance.limit(None, (8, 0)), None);
     }
 
     #[test]

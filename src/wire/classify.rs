@@ -75,7 +75,8 @@ const NO_ENTRY: Class = Class {
     status: Status::WAL_E_NO_HBA_ENTRY,
     retry: Retry::Useless,
     hint: "Add an entry to pg_hba.conf for this role, database, address and kind of connection (hostssl, hostnossl); \
-           one with clientcert or cert wants a client certificate too (sslcert, sslkey).",
+           one with clientcert or cert wants a client certificate too (sslcert, sslkey). The word replication in an \
+           entry stands for physical replication only: name the database, or write all.",
 };
 
 /// A pooler that lost its server, or has none at this moment.
@@ -84,6 +85,25 @@ const MIDDLEMAN: Class = Class {
     retry: Retry::Helps,
     hint: "A pooler or proxy between says so, not the server: see its log, and whether the server is up.",
 };
+
+const UNBOUND: &str = "TLS ends between here and the server, so that the proof of the password is tied to another certificate: \
+                       connect to the server itself, or set channel_binding=disable where you trust what is in between. The \
+                       password is not what is wrong.";
+
+/// What can be done about the words of a pooler, which has no C functions and does not translate.
+pub fn of_pooler(sqlstate: [u8; 5], routine: &str, message: &str) -> Option<&'static str> {
+    if sqlstate != *b"08P01" || !routine.is_empty() {
+        return None;
+    }
+    let (_, parameter) = message.split_once("unsupported startup parameter")?;
+    Some(if parameter.contains("replication") {
+        "What answers is a pooler that takes no replication connections: connect to the server itself (PgBouncer takes them \
+         from 1.23 on)."
+    } else {
+        "What answers is a pooler that does not know this parameter: add it to its ignore_startup_parameters, or connect to \
+         the server itself."
+    })
+}
 
 const AUTH: &str = "Check user and password in the conninfo, and that pg_hba.conf has an entry for this role, database and address.";
 
@@ -100,10 +120,17 @@ pub fn classify(sqlstate: [u8; 5]) -> Class {
 /// The same, where the server's C function is known that spoke: one SQLSTATE stands for a refused certificate, ident or
 /// role, and the function tells them apart.
 pub fn classify_by(sqlstate: [u8; 5], routine: &str) -> Class {
+    let privilege = |hint| Class { status: Status::WAL_E_PRIVILEGE, retry: Retry::Useless, hint };
     match (&sqlstate, routine) {
         (b"28000", "ClientAuthentication") => NO_ENTRY,
         // The server names its function; what comes without is the word of something between.
         (b"08P01", "") => MIDDLEMAN,
+        (b"28000", "read_client_first_message" | "read_client_final_message") => {
+            Class { status: Status::WAL_E_AUTH, retry: Retry::Useless, hint: UNBOUND }
+        }
+        (b"42501", "CheckMyDatabase") => {
+            privilege("Give the role the right to connect: GRANT CONNECT ON DATABASE … TO …;")
+        }
         _ => classify(sqlstate),
     }
 }
@@ -111,7 +138,10 @@ pub fn classify_by(sqlstate: [u8; 5], routine: &str) -> Class {
 /// The error that a server's message is. `doing` says what was being done, as in "START_REPLICATION".
 #[cold]
 pub fn into_error(message: ServerMessage, doing: &str) -> Error {
-    let class = classify_by(message.sqlstate, &message.routine);
+    let class = match of_pooler(message.sqlstate, &message.routine, &message.message) {
+        Some(hint) => Class { status: Status::WAL_E_PROTOCOL, retry: Retry::Useless, hint },
+        None => classify_by(message.sqlstate, &message.routine),
+    };
     let hint = if message.hint.is_empty() { class.hint.to_owned() } else { message.hint };
     let detail = match (message.detail.is_empty(), message.context.is_empty()) {
         (_, true) => message.detail,
@@ -186,6 +216,31 @@ mod tests {
         assert_eq!((pooler.status(), pooler.is_retriable()), (Status::WAL_E_CONNECTION_LOST, true));
         let server = error(b"VFATAL\0C08P01\0Minvalid frontend message\0Rpq_getmessage\0\0");
         assert_eq!((server.status(), server.is_retriable()), (Status::WAL_E_PROTOCOL, false));
+    }
+
+    #[test]
+    fn s29_s33_s34_s35_advice_is_of_what_is_wrong() {
+        let hint = |code: &str, routine: &str, message: &str| {
+            let routine = if routine.is_empty() { String::new() } else { format!("R{routine}\0") };
+            let body = format!("VFATAL\0C{code}\0M{message}\0{routine}\0");
+            let error = into_error(ServerMessage::parse(body.as_bytes()).unwrap(), "x");
+            (error.status(), error.hint().to_owned())
+        };
+        let (status, said) = hint("42501", "CheckMyDatabase", "nein");
+        assert!(status == Status::WAL_E_PRIVILEGE && said.contains("GRANT CONNECT"), "{said}");
+        let (_, said) = hint("28000", "read_client_final_message", "nein");
+        assert!(
+            said.contains("channel_binding=disable") && !said.contains("Check user and password"),
+            "{said}"
+        );
+        let (_, said) = hint("08P01", "", "unsupported startup parameter: replication");
+        assert!(said.contains("pooler that takes no replication"), "{said}");
+        let (_, said) = hint("08P01", "", "unsupported startup parameter: options");
+        assert!(said.contains("ignore_startup_parameters"), "{said}");
+        let (_, said) = hint("08P01", "ProcessStartupPacket", "unsupported startup parameter");
+        assert!(said.is_empty(), "{said}");
+        let (_, said) = hint("28000", "ClientAuthentication", "nein");
+        assert!(said.contains("physical replication only"), "{said}");
     }
 
     #[test]

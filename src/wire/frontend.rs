@@ -106,6 +106,11 @@ pub fn copy_done(out: &mut Vec<u8>) {
     out.extend_from_slice(b"c\0\0\0\x04");
 }
 
+/// Refuses to send what COPY asks for.
+pub fn copy_fail(out: &mut Vec<u8>, why: &str) -> Result<()> {
+    framed(out, Some(b'f'), |out| cstr(out, "reason", why.as_bytes()))
+}
+
 /// Says good-bye.
 pub fn terminate(out: &mut Vec<u8>) {
     out.extend_from_slice(b"X\0\0\0\x04");

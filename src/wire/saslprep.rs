@@ -58,7 +58,12 @@ fn is_mixed(text: &str) -> bool {
         return false;
     }
     let ends = [text.chars().next(), text.chars().next_back()];
-    text.contains(tables::bidi_l) || !ends.into_iter().flatten().all(tables::bidi_r_or_al)
+    text.contains(is_left_to_right) || !ends.into_iter().flatten().all(tables::bidi_r_or_al)
+}
+
+/// RFC 3454's table D.2, from Unicode 3.2: nablas and partial signs have lost their direction since.
+fn is_left_to_right(c: char) -> bool {
+    tables::bidi_l(c) || matches!(c, '\u{1d552}'..='\u{1d6a3}' | '\u{1d6a8}'..='\u{1d7c9}')
 }
 
 #[cfg(test)]

@@ -290,6 +290,12 @@ impl Connection {
         unsafe { pq::PQputCopyData(self.raw.as_ptr(), body.as_ptr().cast(), length) == 1 }
     }
 
+    /// Refuses to send what COPY asks for.
+    pub(super) fn put_refusal(&mut self) -> bool {
+        // SAFETY: a live connection, exclusively borrowed, and a terminated text, which is copied.
+        unsafe { pq::PQputCopyEnd(self.raw.as_ptr(), c"COPY is refused by the client".as_ptr()) == 1 }
+    }
+
     /// Says that no more messages of COPY will come.
     pub(super) fn put_end(&mut self) -> bool {
         // SAFETY: as above.

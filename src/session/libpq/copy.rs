@@ -136,7 +136,7 @@ impl Inbox {
                 push_frame(&mut self.frames, tag::COPY_DONE, b"");
             }
             (Kind::Failed, Some(body)) => push_frame(&mut self.frames, tag::ERROR_RESPONSE, &body),
-            (Kind::Failed | Kind::CopyBoth | Kind::Other, _) => return More::Failed,
+            (Kind::Failed | Kind::CopyOut | Kind::CopyBoth | Kind::Other, _) => return More::Failed,
             (Kind::Done | Kind::Rows | Kind::Row, _) => {
                 let mut body = outcome.tag().into_bytes();
                 body.push(0);

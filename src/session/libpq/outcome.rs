@@ -32,7 +32,9 @@ pub(super) enum Kind {
     Row,
     /// An error, of the server's or of libpq's.
     Failed,
-    /// The server ended its half of COPY.
+    /// COPY towards the client.
+    CopyOut,
+    /// COPY towards the server; or the server ended its half of COPY in both directions.
     CopyIn,
     /// COPY in both directions begins.
     CopyBoth,
@@ -51,6 +53,7 @@ impl Outcome {
         match unsafe { numbers::PQresultStatus(self.0.as_ptr()) } {
             0 | 1 => Kind::Done,
             2 => Kind::Rows,
+            3 => Kind::CopyOut,
             4 => Kind::CopyIn,
             5 | 7 => Kind::Failed,
             8 => Kind::CopyBoth,

@@ -6,10 +6,11 @@ use std::ffi::CString;
 
 use tokio::io::Interest;
 
+use super::connection::Copied;
 use super::outcome::{Kind, Outcome};
 use super::{Input, LibpqSession, Output, Phase, READS_OF_A_RECORD};
 use crate::error::{Error, Result, Status};
-use crate::session::native::query::{MAX_ANSWER, first_word, too_large};
+use crate::session::native::query::{MAX_ANSWER, MAX_REFUSED, copy_refused, first_word, too_large};
 use crate::session::{Rows, Session, Turns};
 use crate::wire::{ServerMessage, classify};
 
@@ -41,7 +42,7 @@ pub(super) async fn run(session: &mut LibpqSession, sql: &str, expect: Expect) -
         let Some(outcome) = session.connection.outcome() else { break };
         session.look_after_socket();
         match outcome.kind() {
-            Kind::Row | Kind::Rows => answer.take(&outcome)?,
+            Kind::Row | Kind::Rows => answer.take(&outcome, &mut failed)?,
             Kind::Done => answer.whole = Whole::Yes,
             Kind::Failed => {
                 let Some(body) = outcome.error_body() else {
@@ -61,7 +62,23 @@ pub(super) async fn run(session: &mut LibpqSession, sql: &str, expect: Expect) -
                 session.connection.notices().keep_all();
                 return Ok(Rows::default());
             }
-            Kind::CopyBoth | Kind::CopyIn | Kind::Other => {
+            // COPY is not for this call: what comes of it is thrown away, and what the server waits for is refused.
+            Kind::CopyOut | Kind::CopyIn | Kind::CopyBoth => {
+                failed.get_or_insert_with(|| copy_refused(answer.doing));
+                let told = match outcome.kind() {
+                    Kind::CopyIn => session.connection.put_refusal(),
+                    Kind::CopyBoth => session.connection.put_end(),
+                    _ => true,
+                };
+                if !told {
+                    return Err(session.lost());
+                }
+                session.output = Output::Queued;
+                if outcome.kind() != Kind::CopyIn {
+                    drain(session).await?;
+                }
+            }
+            Kind::Other => {
                 let doing = answer.doing;
                 return Err(Error::new(
                     Status::WAL_E_PROTOCOL,
@@ -81,6 +98,36 @@ pub(super) async fn run(session: &mut LibpqSession, sql: &str, expect: Expect) -
             Status::WAL_E_PROTOCOL,
             format!("{}: the server ended the command without starting COPY", answer.doing),
         )),
+    }
+}
+
+/// Throws away what COPY gives.
+async fn drain(session: &mut LibpqSession) -> Result<()> {
+    let mut size = 0;
+    loop {
+        match session.connection.copied() {
+            Copied::Message(data) => {
+                size += data.bytes().len();
+                if size > MAX_REFUSED {
+                    return Err(copy_refused("COPY"));
+                }
+            }
+            Copied::Ended => return Ok(()),
+            Copied::Failed => return Err(session.failure()),
+            Copied::Nothing => {
+                while session.has_unsent() {
+                    session.poll_io(false).await?;
+                }
+                if let Input::Lost(error) = &session.input {
+                    return Err(error.clone());
+                }
+                if !session.connection.is_encrypted() && !session.is_ready_now(Interest::READABLE)? {
+                    session.ready(Interest::READABLE).await?;
+                }
+                session.consume();
+                tokio::task::yield_now().await;
+            }
+        }
     }
 }
 
@@ -128,15 +175,20 @@ enum Whole {
 
 impl Answer<'_> {
     /// One row, or the end of a statement's rows.
-    fn take(&mut self, outcome: &Outcome) -> Result<()> {
+    fn take(&mut self, outcome: &Outcome, failed: &mut Option<Error>) -> Result<()> {
         if self.whole == Whole::Yes {
             self.rows = Rows { columns: outcome.columns(), rows: Vec::new() };
         }
-        self.size += outcome.size();
-        if self.size > MAX_ANSWER {
+        self.size = self.size.saturating_add(outcome.size());
+        if self.size > MAX_REFUSED {
             return Err(too_large(self.doing));
         }
-        self.rows.rows.extend(outcome.rows());
+        if self.size > MAX_ANSWER {
+            failed.get_or_insert_with(|| too_large(self.doing));
+            self.rows.rows = Vec::new();
+        } else {
+            self.rows.rows.extend(outcome.rows());
+        }
         self.whole = if outcome.kind() == Kind::Rows { Whole::Yes } else { Whole::No };
         Ok(())
     }

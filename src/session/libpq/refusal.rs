@@ -6,7 +6,7 @@
 use std::net::ToSocketAddrs;
 
 use super::connection::{Connection, Stage};
-use crate::conninfo::Target;
+use crate::conninfo::{self, Target};
 use crate::error::{Error, Status};
 use crate::sys::{self, Peeked, PollFd};
 use crate::wire::classify::{self, Retry};
@@ -143,7 +143,7 @@ pub(super) fn error(connection: &Connection, before: &Before, wanted: Target) ->
         let class = classify::classify_by(code, routine(new, line));
         return spoken(class.status, &all, line)
             .with_sqlstate(code)
-            .with_hint(class.hint)
+            .with_hint(classify::of_pooler(code, routine(new, line), line).unwrap_or(class.hint))
             .with_retriable(class.retry == Retry::Helps);
     }
     let line = new.lines().find(|line| !line.trim().is_empty()).unwrap_or("libpq does not say why it failed");
@@ -182,7 +182,7 @@ fn cause(connection: &Connection, before: &Before, wanted: Target) -> (Status, &
         (WAL_E_NOT_READY, "Name the other servers in host too, or correct target_session_attrs.");
     match (before.stage, before.reached) {
         (Stage::Reaching, Reached::Nothing) => return unreached(connection),
-        (Stage::Reaching, Reached::Socket) if is_unresolved(connection) => return UNRESOLVED,
+        (Stage::Reaching, Reached::Socket) if is_unresolved(connection) => return unresolved(connection),
         (Stage::Reaching, Reached::Socket) => return UNREACHED,
         _ => (),
     }
@@ -208,7 +208,11 @@ fn has_shaken_hands(connection: &Connection) -> bool {
     connection.socket().and_then(sys::bytes_received).is_some_and(|bytes| bytes > ANSWERS)
 }
 
-const UNRESOLVED: (Status, &str) = (Status::WAL_E_RESOLVE, "Check the host name and the machine's DNS.");
+fn unresolved(connection: &Connection) -> (Status, &'static str) {
+    let advice = conninfo::advice(&connection.host());
+    (Status::WAL_E_RESOLVE, advice.unwrap_or("Check the host name and the machine's DNS."))
+}
+
 const UNREACHED: (Status, &str) = (
     Status::WAL_E_CONNECT,
     "Check host and port, that the server runs, and the network and firewalls between.",
@@ -230,7 +234,7 @@ fn unreached(connection: &Connection) -> (Status, &'static str) {
         let there = path.starts_with('@') || std::os::unix::net::UnixStream::connect(path).is_ok();
         return if there { TOLD } else { UNREACHED };
     }
-    if is_unresolved(connection) { UNRESOLVED } else { TOLD }
+    if is_unresolved(connection) { unresolved(connection) } else { TOLD }
 }
 
 /// Whether the server's name has no address.

@@ -12,7 +12,7 @@ use std::time::Duration;
 use socket2::{Domain, SockAddr, Socket, TcpKeepalive, Type};
 use tokio::io::Interest;
 
-use crate::conninfo::{Conninfo, Endpoint, Host, Keepalives};
+use crate::conninfo::{self, Conninfo, Endpoint, Host, Keepalives};
 use crate::error::{Error, Result, Status};
 use crate::session::helper::{self, Kind};
 use crate::session::progress::{Progress, Wait};
@@ -164,7 +164,10 @@ fn unresolved(name: &str, error: Option<&io::Error>) -> Error {
         Some(error) => Error::os(Status::WAL_E_RESOLVE, what, error),
         None => Error::new(Status::WAL_E_RESOLVE, format!("{what}: it has no address")),
     };
-    it.with_hint("Check the spelling of host in the conninfo and the machine's name service.")
+    it.with_hint(
+        conninfo::advice(name)
+            .unwrap_or("Check the spelling of host in the conninfo and the machine's name service."),
+    )
 }
 
 #[cold]

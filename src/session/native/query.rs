@@ -3,7 +3,7 @@
 //! It must never leave the session in doubt: what it ends with says whether the next query's answer can be told apart.
 
 use super::startup::{Greeting, MAX_MESSAGE};
-use super::transport::{Limit, Message, Transport};
+use super::transport::{Extent, Limit, Message, Transport};
 use super::{Phase, Rows};
 use crate::error::{Error, Result, Status};
 use crate::wire::backend::{self, tag};
@@ -12,14 +12,17 @@ use crate::wire::{MOST_WORDS, classify, frame, frontend};
 /// The most that the rows of one answer may take.
 pub(in crate::session) const MAX_ANSWER: usize = 16 << 20;
 
+/// The most that is thrown away of an answer that is refused; then the connection is.
+pub(in crate::session) const MAX_REFUSED: usize = 1 << 30;
+
 /// What a value costs beside its bytes.
 pub(in crate::session) const VALUE: usize = size_of::<Option<String>>();
 
-/// How long a message of an answer may be. Words are cut, rows are what an answer may hold at most, and the columns
+/// How long a message of an answer may be. Words are cut, a row that no answer may hold is thrown away, and the columns
 /// of a row, of which there are 1,664 at most, have names of 63 bytes.
 fn limit(tag: u8) -> Limit {
     match tag {
-        tag::DATA_ROW => Limit::Whole(MAX_ANSWER),
+        tag::DATA_ROW | tag::COPY_DATA => Limit::Nothing(MAX_ANSWER),
         tag::ERROR_RESPONSE | tag::NOTICE_RESPONSE => Limit::Beginning(MOST_WORDS),
         _ => Limit::Whole(MAX_MESSAGE),
     }
@@ -77,11 +80,27 @@ pub(super) async fn run(
             Err(error) => return End::Broken(answer.error.or(unsent).unwrap_or(error)),
         };
         match answer.take(message, greeting) {
-            Ok(None) => (),
-            Ok(Some(end)) => return end,
+            Ok(Taken::On) => (),
+            Ok(Taken::End(end)) => return end,
+            Ok(Taken::Say(bytes)) => {
+                // A failed write shows with what is read next.
+                if transport.send(&bytes).is_ok() {
+                    let _ = transport.flush().await;
+                }
+            }
             Err(error) => return End::Broken(error),
         }
     }
+}
+
+/// What is to be done after a message of an answer.
+enum Taken {
+    /// Read on.
+    On,
+    /// Say this to the server, and read on.
+    Say(Vec<u8>),
+    /// The answer is over.
+    End(End),
 }
 
 /// What came of the answer so far.
@@ -95,8 +114,11 @@ struct Answer<'a> {
 
 impl Answer<'_> {
     /// Takes one message; gives the end, if this is it. An error here means that the connection is of no more use.
-    fn take(&mut self, message: Message, greeting: &mut Greeting) -> Result<Option<End>> {
-        let Message { tag, ref body, .. } = message;
+    fn take(&mut self, message: Message, greeting: &mut Greeting) -> Result<Taken> {
+        let Message { tag, ref body, length, extent } = message;
+        if extent == Extent::Beginning && tag == tag::DATA_ROW {
+            return self.refuse(length, too_large).map(|()| Taken::On);
+        }
         match tag {
             tag::ROW_DESCRIPTION => {
                 self.rows = Rows { columns: backend::row_description(body)?, rows: Vec::new() };
@@ -117,21 +139,50 @@ impl Answer<'_> {
             }
             tag::COPY_BOTH_RESPONSE if self.expect == Expect::CopyBoth => {
                 backend::copy_both_response(body)?;
-                return Ok(Some(End::Copy));
+                return Ok(Taken::End(End::Copy));
             }
+            // COPY is not for this call: what comes of it is thrown away, and what the server waits for is refused.
+            tag::COPY_OUT_RESPONSE => self.refuse(0, copy_refused)?,
+            tag::COPY_IN_RESPONSE => {
+                self.refuse(0, copy_refused)?;
+                let mut bytes = Vec::new();
+                frontend::copy_fail(&mut bytes, "COPY is refused by the client")?;
+                return Ok(Taken::Say(bytes));
+            }
+            tag::COPY_BOTH_RESPONSE => {
+                self.refuse(0, copy_refused)?;
+                let mut bytes = Vec::new();
+                frontend::copy_done(&mut bytes);
+                return Ok(Taken::Say(bytes));
+            }
+            tag::COPY_DATA | tag::COPY_DONE if self.error.is_some() => self.refuse(length, copy_refused)?,
             tag::READY_FOR_QUERY => {
                 backend::ready_for_query(body)?;
-                return Ok(Some(End::Idle(self.end())));
+                return Ok(Taken::End(End::Idle(self.end())));
             }
             other => return Err(unexpected(other, self.doing)),
         }
-        Ok(None)
+        Ok(Taken::On)
+    }
+
+    /// Throws the answer away, `size` bytes of it now, and keeps why; the connection stays of use, for as long as what comes
+    /// is bounded.
+    fn refuse(&mut self, size: usize, why: impl FnOnce(&str) -> Error) -> Result<()> {
+        if self.error.is_none() {
+            self.error = Some(why(self.doing));
+        }
+        self.rows.rows = Vec::new();
+        self.size = self.size.saturating_add(size);
+        match &self.error {
+            Some(error) if self.size > MAX_REFUSED => Err(error.clone()),
+            _ => Ok(()),
+        }
     }
 
     fn row(&mut self, body: &[u8]) -> Result<()> {
         let size = backend::data_row_size(body)?;
         if self.size + size > MAX_ANSWER {
-            return Err(too_large(self.doing));
+            return self.refuse(size, too_large);
         }
         self.size += size;
         let values = backend::data_row(body)?;
@@ -160,8 +211,17 @@ impl Answer<'_> {
 
 #[cold]
 pub(in crate::session) fn too_large(doing: &str) -> Error {
-    Error::new(Status::WAL_E_PROTOCOL, format!("{doing}: the answer is larger than {MAX_ANSWER} bytes"))
-        .with_hint("Ask for less; the answers to the library's own queries are small.")
+    Error::new(
+        Status::WAL_E_OUT_OF_RANGE,
+        format!("{doing}: the answer is larger than {MAX_ANSWER} bytes, so that it was thrown away"),
+    )
+    .with_hint("Ask for less, or use a connection of a PostgreSQL client for large answers.")
+}
+
+#[cold]
+pub(in crate::session) fn copy_refused(doing: &str) -> Error {
+    Error::new(Status::WAL_E_INVALID_ARGUMENT, format!("{doing}: COPY is not taken here, and was refused"))
+        .with_hint("Copy over a connection of a PostgreSQL client; to stream changes open a wal_stream.")
 }
 
 #[cold]

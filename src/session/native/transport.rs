@@ -26,6 +26,8 @@ pub(super) const READ: usize = 8 << 10;
 pub(super) struct Message {
     pub(super) tag: u8,
     pub(super) body: Vec<u8>,
+    /// How long the body was.
+    pub(super) length: usize,
     pub(super) extent: Extent,
 }
 
@@ -54,6 +56,8 @@ pub(super) enum Limit {
     Whole(usize),
     /// Of a longer one the beginning is kept.
     Beginning(usize),
+    /// Of a longer one nothing is kept.
+    Nothing(usize),
 }
 
 /// The socket and its two buffers.
@@ -200,7 +204,8 @@ impl Transport {
             let (wanted, extent) = match limit(tag) {
                 Limit::Whole(most) if length > most => return Err(frame::too_long(tag, length, most)),
                 Limit::Beginning(most) if length > most => (most, Extent::Beginning),
-                Limit::Whole(_) | Limit::Beginning(_) => (length, Extent::Whole),
+                Limit::Nothing(most) if length > most => (0, Extent::Beginning),
+                Limit::Whole(_) | Limit::Beginning(_) | Limit::Nothing(_) => (length, Extent::Whole),
             };
             let Some(body) = self.inbox.left().get(HEADER..HEADER + wanted) else {
                 self.receive_some().await?;
@@ -209,7 +214,7 @@ impl Transport {
             let body = copied(body)?;
             self.inbox.take(HEADER + wanted);
             self.unwanted = length - wanted;
-            return Ok(Message { tag, body, extent });
+            return Ok(Message { tag, body, length, extent });
         }
     }
 

@@ -43,7 +43,8 @@ fn s25_passwords_are_prepared_as_libpq_does_it() {
     let dense = (0..0x250).chain(0x2000..0x2100).chain(0xFE00..0xFE10).chain(0xFFF0..0x10000);
     let named =
         [0xAD, 0x34F, 0x6DD, 0x1680, 0x1806, 0x180E, 0x3000, 0x32FF, 0xFEFF, 0x1D173, 0xE0001, 0xE0020];
-    compare(dense.chain(named).chain((0..0x11_0000).step_by(499)));
+    let letters = (0x1_D6A0..0x1_D7D0).chain(0x2_F800..0x2_F810);
+    compare(dense.chain(letters).chain(named).chain((0..0x11_0000).step_by(499)));
 }
 
 #[test]
