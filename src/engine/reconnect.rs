@@ -113,7 +113,8 @@ impl Recovery {
         let again = Again { start: connected.start, lost, timelines, rewound };
         let decoded = self.shared.config.decode;
         course.intake.tell_with(|arrays| {
-            discarded.into_iter().for_each(|event| arrays.push_event(event));
+            // SAFETY: they point at nothing.
+            discarded.into_iter().for_each(|event| unsafe { arrays.push_event(event) });
             tell(arrays, outage, &again, decoded);
         })
     }
@@ -210,7 +211,7 @@ fn tell(arrays: &mut Arrays, outage: &Outage, again: &Again, decoded: bool) {
         return;
     }
     values.into_iter().for_each(|value| arrays.push_value(value));
-    arrays.push_event(Event {
+    let event = Event {
         flags: if again.rewound.is_some() { flags::REWOUND } else { 0 },
         lsn: again.start.0,
         // All payloads come again, and acknowledge themselves.
@@ -219,7 +220,9 @@ fn tell(arrays: &mut Arrays, outage: &Outage, again: &Again, decoded: bool) {
         extra: arrays.values_from(mark),
         n_extra: values.len() as u32,
         ..Event::new(EventKind::WAL_EVENT_RECONNECTED)
-    });
+    };
+    // SAFETY: it points at the values before it, which point at nothing or at texts that the arrays keep.
+    unsafe { arrays.push_event(event) };
 }
 
 fn given_up(last: Error, outage: &Outage) -> Error {

@@ -276,7 +276,7 @@ fn joined(before: Option<Error>, last: Error) -> Error {
 }
 
 #[cold]
-pub(in crate::session) fn late(place: &str, limit: Option<Duration>) -> Error {
+pub(in crate::layers::session) fn late(place: &str, limit: Option<Duration>) -> Error {
     let message = match limit {
         Some(limit) => {
             format!("connecting to {place} took longer than connect_timeout, {} s", limit.as_secs())

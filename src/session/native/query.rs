@@ -10,10 +10,10 @@ use crate::wire::backend::{self, tag};
 use crate::wire::{MOST_WORDS, classify, frame, frontend};
 
 /// The most that the rows of one answer may take.
-pub(in crate::session) const MAX_ANSWER: usize = 16 << 20;
+pub(in crate::layers::session) const MAX_ANSWER: usize = 16 << 20;
 
 /// What a value costs beside its bytes.
-pub(in crate::session) const VALUE: usize = size_of::<Option<String>>();
+pub(in crate::layers::session) const VALUE: usize = size_of::<Option<String>>();
 
 /// How long a message of an answer may be. Words are cut, rows are what an answer may hold at most, and the columns
 /// of a row, of which there are 1,664 at most, have names of 63 bytes.
@@ -159,7 +159,7 @@ impl Answer<'_> {
 }
 
 #[cold]
-pub(in crate::session) fn too_large(doing: &str) -> Error {
+pub(in crate::layers::session) fn too_large(doing: &str) -> Error {
     Error::new(Status::WAL_E_PROTOCOL, format!("{doing}: the answer is larger than {MAX_ANSWER} bytes"))
         .with_hint("Ask for less; the answers to the library's own queries are small.")
 }
@@ -175,7 +175,7 @@ pub(super) fn unexpected(tag: u8, doing: &str) -> Error {
 }
 
 /// The command's name, for errors. The rest may hold what nobody should see.
-pub(in crate::session) fn first_word(sql: &str) -> &str {
+pub(in crate::layers::session) fn first_word(sql: &str) -> &str {
     sql.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
         .find(|word| !word.is_empty())
         .unwrap_or("query")

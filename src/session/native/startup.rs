@@ -29,7 +29,7 @@ const MAX_KEPT: usize = 1 << 20;
 /// The most settings that a server may report; there are some fifteen.
 const MAX_PARAMETERS: usize = 512;
 
-pub(in crate::session) const APPLICATION_NAME: &str = "pgwalstream";
+pub(in crate::layers::session) const APPLICATION_NAME: &str = "pgwalstream";
 
 /// What kind of connection is wanted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -240,7 +240,7 @@ fn parameters(conninfo: &Conninfo, settings: &StartupSettings) -> Vec<(&'static 
 }
 
 /// The server's command line: what values depend on, then what the user asks for, which wins.
-pub(in crate::session) fn options(conninfo: &Conninfo, settings: &[(String, String)]) -> String {
+pub(in crate::layers::session) fn options(conninfo: &Conninfo, settings: &[(String, String)]) -> String {
     let mut all = OPTIONS.to_owned();
     let surroundings = conninfo.server_settings().iter().map(|(name, value)| (*name, value));
     for (name, value) in surroundings.chain(settings.iter().map(|(name, value)| (name.as_str(), value))) {
