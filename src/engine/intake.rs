@@ -84,6 +84,16 @@ impl Intake {
         self.working.as_ref().map_or(0, |batch| batch.weight() - batch.chunk.filled().len() + self.decoded)
     }
 
+    /// How much has come of a message that is not whole, as far as it is kept.
+    pub fn begun(&self) -> usize {
+        self.working.as_ref().map_or(0, |batch| batch.chunk.filled().len() - self.decoded)
+    }
+
+    /// Whether what comes next is the rest of a message of which no more is wanted.
+    pub fn passes_over(&self) -> bool {
+        self.unwanted > 0
+    }
+
     /// `n` bytes came into the room. Decodes what is whole.
     pub fn received(&mut self, n: usize, receiver: &mut Receiver, noted: &mut Noted) -> Result<()> {
         if let Some(batch) = &mut self.working {

@@ -323,7 +323,7 @@ pub static TABLE: &[Spec] = &[
         name: "receive_timeout",
         kind: Kind::Duration { least: 0, most: 86_400_000 },
         default: "60s",
-        sentence: "How long the server may be silent before the connection counts as lost; at half of it the server is asked for an answer. Checking the server and starting the stream have as long for each command. 0 waits for ever.",
+        sentence: "How long the server may be silent before the connection counts as lost; at half of it the server is asked for an answer. Less than 1 kB/s of a message is silence too, while the program makes room for it. Checking the server and starting the stream have as long for each command. 0 waits for ever.",
     },
     Spec {
         id: Id::ServerTuning,

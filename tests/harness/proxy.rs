@@ -14,6 +14,7 @@ pub type Tamper = dyn FnMut(u8, &[u8], &mut Outlet) + Send;
 pub struct Outlet {
     bytes: Vec<u8>,
     again: Vec<u8>,
+    pause: Duration,
     cut: bool,
 }
 
@@ -33,6 +34,12 @@ impl Outlet {
     /// Says this for ever behind what was sent so far, and nothing else any more.
     pub fn flood(&mut self, bytes: &[u8]) {
         self.again = bytes.to_vec();
+    }
+
+    /// The same, slowly.
+    pub fn drip(&mut self, bytes: &[u8], pause: Duration) {
+        self.flood(bytes);
+        self.pause = pause;
     }
 
     /// Closes the connection behind what was sent so far.
@@ -195,7 +202,7 @@ fn tamper_with(mut server: TcpStream, mut client: &TcpStream, tamper: &Mutex<Box
         if server.read_exact(&mut body).is_err() {
             return;
         }
-        let mut outlet = Outlet { bytes: Vec::new(), again: Vec::new(), cut: false };
+        let mut outlet = Outlet { bytes: Vec::new(), again: Vec::new(), pause: Duration::ZERO, cut: false };
         tamper.lock().unwrap_or_else(PoisonError::into_inner)(head[0], &body, &mut outlet);
         path.pass(Stall::FromServer);
         if client.write_all(&outlet.bytes).is_err() || outlet.cut {
@@ -205,6 +212,7 @@ fn tamper_with(mut server: TcpStream, mut client: &TcpStream, tamper: &Mutex<Box
             if client.write_all(&outlet.again).is_err() {
                 return;
             }
+            thread::sleep(outlet.pause);
         }
     }
 }
