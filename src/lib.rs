@@ -86,7 +86,8 @@
 //!
 //! # Inside
 //!
-//! The layers, each of which knows only those below it; hidden, and no part of the API:
+//! The layers, each of which knows only those below it; no part of the API, and seen only by the project's own tests,
+//! benches and fuzz targets, with the feature `internals`:
 //!
 //! | layer | what it holds |
 //! |---|---|
@@ -104,36 +105,17 @@
 //! | `sys` | the few system calls that std and tokio do not offer |
 //! | `error`, `lsn` | what everything speaks of |
 
+// What only the project's tests, benches and fuzz targets use is not dead.
+#![cfg_attr(not(feature = "internals"), allow(dead_code, unused_imports))]
+
+mod layers;
+
+use layers::*;
+#[cfg(feature = "internals")]
 #[doc(hidden)]
-pub mod batch;
-#[doc(hidden)]
-pub mod capi;
-#[doc(hidden)]
-pub mod capture;
-/// cbindgen:ignore
-mod client;
-#[doc(hidden)]
-pub mod conninfo;
-#[doc(hidden)]
-pub mod engine;
-#[doc(hidden)]
-pub mod error;
-#[doc(hidden)]
-pub mod lsn;
-#[doc(hidden)]
-pub mod options;
-#[doc(hidden)]
-pub mod pgoutput;
-#[doc(hidden)]
-pub mod session;
-#[doc(hidden)]
-pub mod stream;
-#[doc(hidden)]
-pub mod sys;
-#[doc(hidden)]
-pub mod types;
-#[doc(hidden)]
-pub mod wire;
+pub use layers::{
+    batch, capi, capture, conninfo, engine, error, lsn, options, pgoutput, session, stream, sys, types, wire,
+};
 
 pub use batch::{Column, Relation};
 pub use client::*;

@@ -18,7 +18,8 @@ pub fn run(input: &[u8]) {
         black_box(decoder.place(at as u64, message));
         loop {
             let before = (batch.arrays.events().len(), batch.arrays.values().len());
-            match decoder.decode(at as u64 * 8, message, &mut batch.arrays) {
+            // SAFETY: the input outlives the batch.
+            match unsafe { decoder.decode(at as u64 * 8, message, &mut batch.arrays) } {
                 Ok(Step::Done(_)) => break,
                 Ok(Step::Full) => {
                     assert!(before.0 > 0, "an empty batch is never too full");

@@ -145,6 +145,17 @@ cbindgen_need() {
   cbindgen=$tool
 }
 
+# The cargo-deny that checks licences, sources and what is banned (deny.toml).
+deny_version=0.20.2
+deny_need() {
+  deny_tool=$cache/tools/bin/cargo-deny
+  if [ "$("$deny_tool" --version 2>/dev/null)" != "cargo-deny $deny_version" ]; then
+    say "building cargo-deny $deny_version into $cache/tools"
+    cargo install cargo-deny --version "$deny_version" --locked --root "$cache/tools" --quiet >&2 ||
+      die "cargo could not install cargo-deny $deny_version"
+  fi
+}
+
 # The toolchain and the tool of script/fuzz: one nightly, since the sanitizers' flags change, and one cargo-fuzz.
 fuzz_toolchain=nightly-2026-05-20
 fuzz_version=0.13.2

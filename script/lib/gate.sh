@@ -90,6 +90,15 @@ faults() { rust_tests --test faults -- --test-threads=3 --nocapture; }
 
 doc_tests() { timeout -k 30 900 cargo test --locked --all-features --doc; }
 
+# Licences, bans and sources of all crates. The advisories are a repository that must be fetched: DENY_ADVISORIES=yes, where
+# it can be.
+deny() {
+  deny_need
+  # shellcheck disable=SC2154 # from deny_need
+  "$deny_tool" --locked --all-features check --hide-inclusion-graph licenses bans sources
+  [ "${DENY_ADVISORIES:-}" != yes ] || "$deny_tool" --locked --all-features check advisories
+}
+
 rustdoc() { RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked --quiet --all-features; }
 
 header() {

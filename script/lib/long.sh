@@ -20,15 +20,21 @@ long_faults() { FAULTS=1000 rust_tests --test faults -- --test-threads=3 --nocap
 # fuzz: every target for 90 seconds from its corpus, with a nightly compiler and AddressSanitizer
 long_fuzz() { timeout -k 30 1800 script/fuzz 90; }
 
+# miri: what handles raw memory, under Miri, by both models of borrowing
+long_miri() { timeout -k 30 1800 script/miri; }
+
+# deny: licences, bans and sources of all crates, by cargo-deny, which takes minutes to build the first time
+long_deny() { deny; }
+
 # features: the library and its tests without TLS, without libpq, and with each feature for Rust programs alone
 long_features() {
   local feature
   for feature in serde json futures chrono jiff uuid test-hooks; do
     cargo clippy --lib --locked --quiet --no-default-features --features "$feature" -- -D warnings
   done
-  cargo clippy --workspace --all-targets --locked --quiet -- -D warnings
-  cargo test --locked --lib
-  cargo test --locked --lib --no-default-features
+  cargo clippy --workspace --all-targets --locked --quiet --features internals -- -D warnings
+  cargo test --locked --features internals --lib
+  cargo test --locked --no-default-features --features internals --lib
 }
 
 # fresh: script/demo in a fresh clone with an empty cache, in at most 150 seconds beside the fetching of the server

@@ -165,8 +165,12 @@ impl Arrays {
     }
 
     /// Appends an event; `reserve` came first, else the array grows.
+    ///
+    /// # Safety
+    /// What the event points at lives and stays as it is until the arrays are cleared or dropped: values of these arrays,
+    /// relations and texts that they keep, bytes whose owner sees to that. Each number says how many values there are.
     #[inline]
-    pub fn push_event(&mut self, event: Event) {
+    pub unsafe fn push_event(&mut self, event: Event) {
         self.last_ack = self.last_ack.max(event.ack_lsn);
         self.events.push(event);
     }

@@ -100,7 +100,8 @@ impl<'a> RowView<'a> {
     pub fn at(self, column: usize) -> Option<ValueView<'a>> {
         let value = self.values.get(column)?;
         let bytes = if matches!(value.kind, TEXT | BINARY) {
-            // SAFETY: a text or binary value of a batch points into the batch's chunk or at a text that it keeps.
+            // SAFETY: a text or binary value of a batch points into the batch's chunk, at a text that it keeps, or into a
+            // message whose owner keeps it until the batch is released (`Decoder::decode`).
             unsafe { value.bytes() }
         } else {
             &[]
@@ -111,7 +112,8 @@ impl<'a> RowView<'a> {
     /// Only for the pointers of an event whose batch is borrowed for 'a.
     #[inline]
     fn of(first: *const Value, n: u32) -> Option<Self> {
-        // SAFETY: the decoder wrote pointer and number together; the values lie in the batch's arrays.
+        // SAFETY: `Arrays::push_event` was promised that so many values are there, and stay as they are for as long as the
+        // batch is not cleared; it is borrowed for 'a.
         (!first.is_null()).then(|| Self { values: unsafe { std::slice::from_raw_parts(first, n as usize) } })
     }
 }

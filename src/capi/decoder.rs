@@ -144,7 +144,7 @@ pub unsafe extern "C" fn wal_decoder_decode(
             // SAFETY: the contract: `len` bytes are readable at `data`, for as long as the batch lives.
             Ok((message.lsn, unsafe { std::slice::from_raw_parts(message.data, message.len) }))
         });
-        // SAFETY: the contract: a live handle that no other thread uses now.
+        // SAFETY: the contract: a live handle that no other thread uses now, and messages that outlive the batch.
         let (decoded, batch) = unsafe { inside(decoder, |feeder| feeder.decode_in_place(each)) }?;
         if !taken.is_null() {
             // SAFETY: the contract: writable.

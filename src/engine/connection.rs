@@ -260,10 +260,10 @@ impl Connection {
 
     /// In a forked child: closes the child's copies of the descriptors and touches nothing else.
     pub fn abandon(self) {
-        sys::close(self.control.ready.fd());
         let socket: RawFd = self.control.socket.load(Ordering::Acquire);
-        if socket >= 0 {
-            sys::close(socket);
+        for fd in [self.control.ready.fd(), socket].into_iter().filter(|fd| *fd >= 0) {
+            // SAFETY: the owners are forgotten below.
+            unsafe { sys::close(fd) };
         }
         std::mem::forget(self);
     }

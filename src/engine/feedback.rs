@@ -86,7 +86,7 @@ impl<S: Session> Streaming<S> {
                 Err(Error::new(
                     Status::WAL_E_CONNECTION_LOST,
                     format!(
-                        "the server was silent for {:.1} s, though it was asked for an answer",
+                        "the server was silent for {:.1} s, or sent less than 1 kB/s of a message, though it was asked for an answer",
                         limit.as_secs_f64()
                     ),
                 )

@@ -84,6 +84,16 @@ impl Intake {
         self.working.as_ref().map_or(0, |batch| batch.weight() - batch.chunk.filled().len() + self.decoded)
     }
 
+    /// How much has come of a message that is not whole, as far as it is kept.
+    pub fn begun(&self) -> usize {
+        self.working.as_ref().map_or(0, |batch| batch.chunk.filled().len() - self.decoded)
+    }
+
+    /// Whether what comes next is the rest of a message of which no more is wanted.
+    pub fn passes_over(&self) -> bool {
+        self.unwanted > 0
+    }
+
     /// `n` bytes came into the room. Decodes what is whole.
     pub fn received(&mut self, n: usize, receiver: &mut Receiver, noted: &mut Noted) -> Result<()> {
         if let Some(batch) = &mut self.working {
@@ -165,7 +175,8 @@ impl Intake {
         if events.is_empty() {
             return Ok(());
         }
-        self.tell_with(|arrays| events.into_iter().for_each(|event| arrays.push_event(event)))
+        // SAFETY: events of the engine's own that go without values and relations point at nothing.
+        self.tell_with(|arrays| events.into_iter().for_each(|event| unsafe { arrays.push_event(event) }))
     }
 
     /// Hands over a batch of what `fill` puts in, behind all that was received.
@@ -208,7 +219,8 @@ impl Intake {
                     return Ok(true);
                 }
                 Frame::Complete { tag, body, total } => {
-                    match receiver.frame(tag, body, arrays)? {
+                    // SAFETY: the body lies in the batch's own chunk, whose filled part stays as it is.
+                    match unsafe { receiver.frame(tag, body, arrays) }? {
                         Taken::Done => {}
                         Taken::Full => return Ok(false),
                         Taken::End => {

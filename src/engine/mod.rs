@@ -229,14 +229,11 @@ impl Stream {
     /// In a forked child: closes the child's copies of the descriptors and touches nothing else, since the engine's
     /// thread is not here and its epoll set is the parent's.
     pub fn abandon(self) {
-        sys::close(self.shared.ready_fd());
         let socket = self.shared.socket.load(std::sync::atomic::Ordering::Acquire);
-        if socket >= 0 {
-            sys::close(socket);
-        }
-        let capture = self.shared.capture.fd();
-        if capture >= 0 {
-            sys::close(capture);
+        let all = [self.shared.ready_fd(), socket, self.shared.capture.fd()];
+        for fd in all.into_iter().filter(|fd| *fd >= 0) {
+            // SAFETY: the owners are forgotten below.
+            unsafe { sys::close(fd) };
         }
         std::mem::forget(self);
     }

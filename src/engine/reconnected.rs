@@ -74,7 +74,8 @@ impl Reconnected {
         let rewound = next.branch.and_then(|branch| branched(shared, intake, branch));
         let decoded = shared.config.decode;
         intake.tell_with(|arrays| {
-            discarded.into_iter().for_each(|event| arrays.push_event(event));
+            // SAFETY: they point at nothing.
+            discarded.into_iter().for_each(|event| unsafe { arrays.push_event(event) });
             self.tell(arrays, next.start, lost, rewound, decoded);
         })
     }
@@ -100,7 +101,7 @@ impl Reconnected {
             return;
         }
         values.into_iter().for_each(|value| arrays.push_value(value));
-        arrays.push_event(Event {
+        let event = Event {
             flags: if rewound.is_some() { flags::REWOUND } else { 0 },
             lsn: start.0,
             // All payloads come again, and acknowledge themselves.
@@ -109,7 +110,9 @@ impl Reconnected {
             extra: arrays.values_from(mark),
             n_extra: values.len() as u32,
             ..Event::new(EventKind::WAL_EVENT_RECONNECTED)
-        });
+        };
+        // SAFETY: it points at the values before it, which point at nothing or at texts that the arrays keep.
+        unsafe { arrays.push_event(event) };
     }
 }
 

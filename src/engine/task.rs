@@ -320,11 +320,15 @@ impl<S: Session> Streaming<S> {
     pub(super) fn read(&mut self) -> Result<usize> {
         let mut noted = Noted::default();
         let mut bytes = 0;
+        let begun = self.course.intake.begun();
         self.course.intake.begin();
         let turn = self.turn(&mut noted, &mut bytes);
         Counts::add(&self.shared.counts.bytes_received, bytes as u64);
         self.gulp += bytes;
-        if bytes > 0 {
+        let intake = &self.course.intake;
+        if intake.passes_over() || intake.begun() == begun + bytes {
+            self.silence.heard_part(Instant::now(), bytes);
+        } else {
             self.silence.heard(Instant::now());
         }
         self.shared.publish(&mut self.course.receiver);

@@ -355,7 +355,7 @@ pub static TABLE: &[Spec] = &[
         name: "receive_timeout",
         kind: Kind::Duration { least: 0, most: 86_400_000 },
         default: "60s",
-        sentence: "How long the server may be silent before the connection counts as lost; at half of it the server is asked for an answer. Where it was silent at the same position before, as a server is that decodes a large transaction, it has twice as long each time, up to 16 times. Checking the server and starting the stream have as long for each command. 0 waits for ever.",
+        sentence: "How long the server may be silent before the connection counts as lost; at half of it the server is asked for an answer. Where it was silent at the same position before, as a server is that decodes a large transaction, it has twice as long each time, up to 16 times. Less than 1 kB/s of a message is silence too, while the program makes room for it. Checking the server and starting the stream have as long for each command. 0 waits for ever.",
     },
     Spec {
         id: Id::ServerTuning,

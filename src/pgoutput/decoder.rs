@@ -80,10 +80,12 @@ impl Decoder {
     /// Decodes one message. `lsn` is where XLogData says it starts, 0 for some kinds (OutputPluginPrepareWrite with
     /// `last_write` false).
     ///
-    /// Events and values point into `message`, which must live and stay as it is for as long as `out` is read. After
-    /// an error `out` and the decoder are as they were.
+    /// Events and values point into `message`. After an error `out` and the decoder are as they were.
+    ///
+    /// # Safety
+    /// `message` lives and stays as it is until `out` is cleared or dropped, wherever that is read until then.
     #[inline(always)]
-    pub fn decode(&mut self, lsn: u64, message: &[u8], out: &mut Arrays) -> Result<Step> {
+    pub unsafe fn decode(&mut self, lsn: u64, message: &[u8], out: &mut Arrays) -> Result<Step> {
         match self.insert_at_once(lsn, message, out) {
             Some(()) => Ok(DONE),
             None => self.decode_any(lsn, message, out),
@@ -108,14 +110,15 @@ impl Decoder {
             return None;
         }
         let row = out.row_at_once(held + 1, columns)?;
-        let new_values = row.as_ptr();
         if !tuple::values(tuple, shapes, row)?.is_empty() {
             return None;
         }
+        // Behind the writing, as in `tuple::read`.
+        let new_values = row.as_ptr();
         out.commit_row(columns);
         let event = self.transaction.change::<true>(EventKind::WAL_EVENT_INSERT, lsn, out);
         let relation = relation.keep(out);
-        out.push_event(Event { relation, new_values, n_new: columns as u32, ..event });
+        push(out, Event { relation, new_values, n_new: columns as u32, ..event });
         Some(())
     }
 
@@ -262,7 +265,7 @@ impl Decoder {
 
         let event = self.transaction.change::<PLAIN>(EventKind::WAL_EVENT_INSERT, lsn, out);
         let relation = relation.keep(out);
-        out.push_event(Event { relation, new_values: new.first, n_new: columns as u32, ..event });
+        push(out, Event { relation, new_values: new.first, n_new: columns as u32, ..event });
         Ok(DONE)
     }
 
@@ -291,15 +294,18 @@ impl Decoder {
 
         let event = self.transaction.change::<PLAIN>(EventKind::WAL_EVENT_UPDATE, lsn, out);
         let relation = relation.keep(out);
-        out.push_event(Event {
-            flags: event.flags | old_row,
-            relation,
-            new_values: new.first,
-            n_new: columns as u32,
-            old_values,
-            n_old,
-            ..event
-        });
+        push(
+            out,
+            Event {
+                flags: event.flags | old_row,
+                relation,
+                new_values: new.first,
+                n_new: columns as u32,
+                old_values,
+                n_old,
+                ..event
+            },
+        );
         Ok(DONE)
     }
 
@@ -318,13 +324,16 @@ impl Decoder {
 
         let event = self.transaction.change::<PLAIN>(EventKind::WAL_EVENT_DELETE, lsn, out);
         let relation = relation.keep(out);
-        out.push_event(Event {
-            flags: event.flags | old_row,
-            relation,
-            old_values: old.first,
-            n_old: columns as u32,
-            ..event
-        });
+        push(
+            out,
+            Event {
+                flags: event.flags | old_row,
+                relation,
+                old_values: old.first,
+                n_old: columns as u32,
+                ..event
+            },
+        );
         Ok(DONE)
     }
 
@@ -355,7 +364,7 @@ impl Decoder {
         }
         let event =
             self.transaction.event(EventKind::WAL_EVENT_COMMIT, commit_lsn, Numbering::Uncounted, out);
-        out.push_event(Event { ack_lsn: end_lsn, commit_time, ..event });
+        push(out, Event { ack_lsn: end_lsn, commit_time, ..event });
         self.transaction = Transaction::None;
         Ok(Step::Done(Effect::Outstanding { ack_lsn: end_lsn }))
     }
@@ -374,7 +383,7 @@ impl Decoder {
         let relation = self.relations.define(&definition, subxid)?.keep(out);
         let event =
             self.transaction.event_anywhere(EventKind::WAL_EVENT_RELATION, lsn, Numbering::Uncounted, out);
-        out.push_event(Event { relation, ..event });
+        push(out, Event { relation, ..event });
         Ok(DONE)
     }
 
@@ -448,12 +457,15 @@ impl Decoder {
         }
         let event =
             self.transaction.event_anywhere(EventKind::WAL_EVENT_TRUNCATE, lsn, Numbering::Counted, out);
-        out.push_event(Event {
-            flags: event.flags | truncate_flags(options),
-            extra: out.values_from(mark),
-            n_extra: count,
-            ..event
-        });
+        push(
+            out,
+            Event {
+                flags: event.flags | truncate_flags(options),
+                extra: out.values_from(mark),
+                n_extra: count,
+                ..event
+            },
+        );
         Ok(DONE)
     }
 
@@ -541,7 +553,15 @@ fn push_with_texts(event: Event, texts: [&[u8]; 2], out: &mut Arrays) {
     for text in texts {
         out.push_value(Value::view(ValueKind::WAL_VALUE_TEXT, text));
     }
-    out.push_event(Event { extra: out.values_from(mark), n_extra: 2, ..event });
+    push(out, Event { extra: out.values_from(mark), n_extra: 2, ..event });
+}
+
+/// Appends an event of the decoder's.
+#[inline(always)]
+pub(super) fn push(out: &mut Arrays, event: Event) {
+    // SAFETY: an event of the decoder's points at values of these arrays, at relations and texts that they keep, and
+    // through its values into the message, which lives as long: that is what the caller of `decode` promises.
+    unsafe { out.push_event(event) };
 }
 
 fn relation_value(relation: *const Relation) -> Value {

@@ -60,7 +60,8 @@ impl Feeder {
             let start = chunk.filled().len();
             chunk.append(message);
             let copied = chunk.filled().get(start..).unwrap_or_default();
-            match self.decoder.decode(lsn, copied, arrays) {
+            // SAFETY: the message lies in the batch's own chunk, behind what is filled, and goes only with the events.
+            match unsafe { self.decoder.decode(lsn, copied, arrays) } {
                 Ok(Step::Done(_)) => return Ok(()),
                 Ok(Step::Full) => {
                     chunk.retreat(message.len());
@@ -77,8 +78,9 @@ impl Feeder {
     /// Decodes messages where they are, into one batch: as many of them as it takes, which is told. A message that is
     /// refused is an error only if it is the first: what came before it comes out first.
     ///
-    /// Nothing is copied: each message must live and stay as it is until the batch is released.
-    pub fn decode_in_place<'a>(
+    /// # Safety
+    /// Nothing is copied: each message lives and stays as it is until the batch is released.
+    pub unsafe fn decode_in_place<'a>(
         &mut self,
         messages: impl Iterator<Item = Result<(u64, &'a [u8])>>,
     ) -> Result<(usize, Box<Batch>)> {
@@ -95,7 +97,9 @@ impl Feeder {
         let mut batch = self.pool.0.take(0, self.events)?;
         let mut taken = 0;
         for message in messages {
-            match message.and_then(|(lsn, bytes)| self.decoder.decode(lsn, bytes, &mut batch.arrays)) {
+            // SAFETY: the caller's promise; the batch is cleared as it is released.
+            let mut decode = |(lsn, bytes)| unsafe { self.decoder.decode(lsn, bytes, &mut batch.arrays) };
+            match message.and_then(&mut decode) {
                 Ok(Step::Done(_)) => taken += 1,
                 Ok(Step::Full) => break,
                 Err(error) if taken == 0 => {

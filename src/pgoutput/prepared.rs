@@ -1,7 +1,7 @@
 //! Two-phase commit (version 3 and later): transactions that end with PREPARE TRANSACTION, and their fates.
 //! It must never hold a prepared transaction back, even an empty one: its COMMIT PREPARED refers to it.
 
-use super::decoder::{Decoder, Effect, Step};
+use super::decoder::{Decoder, Effect, Step, push};
 use super::fault::Read;
 use super::reader::Reader;
 use super::transaction::{Begin, Ending, Numbering, Transaction};
@@ -155,5 +155,5 @@ impl Decoder {
 fn push_with_gid(event: Event, gid: &[u8], out: &mut Arrays) {
     let mark = out.value_count();
     out.push_value(Value::view(ValueKind::WAL_VALUE_TEXT, gid));
-    out.push_event(Event { extra: out.values_from(mark), n_extra: 1, ..event });
+    push(out, Event { extra: out.values_from(mark), n_extra: 1, ..event });
 }

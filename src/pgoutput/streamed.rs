@@ -1,7 +1,7 @@
 //! Transactions that the server sends while they run (version 2 and later): blocks, and what becomes of them.
 //! It must never let anything of one that is still open be taken for committed, nor lose track of one (P6).
 
-use super::decoder::{DONE, Decoder, Effect, Step};
+use super::decoder::{DONE, Decoder, Effect, Step, push};
 use super::fault::{Fault, Read};
 use super::reader::Reader;
 use super::relations::Table;
@@ -68,7 +68,7 @@ impl Decoder {
         self.relations.enter(definitions.unwrap_or_default());
         self.transaction = Transaction::Block(Block { xid, subxid: 0 });
         let flags = if is_first { flags::FIRST_SEGMENT } else { 0 };
-        out.push_event(Event { lsn, xid, flags, ..Event::new(EventKind::WAL_EVENT_STREAM_START) });
+        push(out, Event { lsn, xid, flags, ..Event::new(EventKind::WAL_EVENT_STREAM_START) });
         Ok(DONE)
     }
 
@@ -84,7 +84,7 @@ impl Decoder {
         if let Some(open) = self.streamed.find(xid) {
             open.definitions = definitions;
         }
-        out.push_event(Event { lsn, xid, ..Event::new(EventKind::WAL_EVENT_STREAM_STOP) });
+        push(out, Event { lsn, xid, ..Event::new(EventKind::WAL_EVENT_STREAM_STOP) });
         Ok(DONE)
     }
 
@@ -103,14 +103,17 @@ impl Decoder {
         }
         let definitions = self.streamed.remove(xid);
         self.relations.merge(definitions);
-        out.push_event(Event {
-            lsn: commit_lsn,
-            commit_lsn,
-            ack_lsn,
-            commit_time,
-            xid,
-            ..Event::new(EventKind::WAL_EVENT_STREAM_COMMIT)
-        });
+        push(
+            out,
+            Event {
+                lsn: commit_lsn,
+                commit_lsn,
+                ack_lsn,
+                commit_time,
+                xid,
+                ..Event::new(EventKind::WAL_EVENT_STREAM_COMMIT)
+            },
+        );
         Ok(Step::Done(Effect::StreamEnded { ack_lsn }))
     }
 
@@ -135,14 +138,17 @@ impl Decoder {
         if xid == subxid {
             self.streamed.remove(xid);
         }
-        out.push_event(Event {
-            lsn,
-            xid,
-            subxid,
-            commit_time: abort_time,
-            number: abort_lsn,
-            ..Event::new(EventKind::WAL_EVENT_STREAM_ABORT)
-        });
+        push(
+            out,
+            Event {
+                lsn,
+                xid,
+                subxid,
+                commit_time: abort_time,
+                number: abort_lsn,
+                ..Event::new(EventKind::WAL_EVENT_STREAM_ABORT)
+            },
+        );
         Ok(DONE)
     }
 }

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::decoder::push;
 use super::fault::{Fault, Read};
 use crate::batch::{Arrays, Event, EventKind, Value, ValueKind, flags};
 
@@ -194,7 +195,7 @@ impl Transaction {
     fn release(&mut self, out: &mut Arrays) {
         if let Self::Held(begin, origin) = self {
             let (begin, origin) = (*begin, origin.take());
-            out.push_event(begin.event(EventKind::WAL_EVENT_BEGIN, begin.lsn, 0));
+            push(out, begin.event(EventKind::WAL_EVENT_BEGIN, begin.lsn, 0));
             if let Some(origin) = origin {
                 let event = begin.event(EventKind::WAL_EVENT_ORIGIN, origin.lsn, 0);
                 origin.deliver(event, out);
@@ -227,7 +228,7 @@ impl Origin {
         let mut name = Value::view(ValueKind::WAL_VALUE_TEXT, &self.name);
         name.data = out.keep_text(&self.name);
         out.push_value(name);
-        out.push_event(Event { extra: out.values_from(mark), n_extra: 1, number: self.commit_lsn, ..event });
+        push(out, Event { extra: out.values_from(mark), n_extra: 1, number: self.commit_lsn, ..event });
     }
 }
 

@@ -22,8 +22,9 @@ pub(super) fn read<'a>(reader: Reader<'a>, shapes: &mut [Shape], out: &mut Array
     let columns = shapes.len();
     let tuple = count(reader, columns)?;
     let Some(row) = out.row(columns) else { return Err(NO_ROOM) };
-    let first = row.as_ptr();
     let Some(behind) = values(tuple.rest(), shapes, row) else { return Err(diagnose(tuple, columns)) };
+    // Behind the writing: a pointer to what is written through another one afterwards is good no more.
+    let first = row.as_ptr();
     out.commit_row(columns);
     Ok(Row { first, behind: Reader::new(behind) })
 }
@@ -56,7 +57,6 @@ pub(super) fn read_key<'a>(reader: Reader<'a>, columns: &[Column], out: &mut Arr
     let tuple = count(reader, columns.len())?;
     let mut rest = tuple.rest();
     let Some(row) = out.row(columns.len()) else { return Err(NO_ROOM) };
-    let first = row.as_ptr();
     for (slot, column) in row.iter_mut().zip(columns) {
         let Some(behind) = value(rest, slot) else { return Err(diagnose(tuple, columns.len())) };
         rest = behind;
@@ -64,6 +64,7 @@ pub(super) fn read_key<'a>(reader: Reader<'a>, columns: &[Column], out: &mut Arr
             slot.kind = ValueKind::WAL_VALUE_ABSENT as u8;
         }
     }
+    let first = row.as_ptr();
     out.commit_row(columns.len());
     Ok(Row { first, behind: Reader::new(rest) })
 }

@@ -156,25 +156,34 @@ impl Receiver {
     }
 
     /// Takes one backend message.
+    ///
+    /// # Safety
+    /// As `Decoder::decode`: `body` lives and stays as it is until `out` is cleared or dropped.
     #[inline]
-    pub fn frame(&mut self, tag: u8, body: &[u8], out: &mut Arrays) -> Result<Taken> {
+    pub unsafe fn frame(&mut self, tag: u8, body: &[u8], out: &mut Arrays) -> Result<Taken> {
         match tag {
-            b'd' => self.copy_data(body, out),
+            // SAFETY: the caller's promise.
+            b'd' => unsafe { self.copy_data(body, out) },
             _ => self.aside(tag, body),
         }
     }
 
+    /// # Safety
+    /// As `frame`.
     #[inline]
-    fn copy_data(&mut self, body: &[u8], out: &mut Arrays) -> Result<Taken> {
+    unsafe fn copy_data(&mut self, body: &[u8], out: &mut Arrays) -> Result<Taken> {
         match ReplicationMessage::parse(body)? {
             ReplicationMessage::XLogData { start, end, clock, body } => {
                 if self.stop.is_some() && self.is_beyond(start.0, body) {
                     return Ok(Taken::End);
                 }
                 let step = match self.replay {
-                    None if self.decode => self.decoder.decode(start.0, body, out)?,
-                    None => self.raw(start.0, body, clock, out),
-                    Some(_) => self.decode_again(start.0, body, out)?,
+                    // SAFETY: the caller's promise.
+                    None if self.decode => unsafe { self.decoder.decode(start.0, body, out) }?,
+                    // SAFETY: as above.
+                    None => unsafe { self.raw(start.0, body, clock, out) },
+                    // SAFETY: as above.
+                    Some(_) => unsafe { self.decode_again(start.0, body, out) }?,
                 };
                 let effect = match step {
                     Step::Full => return Ok(Taken::Full),
@@ -201,16 +210,23 @@ impl Receiver {
     }
 
     /// Decodes what may have been told before.
+    ///
+    /// # Safety
+    /// As `frame`.
     #[cold]
-    fn decode_again(&mut self, lsn: u64, message: &[u8], out: &mut Arrays) -> Result<Step> {
-        let Some(replay) = &mut self.replay else { return self.decoder.decode(lsn, message, out) };
+    unsafe fn decode_again(&mut self, lsn: u64, message: &[u8], out: &mut Arrays) -> Result<Step> {
+        let Some(replay) = &mut self.replay else {
+            // SAFETY: the caller's promise.
+            return unsafe { self.decoder.decode(lsn, message, out) };
+        };
         // Its definitions come before its first change: whether they are new depends on where it ends.
         let begins = message.first() == Some(&b'B');
         if begins && self.decoder.place(lsn, message).is_some_and(|end| replay.is_behind(end)) {
             self.decoder.caught_up();
         }
         let mark = out.mark();
-        let step = self.decoder.decode(lsn, message, out)?;
+        // SAFETY: the caller's promise.
+        let step = unsafe { self.decoder.decode(lsn, message, out) }?;
         let filtered = replay.filter(&mark, &self.prepares, out);
         self.counters.repeated += filtered.told;
         if filtered.then == Then::New || replay.has_reached(self.decoder.partial()) {
@@ -224,7 +240,10 @@ impl Receiver {
 
     /// Passes a payload on as it is. Its position acknowledges it: for a commit it is the end of its record, for a
     /// change it lies before that, so that the server sends the transaction again.
-    fn raw(&mut self, lsn: u64, payload: &[u8], clock: i64, out: &mut Arrays) -> Step {
+    ///
+    /// # Safety
+    /// As `frame`.
+    unsafe fn raw(&mut self, lsn: u64, payload: &[u8], clock: i64, out: &mut Arrays) -> Step {
         if !out.reserve(1, 1) {
             return Step::Full;
         }
@@ -234,7 +253,8 @@ impl Receiver {
         self.outstanding.push(ack_lsn, clock);
         let extra = out.values_from(mark);
         let event = Event { lsn, ack_lsn, extra, n_extra: 1, ..Event::new(EventKind::WAL_EVENT_RAW) };
-        out.push_event(event);
+        // SAFETY: it points at the value before it, which points into the payload: the caller's promise.
+        unsafe { out.push_event(event) };
         Step::Done(Effect::None)
     }
 

@@ -1,4 +1,5 @@
-//! How long a server may be silent: it is asked at half of the time, and given up at the end of it (P15).
+//! How long a server may be silent: it is asked at half of the time, and given up at the end of it (P15). One that sends a
+//! message slower than any link is as good as silent.
 //!
 //! Nothing here reads a clock or waits: time comes in, a moment comes out.
 
@@ -26,6 +27,13 @@ impl Tolerance {
     pub fn limit(&self, limit: Option<Duration>, at: (u64, u64)) -> Option<Duration> {
         if self.at == at { limit.map(|limit| limit.saturating_mul(self.factor.max(1))) } else { limit }
     }
+}
+
+/// So many milliseconds of silence a byte of an unfinished message makes up for: 1 kB/s, less than any link has.
+const MILLISECONDS_OF_A_BYTE: u64 = 1;
+
+fn later(from: Instant, by: Duration, most: Instant) -> Instant {
+    from.checked_add(by).map_or(most, |to| to.min(most))
 }
 
 /// Since when nothing came over one connection.
@@ -67,6 +75,13 @@ impl Silence {
     pub fn heard(&mut self, now: Instant) {
         self.heard = now;
         self.asked = None;
+    }
+
+    /// So many bytes came, of a message that is not whole yet.
+    pub fn heard_part(&mut self, now: Instant, bytes: usize) {
+        let worth = Duration::from_millis((bytes as u64).saturating_mul(MILLISECONDS_OF_A_BYTE));
+        self.heard = later(self.heard, worth, now);
+        self.asked = self.asked.map(|asked| later(asked, worth, now)).filter(|_| self.heard < now);
     }
 
     /// What is to be done now. After `Ask` the server has another half of the limit from here, however late it was:
@@ -124,6 +139,20 @@ mod tests {
         tolerance.gave_up((8, 0));
         assert_eq!(tolerance.limit(limit, (8, 0)), Some(2 * SECOND));
         assert_eq!(tolerance.limit(None, (8, 0)), None);
+    }
+
+    #[test]
+    fn s55_a_message_that_drips_is_silence_and_a_slow_link_is_none() {
+        let start = Instant::now();
+        for (bytes, ends) in [(1, true), (900, true), (1_100, false), (16_000, false)] {
+            let mut silence = Silence::new(Some(10 * SECOND), start);
+            let over = (1..200).find(|second| {
+                silence.heard_part(start + *second * SECOND, bytes);
+                silence.check(start + *second * SECOND) == Patience::Over
+            });
+            assert_eq!(over.is_some(), ends, "{bytes} bytes a second: {over:?}");
+            assert!(bytes > 1 || over == Some(12), "{over:?}");
+        }
     }
 
     #[test]

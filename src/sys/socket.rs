@@ -89,8 +89,11 @@ pub fn peer_uid(fd: RawFd) -> io::Result<u32> {
     if result == 0 { Ok(peer.uid) } else { Err(io::Error::last_os_error()) }
 }
 
-/// Closes a descriptor that no object owns any more: what a forked child does with those of its parent's handles.
-pub fn close(fd: RawFd) {
+/// Closes a descriptor: what a forked child does with those of its parent's handles.
+///
+/// # Safety
+/// No object owns it that is used or dropped after this: its number may be another's by then.
+pub unsafe fn close(fd: RawFd) {
     // SAFETY: takes an integer. Linux frees the descriptor even when it reports EINTR, so it is not repeated.
     unsafe { libc::close(fd) };
 }
@@ -150,7 +153,8 @@ mod tests {
             }
         };
         assert_eq!(full.kind(), io::ErrorKind::WouldBlock);
-        close(right.into_raw_fd());
+        // SAFETY: nobody owns it any more.
+        unsafe { close(right.into_raw_fd()) };
         let before = crate::sys::block_all_signals().unwrap();
         assert_eq!(send(left.as_raw_fd(), b"x").unwrap_err().raw_os_error(), Some(libc::EPIPE));
         // SAFETY: both calls only fill and read `pending`. A blocked SIGPIPE would stay pending.

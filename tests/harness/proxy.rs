@@ -16,6 +16,7 @@ pub struct Outlet {
     pub connection: u64,
     bytes: Vec<u8>,
     again: Vec<u8>,
+    pause: Duration,
     cut: bool,
 }
 
@@ -35,6 +36,12 @@ impl Outlet {
     /// Says this for ever behind what was sent so far, and nothing else any more.
     pub fn flood(&mut self, bytes: &[u8]) {
         self.again = bytes.to_vec();
+    }
+
+    /// The same, slowly.
+    pub fn drip(&mut self, bytes: &[u8], pause: Duration) {
+        self.flood(bytes);
+        self.pause = pause;
     }
 
     /// Closes the connection behind what was sent so far.
@@ -197,7 +204,13 @@ fn tamper_with(mut server: TcpStream, mut client: &TcpStream, tamper: &Mutex<Box
         if server.read_exact(&mut body).is_err() {
             return;
         }
-        let mut outlet = Outlet { connection: path.number, bytes: Vec::new(), again: Vec::new(), cut: false };
+        let mut outlet = Outlet {
+            connection: path.number,
+            bytes: Vec::new(),
+            again: Vec::new(),
+            pause: Duration::ZERO,
+            cut: false,
+        };
         tamper.lock().unwrap_or_else(PoisonError::into_inner)(head[0], &body, &mut outlet);
         path.pass(Stall::FromServer);
         if client.write_all(&outlet.bytes).is_err() || outlet.cut {
@@ -207,6 +220,7 @@ fn tamper_with(mut server: TcpStream, mut client: &TcpStream, tamper: &Mutex<Box
             if client.write_all(&outlet.again).is_err() {
                 return;
             }
+            thread::sleep(outlet.pause);
         }
     }
 }

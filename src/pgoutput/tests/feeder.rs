@@ -3,7 +3,7 @@
 use super::messages::*;
 use super::rig::Rig;
 use crate::batch::Batch;
-use crate::error::Status;
+use crate::error::{Error, Status};
 use crate::pgoutput::Feeder;
 
 fn kinds(batches: &[Box<Batch>]) -> Vec<u32> {
@@ -51,6 +51,15 @@ fn a_refused_message_leaves_nothing() {
     assert!(feeder.next_batch().is_none());
 }
 
+/// Decodes messages where they are; the scripts live longer than all batches of a test.
+fn decoded<'a>(
+    feeder: &mut Feeder,
+    messages: impl Iterator<Item = Result<(u64, &'a [u8]), Error>>,
+) -> Result<(usize, Box<Batch>), Error> {
+    // SAFETY: as above.
+    unsafe { feeder.decode_in_place(messages) }
+}
+
 /// Decodes all of a script where it is, `at_once` messages a call, and gives the batches.
 #[allow(clippy::vec_box, reason = "as the feeder gives them")]
 fn in_place(feeder: &mut Feeder, script: &[Vec<u8>], at_once: usize) -> Vec<Box<Batch>> {
@@ -58,7 +67,7 @@ fn in_place(feeder: &mut Feeder, script: &[Vec<u8>], at_once: usize) -> Vec<Box<
     let mut rest = script;
     while !rest.is_empty() {
         let given = rest.iter().take(at_once).map(|message| Ok((1, message.as_slice())));
-        let (taken, batch) = feeder.decode_in_place(given).unwrap();
+        let (taken, batch) = decoded(feeder, given).unwrap();
         assert!(taken > 0 && taken <= at_once);
         batches.push(batch);
         rest = &rest[taken..];
@@ -91,14 +100,14 @@ fn what_comes_before_a_refused_message_comes_out_before_it_is_told() {
     let bad = insert(&[Col::Null]);
     let script = [begin(), relation(), insert(ROW), bad, insert(ROW), commit()];
     let given = || script.iter().map(|message| Ok((1, message.as_slice())));
-    let (taken, batch) = feeder.decode_in_place(given()).unwrap();
+    let (taken, batch) = decoded(&mut feeder, given()).unwrap();
     assert_eq!((taken, batch.events().len()), (3, 3));
     batch.release();
-    assert_eq!(feeder.decode_in_place(given().skip(3)).unwrap_err().status(), Status::WAL_E_DECODE);
-    let (taken, batch) = feeder.decode_in_place(given().skip(4)).unwrap();
+    assert_eq!(decoded(&mut feeder, given().skip(3)).unwrap_err().status(), Status::WAL_E_DECODE);
+    let (taken, batch) = decoded(&mut feeder, given().skip(4)).unwrap();
     assert_eq!((taken, batch.events().len()), (2, 2));
     batch.release();
-    let (taken, batch) = feeder.decode_in_place(std::iter::empty()).unwrap();
+    let (taken, batch) = decoded(&mut feeder, std::iter::empty()).unwrap();
     assert_eq!((taken, batch.events().len()), (0, 0));
     batch.release();
 }
@@ -111,9 +120,9 @@ fn messages_that_were_fed_come_out_before_others_are_decoded_in_place() {
     }
     let rest = [insert(ROW), commit()];
     let given = || rest.iter().map(|message| Ok((1, message.as_slice())));
-    assert_eq!(feeder.decode_in_place(given()).unwrap_err().status(), Status::WAL_E_STATE);
+    assert_eq!(decoded(&mut feeder, given()).unwrap_err().status(), Status::WAL_E_STATE);
     feeder.next_batch().unwrap().release();
-    let (taken, batch) = feeder.decode_in_place(given()).unwrap();
+    let (taken, batch) = decoded(&mut feeder, given()).unwrap();
     assert_eq!((taken, batch.events().len()), (2, 2));
     batch.release();
 }
@@ -124,7 +133,7 @@ fn what_was_fed_and_has_no_event_yet_keeps_nobody_from_decoding_in_place() {
     feeder.feed(1, &begin()).unwrap();
     let rest = [relation(), insert(ROW), commit()];
     let (taken, batch) =
-        feeder.decode_in_place(rest.iter().map(|message| Ok((1, message.as_slice())))).unwrap();
+        decoded(&mut feeder, rest.iter().map(|message| Ok((1, message.as_slice())))).unwrap();
     assert_eq!((taken, batch.events().len()), (3, 4));
     batch.release();
 }
@@ -138,7 +147,7 @@ fn a_recycled_batch_shows_nothing_of_what_it_held() {
     let second = [insert(&columns), change(b'D', OID, &[tuple(b'K', &[Col::Null; 3])])];
     for (script, bare) in [(&first[..], false), (&second[..], true)] {
         let given = script.iter().map(|message| Ok((1, message.as_slice())));
-        let (taken, batch) = feeder.decode_in_place(given).unwrap();
+        let (taken, batch) = decoded(&mut feeder, given).unwrap();
         assert_eq!(taken, script.len());
         for value in batch.arrays.values() {
             assert_eq!(value.reserved, [0; 3]);

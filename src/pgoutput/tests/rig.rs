@@ -63,7 +63,8 @@ impl Rig {
     pub fn feed(&mut self, lsn: u64, message: &[u8]) -> Result<Effect, Error> {
         let message: Box<[u8]> = message.into();
         for _ in 0..2 {
-            match self.decoder.decode(lsn, &message, &mut self.arrays)? {
+            // SAFETY: the rig keeps the message, on the heap, for longer than the arrays.
+            match unsafe { self.decoder.decode(lsn, &message, &mut self.arrays) }? {
                 Step::Done(effect) => {
                     self.messages.push(message);
                     return Ok(effect);

@@ -82,7 +82,8 @@ fn an_origin_outlives_the_message_that_brought_it() {
     let mut rig = Rig::new();
     rig.feed_all(&[begin(), relation(), commit(), begin()]);
     let mut message = origin("node_a");
-    rig.decoder.decode(1, &message, &mut rig.arrays).unwrap();
+    // SAFETY: the message lives until the end of the test's reading.
+    unsafe { rig.decoder.decode(1, &message, &mut rig.arrays) }.unwrap();
     message.fill(b'x');
     rig.feed_all(&[insert(ROW), origin("node_b"), origin("node_a"), commit()]);
     let events = rig.seen();

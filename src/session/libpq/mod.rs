@@ -105,7 +105,7 @@ impl LibpqSession {
     }
 
     /// Lets nothing be asked any more: the next answer could be another's.
-    pub(in crate::session) fn abandon(&mut self) {
+    pub(in crate::layers::session) fn abandon(&mut self) {
         self.phase = Phase::Busy;
     }
 

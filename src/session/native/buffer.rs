@@ -59,7 +59,7 @@ mod with_tls {
     const SMALL: usize = 256;
 
     /// What became of an attempt to put something into a buffer.
-    pub(in crate::session::native) enum Put {
+    pub(in crate::layers::session::native) enum Put {
         /// So many bytes were written.
         Done(usize),
         /// Nothing was: it takes so many.
@@ -70,7 +70,10 @@ mod with_tls {
 
     impl Buffer {
         /// Lets `write` put something behind what is there; whether it did.
-        pub(in crate::session::native) fn append(&mut self, mut write: impl FnMut(&mut [u8]) -> Put) -> bool {
+        pub(in crate::layers::session::native) fn append(
+            &mut self,
+            mut write: impl FnMut(&mut [u8]) -> Put,
+        ) -> bool {
             let before = self.bytes.len();
             let mut room = SMALL;
             loop {

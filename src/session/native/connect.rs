@@ -311,7 +311,7 @@ fn joined(before: Option<Error>, last: Error) -> Error {
 }
 
 #[cold]
-pub(in crate::session) fn late(place: &str, limit: Option<Duration>, wait: Wait) -> Error {
+pub(in crate::layers::session) fn late(place: &str, limit: Option<Duration>, wait: Wait) -> Error {
     let message = match limit {
         Some(limit) => {
             let seconds = limit.as_secs();

@@ -10,13 +10,13 @@ use crate::wire::backend::{self, tag};
 use crate::wire::{MOST_WORDS, classify, frame, frontend};
 
 /// The most that the rows of one answer may take.
-pub(in crate::session) const MAX_ANSWER: usize = 16 << 20;
+pub(in crate::layers::session) const MAX_ANSWER: usize = 16 << 20;
 
 /// The most that is thrown away of an answer that is refused; then the connection is.
-pub(in crate::session) const MAX_REFUSED: usize = 1 << 30;
+pub(in crate::layers::session) const MAX_REFUSED: usize = 1 << 30;
 
 /// What a value costs beside its bytes.
-pub(in crate::session) const VALUE: usize = size_of::<Option<String>>();
+pub(in crate::layers::session) const VALUE: usize = size_of::<Option<String>>();
 
 /// How long a message of an answer may be. Words are cut, a row that no answer may hold is thrown away, and the columns
 /// of a row, of which there are 1,664 at most, have names of 63 bytes.
@@ -210,7 +210,7 @@ impl Answer<'_> {
 }
 
 #[cold]
-pub(in crate::session) fn too_large(doing: &str) -> Error {
+pub(in crate::layers::session) fn too_large(doing: &str) -> Error {
     Error::new(
         Status::WAL_E_OUT_OF_RANGE,
         format!("{doing}: the answer is larger than {MAX_ANSWER} bytes, so that it was thrown away"),
@@ -219,7 +219,7 @@ pub(in crate::session) fn too_large(doing: &str) -> Error {
 }
 
 #[cold]
-pub(in crate::session) fn copy_refused(doing: &str) -> Error {
+pub(in crate::layers::session) fn copy_refused(doing: &str) -> Error {
     Error::new(Status::WAL_E_INVALID_ARGUMENT, format!("{doing}: COPY is not taken here, and was refused"))
         .with_hint("Copy over a connection of a PostgreSQL client; to stream changes open a wal_stream.")
 }
@@ -235,7 +235,7 @@ pub(super) fn unexpected(tag: u8, doing: &str) -> Error {
 }
 
 /// The command's name, for errors. The rest may hold what nobody should see.
-pub(in crate::session) fn first_word(sql: &str) -> &str {
+pub(in crate::layers::session) fn first_word(sql: &str) -> &str {
     sql.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
         .find(|word| !word.is_empty())
         .unwrap_or("query")

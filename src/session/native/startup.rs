@@ -36,7 +36,7 @@ const MAX_KEPT: usize = 1 << 20;
 /// The most settings that a server may report; there are some fifteen.
 const MAX_PARAMETERS: usize = 512;
 
-pub(in crate::session) const APPLICATION_NAME: &str = "pgwalstream";
+pub(in crate::layers::session) const APPLICATION_NAME: &str = "pgwalstream";
 
 /// What kind of connection is wanted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -73,7 +73,7 @@ pub struct StartupSettings {
 }
 
 /// How long an address may take, authentication included, where nobody says anything of it (P15).
-pub(in crate::session) const ADDRESS_TIMEOUT: Duration = Duration::from_secs(30);
+pub(in crate::layers::session) const ADDRESS_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl StartupSettings {
     /// Of a session beside a stream.
@@ -82,7 +82,11 @@ impl StartupSettings {
     }
 
     /// How long each address may take. A caller with a deadline, and one who wants no limit, have none of ours.
-    pub(in crate::session) fn limit(&self, target: &Conninfo, deadline: Option<Instant>) -> Option<Duration> {
+    pub(in crate::layers::session) fn limit(
+        &self,
+        target: &Conninfo,
+        deadline: Option<Instant>,
+    ) -> Option<Duration> {
         match (target.connect_timeout(), self.address_timeout) {
             (Some(conninfo::Limit::After(limit)), _) => Some(limit),
             (Some(conninfo::Limit::Never), own) => own,
@@ -289,7 +293,7 @@ fn parameters(conninfo: &Conninfo, settings: &StartupSettings) -> Vec<(&'static 
 
 /// The server's command line, if there is to be one: what values depend on, then what the user asks for, which wins
 /// but for the search path.
-pub(in crate::session) fn options(conninfo: &Conninfo, settings: &StartupSettings) -> Option<String> {
+pub(in crate::layers::session) fn options(conninfo: &Conninfo, settings: &StartupSettings) -> Option<String> {
     if settings.replication == Replication::Off {
         return Some(conninfo.options().to_owned()).filter(|it| !it.is_empty());
     }

@@ -14,15 +14,15 @@ use super::*;
 use crate::conninfo::Conninfo;
 use crate::wire::backend::tag;
 
-pub(in crate::session) fn block_on<T>(future: impl Future<Output = T>) -> T {
+pub(in crate::layers::session) fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
 }
 
-pub(in crate::session) fn message(tag: u8, body: &[u8]) -> Vec<u8> {
+pub(in crate::layers::session) fn message(tag: u8, body: &[u8]) -> Vec<u8> {
     [&[tag], &(u32::try_from(body.len()).unwrap() + 4).to_be_bytes()[..], body].concat()
 }
 
-pub(in crate::session) fn greeting() -> Vec<u8> {
+pub(in crate::layers::session) fn greeting() -> Vec<u8> {
     let status =
         |name: &str, value: &str| message(tag::PARAMETER_STATUS, format!("{name}\0{value}\0").as_bytes());
     [
@@ -38,12 +38,12 @@ pub(in crate::session) fn greeting() -> Vec<u8> {
     .concat()
 }
 
-pub(in crate::session) fn error(code: &str, severity: &str) -> Vec<u8> {
+pub(in crate::layers::session) fn error(code: &str, severity: &str) -> Vec<u8> {
     message(b'E', format!("V{severity}\0C{code}\0Mno\0\0").as_bytes())
 }
 
 /// Reads the start-up message; gives its parameters.
-pub(in crate::session) fn startup(stream: &mut impl Read) -> Vec<u8> {
+pub(in crate::layers::session) fn startup(stream: &mut impl Read) -> Vec<u8> {
     let mut length = [0; 4];
     stream.read_exact(&mut length).unwrap();
     let mut body = vec![0; u32::from_be_bytes(length) as usize - 4];
@@ -53,7 +53,7 @@ pub(in crate::session) fn startup(stream: &mut impl Read) -> Vec<u8> {
 }
 
 /// Reads one message.
-pub(in crate::session) fn hear(stream: &mut impl Read) -> (u8, Vec<u8>) {
+pub(in crate::layers::session) fn hear(stream: &mut impl Read) -> (u8, Vec<u8>) {
     let mut header = [0; 5];
     stream.read_exact(&mut header).unwrap();
     let mut body = vec![0; u32::from_be_bytes(header[1..].try_into().unwrap()) as usize - 4];
@@ -62,7 +62,7 @@ pub(in crate::session) fn hear(stream: &mut impl Read) -> (u8, Vec<u8>) {
 }
 
 /// A server on a Unix socket: `play` runs with each connection, for as long as the directory lives.
-pub(in crate::session) fn server(
+pub(in crate::layers::session) fn server(
     play: impl Fn(UnixStream) + Send + 'static,
 ) -> (tempfile::TempDir, Conninfo) {
     let directory = tempfile::tempdir().unwrap();
@@ -230,7 +230,7 @@ fn answering(answers: Vec<Vec<u8>>) -> (tempfile::TempDir, Conninfo) {
     })
 }
 
-pub(in crate::session) fn columns(names: &[&str]) -> Vec<u8> {
+pub(in crate::layers::session) fn columns(names: &[&str]) -> Vec<u8> {
     let count = u16::try_from(names.len()).unwrap().to_be_bytes();
     let each = names.iter().map(|name| [name.as_bytes(), b"\0", &[0; 18]].concat());
     message(b'T', &[count.to_vec(), each.collect::<Vec<_>>().concat()].concat())

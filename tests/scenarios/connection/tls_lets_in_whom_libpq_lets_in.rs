@@ -338,4 +338,41 @@ fn odds(all: &Authority, free: &str, only_tls: &str) -> Vec<String> {
     list
 }
 
+/// An older list that is valid still lacks what was revoked since, wherever it stands. And an address of odd length among a
+/// certificate's names.
+#[test]
+fn s53_the_newest_list_of_an_issuer_counts() {
+    let all = Authority::new();
+    all.root("root", Wish { subject: "/CN=Root", extensions: CA, ..SERVER });
+    all.issue("revoked", "root", SERVER);
+    all.issue("odd", "root", Wish { extensions: "subjectAltName=DER:300787050102030405", ..SERVER });
+    all.revoke("older.crl", "root", &[]);
+    thread::sleep(std::time::Duration::from_millis(1_100));
+    all.revoke("newer.crl", "root", &["revoked"]);
+    all.join("older-first.crl", &["older.crl", "newer.crl"]);
+    all.join("newer-first.crl", &["newer.crl", "older.crl"]);
+    let root = all.path("root.crt");
+    let server = Server::start(18, &[]);
+    let free =
+        format!("host=localhost hostaddr=127.0.0.1 port={} dbname=postgres user=postgres", server.port);
+    let serve = |name: &str| {
+        let (crt, key) = (all.path(&format!("{name}.crt")), all.path(&format!("{name}.key")));
+        server.configure(&[("ssl_cert_file", &crt), ("ssl_key_file", &key), ("ssl", "on")]);
+    };
+    serve("revoked");
+    for (lists, comes_in) in
+        [("older.crl", true), ("newer.crl", false), ("older-first.crl", false), ("newer-first.crl", false)]
+    {
+        let conninfo = format!("{free} sslmode=verify-ca sslrootcert={root} sslcrl={}", all.path(lists));
+        let (theirs, ours) = (both::theirs(&conninfo), both::ours(&conninfo));
+        assert_eq!((theirs.is_ok(), ours.is_ok()), (comes_in, comes_in), "{lists}: {theirs:?} {ours:?}");
+    }
+    serve("odd");
+    for (mode, comes_in) in [("verify-ca", true), ("verify-full", false)] {
+        let conninfo = format!("{free} sslmode={mode} sslrootcert={root}");
+        let (theirs, ours) = (both::theirs(&conninfo), both::ours(&conninfo));
+        assert_eq!((theirs.is_ok(), ours.is_ok()), (comes_in, comes_in), "{mode}: {theirs:?} {ours:?}");
+    }
+}
+
 on_versions! { matrix v18 18; v14 14 }

@@ -81,7 +81,8 @@ fn compare(messages: &[Message], form: Form) -> Seen {
         // In a streamed block an id stands behind the kind.
         let body = if decoder.is_in_block() { 5 } else { 1 };
         let mut batch = pool.take(1, 64).unwrap();
-        let Step::Done(effect) = decoder.decode(*lsn, message, &mut batch.arrays).unwrap() else {
+        // SAFETY: the messages outlive the batch.
+        let Step::Done(effect) = unsafe { decoder.decode(*lsn, message, &mut batch.arrays) }.unwrap() else {
             panic!("an empty batch is never full")
         };
         let mut got: Vec<Vec<u8>> = batch.arrays.events().iter().map(|event| encoder.encode(event)).collect();
@@ -168,8 +169,10 @@ fn a_changed_byte_is_a_changed_event() {
     let encoded = |message: &[u8]| {
         let (pool, mut decoder) = (Pool::new(1), Decoder::new());
         let mut batch = pool.take(1, 16).unwrap();
-        decoder.decode(1, &begin, &mut batch.arrays).unwrap();
-        decoder.decode(2, message, &mut batch.arrays).ok()?;
+        // SAFETY: both messages outlive what is read of the batch.
+        unsafe { decoder.decode(1, &begin, &mut batch.arrays) }.unwrap();
+        // SAFETY: as above.
+        unsafe { decoder.decode(2, message, &mut batch.arrays) }.ok()?;
         let event = batch.arrays.events().iter().find(|it| it.kind == K::WAL_EVENT_MESSAGE as u32)?;
         Some(Encoder::default().encode(event))
     };

@@ -3,6 +3,7 @@
 mod a_capture_replays_all_that_was_told;
 mod a_command_given_up_hurts_no_other;
 mod a_flood_stops_nobody;
+mod a_message_that_drips_is_silence;
 mod a_pooler_may_stand_between;
 mod a_promotion_loses_nothing_that_is_there;
 mod a_refused_answer_leaves_the_connection_usable;

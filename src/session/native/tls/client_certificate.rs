@@ -10,7 +10,7 @@ use rustls::sign::{CertifiedKey, SigningKey};
 
 /// What became of the client's certificate in a handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::session::native) enum Shown {
+pub(in crate::layers::session::native) enum Shown {
     /// The server did not ask.
     NotAsked,
     /// It asked, and there is none.

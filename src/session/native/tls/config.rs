@@ -31,14 +31,14 @@ pub(super) const ALPN: &[u8] = b"postgresql";
 const MAX_FILE: u64 = 64 << 20;
 
 /// What one handshake needs.
-pub(in crate::session::native) struct Setup {
+pub(in crate::layers::session::native) struct Setup {
     pub(super) config: Arc<ClientConfig>,
     pub(super) name: ServerName<'static>,
     pub(super) certificate: Arc<ClientCertificate>,
 }
 
 /// Reads what the settings name. `host` is what the user gave, or ""; `peer` is where the connection goes.
-pub(in crate::session::native) fn load(tls: &Tls, host: &str, peer: IpAddr) -> Result<Setup> {
+pub(in crate::layers::session::native) fn load(tls: &Tls, host: &str, peer: IpAddr) -> Result<Setup> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let known = provider.signature_verification_algorithms;
     let trust = match roots(tls)? {

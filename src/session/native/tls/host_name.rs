@@ -36,12 +36,11 @@ pub(super) fn check(certificate: &Certificate, host: &str) -> Result<()> {
             }
             GeneralName::IpAddress(bytes) => {
                 uses_common_name &= address.is_none();
-                let of_certificate = address_of(bytes.as_bytes());
-                seen.extend(of_certificate.map(|it| it.to_string()));
-                match of_certificate {
-                    Some(it) if Some(it) == address => Match::Yes,
-                    _ => Match::No,
-                }
+                let Some(of_certificate) = address_of(bytes.as_bytes()) else {
+                    return Err(odd_address(certificate, bytes.as_bytes().len()));
+                };
+                seen.push(of_certificate.to_string());
+                if Some(of_certificate) == address { Match::Yes } else { Match::No }
             }
             _ => Match::No,
         };
@@ -95,6 +94,14 @@ fn trick(certificate: &Certificate) -> Error {
     Error::new(Status::WAL_E_TLS_CERTIFICATE, "a name in the server's certificate contains a NUL character")
         .with_detail(format!("The certificate: {certificate}."))
         .with_hint("This is an attack, or a mistake of the authority.")
+}
+
+#[cold]
+fn odd_address(certificate: &Certificate, length: usize) -> Error {
+    let what = format!("the server's certificate has an address of {length} bytes among its names");
+    Error::new(Status::WAL_E_TLS_CERTIFICATE, what)
+        .with_detail(format!("The certificate: {certificate}."))
+        .with_hint("An address has 4 bytes or 16: let the authority issue another certificate.")
 }
 
 #[cold]

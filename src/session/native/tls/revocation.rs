@@ -2,6 +2,7 @@
 //!
 //! It must never take a certificate for good because its list is missing, stale or not signed by its issuer.
 
+use std::cmp::Reverse;
 use std::time::Duration;
 
 use der::Decode;
@@ -34,6 +35,14 @@ impl RevocationList {
         same.any(|entry| !was_taken_back(entry))
     }
 
+    fn is_fresh(&self, now: Duration) -> bool {
+        self.parsed.tbs_cert_list.next_update.is_none_or(|until| since_epoch(until) >= now)
+    }
+
+    fn has_begun(&self, now: Duration) -> bool {
+        since_epoch(self.parsed.tbs_cert_list.this_update) <= now
+    }
+
     /// One whose scope is limited, or which says what is not understood.
     fn is_odd(&self) -> bool {
         let of_list = self.parsed.tbs_cert_list.crl_extensions.iter().flatten();
@@ -46,6 +55,20 @@ fn was_taken_back(entry: &RevokedCert<Raw>) -> bool {
     extensions.any(|it| it.extn_id == REASON && it.extn_value.as_bytes() == REMOVED)
 }
 
+/// The lists of a certificate's issuer, that which counts first: of those that are valid now the newest (OpenSSL,
+/// `get_crl_sk`). An older one may be valid still, and lack what was revoked since.
+fn of_issuer<'a>(
+    lists: &'a [RevocationList],
+    it: &Certificate,
+    now: Duration,
+) -> impl Iterator<Item = &'a RevocationList> {
+    let is_of_it = |list: &&RevocationList| same_name(&list.parsed.tbs_cert_list.issuer, it.issuer());
+    let mut all: Vec<_> = lists.iter().filter(is_of_it).collect();
+    let is_valid = |list: &RevocationList| list.is_fresh(now) && list.has_begun(now);
+    all.sort_by_key(|list| Reverse((is_valid(list), since_epoch(list.parsed.tbs_cert_list.this_update))));
+    all.into_iter()
+}
+
 /// What the lists say against a certificate.
 pub(super) fn fault(
     lists: &[RevocationList],
@@ -56,15 +79,8 @@ pub(super) fn fault(
 ) -> Option<(String, &'static str)> {
     let may_sign = issuer.extensions.usage.as_ref().is_none_or(|usage| usage.crl_sign());
     let mut wrong = "there is no list of revoked certificates of its issuer";
-    for list in lists {
-        let tbs = &list.parsed.tbs_cert_list;
-        if !same_name(&tbs.issuer, it.issuer()) {
-            continue;
-        }
-        let (fresh, begun) = (
-            tbs.next_update.is_none_or(|until| since_epoch(until) >= now),
-            since_epoch(tbs.this_update) <= now,
-        );
+    for list in of_issuer(lists, it, now) {
+        let (fresh, begun) = (list.is_fresh(now), list.has_begun(now));
         wrong = match (list.signed.check(issuer.key(), known), may_sign) {
             (Checked::Good, true) if list.is_odd() => {
                 "its issuer's list of revoked certificates has an extension that is not understood"
