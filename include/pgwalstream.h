@@ -1602,7 +1602,8 @@ WAL_NOEXCEPT;
 
 /**
  * Runs SQL (several statements are possible) and gives the rows of the last statement, as text. Meant for small
- * answers (16 MiB at most): to read in the transaction that wal_slot_create_logical began for WAL_SLOT_USE_SNAPSHOT, and to
+ * answers (16 MiB at most; a larger one is thrown away, WAL_E_OUT_OF_RANGE, as COPY is refused, WAL_E_INVALID_ARGUMENT, and
+ * the connection goes on): to read in the transaction that wal_slot_create_logical began for WAL_SLOT_USE_SNAPSHOT, and to
  * end it. The library does not look at the text: take care of quoting. Names are looked up along the search_path that
  * the role, the database or the conninfo sets; a stream's own session has an empty one.
  *
