@@ -6,13 +6,16 @@
 long_runs=tests/long-runs.md # how each part went the last time
 
 # matrix: the scenarios that the gate leaves out: the versions between, the other format, the largest values
-long_matrix() { rust_tests --test scenarios -- --test-threads=6 --ignored; }
+long_matrix() { rust_tests --test scenarios -- --test-threads=6 --ignored --skip ::child --skip s25_all; }
 
 # libpq: every scenario on libpq, on all versions (those on the gate's list a second time)
 long_libpq() {
   PGWALSTREAM_TEST_BACKEND=libpq rust_tests --test scenarios -- --test-threads=6 --include-ignored \
-    --skip tls_lets_in_whom --skip scram_is_tied
+    --skip tls_lets_in_whom --skip scram_is_tied --skip ::child --skip s25_all
 }
+
+# passwords: every code point in a password, against libpq and the server, optimized
+long_passwords() { timeout -k 30 1700 cargo test --release --locked --all-features --test scenarios -- --ignored s25_all; }
 
 # faults: storms of 1,000 faults on each version, over TLS and over libpq
 long_faults() { FAULTS=1000 rust_tests --test faults -- --test-threads=3 --nocapture --include-ignored; }

@@ -91,7 +91,7 @@ const UNBOUND: &str = "TLS ends between here and the server, so that the proof o
                        password is not what is wrong.";
 
 /// What can be done about the words of a pooler, which has no C functions and does not translate.
-pub fn of_pooler(sqlstate: [u8; 5], routine: &str, message: &str) -> Option<&'static str> {
+fn of_pooler(sqlstate: [u8; 5], routine: &str, message: &str) -> Option<&'static str> {
     if sqlstate != *b"08P01" || !routine.is_empty() {
         return None;
     }
@@ -117,9 +117,17 @@ pub fn classify(sqlstate: [u8; 5]) -> Class {
     })
 }
 
+/// The same, where the message is known too, which a pooler does not translate. What it refuses, another host may take.
+pub fn classify_words(sqlstate: [u8; 5], routine: &str, message: &str) -> Class {
+    match of_pooler(sqlstate, routine, message) {
+        Some(hint) => Class { status: Status::WAL_E_NOT_READY, retry: Retry::Helps, hint },
+        None => classify_by(sqlstate, routine),
+    }
+}
+
 /// The same, where the server's C function is known that spoke: one SQLSTATE stands for a refused certificate, ident or
 /// role, and the function tells them apart.
-pub fn classify_by(sqlstate: [u8; 5], routine: &str) -> Class {
+fn classify_by(sqlstate: [u8; 5], routine: &str) -> Class {
     let privilege = |hint| Class { status: Status::WAL_E_PRIVILEGE, retry: Retry::Useless, hint };
     match (&sqlstate, routine) {
         (b"28000", "ClientAuthentication") => NO_ENTRY,
@@ -138,10 +146,7 @@ pub fn classify_by(sqlstate: [u8; 5], routine: &str) -> Class {
 /// The error that a server's message is. `doing` says what was being done, as in "START_REPLICATION".
 #[cold]
 pub fn into_error(message: ServerMessage, doing: &str) -> Error {
-    let class = match of_pooler(message.sqlstate, &message.routine, &message.message) {
-        Some(hint) => Class { status: Status::WAL_E_PROTOCOL, retry: Retry::Useless, hint },
-        None => classify_by(message.sqlstate, &message.routine),
-    };
+    let class = classify_words(message.sqlstate, &message.routine, &message.message);
     let hint = if message.hint.is_empty() { class.hint.to_owned() } else { message.hint };
     let detail = match (message.detail.is_empty(), message.context.is_empty()) {
         (_, true) => message.detail,

@@ -24,8 +24,16 @@ fn free_with_a_reader(stream: Stream) -> Duration {
     std::mem::forget(stream);
     let reader = thread::spawn(move || {
         let mut out = std::ptr::null();
-        // SAFETY: as above.
-        unsafe { abi::wal_stream_next(raw as *mut abi::wal_stream, -1, &raw mut out, std::ptr::null_mut()) }
+        loop {
+            // SAFETY: as above.
+            let status = unsafe {
+                abi::wal_stream_next(raw as *mut abi::wal_stream, -1, &raw mut out, std::ptr::null_mut())
+            };
+            // Others write on the server, and their progress is told.
+            if status != Status::WAL_OK as i32 {
+                return status;
+            }
+        }
     });
     thread::sleep(Duration::from_millis(300));
     assert!(!reader.is_finished(), "it waits");

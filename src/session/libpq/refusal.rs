@@ -140,10 +140,10 @@ pub(super) fn error(connection: &Connection, before: &Before, wanted: Target) ->
     let all = connection.message();
     let new = all.get(before.said..).filter(|it| !it.trim().is_empty()).unwrap_or(&all);
     if let Some((line, code)) = new.lines().rev().find_map(coded) {
-        let class = classify::classify_by(code, routine(new, line));
+        let class = classify::classify_words(code, routine(new, line), line);
         return spoken(class.status, &all, line)
             .with_sqlstate(code)
-            .with_hint(classify::of_pooler(code, routine(new, line), line).unwrap_or(class.hint))
+            .with_hint(class.hint)
             .with_retriable(class.retry == Retry::Helps);
     }
     let line = new.lines().find(|line| !line.trim().is_empty()).unwrap_or("libpq does not say why it failed");

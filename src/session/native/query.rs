@@ -13,7 +13,7 @@ use crate::wire::{MOST_WORDS, classify, frame, frontend};
 pub(in crate::layers::session) const MAX_ANSWER: usize = 16 << 20;
 
 /// The most that is thrown away of an answer that is refused; then the connection is.
-pub(in crate::layers::session) const MAX_REFUSED: usize = 1 << 30;
+pub(in crate::layers::session) const MAX_REFUSED: usize = 256 << 20;
 
 /// What a value costs beside its bytes.
 pub(in crate::layers::session) const VALUE: usize = size_of::<Option<String>>();
