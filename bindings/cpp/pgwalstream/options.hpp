@@ -54,8 +54,8 @@ struct password {
 /**
  * Gives a password when a connection is made. Where it throws, what() becomes part of the error.
  *
- * Called on a helper thread, by several at once, and may block. It must not use a stream or a connection. Destroyed, on
- * whatever thread, once nothing can call it any more.
+ * Called on a helper thread, by several at once, and may block. It must not use a stream or a connection.
+ * Destroyed, on whatever thread, once nothing can call it any more.
  */
 using password_function = std::function<password(const password_request &)>;
 
@@ -185,8 +185,9 @@ class options {
     }
 
     /**
-     * Has a function give the passwords of all connections, before what the connection string and a password file say; an
-     * empty one takes that back. What it gives is used again while its lifetime lasts, until a server refuses it.
+     * Has a function give the passwords of all connections, before what the connection string and a password
+     * file say; an empty one takes that back. What it gives is used again while its lifetime lasts, until a
+     * server refuses it.
      */
     result<void> try_passwords(password_function gives) {
         auto *const kept = gives ? new password_function(std::move(gives)) : nullptr;

@@ -1,5 +1,5 @@
-/* The library's password callback on its way to Go. What stands for the Go function is a number, so that nothing has to be
- * freed: that would call Go at moments when Go has promised not to be called. */
+/* The library's password callback on its way to Go. What stands for the Go function is a number, so that
+ * nothing has to be freed: that would call Go at moments when Go has promised not to be called. */
 #include "glue.h"
 
 #include "_cgo_export.h"
