@@ -102,6 +102,11 @@ pub async fn connect(shared: &Shared, deadline: Option<Instant>, occasion: Occas
     let branch = part(shared, &mut session, identity, occasion).await?;
     let occasion = branch.map_or(occasion, |branch| occasion.branched(branch.at));
     let preflight = preflight.on(occasion);
+    let mut identity = identity;
+    if preflight.reaches(&identity, None).is_err() && server.role == Role::Primary {
+        // IDENTIFY_SYSTEM tells what is flushed, and a program may have asked where the server writes.
+        identity.end = written(&timely(config, session.query(WRITTEN)).await?.rows).max(identity.end);
+    }
     preflight.reaches(&identity, None)?;
     Counts::set(&shared.counts.timeline, identity.timeline.into());
     tune(shared, &mut session, &server).await?;
@@ -143,6 +148,14 @@ pub async fn connect(shared: &Shared, deadline: Option<Instant>, occasion: Occas
         branch,
         late,
     })
+}
+
+/// Asks a primary where it writes.
+const WRITTEN: &str = "SELECT pg_catalog.pg_current_wal_insert_lsn()";
+
+fn written(rows: &[Vec<Option<String>>]) -> Lsn {
+    let cell = rows.first().and_then(|row| row.first()?.as_deref());
+    cell.and_then(|cell| cell.parse().ok()).unwrap_or_default()
 }
 
 /// Where the server's history left that of the server before: whether it has all that was told, or need not (P12).

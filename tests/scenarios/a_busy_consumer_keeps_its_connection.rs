@@ -22,7 +22,7 @@ fn p8_no_call_for_six_seconds(version: u32) {
     }
     assert!(db.position() - before > 200_000_000, "200 MB are pending");
 
-    let conninfo = format!("{} options='-c wal_sender_timeout=2s'", db.conninfo());
+    let conninfo = format!("{} options='-c wal_sender_timeout=4s'", db.conninfo());
     let stream = Options::stream(&conninfo, &slot, "pub").open().unwrap();
     let pid = stream.stats().backend_pid;
     let walsender = |db: &mut crate::harness::Database<'_>| {
