@@ -44,6 +44,8 @@ static const struct sample {
     {"reconnect", {"on", "off"}, {"maybe", "2", ""}},
     {"reconnect_initial", {"0", "100ms", "1h"}, {"2h", "x", "-1", ""}},
     {"reconnect_max", {"1ms", "10s", "1h"}, {"0", "2h", "x", ""}},
+    {"connect_wait", {"0", "30s", "168h"}, {"169h", "x", "-1", ""}},
+    {"password_timeout", {"1ms", "30s", "1h"}, {"0", "2h", "x", ""}},
     {"reconnect_timeout", {"0", "5min", "168h"}, {"169h", "x", "-1", ""}},
     {"dedupe", {"on", "off"}, {"maybe", "2", ""}},
     {"failover_policy", {"fail", "rewind"}, {"off", "Rewind", ""}},
