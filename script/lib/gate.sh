@@ -63,8 +63,8 @@ unit() {
   rust_tests --test the_backends_have_one_table --test rust_api -- --test-threads=4
 }
 
-# Six at a time on two processors: half of them wait for a clock or a server at any moment.
-scenarios() { rust_tests --test scenarios -- --test-threads=6; }
+# Four at a time on two processors: half of them wait for a clock or a server at any moment, and all share one engine thread.
+scenarios() { rust_tests --test scenarios -- --test-threads=4; }
 
 # On the newest version, without what waits or is large: for --quick.
 scenarios_quick() {
@@ -80,7 +80,7 @@ allocations() { rust_tests --test steady_state_allocates_nothing --; }
 # Scenarios with each of their streams on libpq: those about connections, their loss and their protocol, on the newest
 # version; `script/test --long libpq` runs all. Left out is what compares the native session with libpq, and carries no stream.
 libpq() {
-  PGWALSTREAM_TEST_BACKEND=libpq rust_tests --test scenarios -- --test-threads=6 \
+  PGWALSTREAM_TEST_BACKEND=libpq rust_tests --test scenarios -- --test-threads=4 \
     connection:: reconnect:: protocol:: a_wrong_ --skip ::v14 --skip ::v15 --skip ::v16 --skip ::v17 \
     --skip tls_lets_in_whom --skip scram_is_tied
 }
