@@ -117,7 +117,7 @@ slowest() { # COUNT
       -e "s/^test (.*) \.\.\. (ok|FAILED) <([0-9.]+)s>\$/\3 $name: \1/p" \
       -e "s/^ *[0-9]+\/[0-9]+ Test +#[0-9]+: ([^ ]+) \.+ *[* A-Za-z]+ +([0-9.]+) sec\$/\2 $name: \1/p" \
       -e "s/^--- (PASS|FAIL): ([^ ]+) \(([0-9.]+)s\)\$/\3 $name: \2/p" "$cache/log/$name.log"
-  done | sort -rn | head -"$1" | awk '{ seconds = $1; $1 = ""; printf "%7.1f s %s\n", seconds, $0 }'
+  done | sort -rn | awk -v count="$1" 'NR <= count { seconds = $1; $1 = ""; printf "%7.1f s %s\n", seconds, $0 }'
 }
 
 # The last words: how long the steps and the slowest tests took, which steps failed, and `N passed, N failed`. Returns 1 if

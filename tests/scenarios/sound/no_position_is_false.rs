@@ -1,7 +1,6 @@
 //! Where a stream begins is the least that it reports, tells of and counts from: nothing below is news, and nothing is
 //! thrown away that the server has yet to write.
 
-
 use crate::harness::{Database, Kind, Metrics, Next, Options, Proxy, Server, Stream, eventually};
 use pgwalstream::Lsn;
 use pgwalstream::engine::prometheus;
