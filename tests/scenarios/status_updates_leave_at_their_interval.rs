@@ -4,7 +4,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::harness::{Database, Kind, Next, Options, Server, Stream};
+use crate::harness::{Database, Kind, Next, Options, Server, Stream, eventually};
 use pgwalstream::error::Status;
 
 const INTERVAL: Duration = Duration::from_millis(500);
@@ -118,6 +118,11 @@ fn p3_at_each_load(version: u32) {
     });
     slow.is_on_time("an event a second", INTERVAL + LATE);
     assert!(commits + 1 >= written && written >= 6, "{commits} of {written}");
+    // The last one too, or it comes again with the backlog.
+    eventually("every commit is read", || {
+        idle(&mut stream, &mut commits);
+        commits >= written
+    });
 
     drop(stream);
     db.released(&slot);
