@@ -97,7 +97,8 @@
  * Memory that cannot be had is ::WAL_E_NO_MEMORY wherever a server says how much it takes: a message, a text, the
  * values of a row or of an answer. Each has a bound: 1 MiB in all until a server waits for queries, 16 MiB for an answer, 1 GiB for
  * a message of the stream, and the first 256 KiB of an error or a notice. What else the library, Rust's standard library and
- * its other dependencies allocate is small and of fixed size; where not even that can be had, the process is aborted, as Rust has it.
+ * its other dependencies allocate is small and of fixed size; where not even that can be had, nor what a batch's events, definitions of
+ * tables, cloned events and texts of options take, the process is aborted, as Rust has it.
  * With the backend libpq, what libpq allocates is libpq's.
  *
  * @section text Text

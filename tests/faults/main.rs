@@ -42,7 +42,7 @@ use std::time::Instant;
 use consumer::Consumer;
 use harm::{Scene, Stops};
 use harness::server::new_folder;
-use harness::{Database, Random, Server, eventually};
+use harness::{Database, Random, Server, StopAtEnd, eventually};
 use link::Link;
 use over::Over;
 use postgres::{Client, NoTls};
@@ -158,15 +158,6 @@ fn rage(scene: &mut Scene<'_>, storm: Storm, faults: u64, random: &mut Random) {
             catch_up(scene.server, scene.database, scene.consumer, number);
             println!("PostgreSQL {}: {number} faults in {:?}", scene.server.version, begin.elapsed());
         }
-    }
-}
-
-/// Ends the writers however the scope ends.
-struct StopAtEnd<'a>(&'a AtomicBool);
-
-impl Drop for StopAtEnd<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::SeqCst);
     }
 }
 

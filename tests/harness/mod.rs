@@ -24,6 +24,7 @@ pub use server::{Database, Server};
 pub use stream::{Failure, Next, Options, Stream};
 pub use view::{Cell, Kind, Seen};
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// The versions that the library promises to work with.
@@ -53,6 +54,15 @@ pub fn eventually(what: &str, mut done: impl FnMut() -> bool) {
     while !done() {
         assert!(Instant::now() < end, "in {PATIENCE:?} it did not come to pass: {what}");
         std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Ends the writers of a scope however the scope ends: threads that nobody stops would keep it for ever.
+pub struct StopAtEnd<'a>(pub &'a AtomicBool);
+
+impl Drop for StopAtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
     }
 }
 

@@ -14,7 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::harness::server::{new_folder, signal_process, unique, wait_for_exit};
-use crate::harness::{Database, Program, Random, Server, eventually};
+use crate::harness::{Database, Program, Random, Server, StopAtEnd, eventually};
 
 const WRITERS: u32 = 4;
 const WRITING: Duration = Duration::from_secs(30);
@@ -73,14 +73,6 @@ fn completeness(version: u32) {
     let mut runs: Vec<Vec<(Identity, Row)>> = runs;
     runs.push(consumer.output(true));
     check(&committed, &runs);
-}
-
-struct StopAtEnd<'a>(&'a AtomicBool);
-
-impl Drop for StopAtEnd<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::SeqCst);
-    }
 }
 
 on_versions! { completeness v18 18; v14 14 }
