@@ -9,8 +9,10 @@ use libpq_sys as pq;
 
 use super::connection::text;
 use super::numbers;
-use crate::session::native::query::VALUE;
 use crate::wire::MOST_OF_FIELD;
+
+/// What a value costs beside its bytes.
+const VALUE: usize = size_of::<Option<String>>();
 
 /// The fields of an error or a notice (protocol documentation, "Error and Notice Message Fields").
 const FIELDS: &[u8] = b"SVCMDHPpqWstcdnFLR";

@@ -15,9 +15,6 @@ pub(in crate::layers::session) const MAX_ANSWER: usize = 16 << 20;
 /// The most that is thrown away of an answer that is refused; then the connection is.
 pub(in crate::layers::session) const MAX_REFUSED: usize = 256 << 20;
 
-/// What a value costs beside its bytes.
-pub(in crate::layers::session) const VALUE: usize = size_of::<Option<String>>();
-
 /// How long a message of an answer may be. Words are cut, a row that no answer may hold is thrown away, and the columns
 /// of a row, of which there are 1,664 at most, have names of 63 bytes.
 fn limit(tag: u8) -> Limit {
