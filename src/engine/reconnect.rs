@@ -93,11 +93,13 @@ impl Recovery {
                 connected = attempt => connected,
                 () = freed(&self.shared) => return Ok(None),
             };
-            last = match connected {
+            let error = match connected {
                 Ok(connected) => return Ok(Some(connected)),
                 Err(error) if error.is_retriable() => error,
                 Err(error) => return Err(while_away(error, outage)),
             };
+            let before = (outage.attempts > 1).then_some(last);
+            last = told_more(before, error, end);
             self.shared.logger.log(Level::WAL_LOG_INFO, "reconnect", || {
                 format!("attempt {} failed: {last:?}", outage.attempts)
             });
@@ -149,9 +151,10 @@ pub async fn first(shared: &Shared, deadline: Option<Instant>) -> Result<Connect
     let own = how.timeout.and_then(|timeout| begun.checked_add(timeout));
     let end = deadline.into_iter().chain(own).min();
     let mut backoff = Backoff::new(how.initial, how.max, RandomState::new().hash_one(0));
+    let mut before = None;
     for attempt in 1_u32.. {
         let error = match connect(shared, end, Occasion::First).await {
-            Err(error) if error.is_retriable() => error,
+            Err(error) if error.is_retriable() => told_more(before, error, end),
             other => return other,
         };
         let next = Instant::now() + backoff.wait();
@@ -161,9 +164,16 @@ pub async fn first(shared: &Shared, deadline: Option<Instant>) -> Result<Connect
             return Err(error.with_detail(detail.trim_start()));
         }
         shared.logger.log(Level::WAL_LOG_INFO, "connect", || format!("attempt {attempt} failed: {error:?}"));
+        before = Some(error);
         tokio::time::sleep_until(next.into()).await;
     }
     Err(Error::new(Status::WAL_E_CONNECT_TIMEOUT, "connecting was tried too often"))
+}
+
+/// Which of two attempts' errors is reported. One that our own end cut short says nothing of the server: the error before does.
+fn told_more(before: Option<Error>, error: Error, end: Option<Instant>) -> Error {
+    let cut = error.status() == Status::WAL_E_CONNECT_TIMEOUT && end.is_some_and(|end| Instant::now() >= end);
+    before.filter(|_| cut).unwrap_or(error)
 }
 
 /// Where the new connection goes on: from what was acknowledged, and never from what was only received (P32).
