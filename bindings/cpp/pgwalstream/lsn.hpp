@@ -7,7 +7,6 @@
 #include <pgwalstream/result.hpp>
 
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <string_view>
 

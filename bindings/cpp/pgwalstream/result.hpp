@@ -7,9 +7,10 @@
 #include <pgwalstream/error.hpp>
 
 #include <memory>
+#include <new>
 #include <optional>
+#include <type_traits>
 #include <utility>
-#include <variant>
 #if PGWALSTREAM_EXPECTED
 #include <expected>
 #endif
@@ -46,19 +47,32 @@ template <class T> class [[nodiscard]] result {
     using value_type = T;
     using error_type = pgwalstream::error;
 
-    result(T value) : held_(std::in_place_index<0>, std::move(value)) {}
-    result(detail::failure failed) : held_(std::in_place_index<1>, failed.error()) {}
+    result(T value) noexcept(std::is_nothrow_move_constructible_v<T>)
+        : value_(std::move(value)), done_(true) {}
+    result(detail::failure failed) noexcept : error_(failed.error()), done_(false) {}
+    result(const result &other) : none_(), done_(other.done_) { put(other); }
+    result(result &&other) noexcept(std::is_nothrow_move_constructible_v<T>) : none_(), done_(other.done_) {
+        put(std::move(other));
+    }
+    result &operator=(result other) noexcept {
+        static_assert(std::is_nothrow_move_constructible_v<T>, "assigning must not fail half way");
+        drop();
+        done_ = other.done_;
+        put(std::move(other));
+        return *this;
+    }
+    ~result() { drop(); }
 
-    bool has_value() const noexcept { return held_.index() == 0; }
-    explicit operator bool() const noexcept { return has_value(); }
-    T &operator*() &noexcept { return *std::get_if<0>(&held_); }
-    const T &operator*() const &noexcept { return *std::get_if<0>(&held_); }
-    T operator*() && { return std::move(*std::get_if<0>(&held_)); }
-    T *operator->() &noexcept { return std::get_if<0>(&held_); }
-    const T *operator->() const &noexcept { return std::get_if<0>(&held_); }
+    bool has_value() const noexcept { return done_; }
+    explicit operator bool() const noexcept { return done_; }
+    T &operator*() &noexcept { return value_; }
+    const T &operator*() const &noexcept { return value_; }
+    T operator*() && { return std::move(value_); }
+    T *operator->() &noexcept { return &value_; }
+    const T *operator->() const &noexcept { return &value_; }
     const T *operator->() const && = delete;
-    const pgwalstream::error &error() const &noexcept { return *std::get_if<1>(&held_); }
-    pgwalstream::error error() &&noexcept { return *std::get_if<1>(&held_); }
+    const pgwalstream::error &error() const &noexcept { return error_; }
+    pgwalstream::error error() &&noexcept { return error_; }
     template <class U> T value_or(U &&other) const & {
         return has_value() ? **this : static_cast<T>(std::forward<U>(other));
     }
@@ -67,7 +81,25 @@ template <class T> class [[nodiscard]] result {
     }
 
   private:
-    std::variant<T, pgwalstream::error> held_;
+    template <class Other> void put(Other &&other) {
+        if (done_)
+            ::new (static_cast<void *>(std::addressof(value_))) T(std::forward<Other>(other).value_);
+        else
+            ::new (static_cast<void *>(std::addressof(error_))) pgwalstream::error(other.error_);
+    }
+    void drop() noexcept {
+        if (done_)
+            value_.~T();
+        else
+            error_.~error_type();
+    }
+    // A std::variant would do the same, and costs programs that include this a second of compiling.
+    union {
+        char none_;
+        T value_;
+        pgwalstream::error error_;
+    };
+    bool done_;
     /// @endcond
 };
 
