@@ -70,7 +70,7 @@ scenarios() { rust_tests --test scenarios -- --test-threads=4; }
 scenarios_quick() {
   rust_tests --test scenarios -- --test-threads=6 --skip ::v14 --skip ::v15 --skip ::v16 --skip ::v17 \
     --skip connection:: --skip reconnect:: --skip a_busy_ --skip a_slow_ --skip a_stopping_ --skip a_thousand_ --skip an_idle_ \
-    --skip every_committed_ --skip large_ --skip many_streams_ --skip memory_ --skip never_hangs --skip p6_a_hundred_thousand \
+    --skip every_committed_ --skip large_ --skip many_streams_ --skip memory_ --skip never_hangs --skip p6_large_transactions \
     --skip status_updates_
 }
 
