@@ -124,3 +124,8 @@ pub use engine::Snapshot as Counters;
 pub use error::{Error, Result};
 pub use lsn::Lsn;
 pub use options::{AckMode, FailoverPolicy, GapPolicy, OriginFilter, Progress, SlotCreate, Streaming};
+
+/// The programs of docs/rust.md, which doc tests compile.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/rust.md")]
+mod documentation {}

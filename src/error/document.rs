@@ -39,7 +39,8 @@ fn markdown() -> String {
         if range != within {
             within = range;
             let title = range.map_or("", |(_, title)| title);
-            write!(out, "\n## {title}\n\n| status | number | meaning | retriable |\n|---|---|---|---|\n").unwrap();
+            write!(out, "\n## {title}\n\n| status | number | meaning | retriable |\n|---|---|---|---|\n")
+                .unwrap();
         }
         let (_, comment) = comments.iter().find(|(name, _)| name == status.name()).unwrap();
         let retriable = if status.is_retriable() { "yes" } else { "" };

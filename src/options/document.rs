@@ -35,8 +35,10 @@ pub fn markdown() -> String {
     for spec in TABLE {
         if let Some((_, title)) = GROUPS.iter().find(|(first, _)| *first == spec.id) {
             // Writing to a String cannot fail.
-            let _ =
-                write!(out, "\n## {title}\n\n| option | takes | default | what it does |\n|---|---|---|---|\n");
+            let _ = write!(
+                out,
+                "\n## {title}\n\n| option | takes | default | what it does |\n|---|---|---|---|\n"
+            );
         }
         let code = |text: &str| {
             if text.is_empty() { String::new() } else { format!("`{}`", text.replace('|', "\\|")) }

@@ -130,7 +130,11 @@ fn bad_value(spec: &Spec, value: &str, why: &str) -> Error {
     let colon = if why.is_empty() { "" } else { ": " };
     Error::new(
         Status::WAL_E_BAD_OPTION,
-        format!("option {}: invalid value \"{shown}\", expected {}{colon}{why}", spec.name, spec.kind.expected()),
+        format!(
+            "option {}: invalid value \"{shown}\", expected {}{colon}{why}",
+            spec.name,
+            spec.kind.expected()
+        ),
     )
     .with_hint(format!(
         "{} Default: {}.",

@@ -83,7 +83,9 @@ impl Kind {
             Self::SlotName => "1 to 63 lower-case letters, digits and underscores".into(),
             Self::Names => "names separated by commas".into(),
             Self::Pairs => "pairs of name=value separated by commas".into(),
-            Self::Choice([others @ .., last]) if !others.is_empty() => format!("{} or {last}", others.join(", ")),
+            Self::Choice([others @ .., last]) if !others.is_empty() => {
+                format!("{} or {last}", others.join(", "))
+            }
             Self::Choice(words) => words.concat(),
             Self::Switch => "on or off".into(),
             Self::Lsn => "an LSN such as 0/16B3748".into(),
