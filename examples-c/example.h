@@ -1,4 +1,4 @@
-/* What both examples share: the command line, how an error is shown, and ending on Ctrl-C.
+/* What the examples share: the command line, how an error is shown, and ending on Ctrl-C.
  *
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *

@@ -46,154 +46,185 @@
  * wal_options_free(options);
  * @endcode
  *
+ * @section contents Contents
+ *
+ * - @ref ownership : who frees what
+ * - @ref errors : statuses and error objects
+ * - @ref threads : what may be called where
+ * - @ref waiting : timeouts, descriptors, event loops
+ * - @ref process : signals, fork, memory
+ * - @ref text : text and its encoding
+ * - @ref positions : what to acknowledge
+ * - @ref reconnecting : what happens when a connection breaks
+ * - @ref streaming : transactions that are not committed yet
+ * - @ref slots : commands over a connection
+ * - @ref abi : what is kept from release to release
+ *
+ * Functions follow along the way of use: version, errors, options, streams, batches, events, relations, values, statistics; then
+ * connections, slots, publications; then the decoder, positions as text, and names.
+ *
  * @section ownership Ownership
  *
- * Handles are opaque. A `_new` function makes one in memory, `_open` also does I/O, `_free` ends it and accepts NULL.
- * What a getter returns is borrowed from the object that was asked and lives as long as that; what a function gives
- * through an out-parameter is owned by the caller, with one exception: the event of wal_stream_next(), which is
- * borrowed until the next call that takes a `wal_stream *` without `const`. Every out-parameter is written on every
- * path: with the value, or with NULL or 0. Options are copied. Batches, cloned events, errors and relations that are
- * owned outlive their stream, so that any order of freeing is right. Only a batch of wal_decoder_decode() leans on something:
- * on the messages that it was given, which were not copied.
+ * Handles are opaque. A `_new` function makes one in memory. An `_open` function also does I/O. A `_free` function ends it and
+ * accepts NULL.
+ *
+ * - What a getter returns is borrowed from the object that was asked, and lives as long as that object.
+ * - What a function gives through an out-parameter is owned by the caller. Exception: the event of wal_stream_next() is borrowed
+ *   until the next call that takes a `wal_stream *` without `const`.
+ * - Every out-parameter is written on every path: with the value, or with NULL or 0.
+ * - Options are copied.
+ * - Batches, cloned events, errors and retained relations outlive their stream, so any order of freeing is right. Exception: a batch
+ *   from wal_decoder_decode() borrows its input messages, which are not copied.
  *
  * @section errors Errors
  *
- * What can fail returns a ::wal_status. 0 is done. Above 0 is a normal outcome without data: ::WAL_TIMEOUT,
- * ::WAL_END, ::WAL_INTERRUPTED. Below 0 is an error. The last parameter, `wal_error **err`, may be NULL; if it is
- * not, an error that is owned by the caller is stored there on failure, and NULL on every other outcome; what it held
- * before is overwritten, never freed. There is no "last error" of a thread. A pointer that must not be NULL and is gives ::WAL_E_INVALID_ARGUMENT, and a getter that is
- * given NULL returns 0 or NULL. New status values may come with a new release: treat an unknown one by its sign.
+ * What can fail returns a ::wal_status. 0 is done. Above 0 is a normal outcome without data: ::WAL_TIMEOUT, ::WAL_END,
+ * ::WAL_INTERRUPTED. Below 0 is an error. New values may come with a new release: treat an unknown one by its sign.
+ *
+ * The last parameter, `wal_error **err`, may be NULL. Otherwise it receives an error that the caller owns on failure, and NULL on
+ * every other outcome. What it held before is overwritten and not freed. There is no "last error" of a thread.
+ *
+ * A NULL where a pointer is required gives ::WAL_E_INVALID_ARGUMENT. A getter that is given NULL returns 0 or NULL.
  *
  * @section threads Threads
  *
- * Functions that take a `const wal_stream *` may be called from any thread at any time, also while another thread
- * waits in the same stream; they never end the life of a borrowed event. Functions that take a `wal_stream *` may be
- * called by any thread, by one at a time; a second one inside gets ::WAL_E_BUSY, and so does a log callback that calls
- * back into the stream it was called for. A batch is plain memory: any thread may read it, several at once, and any
- * thread may free it. wal_stream_free() wakes a thread that waits in the stream and waits until it has left; calls
- * that come after it are the caller's mistake, as with any memory. wal_stream_interrupt() may also be called from a
- * signal handler. A ::wal_connection obeys the same rules.
+ * - A function that takes a `const wal_stream *` may be called on any thread at any time, also while another thread waits in the
+ *   same stream. It never ends the life of a borrowed event.
+ * - A function that takes a `wal_stream *` may be called on any thread, by one at a time. A second caller gets ::WAL_E_BUSY. So does
+ *   a log callback that calls back into the stream it was called for.
+ * - A batch is plain memory. Any thread may read it, several at once, and any thread may free it.
+ * - wal_stream_free() wakes a thread that waits in the stream, and waits until that thread has left. Calls after it are the
+ *   caller's mistake, as with any memory.
+ * - wal_stream_interrupt() may also be called from a signal handler.
+ * - A ::wal_connection obeys the same rules.
  *
- * Where a function says nothing of threads: what only reads (its parameters are `const`, or numbers) may be called on any
- * thread, several at once; what changes a ::wal_options or a ::wal_decoder by one thread at a time for each, any thread; and
- * a `_free` once, on any thread, when nobody uses the object any more.
+ * Where a function says nothing of threads: a function that only reads (its parameters are `const`, or numbers) may be called on any
+ * thread, several at once. A function that changes a ::wal_options or a ::wal_decoder may be called on any thread, by one at a time
+ * for each object. A `_free` may be called once, on any thread, when nobody uses the object any more.
  *
  * @section waiting Waiting
  *
- * Data is pulled; no callback delivers it. `timeout_ms` is -1 (or any other number below 0) to wait for ever and 0 not to
- * wait. The descriptor of
- * wal_stream_fd() works with poll(2), epoll(7) and every event loop built on them, level-triggered, and stays the same
- * across reconnects. It is readable while an event is ready, an interrupt is pending, or the stream has ended for good;
- * a wal_stream_next() that finds nothing makes it unreadable. Do not read from it, and do not close it.
+ * The program pulls data; no callback delivers it. `timeout_ms` is in milliseconds. Any number below 0 waits for ever, and 0 does not
+ * wait.
+ *
+ * The descriptor of wal_stream_fd() works with poll(2), epoll(7) and every event loop built on them, level-triggered. It stays the
+ * same across reconnects. It is readable while an event is ready, an interrupt is pending, or the stream has ended for good. A
+ * wal_stream_next() that finds nothing makes it unreadable. Do not read from it, and do not close it.
  *
  * @section process The process
  *
- * The library prints nothing, installs no signal handler and no allocator, calls neither setlocale(3) nor atexit(3),
- * raises no SIGPIPE, and blocks all signals in its own threads. No panic leaves it: ::WAL_E_PANIC is returned, and that
- * handle answers nothing else any more. After fork(2) the handles of the parent answer ::WAL_E_FORKED in the child,
- * where freeing them closes the child's descriptors and leaves the parent's streams alone; the parent goes on, and the
- * child may open streams of its own. Once loaded the shared library stays loaded: dlclose(3) does not unmap it.
+ * The library prints nothing, installs no signal handler and no allocator, calls neither setlocale(3) nor atexit(3), raises no
+ * SIGPIPE, and blocks all signals in its own threads. No panic leaves it: the call returns ::WAL_E_PANIC, and the handle answers
+ * nothing else any more.
  *
- * Memory that cannot be had is ::WAL_E_NO_MEMORY wherever a server says how much it takes: a message, a text, the
- * values of a row or of an answer. Each has a bound: 1 MiB in all until a server waits for queries, 16 MiB for an answer, 1 GiB for
- * a message of the stream, and the first 256 KiB of an error or a notice. What else the library, Rust's standard library and
- * its other dependencies allocate is small and of fixed size; where not even that can be had, nor what a batch's events, definitions of
- * tables, cloned events and texts of options take, the process is aborted, as Rust has it.
- * With the backend libpq, what libpq allocates is libpq's.
+ * After fork(2) the handles of the parent answer ::WAL_E_FORKED in the child. Freeing them there closes the child's descriptors and
+ * leaves the parent's streams alone. The parent goes on, and the child may open streams of its own.
+ *
+ * Once loaded, the shared library stays loaded: dlclose(3) does not unmap it.
+ *
+ * Where a server says how much memory something takes and it cannot be had, the call gives ::WAL_E_NO_MEMORY. This holds for a
+ * message, a text, the values of a row and of an answer. Each has a bound: 1 MiB in all until a server waits for queries, 16 MiB for
+ * an answer, 1 GiB for a message of the stream, and the first 256 KiB of an error or a notice. Other allocations are small and of
+ * fixed size. Where those fail, or those for a batch's events, definitions of tables, cloned events and texts of options, the
+ * process is aborted, as Rust has it. With the backend libpq, what libpq allocates is libpq's.
  *
  * @section text Text
  *
- * Text from the server is a pointer and a length, and not terminated. Text made by the library ends in NUL and is
- * UTF-8.
+ * Text from the server is a pointer and a length, and not terminated. Text made by the library ends in NUL and is UTF-8.
  *
  * @section positions Positions
  *
- * An event with an `ack_lsn` other than 0 ends something that can be acknowledged: once it and all events before it
- * are safe, give that position to wal_stream_ack(). Acknowledging is cumulative. To have each change exactly once over
- * restarts, store the position with the data, start there, and set option `progress` to "acknowledged"
- * (docs/exactly-once.md). A change is identified by
- * (timeline, `commit_lsn`, `sequence`), which is the same after any reconnect while publication and options are; an
- * event's own `lsn` identifies nothing.
+ * An event with an `ack_lsn` other than 0 ends something that can be acknowledged. Once this event and all before it are safe, give
+ * that position to wal_stream_ack(). Acknowledging is cumulative.
+ *
+ * A change is identified by (timeline, `commit_lsn`, `sequence`). This stays the same after any reconnect, as long as publication and
+ * options do. An event's own `lsn` identifies nothing.
+ *
+ * To have each change exactly once over restarts, store the position with the data, start there, and set option `progress` to
+ * "acknowledged" (docs/exactly-once.md).
  *
  * @section reconnecting Reconnecting
  *
- * A connection that breaks is made again by itself (option `reconnect`), if the reason is one that passes: the network,
- * a server that restarts, a walsender that was ended, a slot that the server still holds for the lost connection. What
- * was received stays readable meanwhile, the descriptor stays the same, and interrupting, acknowledging and freeing work
- * as always; wal_stream_flush() waits for the new connection. The server begins again at the ACKNOWLEDGED position, and
- * sends whole transactions: with option `dedupe`, the default, what came before is left out, so that every change comes
- * once, and a transaction that was cut in the middle goes on with its next change, without a second BEGIN.
+ * With option `reconnect`, the default, a broken connection is made again if the reason may pass: the network, a server that
+ * restarts, a walsender that was ended, a slot that the server still holds for the lost connection. Meanwhile:
  *
- * ::WAL_EVENT_RECONNECTED stands between the last event of the old connection and the first of the new one, and says
- * why and where. A program that needs every change once can skip it, unless it sets `dedupe` to "off", or `decode`: then
- * everything from the event's `lsn` on comes again behind it, and is recognised by (`commit_lsn`, `sequence`).
+ * - what was received stays readable, and the descriptor stays the same;
+ * - interrupting, acknowledging and freeing work as always;
+ * - wal_stream_flush() waits for the new connection.
  *
- * What is streamed and not committed cannot be told apart: of each such transaction that is open,
- * ::WAL_EVENT_STREAM_ABORT with #WAL_EVENT_FLAG_DISCARDED tells that what came is to be dropped, before it comes again
- * from its beginning. So it does where a transaction whose end was told already comes again in blocks: then in the
- * place of a second end. Rarely, a transaction that was cut in the middle comes again in blocks; the same event, with the
- * `xid` of its BEGIN, then says that what came of it is to be dropped.
+ * The server begins again at the ACKNOWLEDGED position and sends whole transactions. With option `dedupe`, the default, what came
+ * before is left out: every change comes once, and a transaction that was cut goes on with its next change, without a second BEGIN.
  *
- * All hosts of the conninfo are tried, so that a standby with a copy of the slot can take over when it is promoted: name
- * the servers and set target_session_attrs to primary. The timeline changes then, and with it the identity of changes.
+ * ::WAL_EVENT_RECONNECTED stands between the last event of the old connection and the first of the new one. It says why and where. A
+ * program that needs every change once can skip it, unless it sets `dedupe` or `decode` to "off". Then everything from the event's
+ * `lsn` on comes again behind it, and is recognised by (`commit_lsn`, `sequence`).
  *
- * A standby that was promoted may lack what the lost primary had sent already: set synchronized_standby_slots there
- * (PostgreSQL 17), and nothing is delivered before the standby has it. Without, the stream ends with
- * ::WAL_E_DELIVERED_BEYOND, unless option `failover_policy` is "rewind". Then it goes on, and #WAL_EVENT_FLAG_REWOUND in
- * the ::WAL_EVENT_RECONNECTED says that what came before with an `ack_lsn` beyond wal_event_reconnect_switchpoint() is
- * LOST on the new primary, where other transactions have these positions: undo it, then acknowledge the event's own
- * `ack_lsn`. A transaction that was cut in the middle beyond the switchpoint never gets its end:
- * ::WAL_EVENT_STREAM_ABORT with #WAL_EVENT_FLAG_DISCARDED tells so before the event, with the `xid` of its BEGIN. A
- * transaction that was prepared before the switchpoint and ended beyond it is prepared again. Definitions of tables come
- * anew behind the event.
+ * Streamed changes that are not committed cannot be told apart from their repetition. For each such open transaction
+ * ::WAL_EVENT_STREAM_ABORT with #WAL_EVENT_FLAG_DISCARDED says: drop what came of it. Then it comes again from its beginning. The same
+ * event comes in two more cases. A transaction whose end was delivered may come again in blocks: the event then stands in the place
+ * of a second end. Rarely, a transaction that was cut in the middle comes again in blocks: the event then has the `xid` of its BEGIN.
  *
- * Acknowledged and delivered positions go back to the switchpoint with the event, so that nothing of the lost history is
- * ever confirmed to the new primary. An acknowledgement that comes late, for something before the event, counts up to the
- * switchpoint; but do not give one once events behind it have come, for it would be taken for theirs.
+ * All hosts of the conninfo are tried, so a standby with a copy of the slot can take over when it is promoted: name the servers and
+ * set target_session_attrs to primary. The timeline then changes, and with it the identity of changes.
  *
- * The stream ends, with the error, where going on would lose something or cannot succeed: the slot is gone, was
- * invalidated or was moved by somebody else; the server is another one, or was promoted before it had all that was
- * delivered (option `failover_policy`); the password is refused; a message is malformed. It also ends after
- * `reconnect_timeout`, with the last error, and where `slot_create` is "temporary", for that slot is gone with its
- * connection. wal_stream_connect() itself tries once, unless option `connect_wait` says
- * otherwise.
+ * A promoted standby may lack what the lost primary had sent. Set synchronized_standby_slots on the primary (PostgreSQL 17), and
+ * nothing is delivered before the standby has it. Otherwise the stream ends with ::WAL_E_DELIVERED_BEYOND, unless option
+ * `failover_policy` is "rewind". Then it goes on, and #WAL_EVENT_FLAG_REWOUND in the ::WAL_EVENT_RECONNECTED says: what came before
+ * with an `ack_lsn` beyond wal_event_reconnect_switchpoint() is LOST on the new primary, where other transactions have these positions.
+ *
+ * - Undo it, then acknowledge the event's own `ack_lsn`.
+ * - A transaction that was cut in the middle beyond the switchpoint never gets its end. ::WAL_EVENT_STREAM_ABORT with
+ *   #WAL_EVENT_FLAG_DISCARDED and the `xid` of its BEGIN tells so before the event.
+ * - A transaction that was prepared before the switchpoint and ended beyond it is prepared again.
+ * - Definitions of tables come anew behind the event.
+ *
+ * Acknowledged and delivered positions go back to the switchpoint with the event, so nothing of the lost history is ever confirmed to
+ * the new primary. A late acknowledgement of something before the event counts up to the switchpoint. Do not give one after events
+ * behind it have come: it would be taken for theirs.
+ *
+ * The stream ends, with the error, where going on would lose something or cannot succeed:
+ *
+ * - the slot is gone, was invalidated, or was moved by somebody else;
+ * - the server is another one, or was promoted before it had all that was delivered (option `failover_policy`);
+ * - the password is refused, or a message is malformed;
+ * - `reconnect_timeout` has passed: the error is the last one;
+ * - `slot_create` is "temporary": that slot is gone with its connection.
+ *
+ * wal_stream_connect() itself tries once, unless option `connect_wait` says otherwise.
  *
  * @section streaming Streamed and prepared transactions
  *
- * With option `streaming` off, the default, every change that is given is committed. With "on" or "parallel" the server
- * sends large transactions WHILE THEY RUN, in blocks between ::WAL_EVENT_STREAM_START and ::WAL_EVENT_STREAM_STOP, and
- * the library passes the blocks on as they come. What is in a block is NOT COMMITTED. It has the flag
- * #WAL_EVENT_FLAG_STREAMED and no `commit_lsn`, and any of it may be rolled back later:
+ * With option `streaming` off, the default, every change that is delivered is committed. With "on" or "parallel" the server sends
+ * large transactions WHILE THEY RUN, in blocks between ::WAL_EVENT_STREAM_START and ::WAL_EVENT_STREAM_STOP, and the library passes
+ * the blocks on. What is in a block is NOT COMMITTED. It has the flag #WAL_EVENT_FLAG_STREAMED and no `commit_lsn`, and any of it may
+ * be rolled back later:
  *
  * - keep what comes for each `xid`, in order, and apply nothing of it;
- * - ::WAL_EVENT_STREAM_ABORT with `subxid` other than `xid`: drop what came in this transaction from its first event with
- *   that `subxid` on, relations included; without such an event there is nothing to do;
+ * - ::WAL_EVENT_STREAM_ABORT with `subxid` other than `xid`: drop what came in this transaction from its first event with that
+ *   `subxid` on, relations included; without such an event there is nothing to do;
  * - ::WAL_EVENT_STREAM_ABORT with `subxid` equal to `xid`: drop all of it;
- * - ::WAL_EVENT_STREAM_COMMIT: what is left is valid. Its `commit_lsn` identifies the transaction, and its changes are
- *   numbered from 0 in their order, as they would be without streaming;
- * - ::WAL_EVENT_STREAM_START with #WAL_EVENT_FLAG_FIRST_SEGMENT for a transaction that is known: the server sends it anew
- *   from its beginning, after a reconnect; drop what came before.
+ * - ::WAL_EVENT_STREAM_COMMIT: what is left is valid. Its `commit_lsn` identifies the transaction, and its changes count from 0 in
+ *   their order, as they would without streaming;
+ * - ::WAL_EVENT_STREAM_START with #WAL_EVENT_FLAG_FIRST_SEGMENT for a transaction that is known: the server sends it anew from its
+ *   beginning, after a reconnect; drop what came before.
  *
- * A message that was emitted inside a savepoint bears the transaction's id alone, so that rolling the savepoint back
- * drops it only by its place. Blocks hold nothing back on the server: only the end of the transaction is to be
- * acknowledged.
+ * A message that was emitted inside a savepoint has the transaction's id only, so rolling the savepoint back drops it by its place.
+ * Blocks hold nothing back on the server: acknowledge only the end of the transaction.
  *
- * With option `two_phase`, and always from a slot that was made with it, a transaction that ends with PREPARE TRANSACTION
- * comes when it is prepared, between ::WAL_EVENT_BEGIN_PREPARE and ::WAL_EVENT_PREPARE (or in blocks that end with
- * ::WAL_EVENT_STREAM_PREPARE), and is NOT COMMITTED before ::WAL_EVENT_COMMIT_PREPARED of the same gid. It may come twice
- * (same gid, same wal_event_prepare_end_lsn()), and its end may come without it: if it was
- * acknowledged before, or changed nothing.
+ * With option `two_phase`, and always from a slot that was made with it, a transaction that ends with PREPARE TRANSACTION comes when
+ * it is prepared: between ::WAL_EVENT_BEGIN_PREPARE and ::WAL_EVENT_PREPARE, or in blocks that end with ::WAL_EVENT_STREAM_PREPARE. It
+ * is NOT COMMITTED before ::WAL_EVENT_COMMIT_PREPARED of the same gid. It may come twice, with the same gid and the same
+ * wal_event_prepare_end_lsn(). Its end may come without it, if it was acknowledged before or changed nothing.
  *
  * @section slots Slots, publications, snapshots
  *
- * A ::wal_connection runs commands: each waits for its answer, for at most `timeout_ms`, and can be interrupted from any
- * thread with wal_connection_interrupt(). What is given up is cancelled on the server, and the call returns once the server
- * has said so, a few seconds later at most. Several commands may follow each other over one connection, one at a time.
+ * A ::wal_connection runs commands. Each waits for its answer for at most `timeout_ms`, and can be interrupted on any thread with
+ * wal_connection_interrupt(). A command that is given up is cancelled on the server, and the call returns once the server has said
+ * so, a few seconds later at most. Commands follow each other over one connection, one at a time.
  *
- * To copy tables and go on with their changes, each row once: make the publication, make the slot with
- * #WAL_SLOT_EXPORT_SNAPSHOT, copy in other sessions after `SET TRANSACTION SNAPSHOT`, and only then stream. The snapshot
- * lives as long as the connection is neither closed nor used: therefore it refuses commands until
- * wal_connection_release_snapshot().
+ * To copy tables and go on with their changes, each row once: make the publication; make the slot with #WAL_SLOT_EXPORT_SNAPSHOT; copy
+ * in other sessions after `SET TRANSACTION SNAPSHOT`; only then stream. The snapshot lives until the connection is closed or used.
+ * Therefore the connection refuses commands until wal_connection_release_snapshot().
  *
  * @code{.c}
  * if (wal_connection_open(options, 10000, &connection, &error) == WAL_OK &&
@@ -208,12 +239,13 @@
  *
  * @section abi Compatibility
  *
- * Within a SONAME nothing is changed or removed. New functions, options, event kinds, value kinds, status values, flags and
- * other enum values may come: skip what is not known, and look at single bits of flags. The layouts of ::wal_event,
- * ::wal_value, ::wal_bytes and ::wal_message are fixed, and asserted at the end of this header for 64-bit machines; spare words are 0 until a
- * release gives them a meaning. ::wal_stats, ::wal_health and ::wal_option_info grow at their end: their functions take
- * `sizeof` of the struct as the program was compiled with it, write no more than that, and 0 for what they do not know. An
- * opaque type has no size. `docs/abi.md` says more.
+ * Within a SONAME nothing is changed or removed. New functions, options, event kinds, value kinds, statuses, flags and other enum
+ * values may come: skip what is not known, and look at single bits of flags.
+ *
+ * The layouts of ::wal_event, ::wal_value, ::wal_bytes and ::wal_message are fixed, and asserted at the end of this header for 64-bit
+ * machines. Spare words are 0 until a release gives them a meaning. ::wal_stats, ::wal_health and ::wal_option_info grow at their end:
+ * their functions take `sizeof` of the struct as the program was compiled with it, write no more than that, and 0 for what they do not
+ * know. An opaque type has no size. `docs/abi.md` says more.
  */
 
 /**
@@ -994,6 +1026,93 @@ typedef struct wal_table wal_table;
 typedef struct wal_tables wal_tables;
 
 /**
+ * What a call came to: a `wal_status_code`. 0 is done, above 0 a normal outcome without data, below 0 an error.
+ * Treat an unknown positive status as "call again" and an unknown negative one as an error.
+ */
+typedef int32_t wal_status;
+
+/**
+ * What is known of one option. All texts are static.
+ */
+typedef struct wal_option_info {
+    /**
+     * Its name.
+     */
+    const char *name;
+    /**
+     * What it takes: text, names, choice, switch, LSN, size, duration.
+     */
+    const char *type_name;
+    /**
+     * What holds when it is not set; "" where there is no default.
+     */
+    const char *default_value;
+    /**
+     * What it accepts.
+     */
+    const char *range;
+    /**
+     * What it does.
+     */
+    const char *sentence;
+} wal_option_info;
+
+/**
+ * Receives log messages. `level` is a wal_log_level. `target` names the part of the library that speaks: "connect"
+ * (connecting, checking the server, the slot), "stream" (what the server says, how the stream ends) or "feedback" (each
+ * status update, for debugging); further ones may come. Both are NUL-terminated UTF-8, and never hold a password. No
+ * level logs single events: how much is logged does not depend on how many there are.
+ *
+ * Called on the engine's thread or on one that is inside a call; the texts live as long as the call of the callback.
+ * While it runs, that thread does nothing else: on the engine's, all streams of the thread wait for it. So it must not
+ * block for long; queue the message where writing it may take time. It must not throw, longjmp, free a stream or call
+ * any other wal_stream function: those answer WAL_E_BUSY from here.
+ */
+typedef void (*wal_log_callback)(void *userdata, int32_t level, const char *target, const char *message);
+
+/**
+ * Who wants to log in where. Everything in it lives as long as the call of the callback. Later versions may add members
+ * at its end.
+ */
+typedef struct wal_password_request {
+    /**
+     * The server as the connection string names it: host, else hostaddr; the folder of a Unix socket.
+     */
+    const char *host;
+    /**
+     * The role.
+     */
+    const char *user;
+    /**
+     * The server's port.
+     */
+    uint32_t port;
+    /**
+     * How long the answer is waited for: option `password_timeout`, in milliseconds.
+     */
+    int32_t timeout_ms;
+} wal_password_request;
+
+/**
+ * Gives a password when a connection is made: puts it into `answer` with wal_password_set, or says with wal_password_fail
+ * why there is none. It comes before the password of the connection string and that of a password file.
+ *
+ * Called on a helper thread of the library, never on the engine's: it may block, for as long as option `password_timeout`
+ * says; what it gives later counts for nothing. It may be called by several threads at once, and, where it takes long,
+ * still run when the stream is freed: what `userdata` points at must live until the function that frees it was called. It
+ * must not throw, longjmp or end its thread. A function of a wal_stream or a wal_connection that is called from here
+ * answers WAL_E_BUSY.
+ */
+typedef void (*wal_password_callback)(void *userdata,
+                                      const struct wal_password_request *request,
+                                      struct wal_password *answer);
+
+/**
+ * Frees what `userdata` points at, once nothing can use it any more.
+ */
+typedef void (*wal_userdata_free)(void *userdata);
+
+/**
  * One column's value: a view into its batch, not terminated by NUL. 16 bytes.
  *
  * `data` is never NULL for a text or binary value, even when `len` is 0; for the other kinds it is NULL.
@@ -1113,30 +1232,6 @@ typedef struct wal_event {
 } wal_event;
 
 /**
- * What a call came to: a `wal_status_code`. 0 is done, above 0 a normal outcome without data, below 0 an error.
- * Treat an unknown positive status as "call again" and an unknown negative one as an error.
- */
-typedef int32_t wal_status;
-
-/**
- * One message for wal_decoder_decode. 24 bytes; the layout is part of the ABI.
- */
-typedef struct wal_message {
-    /**
-     * Where the message starts, as XLogData or the column lsn says; 0 where it has no position.
-     */
-    uint64_t lsn;
-    /**
-     * The message, from its kind on.
-     */
-    const uint8_t *data;
-    /**
-     * How many bytes.
-     */
-    size_t len;
-} wal_message;
-
-/**
  * Bytes that somebody else owns: not terminated by NUL. `data` is never NULL where there is something, even when
  * `len` is 0.
  */
@@ -1150,182 +1245,6 @@ typedef struct wal_bytes {
      */
     size_t len;
 } wal_bytes;
-
-/**
- * How a slot was doing when it was looked at. New fields come at the end.
- */
-typedef struct wal_health {
-    /**
-     * When it was looked at, by this machine's clock: microseconds since 2000-01-01 00:00:00 UTC.
-     */
-    int64_t sampled_at;
-    /**
-     * How many more bytes of WAL may be written before the slot is lost; -1 without a limit (max_slot_wal_keep_size),
-     * and once it is lost.
-     */
-    int64_t safe_wal_size;
-    /**
-     * Where the server is: the end of what it flushed, or of what it replayed while it is a standby.
-     */
-    uint64_t server_lsn;
-    /**
-     * The oldest WAL that the slot holds back, or 0.
-     */
-    uint64_t restart_lsn;
-    /**
-     * Up to where its consumer acknowledged everything; 0 for a physical slot.
-     */
-    uint64_t confirmed_flush_lsn;
-    /**
-     * How far the consumer is behind server_lsn.
-     */
-    uint64_t lag_bytes;
-    /**
-     * How much WAL the slot holds back.
-     */
-    uint64_t retained_bytes;
-    /**
-     * How many transactions ago the oldest row died that it keeps from VACUUM; -1 if it keeps none.
-     */
-    int64_t xmin_age;
-    /**
-     * The same for the rows of the catalogs: it grows while nobody reads from a slot, and VACUUM cannot clean up.
-     */
-    int64_t catalog_xmin_age;
-    /**
-     * Since when nobody uses it (17): microseconds since 2000-01-01 00:00:00 UTC, or 0.
-     */
-    int64_t inactive_since;
-    /**
-     * pg_stat_replication_slots: transactions that went to disk because logical_decoding_work_mem was full.
-     */
-    uint64_t spill_txns;
-    /**
-     * pg_stat_replication_slots: how often that happened.
-     */
-    uint64_t spill_count;
-    /**
-     * pg_stat_replication_slots: how many bytes of changes went to disk.
-     */
-    uint64_t spill_bytes;
-    /**
-     * pg_stat_replication_slots: transactions that were streamed while they ran.
-     */
-    uint64_t stream_txns;
-    /**
-     * pg_stat_replication_slots: how often that happened.
-     */
-    uint64_t stream_count;
-    /**
-     * pg_stat_replication_slots: how many bytes of changes were streamed.
-     */
-    uint64_t stream_bytes;
-    /**
-     * pg_stat_replication_slots: transactions that were sent.
-     */
-    uint64_t total_txns;
-    /**
-     * pg_stat_replication_slots: how many bytes of changes were decoded.
-     */
-    uint64_t total_bytes;
-    /**
-     * A wal_slot_wal_code: whether the WAL that it needs is there.
-     */
-    uint32_t wal;
-    /**
-     * A wal_invalidation_code: why the server gave it up for good.
-     */
-    uint32_t invalidation;
-    /**
-     * WAL_SLOT_TEMPORARY, _TWO_PHASE, _FAILOVER, _ACTIVE, _SYNCED, _CONFLICTING, _IN_RECOVERY, or-ed.
-     */
-    uint32_t flags;
-    /**
-     * The server's process that uses it, or 0.
-     */
-    uint32_t active_pid;
-} wal_health;
-
-/**
- * What is known of one option. All texts are static.
- */
-typedef struct wal_option_info {
-    /**
-     * Its name.
-     */
-    const char *name;
-    /**
-     * What it takes: text, names, choice, switch, LSN, size, duration.
-     */
-    const char *type_name;
-    /**
-     * What holds when it is not set; "" where there is no default.
-     */
-    const char *default_value;
-    /**
-     * What it accepts.
-     */
-    const char *range;
-    /**
-     * What it does.
-     */
-    const char *sentence;
-} wal_option_info;
-
-/**
- * Receives log messages. `level` is a wal_log_level. `target` names the part of the library that speaks: "connect"
- * (connecting, checking the server, the slot), "stream" (what the server says, how the stream ends) or "feedback" (each
- * status update, for debugging); further ones may come. Both are NUL-terminated UTF-8, and never hold a password. No
- * level logs single events: how much is logged does not depend on how many there are.
- *
- * Called on the engine's thread or on one that is inside a call; the texts live as long as the call of the callback.
- * While it runs, that thread does nothing else: on the engine's, all streams of the thread wait for it. So it must not
- * block for long; queue the message where writing it may take time. It must not throw, longjmp, free a stream or call
- * any other wal_stream function: those answer WAL_E_BUSY from here.
- */
-typedef void (*wal_log_callback)(void *userdata, int32_t level, const char *target, const char *message);
-
-/**
- * Who wants to log in where. Everything in it lives as long as the call of the callback. Later versions may add members
- * at its end.
- */
-typedef struct wal_password_request {
-    /**
-     * The server as the connection string names it: host, else hostaddr; the folder of a Unix socket.
-     */
-    const char *host;
-    /**
-     * The role.
-     */
-    const char *user;
-    /**
-     * The server's port.
-     */
-    uint32_t port;
-    /**
-     * How long the answer is waited for: option `password_timeout`, in milliseconds.
-     */
-    int32_t timeout_ms;
-} wal_password_request;
-
-/**
- * Gives a password when a connection is made: puts it into `answer` with wal_password_set, or says with wal_password_fail
- * why there is none. It comes before the password of the connection string and that of a password file.
- *
- * Called on a helper thread of the library, never on the engine's: it may block, for as long as option `password_timeout`
- * says; what it gives later counts for nothing. It may be called by several threads at once, and, where it takes long,
- * still run when the stream is freed: what `userdata` points at must live until the function that frees it was called. It
- * must not throw, longjmp or end its thread. A function of a wal_stream or a wal_connection that is called from here
- * answers WAL_E_BUSY.
- */
-typedef void (*wal_password_callback)(void *userdata,
-                                      const struct wal_password_request *request,
-                                      struct wal_password *answer);
-
-/**
- * Frees what `userdata` points at, once nothing can use it any more.
- */
-typedef void (*wal_userdata_free)(void *userdata);
 
 /**
  * The counters of a stream since it was made. New ones come at the end.
@@ -1475,351 +1394,145 @@ typedef struct wal_stats {
     uint64_t late_starts;
 } wal_stats;
 
+/**
+ * How a slot was doing when it was looked at. New fields come at the end.
+ */
+typedef struct wal_health {
+    /**
+     * When it was looked at, by this machine's clock: microseconds since 2000-01-01 00:00:00 UTC.
+     */
+    int64_t sampled_at;
+    /**
+     * How many more bytes of WAL may be written before the slot is lost; -1 without a limit (max_slot_wal_keep_size),
+     * and once it is lost.
+     */
+    int64_t safe_wal_size;
+    /**
+     * Where the server is: the end of what it flushed, or of what it replayed while it is a standby.
+     */
+    uint64_t server_lsn;
+    /**
+     * The oldest WAL that the slot holds back, or 0.
+     */
+    uint64_t restart_lsn;
+    /**
+     * Up to where its consumer acknowledged everything; 0 for a physical slot.
+     */
+    uint64_t confirmed_flush_lsn;
+    /**
+     * How far the consumer is behind server_lsn.
+     */
+    uint64_t lag_bytes;
+    /**
+     * How much WAL the slot holds back.
+     */
+    uint64_t retained_bytes;
+    /**
+     * How many transactions ago the oldest row died that it keeps from VACUUM; -1 if it keeps none.
+     */
+    int64_t xmin_age;
+    /**
+     * The same for the rows of the catalogs: it grows while nobody reads from a slot, and VACUUM cannot clean up.
+     */
+    int64_t catalog_xmin_age;
+    /**
+     * Since when nobody uses it (17): microseconds since 2000-01-01 00:00:00 UTC, or 0.
+     */
+    int64_t inactive_since;
+    /**
+     * pg_stat_replication_slots: transactions that went to disk because logical_decoding_work_mem was full.
+     */
+    uint64_t spill_txns;
+    /**
+     * pg_stat_replication_slots: how often that happened.
+     */
+    uint64_t spill_count;
+    /**
+     * pg_stat_replication_slots: how many bytes of changes went to disk.
+     */
+    uint64_t spill_bytes;
+    /**
+     * pg_stat_replication_slots: transactions that were streamed while they ran.
+     */
+    uint64_t stream_txns;
+    /**
+     * pg_stat_replication_slots: how often that happened.
+     */
+    uint64_t stream_count;
+    /**
+     * pg_stat_replication_slots: how many bytes of changes were streamed.
+     */
+    uint64_t stream_bytes;
+    /**
+     * pg_stat_replication_slots: transactions that were sent.
+     */
+    uint64_t total_txns;
+    /**
+     * pg_stat_replication_slots: how many bytes of changes were decoded.
+     */
+    uint64_t total_bytes;
+    /**
+     * A wal_slot_wal_code: whether the WAL that it needs is there.
+     */
+    uint32_t wal;
+    /**
+     * A wal_invalidation_code: why the server gave it up for good.
+     */
+    uint32_t invalidation;
+    /**
+     * WAL_SLOT_TEMPORARY, _TWO_PHASE, _FAILOVER, _ACTIVE, _SYNCED, _CONFLICTING, _IN_RECOVERY, or-ed.
+     */
+    uint32_t flags;
+    /**
+     * The server's process that uses it, or 0.
+     */
+    uint32_t active_pid;
+} wal_health;
+
+/**
+ * One message for wal_decoder_decode. 24 bytes; the layout is part of the ABI.
+ */
+typedef struct wal_message {
+    /**
+     * Where the message starts, as XLogData or the column lsn says; 0 where it has no position.
+     */
+    uint64_t lsn;
+    /**
+     * The message, from its kind on.
+     */
+    const uint8_t *data;
+    /**
+     * How many bytes.
+     */
+    size_t len;
+} wal_message;
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
 
 /**
- * The events of a batch: an array that is good until wal_batch_free.
+ * The version of the library that runs: major * 1000000 + minor * 1000 + patch, as WAL_VERSION_NUMBER is of the
+ * header.
  *
- * @param batch may be NULL
- * @param[out] count how many events there are; may be NULL
- * @return the first event, or NULL if batch is NULL; borrowed from the batch
+ * @return the number
  * @par Thread safety
- * any thread, several at once
+ * any thread
  * @since 0.1
  */
-WAL_API const struct wal_event *wal_batch_events(const struct wal_batch *batch, size_t *count) WAL_NOEXCEPT;
+WAL_API
+uint32_t wal_version(void)
+WAL_NOEXCEPT;
 
 /**
- * The highest ack_lsn of a batch: what to acknowledge once all of it is safe. 0 if the batch ends no transaction.
+ * The version of the library that runs, as in "0.1.0".
  *
- * @return the position, or 0
- * @param batch may be NULL
+ * @return a static text
  * @par Thread safety
- * any thread, several at once
+ * any thread
  * @since 0.1
  */
-WAL_API
-uint64_t wal_batch_ack_lsn(const struct wal_batch *batch)
-WAL_NOEXCEPT;
-
-/**
- * Gives a batch back: its events, values and bytes end. With ack=auto everything in it counts as safe from now on,
- * as soon as all batches before it are freed too. The stream may be freed already.
- *
- * @param batch may be NULL
- * @par Thread safety
- * once, from any thread
- * @since 0.1
- */
-WAL_API
-void wal_batch_free(struct wal_batch *batch)
-WAL_NOEXCEPT;
-
-/**
- * Makes a connection that is not open yet, so that another thread or a signal handler can interrupt opening it.
- *
- * @param[in] options copied; what counts is conninfo, env, the log callback, and publication: see
- * wal_slot_create_logical
- * @param[out] out the connection, owned by the caller: wal_connection_free
- * @param[out] err may be NULL; owned by the caller
- * @return WAL_OK, WAL_E_BAD_OPTION, WAL_E_CONNINFO, WAL_E_NOT_BUILT, WAL_E_SYSTEM, WAL_E_INVALID_ARGUMENT
- * @since 0.1
- */
-WAL_API
-wal_status wal_connection_new(const struct wal_options *options,
-                              struct wal_connection **out,
-                              struct wal_error **err)
-WAL_NOEXCEPT;
-
-/**
- * Opens the connection: a walsender's, in the database that conninfo names. After an error, an interrupt or the loss of
- * the connection it can be opened again.
- *
- * @param[in,out] connection to open
- * @param[in] timeout_ms -1 waits as long as it takes
- * @param[out] err may be NULL; owned by the caller
- * @return WAL_OK; WAL_INTERRUPTED; WAL_END (it is being freed); WAL_E_CONNECT_TIMEOUT; WAL_E_SERVER_VERSION (older than
- * 14); WAL_E_STATE (open already); what went wrong
- * @par Thread safety
- * one thread at a time, any thread; a second one gets WAL_E_BUSY
- * @since 0.1
- */
-WAL_API
-wal_status wal_connection_connect(struct wal_connection *connection,
-                                  int32_t timeout_ms,
-                                  struct wal_error **err)
-WAL_NOEXCEPT;
-
-/**
- * wal_connection_new and wal_connection_connect.
- *
- * @param[in] options copied, as for wal_connection_new
- * @param[in] timeout_ms -1 waits as long as it takes
- * @param[out] out the connection, owned by the caller: wal_connection_free; NULL on an error
- * @param[out] err may be NULL; owned by the caller
- * @return as wal_connection_new and wal_connection_connect
- * @since 0.1
- */
-WAL_API
-wal_status wal_connection_open(const struct wal_options *options,
-                               int32_t timeout_ms,
-                               struct wal_connection **out,
-                               struct wal_error **err)
-WAL_NOEXCEPT;
-
-/**
- * Looks whether the server still keeps the connection, without asking it anything: an exported snapshot lives on. A
- * connection that was cut on the way without a word is noticed by TCP's keepalives only, as conninfo sets them.
- *
- * @param[in,out] connection to look at
- * @param[out] err may be NULL; owned by the caller
- * @return WAL_OK; WAL_E_CONNECTION_LOST; WAL_E_STATE (not open)
- * @par Thread safety
- * one thread at a time, any thread; a second one gets WAL_E_BUSY
- * @since 0.1
- */
-WAL_API
-wal_status wal_connection_check(struct wal_connection *connection,
-                                struct wal_error **err)
-WAL_NOEXCEPT;
-
-/**
- * Says that the snapshot exported over this connection is not needed any more. Until then every command over it
- * answers WAL_E_STATE, for the snapshot ends with the next command; after it commands go on as usual.
- *
- * @param[in,out] connection that exported; without a snapshot nothing happens
- * @param[out] err may be NULL; owned by the caller
- * @return WAL_OK
- * @par Thread safety
- * one thread at a time, any thread; a second one gets WAL_E_BUSY
- * @since 0.1
- */
-WAL_API
-wal_status wal_connection_release_snapshot(struct wal_connection *connection,
-                                           struct wal_error **err)
-WAL_NOEXCEPT;
-
-/**
- * Runs SQL (several statements are possible) and gives the rows of the last statement, as text. Meant for small
- * answers (16 MiB at most; a larger one is thrown away, WAL_E_OUT_OF_RANGE, as COPY is refused, WAL_E_INVALID_ARGUMENT, and
- * the connection goes on): to read in the transaction that wal_slot_create_logical began for WAL_SLOT_USE_SNAPSHOT, and to
- * end it. The library does not look at the text: take care of quoting. Names are looked up along the search_path that
- * the role, the database or the conninfo sets; a stream's own session has an empty one.
- *
- * @param[in,out] connection to use
- * @param[in] sql the statements
- * @param[in] timeout_ms -1 waits as long as it takes; else the server is told to cancel then
- * @param[out] out the rows, owned by the caller: wal_rows_free
- * @param[out] err may be NULL; owned by the caller
- * @return WAL_OK; WAL_TIMEOUT, WAL_INTERRUPTED: the server cancelled it; WAL_END; WAL_E_SERVER and others, with the
- * server's SQLSTATE; WAL_E_CONNECTION_LOST; WAL_E_STATE
- * @par Thread safety
- * one thread at a time, any thread; a second one gets WAL_E_BUSY
- * @since 0.1
- */
-WAL_API
-wal_status wal_connection_query(struct wal_connection *connection,
-                                const char *sql,
-                                int32_t timeout_ms,
-                                struct wal_rows **out,
-                                struct wal_error **err)
-WAL_NOEXCEPT;
-
-/**
- * The server's version, as in server_version_num: 180004 is 18.4.
- *
- * @param[in] connection may be NULL
- * @return the number; 0 before the connection was opened, and in a forked child
- * @par Thread safety
- * any thread, any time
- * @since 0.1
- */
-WAL_API uint32_t wal_connection_server_version(const struct wal_connection *connection) WAL_NOEXCEPT;
-
-/**
- * Makes the call that waits, or else the next one, return WAL_INTERRUPTED once. A command that the server works on is
- * cancelled there, and the call returns once the server has said so, within a few seconds.
- *
- * @param connection may be NULL
- * @par Thread safety
- * any thread, any time, and signal handlers: it is async-signal-safe and keeps errno
- * @since 0.1
- */
-WAL_API
-void wal_connection_interrupt(const struct wal_connection *connection)
-WAL_NOEXCEPT;
-
-/**
- * Takes back an interrupt that no call has consumed.
- *
- * @param connection may be NULL
- * @par Thread safety
- * any thread, any time
- * @since 0.1
- */
-WAL_API void wal_connection_interrupt_clear(const struct wal_connection *connection) WAL_NOEXCEPT;
-
-/**
- * Closes a connection. What lives as long as it ends with it: temporary slots, an exported snapshot, an open
- * transaction. A thread that waits inside a call is interrupted, gets WAL_END, and is waited for.
- *
- * In a forked child it only closes the child's copies of the descriptors; the parent goes on.
- *
- * @param connection may be NULL
- * @par Thread safety
- * once, from any thread; every call after it is the caller's error
- * @since 0.1
- */
-WAL_API void wal_connection_free(struct wal_connection *connection) WAL_NOEXCEPT;
-
-/**
- * Makes a decoder that knows no relation yet.
- *
- * @param[in] options copied; only batch_events and batch_bytes count, none is required; may be NULL
- * @param[out] out the decoder, owned by the caller: wal_decoder_free
- * @param[out] err may be NULL; owned by the caller
- * @return WAL_OK, WAL_E_INVALID_ARGUMENT
- * @par Thread safety
- * one thread at a time for one wal_decoder, any thread
- * @since 0.1
- */
-WAL_API
-wal_status wal_decoder_new(const struct wal_options *options,
-                           struct wal_decoder **out,
-                           struct wal_error **err)
-WAL_NOEXCEPT;
-
-/**
- * Decodes one message. What comes of it is got with wal_decoder_next_batch. Messages come in the order in which the
- * server sent them, each whole, from the beginning of a session: what a message refers to was described before.
- *
- * @param[in,out] decoder one of wal_decoder_new
- * @param[in] lsn where the message starts, as XLogData or the column lsn says; 0 where it has no position
- * @param[in] data the message, from its kind on; copied
- * @param[in] len how many bytes
- * @param[out] err may be NULL; owned by the caller
- * @return WAL_OK; WAL_E_DECODE, WAL_E_UNKNOWN_RELATION, WAL_E_UNKNOWN_MESSAGE: the message was refused and changed
- * nothing; WAL_E_NO_MEMORY; WAL_E_INVALID_ARGUMENT
- * @since 0.1
- */
-WAL_API
-wal_status wal_decoder_feed(struct wal_decoder *decoder,
-                            uint64_t lsn,
-                            const uint8_t *data,
-                            size_t len,
-                            struct wal_error **err)
-WAL_NOEXCEPT;
-
-/**
- * Decodes messages where they are, into one batch: for a caller that has many at once, and keeps them. Nothing is
- * copied, so that it costs less than feeding them one by one: **the bytes at each `data` stay as they are, and are the
- * caller's to keep, until the batch is freed**. The array itself is read during the call only.
- *
- * A batch takes no more events than option batch_events says, and no more values than it has room for; batch_bytes does
- * not count. So fewer messages than were given may be taken, but at least one: go on with the next. A message that is
- * refused ends the batch before it, and is an error where it is the first of a call.
- *
- * @param[in,out] decoder one of wal_decoder_new; of what wal_decoder_feed was given, all batches were got
- * @param[in] messages in the order in which the server sent them
- * @param[in] count how many; with 0, messages may be NULL
- * @param[out] taken how many messages were consumed, those without an event too; 0 after an error; may be NULL
- * @param[out] out the batch, owned by the caller: wal_batch_free; it may hold no event; it outlives the decoder, but not
- * the messages
- * @param[out] err may be NULL; owned by the caller
- * @return WAL_OK; WAL_E_DECODE, WAL_E_UNKNOWN_RELATION, WAL_E_UNKNOWN_MESSAGE: the first message was refused and changed
- * nothing; WAL_E_STATE: wal_decoder_next_batch has something to give; WAL_E_NO_MEMORY; WAL_E_INVALID_ARGUMENT, also where
- * the first message's data is NULL or longer than PostgreSQL's 1 GiB
- * @since 0.1
- */
-WAL_API
-wal_status wal_decoder_decode(struct wal_decoder *decoder,
-                              const struct wal_message *messages,
-                              size_t count,
-                              size_t *taken,
-                              struct wal_batch **out,
-                              struct wal_error **err)
-WAL_NOEXCEPT;
-
-/**
- * A batch of what was decoded, the oldest first.
- *
- * @param[in,out] decoder one of wal_decoder_new
- * @param[out] out the batch, owned by the caller: wal_batch_free; it outlives the decoder
- * @param[out] err may be NULL; owned by the caller
- * @return WAL_OK; WAL_TIMEOUT: there is nothing, feed more; WAL_E_INVALID_ARGUMENT
- * @since 0.1
- */
-WAL_API
-wal_status wal_decoder_next_batch(struct wal_decoder *decoder,
-                                  struct wal_batch **out,
-                                  struct wal_error **err)
-WAL_NOEXCEPT;
-
-/**
- * Frees a decoder. Batches that were got live on.
- *
- * @param decoder may be NULL
- * @since 0.1
- */
-WAL_API void wal_decoder_free(struct wal_decoder *decoder) WAL_NOEXCEPT;
-
-/**
- * The global identifier of a prepared transaction, as PREPARE TRANSACTION gave it: of BEGIN_PREPARE, PREPARE,
- * STREAM_PREPARE, COMMIT_PREPARED and ROLLBACK_PREPARED events; nothing for other kinds.
- *
- * @param event may be NULL
- * @return the identifier, borrowed from the event
- * @since 0.1
- */
-WAL_API struct wal_bytes wal_event_gid(const struct wal_event *event) WAL_NOEXCEPT;
-
-/**
- * The position of a transaction's PREPARE TRANSACTION, which is the commit_lsn that identifies its changes: of
- * BEGIN_PREPARE, PREPARE and STREAM_PREPARE events; 0 for other kinds.
- *
- * @param event may be NULL
- * @return the position, or 0
- * @since 0.1
- */
-WAL_API
-uint64_t wal_event_prepare_lsn(const struct wal_event *event)
-WAL_NOEXCEPT;
-
-/**
- * The end of a transaction's PREPARE TRANSACTION: of BEGIN_PREPARE, PREPARE, STREAM_PREPARE and ROLLBACK_PREPARED
- * events; 0 for other kinds. A prepared transaction may be sent again after a restart, and its gid may be used again
- * by another one later: gid and this position together tell which is which.
- *
- * @param event may be NULL
- * @return the position, or 0
- * @since 0.1
- */
-WAL_API
-uint64_t wal_event_prepare_end_lsn(const struct wal_event *event)
-WAL_NOEXCEPT;
-
-/**
- * The position at which a STREAM_ABORT event's transaction or subtransaction was rolled back; 0 for other kinds, and
- * unless option streaming is "parallel".
- *
- * @param event may be NULL
- * @return the position, or 0
- * @since 0.1
- */
-WAL_API
-uint64_t wal_event_abort_lsn(const struct wal_event *event)
-WAL_NOEXCEPT;
-
-/**
- * The payload of a RAW event, as the output plugin made it; nothing for other kinds.
- *
- * @param event may be NULL
- * @return the payload, borrowed from the event
- * @since 0.1
- */
-WAL_API struct wal_bytes wal_event_raw(const struct wal_event *event) WAL_NOEXCEPT;
+WAL_API const char *wal_version_string(void) WAL_NOEXCEPT;
 
 /**
  * The status that the call returned, WAL_OK for NULL.
@@ -1955,6 +1668,412 @@ WAL_API const char *wal_status_name(wal_status status) WAL_NOEXCEPT;
  * @since 0.1
  */
 WAL_API const char *wal_status_sentence(wal_status status) WAL_NOEXCEPT;
+
+/**
+ * Makes options, all at their defaults.
+ *
+ * @param[out] out the options, owned by the caller: wal_options_free
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK
+ * @par Thread safety
+ * one thread at a time for one wal_options, any thread
+ * @since 0.1
+ */
+WAL_API wal_status wal_options_new(struct wal_options **out, struct wal_error **err) WAL_NOEXCEPT;
+
+/**
+ * Frees options.
+ *
+ * @param options may be NULL
+ * @since 0.1
+ */
+WAL_API void wal_options_free(struct wal_options *options) WAL_NOEXCEPT;
+
+/**
+ * Sets an option. Nothing is ever ignored: an unknown name and a value that the option does not take are errors,
+ * whose hint names the nearest option or the accepted form.
+ *
+ * @param[in,out] options to change
+ * @param[in] key the option's name
+ * @param[in] value the value, or NULL for the default
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK, WAL_E_UNKNOWN_OPTION, WAL_E_BAD_OPTION, WAL_E_CONNINFO (a conninfo that cannot be parsed),
+ * WAL_E_INVALID_ARGUMENT
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_options_set(struct wal_options *options,
+                           const char *key,
+                           const char *value,
+                           struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * What an option is set to, or its default. A connection string is shown without its password.
+ *
+ * @param[in] options to look in
+ * @param[in] key the option's name
+ * @param[out] out the value, borrowed until the next wal_options_set or wal_options_free
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK, WAL_E_UNKNOWN_OPTION, WAL_E_INVALID_ARGUMENT
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_options_get(const struct wal_options *options,
+                           const char *key,
+                           const char **out,
+                           struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Describes the options one by one, in the order of the documentation.
+ *
+ * @param[in] index from 0
+ * @param[out] out the description; as many bytes of it as `size` says are written
+ * @param[in] size sizeof(wal_option_info) of the header the program was compiled with
+ * @return WAL_OK; WAL_END where there is no option of this index; WAL_E_INVALID_ARGUMENT
+ * @par Thread safety
+ * any thread
+ * @since 0.1
+ */
+WAL_API wal_status wal_options_describe(size_t index, struct wal_option_info *out, size_t size) WAL_NOEXCEPT;
+
+/**
+ * Sends log messages to a callback; without one the library is silent.
+ *
+ * @param[in,out] options to change
+ * @param[in] most_detail the last wal_log_level to send: 1 errors, 2 warnings, 3 information, 4 debugging
+ * @param[in] callback receives the messages; NULL for none
+ * @param[in] userdata given to each call; must live as long as every stream made of these options
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK, WAL_E_INVALID_ARGUMENT
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_options_set_log(struct wal_options *options,
+                               int32_t most_detail,
+                               wal_log_callback callback,
+                               void *userdata,
+                               struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Over how many engine threads the streams are spread that are opened from now on. 1 unless set: one thread serves
+ * a thousand streams; more help only where several busy streams keep one core busy.
+ *
+ * @param[in] threads 1 to 64
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK, WAL_E_INVALID_ARGUMENT
+ * @par Thread safety
+ * any thread
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_engine_set_threads(uint32_t threads,
+                                  struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Has a callback give the passwords of all connections that are made with these options, of the streams' own and of those
+ * beside them, with either backend. What it gives is used again while its lifetime lasts, by all streams and connections
+ * that are made of these options; a server that refuses it once ends that, and it is asked again. What is done with is
+ * wiped from memory.
+ *
+ * Where the callback gives none, connecting fails with WAL_E_AUTH, which holds its sentence; a stream that lost its
+ * connection tries again.
+ *
+ * @param[in,out] options to change
+ * @param[in] callback gives the passwords; NULL takes it back
+ * @param[in] userdata given to each call
+ * @param[in] free_userdata called once with `userdata`, on whatever thread, when neither the options nor a stream or
+ * connection made of them can call the callback any more; or at once where this function fails; NULL for none
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK, WAL_E_INVALID_ARGUMENT
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_options_set_password(struct wal_options *options,
+                                    wal_password_callback callback,
+                                    void *userdata,
+                                    wal_userdata_free free_userdata,
+                                    struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Answers with a password, which is copied. The last answer holds.
+ *
+ * @param[in,out] answer of the call of the callback
+ * @param[in] password NUL-terminated UTF-8
+ * @param[in] lifetime_ms for how long it may be used again: 0 not at all, -1 until a server refuses it
+ * @return WAL_OK, WAL_E_INVALID_ARGUMENT
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_password_set(struct wal_password *answer,
+                            const char *password,
+                            int64_t lifetime_ms)
+WAL_NOEXCEPT;
+
+/**
+ * Answers that there is no password. The sentence becomes part of the error WAL_E_AUTH: it must hold no secret.
+ *
+ * @param[in,out] answer of the call of the callback
+ * @param[in] message why there is none: NUL-terminated UTF-8
+ * @return WAL_OK, WAL_E_INVALID_ARGUMENT
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_password_fail(struct wal_password *answer,
+                             const char *message)
+WAL_NOEXCEPT;
+
+/**
+ * Makes a stream that is not connected yet, so that another thread or a signal handler can interrupt connecting.
+ *
+ * @param[in] options copied
+ * @param[out] out the stream, owned by the caller: wal_stream_free
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK, WAL_E_BAD_OPTION (one that is required is not set), WAL_E_CONNINFO, WAL_E_NOT_BUILT,
+ * WAL_E_SYSTEM
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_stream_new(const struct wal_options *options,
+                          struct wal_stream **out,
+                          struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Connects, checks that server, slot and publications are as they must be, and starts the stream. After an error or
+ * an interrupt the stream can be connected again.
+ *
+ * @param[in,out] stream to connect
+ * @param[in] timeout_ms -1 waits as long as it takes
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK; WAL_INTERRUPTED; WAL_E_CONNECT_TIMEOUT; what went wrong: each reason has its status, and a hint
+ * that names the fix
+ * @par Thread safety
+ * one thread at a time, any thread; a second one gets WAL_E_BUSY
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_stream_connect(struct wal_stream *stream,
+                              int32_t timeout_ms,
+                              struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * wal_stream_new and wal_stream_connect without a timeout, for those who need no way to cancel it.
+ *
+ * @param[in] options copied
+ * @param[out] out the stream, owned by the caller: wal_stream_free; NULL on an error
+ * @param[out] err may be NULL; owned by the caller
+ * @return as wal_stream_new and wal_stream_connect
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_stream_open(const struct wal_options *options,
+                           struct wal_stream **out,
+                           struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * The next event, in the order of the commits.
+ *
+ * @param[in,out] stream to read from
+ * @param[in] timeout_ms -1 waits for ever, 0 does not wait
+ * @param[out] out the event, borrowed until the next call on this stream that takes a non-const wal_stream *
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK; WAL_TIMEOUT; WAL_INTERRUPTED; WAL_END, or an error that ended the stream, after everything that came
+ * before it was given, and again at each further call; WAL_E_STATE: not connected; WAL_E_BUSY; WAL_E_FORKED
+ * @par Thread safety
+ * one thread at a time, any thread; a second one gets WAL_E_BUSY
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_stream_next(struct wal_stream *stream,
+                           int32_t timeout_ms,
+                           const struct wal_event **out,
+                           struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * All that is ready, as one batch: read it without any further call, on any thread. First of all it gives what is
+ * left of the batch that wal_stream_next walks through.
+ *
+ * @param[in,out] stream to read from
+ * @param[in] timeout_ms -1 waits for ever, 0 does not wait
+ * @param[out] out the batch, owned by the caller: wal_batch_free
+ * @param[out] err may be NULL; owned by the caller
+ * @return as wal_stream_next
+ * @par Thread safety
+ * one thread at a time, any thread; a second one gets WAL_E_BUSY
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_stream_next_batch(struct wal_stream *stream,
+                                 int32_t timeout_ms,
+                                 struct wal_batch **out,
+                                 struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Says that everything up to a position is safe: the server may forget it, and will not send it again. Cumulative,
+ * bounded by what was delivered, or by where the stream began; it goes back only where WAL_EVENT_RECONNECTED tells of another timeline, to where that
+ * one began. The engine reports it to the server within status_interval; wal_stream_flush does at once.
+ *
+ * @param[in] stream that the position is of
+ * @param[in] lsn the ack_lsn of an event, any position below the last one, or where the stream began
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK; WAL_E_ACK_BEYOND: it was not delivered yet, nothing changed; WAL_E_FORKED
+ * @par Thread safety
+ * any thread, any time; never ends the life of a borrowed event
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_stream_ack(const struct wal_stream *stream,
+                          uint64_t lsn,
+                          struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Reports the acknowledged position to the server now, and waits until the report was written to the connection.
+ * wal_stream_interrupt does not end this wait: give it a timeout.
+ *
+ * @param[in] stream to report for
+ * @param[in] timeout_ms -1 waits for ever
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK; WAL_TIMEOUT; WAL_E_STATE: not connected; the error that ended the stream
+ * @par Thread safety
+ * any thread, any time; never ends the life of a borrowed event
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_stream_flush(const struct wal_stream *stream,
+                            int32_t timeout_ms,
+                            struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * A descriptor for poll, epoll or a library on top of them: readable while an event is ready, an interrupt is
+ * pending or the stream has ended. Level-triggered and non-blocking; the same for the life of the stream. When it is
+ * readable, call wal_stream_next or wal_stream_next_batch with timeout 0 until that answers WAL_TIMEOUT. Never read
+ * it, write it or close it.
+ *
+ * @param[in] stream may be NULL
+ * @return the descriptor, which stays the stream's; -1 for NULL and in a forked child
+ * @par Thread safety
+ * any thread, any time
+ * @since 0.1
+ */
+WAL_API
+int32_t wal_stream_fd(const struct wal_stream *stream)
+WAL_NOEXCEPT;
+
+/**
+ * Makes the call that waits, or else the next one that would give something, return WAL_INTERRUPTED once.
+ *
+ * @param stream may be NULL
+ * @par Thread safety
+ * any thread, any time, and signal handlers: it is async-signal-safe and keeps errno
+ * @since 0.1
+ */
+WAL_API void wal_stream_interrupt(const struct wal_stream *stream) WAL_NOEXCEPT;
+
+/**
+ * Takes back an interrupt that no call has consumed.
+ *
+ * @param stream may be NULL
+ * @par Thread safety
+ * any thread, any time
+ * @since 0.1
+ */
+WAL_API void wal_stream_interrupt_clear(const struct wal_stream *stream) WAL_NOEXCEPT;
+
+/**
+ * Ends a stream: reports what was acknowledged last (as well as that goes within close_timeout; wal_stream_flush is
+ * for who must know), says good-bye to the server and frees everything but what is owned apart: batches, clones,
+ * relations and errors live on. A thread that waits inside a call is woken, gets WAL_END, and is waited for. What
+ * was not acknowledged comes again when the slot is next streamed from.
+ *
+ * In a forked child it only closes the child's copies of the descriptors; the parent goes on.
+ *
+ * @param stream may be NULL
+ * @par Thread safety
+ * once, from any thread; every call after it is the caller's error
+ * @since 0.1
+ */
+WAL_API
+void wal_stream_free(struct wal_stream *stream)
+WAL_NOEXCEPT;
+
+/**
+ * Opens a capture (option capture_file) as a stream that needs no server. It gives the same events as the captured
+ * stream gave, RECONNECTED among them, but for PROGRESS, which comes by the clock, and then WAL_END, or the error that the server's bytes ended with.
+ * Two replays give the same events and values, whatever the bounds of their batches.
+ * All of wal_stream_next, wal_stream_next_batch, wal_stream_fd, wal_stream_ack, wal_stream_stats and
+ * wal_stream_free work on it; wal_stream_flush has nobody to report to and is done at once, wal_stream_connect
+ * answers WAL_E_STATE.
+ *
+ * A capture that was cut, or changed anywhere, gives every event that is whole in an undamaged block, and then
+ * WAL_E_CAPTURE, whose message names the offset.
+ *
+ * @param[in] path of the capture
+ * @param[in] options copied; may be NULL; replay_pace, ack, queue_bytes, batch_events, batch_bytes and the log callback
+ * count; decode, on_gap and stop_lsn are as in the captured stream if they are not set; the others, which are of a
+ * connection, do not count
+ * @param[out] out the stream, owned by the caller: wal_stream_free; NULL on an error
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK; WAL_E_CAPTURE: the file cannot be opened, is no capture, or is damaged before its first record;
+ * WAL_E_BAD_OPTION; WAL_E_SYSTEM; WAL_E_INVALID_ARGUMENT
+ * @par Thread safety
+ * any thread
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_replay_open(const char *path,
+                           const struct wal_options *options,
+                           struct wal_stream **out,
+                           struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * The events of a batch: an array that is good until wal_batch_free.
+ *
+ * @param batch may be NULL
+ * @param[out] count how many events there are; may be NULL
+ * @return the first event, or NULL if batch is NULL; borrowed from the batch
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.1
+ */
+WAL_API const struct wal_event *wal_batch_events(const struct wal_batch *batch, size_t *count) WAL_NOEXCEPT;
+
+/**
+ * The highest ack_lsn of a batch: what to acknowledge once all of it is safe. 0 if the batch ends no transaction.
+ *
+ * @return the position, or 0
+ * @param batch may be NULL
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.1
+ */
+WAL_API
+uint64_t wal_batch_ack_lsn(const struct wal_batch *batch)
+WAL_NOEXCEPT;
+
+/**
+ * Gives a batch back: its events, values and bytes end. With ack=auto everything in it counts as safe from now on,
+ * as soon as all batches before it are freed too. The stream may be freed already.
+ *
+ * @param batch may be NULL
+ * @par Thread safety
+ * once, from any thread
+ * @since 0.1
+ */
+WAL_API
+void wal_batch_free(struct wal_batch *batch)
+WAL_NOEXCEPT;
 
 /**
  * A column of the new row.
@@ -2122,456 +2241,60 @@ WAL_NOEXCEPT;
 WAL_API void wal_event_free(struct wal_event *event) WAL_NOEXCEPT;
 
 /**
- * Looks at a slot's health.
+ * The global identifier of a prepared transaction, as PREPARE TRANSACTION gave it: of BEGIN_PREPARE, PREPARE,
+ * STREAM_PREPARE, COMMIT_PREPARED and ROLLBACK_PREPARED events; nothing for other kinds.
  *
- * @param[in,out] connection to use
- * @param[in] name of the slot
- * @param[in] timeout_ms -1 waits as long as it takes
- * @param[out] out the health; as many bytes as `size` says are written, those that this library does not know as 0
- * @param[in] size sizeof(wal_health) of the header the program was compiled with
- * @param[out] err may be NULL; owned by the caller
- * @return WAL_OK; WAL_TIMEOUT; WAL_INTERRUPTED; WAL_END; WAL_E_SLOT_MISSING; WAL_E_INVALID_ARGUMENT; what else went wrong
- * @par Thread safety
- * one thread at a time, any thread; a second one gets WAL_E_BUSY
+ * @param event may be NULL
+ * @return the identifier, borrowed from the event
+ * @since 0.1
+ */
+WAL_API struct wal_bytes wal_event_gid(const struct wal_event *event) WAL_NOEXCEPT;
+
+/**
+ * The position of a transaction's PREPARE TRANSACTION, which is the commit_lsn that identifies its changes: of
+ * BEGIN_PREPARE, PREPARE and STREAM_PREPARE events; 0 for other kinds.
+ *
+ * @param event may be NULL
+ * @return the position, or 0
  * @since 0.1
  */
 WAL_API
-wal_status wal_slot_health(struct wal_connection *connection,
-                           const char *name,
-                           int32_t timeout_ms,
-                           struct wal_health *out,
-                           size_t size,
-                           struct wal_error **err)
+uint64_t wal_event_prepare_lsn(const struct wal_event *event)
 WAL_NOEXCEPT;
 
 /**
- * What was last seen of the health of a stream's slot: option health_interval has the engine look.
+ * The end of a transaction's PREPARE TRANSACTION: of BEGIN_PREPARE, PREPARE, STREAM_PREPARE and ROLLBACK_PREPARED
+ * events; 0 for other kinds. A prepared transaction may be sent again after a restart, and its gid may be used again
+ * by another one later: gid and this position together tell which is which.
  *
- * @param[in] stream to ask
- * @param[out] out the health; as many bytes as `size` says are written, those that this library does not know as 0
- * @param[in] size sizeof(wal_health) of the header the program was compiled with
- * @param[out] err may be NULL; owned by the caller
- * @return WAL_OK; WAL_TIMEOUT: nothing was seen yet; WAL_E_STATE: health_interval is 0; WAL_E_INVALID_ARGUMENT;
- * WAL_E_FORKED
- * @par Thread safety
- * any thread, any time
+ * @param event may be NULL
+ * @return the position, or 0
  * @since 0.1
  */
 WAL_API
-wal_status wal_stream_slot_health(const struct wal_stream *stream,
-                                  struct wal_health *out,
-                                  size_t size,
-                                  struct wal_error **err)
+uint64_t wal_event_prepare_end_lsn(const struct wal_event *event)
 WAL_NOEXCEPT;
 
 /**
- * Reads an LSN as PostgreSQL writes it, as in "0/16B3748".
+ * The position at which a STREAM_ABORT event's transaction or subtransaction was rolled back; 0 for other kinds, and
+ * unless option streaming is "parallel".
  *
- * @param[in] lsn the text, terminated by NUL
- * @param[out] out the position, 0 on an error
- * @param[out] err may be NULL; owned by the caller
- * @return WAL_OK, or WAL_E_INVALID_ARGUMENT
- * @par Thread safety
- * any thread
- * @since 0.1
- */
-WAL_API wal_status wal_lsn_parse(const char *lsn, uint64_t *out, struct wal_error **err) WAL_NOEXCEPT;
-
-/**
- * Writes an LSN as PostgreSQL does, as in "0/16B3748", by snprintf's rules: what does not fit is cut, a NUL ends it,
- * and the length that it has in full is returned. 18 bytes are always enough.
- *
- * @param[in] lsn the position
- * @param[out] buffer where to; may be NULL if size is 0
- * @param[in] size of the buffer
- * @return how long the text is without its NUL
- * @par Thread safety
- * any thread
+ * @param event may be NULL
+ * @return the position, or 0
  * @since 0.1
  */
 WAL_API
-size_t wal_lsn_format(uint64_t lsn,
-                      char *buffer,
-                      size_t size)
+uint64_t wal_event_abort_lsn(const struct wal_event *event)
 WAL_NOEXCEPT;
 
 /**
- * The name of a kind of event, as in "INSERT"; "UNKNOWN" for a number without one.
+ * The payload of a RAW event, as the output plugin made it; nothing for other kinds.
  *
- * @param[in] kind a wal_event_kind
- * @return a static text
- * @par Thread safety
- * any thread
+ * @param event may be NULL
+ * @return the payload, borrowed from the event
  * @since 0.1
  */
-WAL_API const char *wal_event_kind_name(uint32_t kind) WAL_NOEXCEPT;
-
-/**
- * The name of a kind of value, as in "UNCHANGED"; "UNKNOWN" for a number without one.
- *
- * @param[in] kind a wal_value_kind
- * @return a static text
- * @par Thread safety
- * any thread
- * @since 0.1
- */
-WAL_API const char *wal_value_kind_name(uint32_t kind) WAL_NOEXCEPT;
-
-/**
- * The name of a level of log messages, as in "WARN"; "UNKNOWN" for a number without one.
- *
- * @param[in] level a wal_log_level
- * @return a static text
- * @par Thread safety
- * any thread
- * @since 0.1
- */
-WAL_API const char *wal_log_level_name(int32_t level) WAL_NOEXCEPT;
-
-/**
- * The name of what a slot is for, as in "LOGICAL"; "UNKNOWN" for WAL_SLOT_KIND_UNKNOWN and for a number without one.
- *
- * @param[in] kind a wal_slot_kind_code
- * @return a static text
- * @par Thread safety
- * any thread
- * @since 0.1
- */
-WAL_API
-const char *wal_slot_kind_name(uint32_t kind)
-WAL_NOEXCEPT;
-
-/**
- * The name of how a slot's WAL stands, as in "RESERVED"; "UNKNOWN" for a number without one.
- *
- * @param[in] wal a wal_slot_wal_code
- * @return a static text
- * @par Thread safety
- * any thread
- * @since 0.1
- */
-WAL_API const char *wal_slot_wal_name(uint32_t wal) WAL_NOEXCEPT;
-
-/**
- * The name of why a slot was given up, as in "WAL_REMOVED"; "UNKNOWN" for a number without one.
- *
- * @param[in] invalidation a wal_invalidation_code
- * @return a static text
- * @par Thread safety
- * any thread
- * @since 0.1
- */
-WAL_API const char *wal_invalidation_name(uint32_t invalidation) WAL_NOEXCEPT;
-
-/**
- * The name of whether a table's updates and deletes can be published, as in "NO_PRIMARY_KEY"; "UNKNOWN" for a number
- * without one.
- *
- * @param[in] identity a wal_identity_code
- * @return a static text
- * @par Thread safety
- * any thread
- * @since 0.1
- */
-WAL_API
-const char *wal_identity_name(uint32_t identity)
-WAL_NOEXCEPT;
-
-/**
- * Makes options, all at their defaults.
- *
- * @param[out] out the options, owned by the caller: wal_options_free
- * @param[out] err may be NULL; owned by the caller
- * @return WAL_OK
- * @par Thread safety
- * one thread at a time for one wal_options, any thread
- * @since 0.1
- */
-WAL_API wal_status wal_options_new(struct wal_options **out, struct wal_error **err) WAL_NOEXCEPT;
-
-/**
- * Frees options.
- *
- * @param options may be NULL
- * @since 0.1
- */
-WAL_API void wal_options_free(struct wal_options *options) WAL_NOEXCEPT;
-
-/**
- * Sets an option. Nothing is ever ignored: an unknown name and a value that the option does not take are errors,
- * whose hint names the nearest option or the accepted form.
- *
- * @param[in,out] options to change
- * @param[in] key the option's name
- * @param[in] value the value, or NULL for the default
- * @param[out] err may be NULL; owned by the caller
- * @return WAL_OK, WAL_E_UNKNOWN_OPTION, WAL_E_BAD_OPTION, WAL_E_CONNINFO (a conninfo that cannot be parsed),
- * WAL_E_INVALID_ARGUMENT
- * @since 0.1
- */
-WAL_API
-wal_status wal_options_set(struct wal_options *options,
-                           const char *key,
-                           const char *value,
-                           struct wal_error **err)
-WAL_NOEXCEPT;
-
-/**
- * What an option is set to, or its default. A connection string is shown without its password.
- *
- * @param[in] options to look in
- * @param[in] key the option's name
- * @param[out] out the value, borrowed until the next wal_options_set or wal_options_free
- * @param[out] err may be NULL; owned by the caller
- * @return WAL_OK, WAL_E_UNKNOWN_OPTION, WAL_E_INVALID_ARGUMENT
- * @since 0.1
- */
-WAL_API
-wal_status wal_options_get(const struct wal_options *options,
-                           const char *key,
-                           const char **out,
-                           struct wal_error **err)
-WAL_NOEXCEPT;
-
-/**
- * Describes the options one by one, in the order of the documentation.
- *
- * @param[in] index from 0
- * @param[out] out the description; as many bytes of it as `size` says are written
- * @param[in] size sizeof(wal_option_info) of the header the program was compiled with
- * @return WAL_OK; WAL_END where there is no option of this index; WAL_E_INVALID_ARGUMENT
- * @par Thread safety
- * any thread
- * @since 0.1
- */
-WAL_API wal_status wal_options_describe(size_t index, struct wal_option_info *out, size_t size) WAL_NOEXCEPT;
-
-/**
- * Sends log messages to a callback; without one the library is silent.
- *
- * @param[in,out] options to change
- * @param[in] most_detail the last wal_log_level to send: 1 errors, 2 warnings, 3 information, 4 debugging
- * @param[in] callback receives the messages; NULL for none
- * @param[in] userdata given to each call; must live as long as every stream made of these options
- * @param[out] err may be NULL; owned by the caller
- * @return WAL_OK, WAL_E_INVALID_ARGUMENT
- * @since 0.1
- */
-WAL_API
-wal_status wal_options_set_log(struct wal_options *options,
-                               int32_t most_detail,
-                               wal_log_callback callback,
-                               void *userdata,
-                               struct wal_error **err)
-WAL_NOEXCEPT;
-
-/**
- * Over how many engine threads the streams are spread that are opened from now on. 1 unless set: one thread serves
- * a thousand streams; more help only where several busy streams keep one core busy.
- *
- * @param[in] threads 1 to 64
- * @param[out] err may be NULL; owned by the caller
- * @return WAL_OK, WAL_E_INVALID_ARGUMENT
- * @par Thread safety
- * any thread
- * @since 0.1
- */
-WAL_API
-wal_status wal_engine_set_threads(uint32_t threads,
-                                  struct wal_error **err)
-WAL_NOEXCEPT;
-
-/**
- * Has a callback give the passwords of all connections that are made with these options, of the streams' own and of those
- * beside them, with either backend. What it gives is used again while its lifetime lasts, by all streams and connections
- * that are made of these options; a server that refuses it once ends that, and it is asked again. What is done with is
- * wiped from memory.
- *
- * Where the callback gives none, connecting fails with WAL_E_AUTH, which holds its sentence; a stream that lost its
- * connection tries again.
- *
- * @param[in,out] options to change
- * @param[in] callback gives the passwords; NULL takes it back
- * @param[in] userdata given to each call
- * @param[in] free_userdata called once with `userdata`, on whatever thread, when neither the options nor a stream or
- * connection made of them can call the callback any more; or at once where this function fails; NULL for none
- * @param[out] err may be NULL; owned by the caller
- * @return WAL_OK, WAL_E_INVALID_ARGUMENT
- * @since 0.1
- */
-WAL_API
-wal_status wal_options_set_password(struct wal_options *options,
-                                    wal_password_callback callback,
-                                    void *userdata,
-                                    wal_userdata_free free_userdata,
-                                    struct wal_error **err)
-WAL_NOEXCEPT;
-
-/**
- * Answers with a password, which is copied. The last answer holds.
- *
- * @param[in,out] answer of the call of the callback
- * @param[in] password NUL-terminated UTF-8
- * @param[in] lifetime_ms for how long it may be used again: 0 not at all, -1 until a server refuses it
- * @return WAL_OK, WAL_E_INVALID_ARGUMENT
- * @since 0.1
- */
-WAL_API
-wal_status wal_password_set(struct wal_password *answer,
-                            const char *password,
-                            int64_t lifetime_ms)
-WAL_NOEXCEPT;
-
-/**
- * Answers that there is no password. The sentence becomes part of the error WAL_E_AUTH: it must hold no secret.
- *
- * @param[in,out] answer of the call of the callback
- * @param[in] message why there is none: NUL-terminated UTF-8
- * @return WAL_OK, WAL_E_INVALID_ARGUMENT
- * @since 0.1
- */
-WAL_API
-wal_status wal_password_fail(struct wal_password *answer,
-                             const char *message)
-WAL_NOEXCEPT;
-
-/**
- * Makes a publication in the connection's database. Make it before the slot: a slot never sees a publication that is
- * younger than itself.
- *
- * @param[in,out] connection to use
- * @param[in] name of the publication, as it is; the library quotes it
- * @param[in] tables a list as SQL writes it: names, with their schemas where that is wanted, separated by commas, and in
- * double quotes where they hold other than lower-case letters, digits and underscores; NULL or "" for no table, or for all
- * of them with WAL_PUBLICATION_ALL_TABLES
- * @param[in] flags WAL_PUBLISH_INSERT, _UPDATE, _DELETE, _TRUNCATE (none of them publishes all four),
- * WAL_PUBLICATION_VIA_ROOT, WAL_PUBLICATION_ALL_TABLES, or-ed
- * @param[in] timeout_ms -1 waits as long as it takes
- * @param[out] err may be NULL; owned by the caller
- * @return WAL_OK; WAL_TIMEOUT, WAL_INTERRUPTED, WAL_END: it was not made; WAL_E_PUBLICATION_EXISTS;
- * WAL_E_INVALID_ARGUMENT; WAL_E_PRIVILEGE; WAL_E_SERVER, as where a table does not exist
- * @par Thread safety
- * one thread at a time, any thread; a second one gets WAL_E_BUSY
- * @since 0.1
- */
-WAL_API
-wal_status wal_publication_create(struct wal_connection *connection,
-                                  const char *name,
-                                  const char *tables,
-                                  uint32_t flags,
-                                  int32_t timeout_ms,
-                                  struct wal_error **err)
-WAL_NOEXCEPT;
-
-/**
- * Ends a publication. A stream that uses it ends with an error soon after.
- *
- * @param[in,out] connection to use
- * @param[in] name of the publication, as it is
- * @param[in] timeout_ms -1 waits as long as it takes
- * @param[out] err may be NULL; owned by the caller
- * @return WAL_OK; WAL_TIMEOUT, WAL_INTERRUPTED, WAL_END: it was not dropped; WAL_E_PUBLICATION_MISSING; WAL_E_PRIVILEGE
- * @par Thread safety
- * one thread at a time, any thread; a second one gets WAL_E_BUSY
- * @since 0.1
- */
-WAL_API
-wal_status wal_publication_drop(struct wal_connection *connection,
-                                const char *name,
-                                int32_t timeout_ms,
-                                struct wal_error **err)
-WAL_NOEXCEPT;
-
-/**
- * All publications of the connection's database.
- *
- * @param[in,out] connection to use
- * @param[in] timeout_ms -1 waits as long as it takes
- * @param[out] out the list, owned by the caller: wal_publications_free
- * @param[out] err may be NULL; owned by the caller
- * @return WAL_OK; WAL_TIMEOUT; WAL_INTERRUPTED; WAL_END; what went wrong
- * @par Thread safety
- * one thread at a time, any thread; a second one gets WAL_E_BUSY
- * @since 0.1
- */
-WAL_API
-wal_status wal_publication_list(struct wal_connection *connection,
-                                int32_t timeout_ms,
-                                struct wal_publications **out,
-                                struct wal_error **err)
-WAL_NOEXCEPT;
-
-/**
- * The tables of a publication, each with what is published of it, and whether its updates and deletes can be (see
- * wal_table_identity()). With WAL_PUBLICATION_VIA_ROOT partitioned tables, without it their partitions.
- *
- * @param[in,out] connection to use
- * @param[in] name of the publication, as it is
- * @param[in] timeout_ms -1 waits as long as it takes
- * @param[out] out the list, owned by the caller: wal_tables_free
- * @param[out] err may be NULL; owned by the caller
- * @return WAL_OK; WAL_TIMEOUT; WAL_INTERRUPTED; WAL_END; WAL_E_PUBLICATION_MISSING; what else went wrong
- * @par Thread safety
- * one thread at a time, any thread; a second one gets WAL_E_BUSY
- * @since 0.1
- */
-WAL_API
-wal_status wal_publication_tables(struct wal_connection *connection,
-                                  const char *name,
-                                  int32_t timeout_ms,
-                                  struct wal_tables **out,
-                                  struct wal_error **err)
-WAL_NOEXCEPT;
-
-/**
- * Its name.
- *
- * @param publication may be NULL
- * @return borrowed from the list
- * @since 0.1
- */
-WAL_API struct wal_bytes wal_publication_name(const struct wal_publication *publication) WAL_NOEXCEPT;
-
-/**
- * WAL_PUBLISH_INSERT, _UPDATE, _DELETE, _TRUNCATE, WAL_PUBLICATION_VIA_ROOT, WAL_PUBLICATION_ALL_TABLES, or-ed.
- *
- * @param publication may be NULL
- * @return the flags
- * @since 0.1
- */
-WAL_API
-uint32_t wal_publication_flags(const struct wal_publication *publication)
-WAL_NOEXCEPT;
-
-/**
- * How many publications the list has.
- *
- * @param publications may be NULL, which gives 0
- * @return the number
- * @since 0.1
- */
-WAL_API size_t wal_publications_count(const struct wal_publications *publications) WAL_NOEXCEPT;
-
-/**
- * One of the list.
- *
- * @param publications may be NULL
- * @param index from 0
- * @return borrowed from the list; NULL where there is none of this index
- * @since 0.1
- */
-WAL_API
-const struct wal_publication *wal_publications_at(const struct wal_publications *publications,
-                                                  size_t index)
-WAL_NOEXCEPT;
-
-/**
- * Frees a list with all that is borrowed from it.
- *
- * @param publications may be NULL
- * @since 0.1
- */
-WAL_API void wal_publications_free(struct wal_publications *publications) WAL_NOEXCEPT;
+WAL_API struct wal_bytes wal_event_raw(const struct wal_event *event) WAL_NOEXCEPT;
 
 /**
  * How far the connection had come that a RECONNECTED event says is lost: the end of what was received. Where the new
@@ -2792,34 +2515,528 @@ WAL_NOEXCEPT;
 WAL_API void wal_relation_free(struct wal_relation *relation) WAL_NOEXCEPT;
 
 /**
- * Opens a capture (option capture_file) as a stream that needs no server. It gives the same events as the captured
- * stream gave, RECONNECTED among them, but for PROGRESS, which comes by the clock, and then WAL_END, or the error that the server's bytes ended with.
- * Two replays give the same events and values, whatever the bounds of their batches.
- * All of wal_stream_next, wal_stream_next_batch, wal_stream_fd, wal_stream_ack, wal_stream_stats and
- * wal_stream_free work on it; wal_stream_flush has nobody to report to and is done at once, wal_stream_connect
- * answers WAL_E_STATE.
+ * Reads a value as bool. Reads: bool; of types that are not built in, what parses as it.
  *
- * A capture that was cut, or changed anywhere, gives every event that is whole in an undamaged block, and then
- * WAL_E_CAPTURE, whose message names the offset.
- *
- * @param[in] path of the capture
- * @param[in] options copied; may be NULL; replay_pace, ack, queue_bytes, batch_events, batch_bytes and the log callback
- * count; decode, on_gap and stop_lsn are as in the captured stream if they are not set; the others, which are of a
- * connection, do not count
- * @param[out] out the stream, owned by the caller: wal_stream_free; NULL on an error
+ * @param[in] value of an event
+ * @param[in] relation the event's; NULL: the type is not known, and what parses is taken
+ * @param[in] column the value's place in the row
+ * @param[out] out 1 or 0; 0 on an error
  * @param[out] err may be NULL; owned by the caller
- * @return WAL_OK; WAL_E_CAPTURE: the file cannot be opened, is no capture, or is damaged before its first record;
- * WAL_E_BAD_OPTION; WAL_E_SYSTEM; WAL_E_INVALID_ARGUMENT
+ * @return WAL_OK; WAL_E_NO_VALUE: NULL, unchanged or not sent; WAL_E_TYPE; WAL_E_OUT_OF_RANGE;
+ * WAL_E_INVALID_ARGUMENT
  * @par Thread safety
- * any thread
+ * any thread, several at once
  * @since 0.1
  */
 WAL_API
-wal_status wal_replay_open(const char *path,
-                           const struct wal_options *options,
-                           struct wal_stream **out,
-                           struct wal_error **err)
+wal_status wal_value_as_bool(const struct wal_value *value,
+                             const struct wal_relation *relation,
+                             uint32_t column,
+                             int32_t *out,
+                             struct wal_error **err)
 WAL_NOEXCEPT;
+
+/**
+ * Reads a value as a 16-bit integer. Reads: smallint; integer and bigint if the number fits; of types that are not built in, what parses as it.
+ *
+ * @param[in] value of an event
+ * @param[in] relation the event's; NULL: the type is not known, and what parses is taken
+ * @param[in] column the value's place in the row
+ * @param[out] out the number; 0 on an error
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK; WAL_E_NO_VALUE: NULL, unchanged or not sent; WAL_E_TYPE; WAL_E_OUT_OF_RANGE;
+ * WAL_E_INVALID_ARGUMENT
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_value_as_int16(const struct wal_value *value,
+                              const struct wal_relation *relation,
+                              uint32_t column,
+                              int16_t *out,
+                              struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Reads a value as a 32-bit integer. Reads: smallint, integer; bigint and oid if the number fits; of types that are not built in, what parses as it.
+ *
+ * @param[in] value of an event
+ * @param[in] relation the event's; NULL: the type is not known, and what parses is taken
+ * @param[in] column the value's place in the row
+ * @param[out] out the number; 0 on an error
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK; WAL_E_NO_VALUE: NULL, unchanged or not sent; WAL_E_TYPE; WAL_E_OUT_OF_RANGE;
+ * WAL_E_INVALID_ARGUMENT
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_value_as_int32(const struct wal_value *value,
+                              const struct wal_relation *relation,
+                              uint32_t column,
+                              int32_t *out,
+                              struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Reads a value as a 64-bit integer. Reads: smallint, integer, bigint, oid; of types that are not built in, what parses as it.
+ *
+ * @param[in] value of an event
+ * @param[in] relation the event's; NULL: the type is not known, and what parses is taken
+ * @param[in] column the value's place in the row
+ * @param[out] out the number; 0 on an error
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK; WAL_E_NO_VALUE: NULL, unchanged or not sent; WAL_E_TYPE; WAL_E_OUT_OF_RANGE;
+ * WAL_E_INVALID_ARGUMENT
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_value_as_int64(const struct wal_value *value,
+                              const struct wal_relation *relation,
+                              uint32_t column,
+                              int64_t *out,
+                              struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Reads a value as an unsigned 32-bit integer. Reads: oid, xid and their like; integers if the number fits; of types that are not built in, what parses as it.
+ *
+ * @param[in] value of an event
+ * @param[in] relation the event's; NULL: the type is not known, and what parses is taken
+ * @param[in] column the value's place in the row
+ * @param[out] out the number; 0 on an error
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK; WAL_E_NO_VALUE: NULL, unchanged or not sent; WAL_E_TYPE; WAL_E_OUT_OF_RANGE;
+ * WAL_E_INVALID_ARGUMENT
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_value_as_uint32(const struct wal_value *value,
+                               const struct wal_relation *relation,
+                               uint32_t column,
+                               uint32_t *out,
+                               struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Reads a value as a float. Reads: real; what else is exact in it; of types that are not built in, what parses as it.
+ *
+ * @param[in] value of an event
+ * @param[in] relation the event's; NULL: the type is not known, and what parses is taken
+ * @param[in] column the value's place in the row
+ * @param[out] out the number, NaN and infinities kept; 0 on an error
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK; WAL_E_NO_VALUE: NULL, unchanged or not sent; WAL_E_TYPE; WAL_E_OUT_OF_RANGE;
+ * WAL_E_INVALID_ARGUMENT
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_value_as_float32(const struct wal_value *value,
+                                const struct wal_relation *relation,
+                                uint32_t column,
+                                float *out,
+                                struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Reads a value as a double. Reads: real, double precision; integers that are exact in it. A numeric is read as text, which loses nothing; of types that are not built in, what parses as it.
+ *
+ * @param[in] value of an event
+ * @param[in] relation the event's; NULL: the type is not known, and what parses is taken
+ * @param[in] column the value's place in the row
+ * @param[out] out the number, NaN and infinities kept; 0 on an error
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK; WAL_E_NO_VALUE: NULL, unchanged or not sent; WAL_E_TYPE; WAL_E_OUT_OF_RANGE;
+ * WAL_E_INVALID_ARGUMENT
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_value_as_float64(const struct wal_value *value,
+                                const struct wal_relation *relation,
+                                uint32_t column,
+                                double *out,
+                                struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Reads a value as a date. Reads: date; of types that are not built in, what parses as it.
+ *
+ * @param[in] value of an event
+ * @param[in] relation the event's; NULL: the type is not known, and what parses is taken
+ * @param[in] column the value's place in the row
+ * @param[out] out days since 2000-01-01; INT32_MIN is -infinity, INT32_MAX infinity; 0 on an error
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK; WAL_E_NO_VALUE: NULL, unchanged or not sent; WAL_E_TYPE; WAL_E_OUT_OF_RANGE;
+ * WAL_E_INVALID_ARGUMENT
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_value_as_date(const struct wal_value *value,
+                             const struct wal_relation *relation,
+                             uint32_t column,
+                             int32_t *out,
+                             struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Reads a value as a time. Reads: time; of types that are not built in, what parses as it.
+ *
+ * @param[in] value of an event
+ * @param[in] relation the event's; NULL: the type is not known, and what parses is taken
+ * @param[in] column the value's place in the row
+ * @param[out] out microseconds since midnight, up to 24:00:00; 0 on an error
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK; WAL_E_NO_VALUE: NULL, unchanged or not sent; WAL_E_TYPE; WAL_E_OUT_OF_RANGE;
+ * WAL_E_INVALID_ARGUMENT
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_value_as_time(const struct wal_value *value,
+                             const struct wal_relation *relation,
+                             uint32_t column,
+                             int64_t *out,
+                             struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Reads a value as a timestamp. Reads: timestamp without time zone; of types that are not built in, what parses as it.
+ *
+ * @param[in] value of an event
+ * @param[in] relation the event's; NULL: the type is not known, and what parses is taken
+ * @param[in] column the value's place in the row
+ * @param[out] out microseconds since 2000-01-01 00:00:00; INT64_MIN is -infinity, INT64_MAX infinity; 0 on an error
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK; WAL_E_NO_VALUE: NULL, unchanged or not sent; WAL_E_TYPE; WAL_E_OUT_OF_RANGE;
+ * WAL_E_INVALID_ARGUMENT
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_value_as_timestamp(const struct wal_value *value,
+                                  const struct wal_relation *relation,
+                                  uint32_t column,
+                                  int64_t *out,
+                                  struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Reads a value as a timestamp with time zone. Reads: timestamp with time zone; of types that are not built in, what parses as it.
+ *
+ * @param[in] value of an event
+ * @param[in] relation the event's; NULL: the type is not known, and what parses is taken
+ * @param[in] column the value's place in the row
+ * @param[out] out microseconds since 2000-01-01 00:00:00 UTC; INT64_MIN is -infinity, INT64_MAX infinity; 0 on an error
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK; WAL_E_NO_VALUE: NULL, unchanged or not sent; WAL_E_TYPE; WAL_E_OUT_OF_RANGE;
+ * WAL_E_INVALID_ARGUMENT
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_value_as_timestamptz(const struct wal_value *value,
+                                    const struct wal_relation *relation,
+                                    uint32_t column,
+                                    int64_t *out,
+                                    struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Reads a value as text: the bytes of a text value, and of a binary one of a type whose binary form is its text.
+ * Every value that came as text can be read so, numeric among them.
+ *
+ * @param[in] value of an event
+ * @param[in] relation the event's; NULL: the type is not known
+ * @param[in] column the value's place in the row
+ * @param[out] out the text, borrowed from the event, not terminated by NUL; nothing on an error
+ * @param[out] err may be NULL; owned by the caller
+ * @return as wal_value_as_int64
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_value_as_text(const struct wal_value *value,
+                             const struct wal_relation *relation,
+                             uint32_t column,
+                             struct wal_bytes *out,
+                             struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Reads a bytea into a buffer. A text value is decoded, so that both forms give the same bytes.
+ *
+ * @param[in] value of an event
+ * @param[in] relation the event's; NULL: the type is not known
+ * @param[in] column the value's place in the row
+ * @param[out] buffer where to; NULL with size 0 asks for the length only
+ * @param[in] size of the buffer
+ * @param[out] length of the bytes, also when they do not fit; 0 on other errors
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK, also where only the length was asked for; WAL_E_OUT_OF_RANGE: the buffer is too small;
+ * else as wal_value_as_int64
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_value_as_bytea(const struct wal_value *value,
+                              const struct wal_relation *relation,
+                              uint32_t column,
+                              uint8_t *buffer,
+                              size_t size,
+                              size_t *length,
+                              struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Reads a uuid.
+ *
+ * @param[in] value of an event
+ * @param[in] relation the event's; NULL: the type is not known
+ * @param[in] column the value's place in the row
+ * @param[out] out 16 bytes; all 0 on an error
+ * @param[out] err may be NULL; owned by the caller
+ * @return as wal_value_as_int64
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_value_as_uuid(const struct wal_value *value,
+                             const struct wal_relation *relation,
+                             uint32_t column,
+                             uint8_t *out,
+                             struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * The counters at this moment. Each is right; together they may straddle an update.
+ *
+ * @param[in] stream to ask
+ * @param[out] out the counters; as many bytes as `size` says are written, those that this library does not know
+ * as 0
+ * @param[in] size sizeof(wal_stats) of the header the program was compiled with
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK, WAL_E_INVALID_ARGUMENT, WAL_E_FORKED
+ * @par Thread safety
+ * any thread, any time
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_stream_stats(const struct wal_stream *stream,
+                            struct wal_stats *out,
+                            size_t size,
+                            struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * The counters of all streams of this process, in Prometheus's text format, version 0.0.4: serve it with the content
+ * type "text/plain; version=0.0.4". Every metric is named pgwalstream_…; those of a stream have the labels "stream", its
+ * stream_id, and "slot". A stream is there from wal_stream_new to wal_stream_free; asking does not keep it alive.
+ *
+ * Streams come and go between two calls: make the buffer larger and ask again until it is large enough.
+ *
+ * @code{.c}
+ * char *text = NULL;
+ * size_t length, size;
+ * wal_status status = wal_stats_prometheus(NULL, 0, &length, NULL);
+ *
+ * do {
+ *     size = length + 1024;
+ *     text = realloc(text, size);
+ *     status = wal_stats_prometheus(text, size, &length, NULL);
+ * } while (status == WAL_E_OUT_OF_RANGE);
+ * @endcode
+ *
+ * @param[out] buffer gets the text, ended by NUL; NULL to ask for the length
+ * @param[in] size of the buffer
+ * @param[out] length of the text without the NUL, also where the buffer is too small
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK; WAL_E_OUT_OF_RANGE: the buffer is too small, and holds an empty text if it holds anything;
+ * WAL_E_INVALID_ARGUMENT; WAL_E_SYSTEM
+ * @par Thread safety
+ * any thread, any time, several at once; from a log callback too
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_stats_prometheus(char *buffer,
+                                size_t size,
+                                size_t *length,
+                                struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Makes a connection that is not open yet, so that another thread or a signal handler can interrupt opening it.
+ *
+ * @param[in] options copied; what counts is conninfo, env, the log callback, and publication: see
+ * wal_slot_create_logical
+ * @param[out] out the connection, owned by the caller: wal_connection_free
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK, WAL_E_BAD_OPTION, WAL_E_CONNINFO, WAL_E_NOT_BUILT, WAL_E_SYSTEM, WAL_E_INVALID_ARGUMENT
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_connection_new(const struct wal_options *options,
+                              struct wal_connection **out,
+                              struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Opens the connection: a walsender's, in the database that conninfo names. After an error, an interrupt or the loss of
+ * the connection it can be opened again.
+ *
+ * @param[in,out] connection to open
+ * @param[in] timeout_ms -1 waits as long as it takes
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK; WAL_INTERRUPTED; WAL_END (it is being freed); WAL_E_CONNECT_TIMEOUT; WAL_E_SERVER_VERSION (older than
+ * 14); WAL_E_STATE (open already); what went wrong
+ * @par Thread safety
+ * one thread at a time, any thread; a second one gets WAL_E_BUSY
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_connection_connect(struct wal_connection *connection,
+                                  int32_t timeout_ms,
+                                  struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * wal_connection_new and wal_connection_connect.
+ *
+ * @param[in] options copied, as for wal_connection_new
+ * @param[in] timeout_ms -1 waits as long as it takes
+ * @param[out] out the connection, owned by the caller: wal_connection_free; NULL on an error
+ * @param[out] err may be NULL; owned by the caller
+ * @return as wal_connection_new and wal_connection_connect
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_connection_open(const struct wal_options *options,
+                               int32_t timeout_ms,
+                               struct wal_connection **out,
+                               struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Looks whether the server still keeps the connection, without asking it anything: an exported snapshot lives on. A
+ * connection that was cut on the way without a word is noticed by TCP's keepalives only, as conninfo sets them.
+ *
+ * @param[in,out] connection to look at
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK; WAL_E_CONNECTION_LOST; WAL_E_STATE (not open)
+ * @par Thread safety
+ * one thread at a time, any thread; a second one gets WAL_E_BUSY
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_connection_check(struct wal_connection *connection,
+                                struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Says that the snapshot exported over this connection is not needed any more. Until then every command over it
+ * answers WAL_E_STATE, for the snapshot ends with the next command; after it commands go on as usual.
+ *
+ * @param[in,out] connection that exported; without a snapshot nothing happens
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK
+ * @par Thread safety
+ * one thread at a time, any thread; a second one gets WAL_E_BUSY
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_connection_release_snapshot(struct wal_connection *connection,
+                                           struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Runs SQL (several statements are possible) and gives the rows of the last statement, as text. Meant for small
+ * answers (16 MiB at most; a larger one is thrown away, WAL_E_OUT_OF_RANGE, as COPY is refused, WAL_E_INVALID_ARGUMENT, and
+ * the connection goes on): to read in the transaction that wal_slot_create_logical began for WAL_SLOT_USE_SNAPSHOT, and to
+ * end it. The library does not look at the text: take care of quoting. Names are looked up along the search_path that
+ * the role, the database or the conninfo sets; a stream's own session has an empty one.
+ *
+ * @param[in,out] connection to use
+ * @param[in] sql the statements
+ * @param[in] timeout_ms -1 waits as long as it takes; else the server is told to cancel then
+ * @param[out] out the rows, owned by the caller: wal_rows_free
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK; WAL_TIMEOUT, WAL_INTERRUPTED: the server cancelled it; WAL_END; WAL_E_SERVER and others, with the
+ * server's SQLSTATE; WAL_E_CONNECTION_LOST; WAL_E_STATE
+ * @par Thread safety
+ * one thread at a time, any thread; a second one gets WAL_E_BUSY
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_connection_query(struct wal_connection *connection,
+                                const char *sql,
+                                int32_t timeout_ms,
+                                struct wal_rows **out,
+                                struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * The server's version, as in server_version_num: 180004 is 18.4.
+ *
+ * @param[in] connection may be NULL
+ * @return the number; 0 before the connection was opened, and in a forked child
+ * @par Thread safety
+ * any thread, any time
+ * @since 0.1
+ */
+WAL_API uint32_t wal_connection_server_version(const struct wal_connection *connection) WAL_NOEXCEPT;
+
+/**
+ * Makes the call that waits, or else the next one, return WAL_INTERRUPTED once. A command that the server works on is
+ * cancelled there, and the call returns once the server has said so, within a few seconds.
+ *
+ * @param connection may be NULL
+ * @par Thread safety
+ * any thread, any time, and signal handlers: it is async-signal-safe and keeps errno
+ * @since 0.1
+ */
+WAL_API
+void wal_connection_interrupt(const struct wal_connection *connection)
+WAL_NOEXCEPT;
+
+/**
+ * Takes back an interrupt that no call has consumed.
+ *
+ * @param connection may be NULL
+ * @par Thread safety
+ * any thread, any time
+ * @since 0.1
+ */
+WAL_API void wal_connection_interrupt_clear(const struct wal_connection *connection) WAL_NOEXCEPT;
+
+/**
+ * Closes a connection. What lives as long as it ends with it: temporary slots, an exported snapshot, an open
+ * transaction. A thread that waits inside a call is interrupted, gets WAL_END, and is waited for.
+ *
+ * In a forked child it only closes the child's copies of the descriptors; the parent goes on.
+ *
+ * @param connection may be NULL
+ * @par Thread safety
+ * once, from any thread; every call after it is the caller's error
+ * @since 0.1
+ */
+WAL_API void wal_connection_free(struct wal_connection *connection) WAL_NOEXCEPT;
 
 /**
  * How many rows there are.
@@ -3289,240 +3506,185 @@ WAL_API const struct wal_slot *wal_slots_at(const struct wal_slots *slots, size_
 WAL_API void wal_slots_free(struct wal_slots *slots) WAL_NOEXCEPT;
 
 /**
- * The counters at this moment. Each is right; together they may straddle an update.
+ * Looks at a slot's health.
+ *
+ * @param[in,out] connection to use
+ * @param[in] name of the slot
+ * @param[in] timeout_ms -1 waits as long as it takes
+ * @param[out] out the health; as many bytes as `size` says are written, those that this library does not know as 0
+ * @param[in] size sizeof(wal_health) of the header the program was compiled with
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK; WAL_TIMEOUT; WAL_INTERRUPTED; WAL_END; WAL_E_SLOT_MISSING; WAL_E_INVALID_ARGUMENT; what else went wrong
+ * @par Thread safety
+ * one thread at a time, any thread; a second one gets WAL_E_BUSY
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_slot_health(struct wal_connection *connection,
+                           const char *name,
+                           int32_t timeout_ms,
+                           struct wal_health *out,
+                           size_t size,
+                           struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * What was last seen of the health of a stream's slot: option health_interval has the engine look.
  *
  * @param[in] stream to ask
- * @param[out] out the counters; as many bytes as `size` says are written, those that this library does not know
- * as 0
- * @param[in] size sizeof(wal_stats) of the header the program was compiled with
+ * @param[out] out the health; as many bytes as `size` says are written, those that this library does not know as 0
+ * @param[in] size sizeof(wal_health) of the header the program was compiled with
  * @param[out] err may be NULL; owned by the caller
- * @return WAL_OK, WAL_E_INVALID_ARGUMENT, WAL_E_FORKED
+ * @return WAL_OK; WAL_TIMEOUT: nothing was seen yet; WAL_E_STATE: health_interval is 0; WAL_E_INVALID_ARGUMENT;
+ * WAL_E_FORKED
  * @par Thread safety
  * any thread, any time
  * @since 0.1
  */
 WAL_API
-wal_status wal_stream_stats(const struct wal_stream *stream,
-                            struct wal_stats *out,
-                            size_t size,
-                            struct wal_error **err)
+wal_status wal_stream_slot_health(const struct wal_stream *stream,
+                                  struct wal_health *out,
+                                  size_t size,
+                                  struct wal_error **err)
 WAL_NOEXCEPT;
 
 /**
- * The counters of all streams of this process, in Prometheus's text format, version 0.0.4: serve it with the content
- * type "text/plain; version=0.0.4". Every metric is named pgwalstream_…; those of a stream have the labels "stream", its
- * stream_id, and "slot". A stream is there from wal_stream_new to wal_stream_free; asking does not keep it alive.
+ * Makes a publication in the connection's database. Make it before the slot: a slot never sees a publication that is
+ * younger than itself.
  *
- * Streams come and go between two calls: make the buffer larger and ask again until it is large enough.
- *
- * @code{.c}
- * char *text = NULL;
- * size_t length, size;
- * wal_status status = wal_stats_prometheus(NULL, 0, &length, NULL);
- *
- * do {
- *     size = length + 1024;
- *     text = realloc(text, size);
- *     status = wal_stats_prometheus(text, size, &length, NULL);
- * } while (status == WAL_E_OUT_OF_RANGE);
- * @endcode
- *
- * @param[out] buffer gets the text, ended by NUL; NULL to ask for the length
- * @param[in] size of the buffer
- * @param[out] length of the text without the NUL, also where the buffer is too small
+ * @param[in,out] connection to use
+ * @param[in] name of the publication, as it is; the library quotes it
+ * @param[in] tables a list as SQL writes it: names, with their schemas where that is wanted, separated by commas, and in
+ * double quotes where they hold other than lower-case letters, digits and underscores; NULL or "" for no table, or for all
+ * of them with WAL_PUBLICATION_ALL_TABLES
+ * @param[in] flags WAL_PUBLISH_INSERT, _UPDATE, _DELETE, _TRUNCATE (none of them publishes all four),
+ * WAL_PUBLICATION_VIA_ROOT, WAL_PUBLICATION_ALL_TABLES, or-ed
+ * @param[in] timeout_ms -1 waits as long as it takes
  * @param[out] err may be NULL; owned by the caller
- * @return WAL_OK; WAL_E_OUT_OF_RANGE: the buffer is too small, and holds an empty text if it holds anything;
- * WAL_E_INVALID_ARGUMENT; WAL_E_SYSTEM
+ * @return WAL_OK; WAL_TIMEOUT, WAL_INTERRUPTED, WAL_END: it was not made; WAL_E_PUBLICATION_EXISTS;
+ * WAL_E_INVALID_ARGUMENT; WAL_E_PRIVILEGE; WAL_E_SERVER, as where a table does not exist
  * @par Thread safety
- * any thread, any time, several at once; from a log callback too
+ * one thread at a time, any thread; a second one gets WAL_E_BUSY
  * @since 0.1
  */
 WAL_API
-wal_status wal_stats_prometheus(char *buffer,
-                                size_t size,
-                                size_t *length,
+wal_status wal_publication_create(struct wal_connection *connection,
+                                  const char *name,
+                                  const char *tables,
+                                  uint32_t flags,
+                                  int32_t timeout_ms,
+                                  struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Ends a publication. A stream that uses it ends with an error soon after.
+ *
+ * @param[in,out] connection to use
+ * @param[in] name of the publication, as it is
+ * @param[in] timeout_ms -1 waits as long as it takes
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK; WAL_TIMEOUT, WAL_INTERRUPTED, WAL_END: it was not dropped; WAL_E_PUBLICATION_MISSING; WAL_E_PRIVILEGE
+ * @par Thread safety
+ * one thread at a time, any thread; a second one gets WAL_E_BUSY
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_publication_drop(struct wal_connection *connection,
+                                const char *name,
+                                int32_t timeout_ms,
                                 struct wal_error **err)
 WAL_NOEXCEPT;
 
 /**
- * Makes a stream that is not connected yet, so that another thread or a signal handler can interrupt connecting.
+ * All publications of the connection's database.
  *
- * @param[in] options copied
- * @param[out] out the stream, owned by the caller: wal_stream_free
- * @param[out] err may be NULL; owned by the caller
- * @return WAL_OK, WAL_E_BAD_OPTION (one that is required is not set), WAL_E_CONNINFO, WAL_E_NOT_BUILT,
- * WAL_E_SYSTEM
- * @since 0.1
- */
-WAL_API
-wal_status wal_stream_new(const struct wal_options *options,
-                          struct wal_stream **out,
-                          struct wal_error **err)
-WAL_NOEXCEPT;
-
-/**
- * Connects, checks that server, slot and publications are as they must be, and starts the stream. After an error or
- * an interrupt the stream can be connected again.
- *
- * @param[in,out] stream to connect
+ * @param[in,out] connection to use
  * @param[in] timeout_ms -1 waits as long as it takes
+ * @param[out] out the list, owned by the caller: wal_publications_free
  * @param[out] err may be NULL; owned by the caller
- * @return WAL_OK; WAL_INTERRUPTED; WAL_E_CONNECT_TIMEOUT; what went wrong: each reason has its status, and a hint
- * that names the fix
+ * @return WAL_OK; WAL_TIMEOUT; WAL_INTERRUPTED; WAL_END; what went wrong
  * @par Thread safety
  * one thread at a time, any thread; a second one gets WAL_E_BUSY
  * @since 0.1
  */
 WAL_API
-wal_status wal_stream_connect(struct wal_stream *stream,
-                              int32_t timeout_ms,
-                              struct wal_error **err)
+wal_status wal_publication_list(struct wal_connection *connection,
+                                int32_t timeout_ms,
+                                struct wal_publications **out,
+                                struct wal_error **err)
 WAL_NOEXCEPT;
 
 /**
- * wal_stream_new and wal_stream_connect without a timeout, for those who need no way to cancel it.
+ * The tables of a publication, each with what is published of it, and whether its updates and deletes can be (see
+ * wal_table_identity()). With WAL_PUBLICATION_VIA_ROOT partitioned tables, without it their partitions.
  *
- * @param[in] options copied
- * @param[out] out the stream, owned by the caller: wal_stream_free; NULL on an error
+ * @param[in,out] connection to use
+ * @param[in] name of the publication, as it is
+ * @param[in] timeout_ms -1 waits as long as it takes
+ * @param[out] out the list, owned by the caller: wal_tables_free
  * @param[out] err may be NULL; owned by the caller
- * @return as wal_stream_new and wal_stream_connect
- * @since 0.1
- */
-WAL_API
-wal_status wal_stream_open(const struct wal_options *options,
-                           struct wal_stream **out,
-                           struct wal_error **err)
-WAL_NOEXCEPT;
-
-/**
- * The next event, in the order of the commits.
- *
- * @param[in,out] stream to read from
- * @param[in] timeout_ms -1 waits for ever, 0 does not wait
- * @param[out] out the event, borrowed until the next call on this stream that takes a non-const wal_stream *
- * @param[out] err may be NULL; owned by the caller
- * @return WAL_OK; WAL_TIMEOUT; WAL_INTERRUPTED; WAL_END, or an error that ended the stream, after everything that came
- * before it was given, and again at each further call; WAL_E_STATE: not connected; WAL_E_BUSY; WAL_E_FORKED
+ * @return WAL_OK; WAL_TIMEOUT; WAL_INTERRUPTED; WAL_END; WAL_E_PUBLICATION_MISSING; what else went wrong
  * @par Thread safety
  * one thread at a time, any thread; a second one gets WAL_E_BUSY
  * @since 0.1
  */
 WAL_API
-wal_status wal_stream_next(struct wal_stream *stream,
-                           int32_t timeout_ms,
-                           const struct wal_event **out,
-                           struct wal_error **err)
+wal_status wal_publication_tables(struct wal_connection *connection,
+                                  const char *name,
+                                  int32_t timeout_ms,
+                                  struct wal_tables **out,
+                                  struct wal_error **err)
 WAL_NOEXCEPT;
 
 /**
- * All that is ready, as one batch: read it without any further call, on any thread. First of all it gives what is
- * left of the batch that wal_stream_next walks through.
+ * Its name.
  *
- * @param[in,out] stream to read from
- * @param[in] timeout_ms -1 waits for ever, 0 does not wait
- * @param[out] out the batch, owned by the caller: wal_batch_free
- * @param[out] err may be NULL; owned by the caller
- * @return as wal_stream_next
- * @par Thread safety
- * one thread at a time, any thread; a second one gets WAL_E_BUSY
+ * @param publication may be NULL
+ * @return borrowed from the list
+ * @since 0.1
+ */
+WAL_API struct wal_bytes wal_publication_name(const struct wal_publication *publication) WAL_NOEXCEPT;
+
+/**
+ * WAL_PUBLISH_INSERT, _UPDATE, _DELETE, _TRUNCATE, WAL_PUBLICATION_VIA_ROOT, WAL_PUBLICATION_ALL_TABLES, or-ed.
+ *
+ * @param publication may be NULL
+ * @return the flags
  * @since 0.1
  */
 WAL_API
-wal_status wal_stream_next_batch(struct wal_stream *stream,
-                                 int32_t timeout_ms,
-                                 struct wal_batch **out,
-                                 struct wal_error **err)
+uint32_t wal_publication_flags(const struct wal_publication *publication)
 WAL_NOEXCEPT;
 
 /**
- * Says that everything up to a position is safe: the server may forget it, and will not send it again. Cumulative,
- * bounded by what was delivered, or by where the stream began; it goes back only where WAL_EVENT_RECONNECTED tells of another timeline, to where that
- * one began. The engine reports it to the server within status_interval; wal_stream_flush does at once.
+ * How many publications the list has.
  *
- * @param[in] stream that the position is of
- * @param[in] lsn the ack_lsn of an event, any position below the last one, or where the stream began
- * @param[out] err may be NULL; owned by the caller
- * @return WAL_OK; WAL_E_ACK_BEYOND: it was not delivered yet, nothing changed; WAL_E_FORKED
- * @par Thread safety
- * any thread, any time; never ends the life of a borrowed event
+ * @param publications may be NULL, which gives 0
+ * @return the number
+ * @since 0.1
+ */
+WAL_API size_t wal_publications_count(const struct wal_publications *publications) WAL_NOEXCEPT;
+
+/**
+ * One of the list.
+ *
+ * @param publications may be NULL
+ * @param index from 0
+ * @return borrowed from the list; NULL where there is none of this index
  * @since 0.1
  */
 WAL_API
-wal_status wal_stream_ack(const struct wal_stream *stream,
-                          uint64_t lsn,
-                          struct wal_error **err)
+const struct wal_publication *wal_publications_at(const struct wal_publications *publications,
+                                                  size_t index)
 WAL_NOEXCEPT;
 
 /**
- * Reports the acknowledged position to the server now, and waits until the report was written to the connection.
- * wal_stream_interrupt does not end this wait: give it a timeout.
+ * Frees a list with all that is borrowed from it.
  *
- * @param[in] stream to report for
- * @param[in] timeout_ms -1 waits for ever
- * @param[out] err may be NULL; owned by the caller
- * @return WAL_OK; WAL_TIMEOUT; WAL_E_STATE: not connected; the error that ended the stream
- * @par Thread safety
- * any thread, any time; never ends the life of a borrowed event
+ * @param publications may be NULL
  * @since 0.1
  */
-WAL_API
-wal_status wal_stream_flush(const struct wal_stream *stream,
-                            int32_t timeout_ms,
-                            struct wal_error **err)
-WAL_NOEXCEPT;
-
-/**
- * A descriptor for poll, epoll or a library on top of them: readable while an event is ready, an interrupt is
- * pending or the stream has ended. Level-triggered and non-blocking; the same for the life of the stream. When it is
- * readable, call wal_stream_next or wal_stream_next_batch with timeout 0 until that answers WAL_TIMEOUT. Never read
- * it, write it or close it.
- *
- * @param[in] stream may be NULL
- * @return the descriptor, which stays the stream's; -1 for NULL and in a forked child
- * @par Thread safety
- * any thread, any time
- * @since 0.1
- */
-WAL_API
-int32_t wal_stream_fd(const struct wal_stream *stream)
-WAL_NOEXCEPT;
-
-/**
- * Makes the call that waits, or else the next one that would give something, return WAL_INTERRUPTED once.
- *
- * @param stream may be NULL
- * @par Thread safety
- * any thread, any time, and signal handlers: it is async-signal-safe and keeps errno
- * @since 0.1
- */
-WAL_API void wal_stream_interrupt(const struct wal_stream *stream) WAL_NOEXCEPT;
-
-/**
- * Takes back an interrupt that no call has consumed.
- *
- * @param stream may be NULL
- * @par Thread safety
- * any thread, any time
- * @since 0.1
- */
-WAL_API void wal_stream_interrupt_clear(const struct wal_stream *stream) WAL_NOEXCEPT;
-
-/**
- * Ends a stream: reports what was acknowledged last (as well as that goes within close_timeout; wal_stream_flush is
- * for who must know), says good-bye to the server and frees everything but what is owned apart: batches, clones,
- * relations and errors live on. A thread that waits inside a call is woken, gets WAL_END, and is waited for. What
- * was not acknowledged comes again when the slot is next streamed from.
- *
- * In a forked child it only closes the child's copies of the descriptors; the parent goes on.
- *
- * @param stream may be NULL
- * @par Thread safety
- * once, from any thread; every call after it is the caller's error
- * @since 0.1
- */
-WAL_API
-void wal_stream_free(struct wal_stream *stream)
-WAL_NOEXCEPT;
+WAL_API void wal_publications_free(struct wal_publications *publications) WAL_NOEXCEPT;
 
 /**
  * Its schema.
@@ -3617,6 +3779,210 @@ WAL_API const struct wal_table *wal_tables_at(const struct wal_tables *tables, s
  */
 WAL_API void wal_tables_free(struct wal_tables *tables) WAL_NOEXCEPT;
 
+/**
+ * Makes a decoder that knows no relation yet.
+ *
+ * @param[in] options copied; only batch_events and batch_bytes count, none is required; may be NULL
+ * @param[out] out the decoder, owned by the caller: wal_decoder_free
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK, WAL_E_INVALID_ARGUMENT
+ * @par Thread safety
+ * one thread at a time for one wal_decoder, any thread
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_decoder_new(const struct wal_options *options,
+                           struct wal_decoder **out,
+                           struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Decodes one message. What comes of it is got with wal_decoder_next_batch. Messages come in the order in which the
+ * server sent them, each whole, from the beginning of a session: what a message refers to was described before.
+ *
+ * @param[in,out] decoder one of wal_decoder_new
+ * @param[in] lsn where the message starts, as XLogData or the column lsn says; 0 where it has no position
+ * @param[in] data the message, from its kind on; copied
+ * @param[in] len how many bytes
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK; WAL_E_DECODE, WAL_E_UNKNOWN_RELATION, WAL_E_UNKNOWN_MESSAGE: the message was refused and changed
+ * nothing; WAL_E_NO_MEMORY; WAL_E_INVALID_ARGUMENT
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_decoder_feed(struct wal_decoder *decoder,
+                            uint64_t lsn,
+                            const uint8_t *data,
+                            size_t len,
+                            struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Decodes messages where they are, into one batch: for a caller that has many at once, and keeps them. Nothing is
+ * copied, so that it costs less than feeding them one by one: **the bytes at each `data` stay as they are, and are the
+ * caller's to keep, until the batch is freed**. The array itself is read during the call only.
+ *
+ * A batch takes no more events than option batch_events says, and no more values than it has room for; batch_bytes does
+ * not count. So fewer messages than were given may be taken, but at least one: go on with the next. A message that is
+ * refused ends the batch before it, and is an error where it is the first of a call.
+ *
+ * @param[in,out] decoder one of wal_decoder_new; of what wal_decoder_feed was given, all batches were got
+ * @param[in] messages in the order in which the server sent them
+ * @param[in] count how many; with 0, messages may be NULL
+ * @param[out] taken how many messages were consumed, those without an event too; 0 after an error; may be NULL
+ * @param[out] out the batch, owned by the caller: wal_batch_free; it may hold no event; it outlives the decoder, but not
+ * the messages
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK; WAL_E_DECODE, WAL_E_UNKNOWN_RELATION, WAL_E_UNKNOWN_MESSAGE: the first message was refused and changed
+ * nothing; WAL_E_STATE: wal_decoder_next_batch has something to give; WAL_E_NO_MEMORY; WAL_E_INVALID_ARGUMENT, also where
+ * the first message's data is NULL or longer than PostgreSQL's 1 GiB
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_decoder_decode(struct wal_decoder *decoder,
+                              const struct wal_message *messages,
+                              size_t count,
+                              size_t *taken,
+                              struct wal_batch **out,
+                              struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * A batch of what was decoded, the oldest first.
+ *
+ * @param[in,out] decoder one of wal_decoder_new
+ * @param[out] out the batch, owned by the caller: wal_batch_free; it outlives the decoder
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK; WAL_TIMEOUT: there is nothing, feed more; WAL_E_INVALID_ARGUMENT
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_decoder_next_batch(struct wal_decoder *decoder,
+                                  struct wal_batch **out,
+                                  struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Frees a decoder. Batches that were got live on.
+ *
+ * @param decoder may be NULL
+ * @since 0.1
+ */
+WAL_API void wal_decoder_free(struct wal_decoder *decoder) WAL_NOEXCEPT;
+
+/**
+ * Reads an LSN as PostgreSQL writes it, as in "0/16B3748".
+ *
+ * @param[in] lsn the text, terminated by NUL
+ * @param[out] out the position, 0 on an error
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK, or WAL_E_INVALID_ARGUMENT
+ * @par Thread safety
+ * any thread
+ * @since 0.1
+ */
+WAL_API wal_status wal_lsn_parse(const char *lsn, uint64_t *out, struct wal_error **err) WAL_NOEXCEPT;
+
+/**
+ * Writes an LSN as PostgreSQL does, as in "0/16B3748", by snprintf's rules: what does not fit is cut, a NUL ends it,
+ * and the length that it has in full is returned. 18 bytes are always enough.
+ *
+ * @param[in] lsn the position
+ * @param[out] buffer where to; may be NULL if size is 0
+ * @param[in] size of the buffer
+ * @return how long the text is without its NUL
+ * @par Thread safety
+ * any thread
+ * @since 0.1
+ */
+WAL_API
+size_t wal_lsn_format(uint64_t lsn,
+                      char *buffer,
+                      size_t size)
+WAL_NOEXCEPT;
+
+/**
+ * The name of a kind of event, as in "INSERT"; "UNKNOWN" for a number without one.
+ *
+ * @param[in] kind a wal_event_kind
+ * @return a static text
+ * @par Thread safety
+ * any thread
+ * @since 0.1
+ */
+WAL_API const char *wal_event_kind_name(uint32_t kind) WAL_NOEXCEPT;
+
+/**
+ * The name of a kind of value, as in "UNCHANGED"; "UNKNOWN" for a number without one.
+ *
+ * @param[in] kind a wal_value_kind
+ * @return a static text
+ * @par Thread safety
+ * any thread
+ * @since 0.1
+ */
+WAL_API const char *wal_value_kind_name(uint32_t kind) WAL_NOEXCEPT;
+
+/**
+ * The name of a level of log messages, as in "WARN"; "UNKNOWN" for a number without one.
+ *
+ * @param[in] level a wal_log_level
+ * @return a static text
+ * @par Thread safety
+ * any thread
+ * @since 0.1
+ */
+WAL_API const char *wal_log_level_name(int32_t level) WAL_NOEXCEPT;
+
+/**
+ * The name of what a slot is for, as in "LOGICAL"; "UNKNOWN" for WAL_SLOT_KIND_UNKNOWN and for a number without one.
+ *
+ * @param[in] kind a wal_slot_kind_code
+ * @return a static text
+ * @par Thread safety
+ * any thread
+ * @since 0.1
+ */
+WAL_API
+const char *wal_slot_kind_name(uint32_t kind)
+WAL_NOEXCEPT;
+
+/**
+ * The name of how a slot's WAL stands, as in "RESERVED"; "UNKNOWN" for a number without one.
+ *
+ * @param[in] wal a wal_slot_wal_code
+ * @return a static text
+ * @par Thread safety
+ * any thread
+ * @since 0.1
+ */
+WAL_API const char *wal_slot_wal_name(uint32_t wal) WAL_NOEXCEPT;
+
+/**
+ * The name of why a slot was given up, as in "WAL_REMOVED"; "UNKNOWN" for a number without one.
+ *
+ * @param[in] invalidation a wal_invalidation_code
+ * @return a static text
+ * @par Thread safety
+ * any thread
+ * @since 0.1
+ */
+WAL_API const char *wal_invalidation_name(uint32_t invalidation) WAL_NOEXCEPT;
+
+/**
+ * The name of whether a table's updates and deletes can be published, as in "NO_PRIMARY_KEY"; "UNKNOWN" for a number
+ * without one.
+ *
+ * @param[in] identity a wal_identity_code
+ * @return a static text
+ * @par Thread safety
+ * any thread
+ * @since 0.1
+ */
+WAL_API
+const char *wal_identity_name(uint32_t identity)
+WAL_NOEXCEPT;
+
 #if defined(WAL_TEST_HOOKS)
 /**
  * Panics inside a call, as a defect would.
@@ -3625,340 +3991,6 @@ WAL_API void wal_tables_free(struct wal_tables *tables) WAL_NOEXCEPT;
  */
 WAL_API wal_status wal_test_panic(struct wal_stream *stream, struct wal_error **err) WAL_NOEXCEPT;
 #endif
-
-/**
- * Reads a value as bool. Reads: bool; of types that are not built in, what parses as it.
- *
- * @param[in] value of an event
- * @param[in] relation the event's; NULL: the type is not known, and what parses is taken
- * @param[in] column the value's place in the row
- * @param[out] out 1 or 0; 0 on an error
- * @param[out] err may be NULL; owned by the caller
- * @return WAL_OK; WAL_E_NO_VALUE: NULL, unchanged or not sent; WAL_E_TYPE; WAL_E_OUT_OF_RANGE;
- * WAL_E_INVALID_ARGUMENT
- * @par Thread safety
- * any thread, several at once
- * @since 0.1
- */
-WAL_API
-wal_status wal_value_as_bool(const struct wal_value *value,
-                             const struct wal_relation *relation,
-                             uint32_t column,
-                             int32_t *out,
-                             struct wal_error **err)
-WAL_NOEXCEPT;
-
-/**
- * Reads a value as a 16-bit integer. Reads: smallint; integer and bigint if the number fits; of types that are not built in, what parses as it.
- *
- * @param[in] value of an event
- * @param[in] relation the event's; NULL: the type is not known, and what parses is taken
- * @param[in] column the value's place in the row
- * @param[out] out the number; 0 on an error
- * @param[out] err may be NULL; owned by the caller
- * @return WAL_OK; WAL_E_NO_VALUE: NULL, unchanged or not sent; WAL_E_TYPE; WAL_E_OUT_OF_RANGE;
- * WAL_E_INVALID_ARGUMENT
- * @par Thread safety
- * any thread, several at once
- * @since 0.1
- */
-WAL_API
-wal_status wal_value_as_int16(const struct wal_value *value,
-                              const struct wal_relation *relation,
-                              uint32_t column,
-                              int16_t *out,
-                              struct wal_error **err)
-WAL_NOEXCEPT;
-
-/**
- * Reads a value as a 32-bit integer. Reads: smallint, integer; bigint and oid if the number fits; of types that are not built in, what parses as it.
- *
- * @param[in] value of an event
- * @param[in] relation the event's; NULL: the type is not known, and what parses is taken
- * @param[in] column the value's place in the row
- * @param[out] out the number; 0 on an error
- * @param[out] err may be NULL; owned by the caller
- * @return WAL_OK; WAL_E_NO_VALUE: NULL, unchanged or not sent; WAL_E_TYPE; WAL_E_OUT_OF_RANGE;
- * WAL_E_INVALID_ARGUMENT
- * @par Thread safety
- * any thread, several at once
- * @since 0.1
- */
-WAL_API
-wal_status wal_value_as_int32(const struct wal_value *value,
-                              const struct wal_relation *relation,
-                              uint32_t column,
-                              int32_t *out,
-                              struct wal_error **err)
-WAL_NOEXCEPT;
-
-/**
- * Reads a value as a 64-bit integer. Reads: smallint, integer, bigint, oid; of types that are not built in, what parses as it.
- *
- * @param[in] value of an event
- * @param[in] relation the event's; NULL: the type is not known, and what parses is taken
- * @param[in] column the value's place in the row
- * @param[out] out the number; 0 on an error
- * @param[out] err may be NULL; owned by the caller
- * @return WAL_OK; WAL_E_NO_VALUE: NULL, unchanged or not sent; WAL_E_TYPE; WAL_E_OUT_OF_RANGE;
- * WAL_E_INVALID_ARGUMENT
- * @par Thread safety
- * any thread, several at once
- * @since 0.1
- */
-WAL_API
-wal_status wal_value_as_int64(const struct wal_value *value,
-                              const struct wal_relation *relation,
-                              uint32_t column,
-                              int64_t *out,
-                              struct wal_error **err)
-WAL_NOEXCEPT;
-
-/**
- * Reads a value as an unsigned 32-bit integer. Reads: oid, xid and their like; integers if the number fits; of types that are not built in, what parses as it.
- *
- * @param[in] value of an event
- * @param[in] relation the event's; NULL: the type is not known, and what parses is taken
- * @param[in] column the value's place in the row
- * @param[out] out the number; 0 on an error
- * @param[out] err may be NULL; owned by the caller
- * @return WAL_OK; WAL_E_NO_VALUE: NULL, unchanged or not sent; WAL_E_TYPE; WAL_E_OUT_OF_RANGE;
- * WAL_E_INVALID_ARGUMENT
- * @par Thread safety
- * any thread, several at once
- * @since 0.1
- */
-WAL_API
-wal_status wal_value_as_uint32(const struct wal_value *value,
-                               const struct wal_relation *relation,
-                               uint32_t column,
-                               uint32_t *out,
-                               struct wal_error **err)
-WAL_NOEXCEPT;
-
-/**
- * Reads a value as a float. Reads: real; what else is exact in it; of types that are not built in, what parses as it.
- *
- * @param[in] value of an event
- * @param[in] relation the event's; NULL: the type is not known, and what parses is taken
- * @param[in] column the value's place in the row
- * @param[out] out the number, NaN and infinities kept; 0 on an error
- * @param[out] err may be NULL; owned by the caller
- * @return WAL_OK; WAL_E_NO_VALUE: NULL, unchanged or not sent; WAL_E_TYPE; WAL_E_OUT_OF_RANGE;
- * WAL_E_INVALID_ARGUMENT
- * @par Thread safety
- * any thread, several at once
- * @since 0.1
- */
-WAL_API
-wal_status wal_value_as_float32(const struct wal_value *value,
-                                const struct wal_relation *relation,
-                                uint32_t column,
-                                float *out,
-                                struct wal_error **err)
-WAL_NOEXCEPT;
-
-/**
- * Reads a value as a double. Reads: real, double precision; integers that are exact in it. A numeric is read as text, which loses nothing; of types that are not built in, what parses as it.
- *
- * @param[in] value of an event
- * @param[in] relation the event's; NULL: the type is not known, and what parses is taken
- * @param[in] column the value's place in the row
- * @param[out] out the number, NaN and infinities kept; 0 on an error
- * @param[out] err may be NULL; owned by the caller
- * @return WAL_OK; WAL_E_NO_VALUE: NULL, unchanged or not sent; WAL_E_TYPE; WAL_E_OUT_OF_RANGE;
- * WAL_E_INVALID_ARGUMENT
- * @par Thread safety
- * any thread, several at once
- * @since 0.1
- */
-WAL_API
-wal_status wal_value_as_float64(const struct wal_value *value,
-                                const struct wal_relation *relation,
-                                uint32_t column,
-                                double *out,
-                                struct wal_error **err)
-WAL_NOEXCEPT;
-
-/**
- * Reads a value as a date. Reads: date; of types that are not built in, what parses as it.
- *
- * @param[in] value of an event
- * @param[in] relation the event's; NULL: the type is not known, and what parses is taken
- * @param[in] column the value's place in the row
- * @param[out] out days since 2000-01-01; INT32_MIN is -infinity, INT32_MAX infinity; 0 on an error
- * @param[out] err may be NULL; owned by the caller
- * @return WAL_OK; WAL_E_NO_VALUE: NULL, unchanged or not sent; WAL_E_TYPE; WAL_E_OUT_OF_RANGE;
- * WAL_E_INVALID_ARGUMENT
- * @par Thread safety
- * any thread, several at once
- * @since 0.1
- */
-WAL_API
-wal_status wal_value_as_date(const struct wal_value *value,
-                             const struct wal_relation *relation,
-                             uint32_t column,
-                             int32_t *out,
-                             struct wal_error **err)
-WAL_NOEXCEPT;
-
-/**
- * Reads a value as a time. Reads: time; of types that are not built in, what parses as it.
- *
- * @param[in] value of an event
- * @param[in] relation the event's; NULL: the type is not known, and what parses is taken
- * @param[in] column the value's place in the row
- * @param[out] out microseconds since midnight, up to 24:00:00; 0 on an error
- * @param[out] err may be NULL; owned by the caller
- * @return WAL_OK; WAL_E_NO_VALUE: NULL, unchanged or not sent; WAL_E_TYPE; WAL_E_OUT_OF_RANGE;
- * WAL_E_INVALID_ARGUMENT
- * @par Thread safety
- * any thread, several at once
- * @since 0.1
- */
-WAL_API
-wal_status wal_value_as_time(const struct wal_value *value,
-                             const struct wal_relation *relation,
-                             uint32_t column,
-                             int64_t *out,
-                             struct wal_error **err)
-WAL_NOEXCEPT;
-
-/**
- * Reads a value as a timestamp. Reads: timestamp without time zone; of types that are not built in, what parses as it.
- *
- * @param[in] value of an event
- * @param[in] relation the event's; NULL: the type is not known, and what parses is taken
- * @param[in] column the value's place in the row
- * @param[out] out microseconds since 2000-01-01 00:00:00; INT64_MIN is -infinity, INT64_MAX infinity; 0 on an error
- * @param[out] err may be NULL; owned by the caller
- * @return WAL_OK; WAL_E_NO_VALUE: NULL, unchanged or not sent; WAL_E_TYPE; WAL_E_OUT_OF_RANGE;
- * WAL_E_INVALID_ARGUMENT
- * @par Thread safety
- * any thread, several at once
- * @since 0.1
- */
-WAL_API
-wal_status wal_value_as_timestamp(const struct wal_value *value,
-                                  const struct wal_relation *relation,
-                                  uint32_t column,
-                                  int64_t *out,
-                                  struct wal_error **err)
-WAL_NOEXCEPT;
-
-/**
- * Reads a value as a timestamp with time zone. Reads: timestamp with time zone; of types that are not built in, what parses as it.
- *
- * @param[in] value of an event
- * @param[in] relation the event's; NULL: the type is not known, and what parses is taken
- * @param[in] column the value's place in the row
- * @param[out] out microseconds since 2000-01-01 00:00:00 UTC; INT64_MIN is -infinity, INT64_MAX infinity; 0 on an error
- * @param[out] err may be NULL; owned by the caller
- * @return WAL_OK; WAL_E_NO_VALUE: NULL, unchanged or not sent; WAL_E_TYPE; WAL_E_OUT_OF_RANGE;
- * WAL_E_INVALID_ARGUMENT
- * @par Thread safety
- * any thread, several at once
- * @since 0.1
- */
-WAL_API
-wal_status wal_value_as_timestamptz(const struct wal_value *value,
-                                    const struct wal_relation *relation,
-                                    uint32_t column,
-                                    int64_t *out,
-                                    struct wal_error **err)
-WAL_NOEXCEPT;
-
-/**
- * Reads a value as text: the bytes of a text value, and of a binary one of a type whose binary form is its text.
- * Every value that came as text can be read so, numeric among them.
- *
- * @param[in] value of an event
- * @param[in] relation the event's; NULL: the type is not known
- * @param[in] column the value's place in the row
- * @param[out] out the text, borrowed from the event, not terminated by NUL; nothing on an error
- * @param[out] err may be NULL; owned by the caller
- * @return as wal_value_as_int64
- * @par Thread safety
- * any thread, several at once
- * @since 0.1
- */
-WAL_API
-wal_status wal_value_as_text(const struct wal_value *value,
-                             const struct wal_relation *relation,
-                             uint32_t column,
-                             struct wal_bytes *out,
-                             struct wal_error **err)
-WAL_NOEXCEPT;
-
-/**
- * Reads a bytea into a buffer. A text value is decoded, so that both forms give the same bytes.
- *
- * @param[in] value of an event
- * @param[in] relation the event's; NULL: the type is not known
- * @param[in] column the value's place in the row
- * @param[out] buffer where to; NULL with size 0 asks for the length only
- * @param[in] size of the buffer
- * @param[out] length of the bytes, also when they do not fit; 0 on other errors
- * @param[out] err may be NULL; owned by the caller
- * @return WAL_OK, also where only the length was asked for; WAL_E_OUT_OF_RANGE: the buffer is too small;
- * else as wal_value_as_int64
- * @par Thread safety
- * any thread, several at once
- * @since 0.1
- */
-WAL_API
-wal_status wal_value_as_bytea(const struct wal_value *value,
-                              const struct wal_relation *relation,
-                              uint32_t column,
-                              uint8_t *buffer,
-                              size_t size,
-                              size_t *length,
-                              struct wal_error **err)
-WAL_NOEXCEPT;
-
-/**
- * Reads a uuid.
- *
- * @param[in] value of an event
- * @param[in] relation the event's; NULL: the type is not known
- * @param[in] column the value's place in the row
- * @param[out] out 16 bytes; all 0 on an error
- * @param[out] err may be NULL; owned by the caller
- * @return as wal_value_as_int64
- * @par Thread safety
- * any thread, several at once
- * @since 0.1
- */
-WAL_API
-wal_status wal_value_as_uuid(const struct wal_value *value,
-                             const struct wal_relation *relation,
-                             uint32_t column,
-                             uint8_t *out,
-                             struct wal_error **err)
-WAL_NOEXCEPT;
-
-/**
- * The version of the library that runs: major * 1000000 + minor * 1000 + patch, as WAL_VERSION_NUMBER is of the
- * header.
- *
- * @return the number
- * @par Thread safety
- * any thread
- * @since 0.1
- */
-WAL_API
-uint32_t wal_version(void)
-WAL_NOEXCEPT;
-
-/**
- * The version of the library that runs, as in "0.1.0".
- *
- * @return a static text
- * @par Thread safety
- * any thread
- * @since 0.1
- */
-WAL_API const char *wal_version_string(void) WAL_NOEXCEPT;
 
 #ifdef __cplusplus
 }  // extern "C"

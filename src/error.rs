@@ -402,3 +402,7 @@ table! {
     WAL_E_INTERNAL: "defect in the library",
     WAL_E_PANIC: "a panic was caught",
 }
+
+#[cfg(test)]
+#[path = "error/document.rs"]
+mod document;

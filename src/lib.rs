@@ -92,8 +92,8 @@
 //! | layer | what it holds |
 //! |---|---|
 //! | `capi`, `client` | the C ABI: the only `extern "C"` functions; beside it the Rust API |
-//! | `engine` | the engine thread, the queues between it and the consumers |
-//! | `stream` | preflight, START_REPLICATION, LSN bookkeeping, feedback: no socket, no clock |
+//! | `engine` | the engine thread, the queues between it and the consumers, status updates, reconnecting, commands |
+//! | `stream` | preflight, START_REPLICATION, positions, who the server is, what came before: no socket, no clock |
 //! | `session` | a connection: socket plus `wire`, or libpq |
 //! | `pgoutput` | logical replication messages: bytes only |
 //! | `types` | values as numbers, times and text: bytes only |
@@ -124,3 +124,8 @@ pub use engine::Snapshot as Counters;
 pub use error::{Error, Result};
 pub use lsn::Lsn;
 pub use options::{AckMode, FailoverPolicy, GapPolicy, OriginFilter, Progress, SlotCreate, Streaming};
+
+/// The programs of docs/rust.md, which doc tests compile.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/rust.md")]
+mod documentation {}

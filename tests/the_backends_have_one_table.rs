@@ -1,5 +1,5 @@
 //! What each backend can do, in one table: docs/backends.md is what this test finds out, from this library and from the
-//! libpq of every version. `UPDATE_README=1 cargo test --test the_backends_have_one_table` writes it anew.
+//! libpq of every version. `UPDATE_DOCS=1 cargo test --test the_backends_have_one_table` writes it anew.
 
 #![allow(
     clippy::unwrap_used,
@@ -231,11 +231,11 @@ fn of_parameter(name: &str) -> &'static str {
 fn the_page_is_what_the_backends_do() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/backends.md");
     let page = page();
-    if std::env::var_os("UPDATE_README").is_some() {
+    if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::write(path, page).unwrap();
     } else {
         let written = std::fs::read_to_string(path).unwrap();
-        assert_eq!(written, page, "run UPDATE_README=1 cargo test --test the_backends_have_one_table");
+        assert_eq!(written, page, "run UPDATE_DOCS=1 cargo test --test the_backends_have_one_table");
     }
 }
 

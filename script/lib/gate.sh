@@ -109,6 +109,22 @@ header() {
   [ "$version" = "$macros" ] || die "Cargo.toml says version $version, the header $macros"
 }
 
+# Links, paths, cited pages and tests, programs and numbers of the documentation; and that the check notices what is wrong.
+docs() {
+  local folder
+  script/lib/check-docs
+  folder=$(mktemp -d)
+  mkdir "$folder/docs"
+  # shellcheck disable=SC2016 # Markdown
+  printf '[there](docs/a.md#a-heading)\n' >"$folder/README.md"
+  printf '# A heading\n' >"$folder/docs/a.md"
+  script/lib/check-docs --links "$folder" || die "a right link is called wrong"
+  printf '[no page](docs/b.md)\n[no heading](docs/a.md#another)\n' >>"$folder/README.md"
+  if script/lib/check-docs --links "$folder" >"$folder/found"; then die "wrong links are called right"; fi
+  [ "$(grep -c 'leads nowhere\|has no heading' "$folder/found")" -eq 2 ] || die "of two wrong links it found: $(cat "$folder/found")"
+  rm -r "$folder"
+}
+
 header_matrix() { tests/package/header-matrix include bindings/cpp; }
 
 configure() { # FOLDER ARGUMENT…

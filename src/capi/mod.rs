@@ -1,38 +1,63 @@
 //! The C ABI: the only `extern "C"` functions, and nothing else. It must never hold logic that a Rust user would miss.
 //!
-//! The contract stands in prose at the head of the header (`cbindgen.toml`). Every exported function is declared in
+//! The contract stands in prose at the head of the header (`prologue.h`). Every exported function is declared in
 //! plain sight, since cbindgen does not look into macros, and has its body inside `boundary`'s macro.
 
 #![allow(clippy::missing_safety_doc, reason = "the header's contract says what callers owe, once")]
 #![allow(rustdoc::broken_intra_doc_links, rustdoc::invalid_html_tags, reason = "the comments are doxygen's")]
 
-mod batch;
+// The order of the header: along the way of use. Blank lines keep rustfmt from sorting the modules.
 mod boundary;
-mod connection;
-mod decoder;
-mod ending;
-mod error;
-mod event;
 mod gate;
-mod health;
-mod lsn;
-mod names;
+
+mod version;
+
+mod error;
+
 mod options;
+
 mod password;
-mod publication;
-mod reconnect;
-mod relation;
-mod replay;
-mod rows;
-mod slot;
-mod slot_info;
-mod stats;
+
 mod stream;
+
+mod replay;
+
+mod batch;
+
+mod event;
+
+mod ending;
+
+mod reconnect;
+
+mod relation;
+
+mod value;
+
+mod stats;
+
+mod connection;
+
+mod rows;
+
+mod slot;
+
+mod slot_info;
+
+mod health;
+
+mod publication;
+
 mod table;
+
+mod decoder;
+
+mod lsn;
+
+mod names;
+
 #[cfg(feature = "test-hooks")]
 mod testing;
-mod value;
-mod version;
 
 pub use batch::*;
 pub use connection::*;

@@ -190,7 +190,7 @@ impl Options {
         self.set("batch_bytes", most.to_string())
     }
 
-    /// How long the engine may gather what comes while a stream is busy. 1 ms by default; a quiet stream is never
+    /// How long the engine may gather what comes while a stream is busy. 2 ms by default; a quiet stream is never
     /// delayed.
     pub fn latency_budget(self, most: Duration) -> Self {
         self.duration("latency_budget", most)
@@ -201,7 +201,7 @@ impl Options {
         self.duration("close_timeout", most)
     }
 
-    /// Sets any option by its name in the README's table.
+    /// Sets any option by its name in `docs/options.md`.
     pub fn set(mut self, key: &str, value: impl AsRef<str>) -> Self {
         if let Err(error) = self.inner.set(key, Some(value.as_ref())) {
             self.wrong.get_or_insert(error);

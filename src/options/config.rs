@@ -398,7 +398,7 @@ fn proto_version(text: &str, streaming: Streaming, two_phase: bool) -> Result<u3
 fn required<'a>(options: &'a Options, id: Id, name: &str) -> Result<&'a str> {
     match options.text(id) {
         "" => Err(Error::new(Status::WAL_E_BAD_OPTION, format!("option {name} is not set"))
-            .with_hint(format!("wal_options_set(options, \"{name}\", \"…\", &err)"))),
+            .with_hint(format!("Set option {name}."))),
         text => Ok(text),
     }
 }

@@ -1,13 +1,45 @@
-//! The options as a Markdown table, for the README; a test keeps the README equal to it.
+//! The options as a Markdown page, docs/options.md, grouped by purpose. It must never say of an option what the table
+//! does not; a test keeps the page equal to it.
 
 use std::fmt::Write;
 
-use super::TABLE;
+use super::{Id, TABLE};
 
-/// One row for each option, in the order of the table.
+/// The groups: each begins with the row of its option, so that a new row is in the group that it stands in.
+const GROUPS: &[(Id, &str)] = &[
+    (Id::Conninfo, "Connecting"),
+    (Id::Slot, "Slot and publication"),
+    (Id::StartLsn, "Where to start and end"),
+    (Id::Messages, "What the server sends"),
+    (Id::Ack, "Acknowledging, reporting, gaps"),
+    (Id::QueueBytes, "Memory, batches, latency, closing"),
+    (Id::HealthInterval, "Health"),
+    (Id::CaptureFile, "Capture and replay"),
+    (Id::Reconnect, "Reconnect and failover"),
+    (Id::ServerTuning, "The server's memory"),
+];
+
+const INTRODUCTION: &str = "# Options
+
+This page is generated from `src/options/table.rs`. Set an option by its name: `wal_options_set(options, \"name\", \"value\", &err)` in
+C, `options.set(\"name\", value)` in C++, a field or `Params` of `Options` in Go, `Options::set` or a method of the name in Rust. An
+unknown name or value is an error, never ignored.
+
+A duration takes ms, s, min or h; a bare number is in milliseconds. A size takes B, kB, MB or GB, powers of 1024; a bare number is in
+bytes. A switch takes on or off.
+";
+
+/// The whole page: a table for each group, in the order of the table.
 pub fn markdown() -> String {
-    let mut out = String::from("| option | takes | default | what it does |\n|---|---|---|---|\n");
+    let mut out = String::from(INTRODUCTION);
     for spec in TABLE {
+        if let Some((_, title)) = GROUPS.iter().find(|(first, _)| *first == spec.id) {
+            // Writing to a String cannot fail.
+            let _ = write!(
+                out,
+                "\n## {title}\n\n| option | takes | default | what it does |\n|---|---|---|---|\n"
+            );
+        }
         let code = |text: &str| {
             if text.is_empty() { String::new() } else { format!("`{}`", text.replace('|', "\\|")) }
         };
@@ -17,7 +49,6 @@ pub fn markdown() -> String {
         } else {
             format!("{}: {range}", spec.kind.name())
         };
-        // Writing to a String cannot fail.
         let _ = writeln!(out, "| `{}` | {takes} | {} | {} |", spec.name, code(spec.default), spec.sentence);
     }
     out
@@ -25,21 +56,25 @@ pub fn markdown() -> String {
 
 #[cfg(test)]
 mod tests {
-    /// `UPDATE_README=1 cargo test` writes the table instead.
+    use super::*;
+
+    /// `UPDATE_DOCS=1 cargo test --lib documents` writes the page instead.
     #[test]
-    fn the_readme_has_this_table() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
-        let readme = std::fs::read_to_string(path).unwrap();
-        let (before, rest) =
-            readme.split_once("<!-- options -->\n").expect("README.md has the opening marker");
-        let (table, after) =
-            rest.split_once("<!-- end of options -->").expect("README.md has the closing marker");
-        let wanted = super::markdown();
-        if std::env::var_os("UPDATE_README").is_some() {
-            let new = format!("{before}<!-- options -->\n{wanted}<!-- end of options -->{after}");
-            std::fs::write(path, new).unwrap();
-        } else {
-            assert_eq!(table, wanted, "run UPDATE_README=1 cargo test the_readme_has_this_table");
+    fn documents_have_the_table_of_options() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/options.md");
+        let wanted = markdown();
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            std::fs::write(path, &wanted).unwrap();
         }
+        let page = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(page == wanted, "run UPDATE_DOCS=1 cargo test --all-features --lib documents");
+    }
+
+    #[test]
+    fn every_group_begins_with_an_option_of_the_table() {
+        for (first, title) in GROUPS {
+            assert_eq!(TABLE.iter().filter(|spec| spec.id == *first).count(), 1, "{title}");
+        }
+        assert_eq!(TABLE.first().map(|spec| spec.id), GROUPS.first().map(|(first, _)| *first));
     }
 }

@@ -127,9 +127,14 @@ fn refuse_unreadable(conninfo: &str) -> Result<()> {
 fn bad_value(spec: &Spec, value: &str, why: &str) -> Error {
     // A connection string holds a password, so that its value is never repeated.
     let shown = if spec.id == Id::Conninfo { "…" } else { value };
+    let colon = if why.is_empty() { "" } else { ": " };
     Error::new(
         Status::WAL_E_BAD_OPTION,
-        format!("option {}: \"{shown}\" is not {}: {why}", spec.name, spec.kind.form()),
+        format!(
+            "option {}: invalid value \"{shown}\", expected {}{colon}{why}",
+            spec.name,
+            spec.kind.expected()
+        ),
     )
     .with_hint(format!(
         "{} Default: {}.",
@@ -147,6 +152,43 @@ mod tests {
         let error = Options::new().set("publicatoin", Some("x")).unwrap_err();
         assert_eq!(error.status(), Status::WAL_E_UNKNOWN_OPTION);
         assert!(error.hint().contains("\"publication\""), "{error:?}");
+    }
+
+    #[test]
+    fn a_bad_value_names_the_value_and_what_was_expected() {
+        for (name, value, message) in [
+            ("ack", "x", "option ack: invalid value \"x\", expected manual or auto"),
+            ("streaming", "yes", "option streaming: invalid value \"yes\", expected off, on or parallel"),
+            ("binary", "maybe", "option binary: invalid value \"maybe\", expected on or off"),
+            ("queue_bytes", "1", "option queue_bytes: invalid value \"1\", expected 64kB to 64GB"),
+            ("start_lsn", "5", "option start_lsn: invalid value \"5\", expected an LSN such as 0/16B3748"),
+            (
+                "publication",
+                "a,,b",
+                "option publication: invalid value \"a,,b\", expected names separated by commas: a name is empty",
+            ),
+        ] {
+            let error = Options::new().set(name, Some(value)).unwrap_err();
+            assert_eq!((error.status(), error.message()), (Status::WAL_E_BAD_OPTION, message));
+            assert!(!error.hint().is_empty());
+        }
+    }
+
+    /// The style guide in CONTRIBUTING.md: readers may have English as a second language.
+    #[test]
+    fn option_sentences_are_short_and_begin_with_what_to_do() {
+        for spec in TABLE {
+            let first = spec.sentence.split(' ').next().unwrap();
+            assert!(
+                !["Whether", "How", "What", "Where", "Who", "Which", "The", "A", "With"].contains(&first),
+                "option {} begins with {first}",
+                spec.name
+            );
+            for sentence in spec.sentence.split(". ") {
+                let words = sentence.split_whitespace().count();
+                assert!(words <= 25, "option {}: {words} words: {sentence}", spec.name);
+            }
+        }
     }
 
     #[test]

@@ -76,26 +76,28 @@ impl Kind {
         }
     }
 
-    /// What a value must be, for an error's sentence.
-    pub(super) fn form(self) -> &'static str {
+    /// What a value must be, behind "expected" in an error's sentence.
+    pub(super) fn expected(self) -> String {
         match self {
-            Self::Text => "a text",
-            Self::SlotName => "the name of a replication slot",
-            Self::Names => "a list of names",
-            Self::Pairs => "a list of names with values",
-            Self::Choice(_) => "one of its words",
-            Self::Switch => "on or off",
-            Self::Lsn => "an LSN",
-            Self::Count { .. } => "a number",
-            Self::Size { .. } => "a size",
-            Self::Duration { .. } => "a duration",
+            Self::Text => "a text".into(),
+            Self::SlotName => "1 to 63 lower-case letters, digits and underscores".into(),
+            Self::Names => "names separated by commas".into(),
+            Self::Pairs => "pairs of name=value separated by commas".into(),
+            Self::Choice([others @ .., last]) if !others.is_empty() => {
+                format!("{} or {last}", others.join(", "))
+            }
+            Self::Choice(words) => words.concat(),
+            Self::Switch => "on or off".into(),
+            Self::Lsn => "an LSN such as 0/16B3748".into(),
+            Self::Count { .. } | Self::Size { .. } | Self::Duration { .. } => self.range(),
         }
     }
 
+    /// Whether a value is taken; if not, what more there is to say than what was expected.
     pub(super) fn check(self, text: &str) -> Result<(), String> {
         let within = |number: Option<u64>, least: u64, most: u64| match number {
             Some(n) if (least..=most).contains(&n) => Ok(()),
-            _ => Err(format!("give {}", self.range())),
+            _ => Err(String::new()),
         };
         match self {
             Self::Text => {
@@ -105,18 +107,18 @@ impl Kind {
                     Ok(())
                 }
             }
-            Self::SlotName => slot_name(text),
+            Self::SlotName => slot_name(text).map_err(|_| String::new()),
             Self::Names => names(text).map(drop),
             Self::Pairs => pairs(text).map(drop),
             Self::Choice(words) => {
                 if words.contains(&text) {
                     Ok(())
                 } else {
-                    Err(format!("give {}", self.range()))
+                    Err(String::new())
                 }
             }
-            Self::Switch => switch(text).map(drop).ok_or_else(|| "give on or off".into()),
-            Self::Lsn => text.parse::<Lsn>().map(drop).map_err(|error| error.hint().to_owned()),
+            Self::Switch => switch(text).map(drop).ok_or_else(String::new),
+            Self::Lsn => text.parse::<Lsn>().map(drop).map_err(|_| String::new()),
             Self::Count { least, most } => within(text.parse().ok(), least, most),
             Self::Size { least, most } => within(size(text), least, most),
             Self::Duration { least, most } => within(millis(text), least, most),

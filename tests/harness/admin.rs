@@ -21,7 +21,7 @@ const SOON: i32 = 60_000;
 /// A connection.
 pub struct Admin(*mut wal_connection);
 
-// SAFETY: c-api.md: any thread may call, one at a time; the library detects a second one.
+// SAFETY: the header, "Threads": any thread may call, one at a time; the library detects a second one.
 unsafe impl Send for Admin {}
 // SAFETY: as above.
 unsafe impl Sync for Admin {}
@@ -72,7 +72,7 @@ fn bytes(bytes: wal_bytes) -> String {
     if bytes.data.is_null() {
         return String::new();
     }
-    // SAFETY: c-api.md: `len` bytes are readable.
+    // SAFETY: the header, "Text": `len` bytes are readable.
     String::from_utf8(unsafe { std::slice::from_raw_parts(bytes.data, bytes.len) }.to_vec()).unwrap()
 }
 

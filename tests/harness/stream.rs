@@ -51,7 +51,7 @@ impl Failure {
 /// Text made by the library: never NULL, UTF-8, terminated.
 pub fn text(pointer: *const c_char) -> String {
     assert!(!pointer.is_null(), "the library's texts are never NULL");
-    // SAFETY: terminated by NUL, as c-api.md says.
+    // SAFETY: terminated by NUL, as the header says.
     unsafe { CStr::from_ptr(pointer) }.to_str().expect("UTF-8").to_owned()
 }
 
@@ -198,7 +198,7 @@ impl Drop for Options {
 /// A stream.
 pub struct Stream(*mut wal_stream);
 
-// SAFETY: c-api.md: any thread may call, one at a time for what borrows; the library detects a second one.
+// SAFETY: the header, "Threads": any thread may call, one at a time for what borrows; the library detects a second one.
 unsafe impl Send for Stream {}
 // SAFETY: as above.
 unsafe impl Sync for Stream {}
@@ -374,7 +374,7 @@ impl Drop for Stream {
 /// A batch.
 pub struct Batch(*mut wal_batch);
 
-// SAFETY: c-api.md: read and freed on any thread.
+// SAFETY: the header, "Threads": read and freed on any thread.
 unsafe impl Send for Batch {}
 // SAFETY: read-only.
 unsafe impl Sync for Batch {}

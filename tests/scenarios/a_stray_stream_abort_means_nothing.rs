@@ -2,7 +2,7 @@
 //! logical_decoding_work_mem and was rolled back takes its subtransactions for streamed ones
 //! (ReorderBufferTruncateTXN). It means nothing: it is counted, and every row comes.
 //!
-//! The recipe of pitfalls.md, a savepoint rolled back in a transaction that commits, brings no such message on 18.4;
+//! The recipe of P1 (docs/pitfalls.md), a savepoint rolled back in a transaction that commits, brings no such message on 18.4;
 //! the workload has both.
 
 use crate::harness::{Kind, Options, Server};

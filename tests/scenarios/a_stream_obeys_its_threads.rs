@@ -1,5 +1,5 @@
 //! Who may call what, and when: one thread reads, any thread acknowledges, interrupts and asks; a second reader is
-//! told that the first is there; freeing wakes whoever waits. c-api.md, 5 and 6.
+//! told that the first is there; freeing wakes whoever waits. The header, "Threads" and "Waiting".
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;

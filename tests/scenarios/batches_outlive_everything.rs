@@ -1,4 +1,4 @@
-//! Memory belongs to whom c-api.md says: a batch, a cloned event, a relation and an error live on when the stream is
+//! Memory belongs to whom the header says: a batch, a cloned event, a relation and an error live on when the stream is
 //! gone and in whatever order they are freed; next and next_batch walk the same queue.
 
 use crate::harness::stream::{Batch, Clone, call};

@@ -182,7 +182,7 @@ fn check_flags(seen: &[Seen]) {
     }
 }
 
-/// Positions, transaction ids and sequence numbers, as c-api.md's "Positions and identity" has them.
+/// Positions, transaction ids and sequence numbers, as the header's chapter on positions has them.
 fn check_frames(seen: &[Seen], before: u64, after: u64) {
     let mut open: Option<(&Seen, u64)> = None;
     let mut last_ack = before;

@@ -19,7 +19,7 @@ const ROOM: Duration = Duration::from_secs(5);
 
 /// Frees a stream while a thread waits inside it, which must get WAL_END.
 fn free_with_a_reader(stream: Stream) -> Duration {
-    // SAFETY: c-api.md: freeing wakes whoever waits inside and waits for him to leave; he does not come back.
+    // SAFETY: the header, "Threads": freeing wakes whoever waits inside and waits for him to leave; he does not come back.
     let raw = stream.raw() as usize;
     std::mem::forget(stream);
     let reader = thread::spawn(move || {

@@ -29,7 +29,7 @@ pub enum Size {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Docs {
     Leave,
-    /// Into docs/ and README.md.
+    /// Below docs/.
     Write,
 }
 

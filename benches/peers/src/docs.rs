@@ -25,13 +25,13 @@ pub fn publish(given: &Arguments, name: &str, text: &str) -> Result<()> {
     Ok(())
 }
 
-/// Puts the chart beside the reports, and the table between the README's marks.
-pub fn write_readme(given: &Arguments, results: &[Result1]) -> Result<()> {
+/// Puts the chart beside the reports, and the table between the marks of docs/performance.md.
+pub fn write_page(given: &Arguments, results: &[Result1]) -> Result<()> {
     fs::write(given.paths.root.join("docs/peers/peers.svg"), chart::svg(results))?;
-    let path = given.paths.root.join("README.md");
-    let readme = fs::read_to_string(&path)?;
-    let (before, rest) = readme.split_once(BEGIN).ok_or("README.md has no mark where the table goes")?;
-    let (_, after) = rest.split_once(END).ok_or("README.md has no mark where the table ends")?;
+    let path = given.paths.root.join("docs/performance.md");
+    let page = fs::read_to_string(&path)?;
+    let (before, rest) = page.split_once(BEGIN).ok_or("docs/performance.md has no mark where the table goes")?;
+    let (_, after) = rest.split_once(END).ok_or("docs/performance.md has no mark where the table ends")?;
     fs::write(&path, format!("{before}{BEGIN}{}{END}{after}", table(results, given.way.words())))?;
     Ok(())
 }
@@ -55,7 +55,7 @@ fn table(results: &[Result1], way: &str) -> String {
     }
     let _ = writeln!(
         text,
-        "\nMicroseconds of the client's CPU an event, medians of {rounds} rounds. {}\n\n![The same as a chart](docs/peers/peers.svg)\n",
+        "\nMicroseconds of the client's CPU an event, medians of {rounds} rounds. {}\n\n![The same as a chart](peers/peers.svg)\n",
         machine(way)
     );
     text

@@ -62,7 +62,7 @@ pub fn run(given: &Arguments) -> Result<()> {
     }
     docs::publish(given, report::name(given), &report::markdown(&results))?;
     if given.docs == Docs::Write && given.what == What::Run {
-        docs::write_readme(given, &results)?;
+        docs::write_page(given, &results)?;
     }
     eprintln!("written: {}, with .svg and .json, in {}", report::name(given), given.paths.out.display());
     Ok(())

@@ -98,7 +98,7 @@ struct option_info {
 };
 
 /**
- * The options of a stream, by name; the README of the library lists them. They are copied when a stream is
+ * The options of a stream, by name; docs/options.md lists them. They are copied when a stream is
  * made of them. May be moved, not copied; one thread at a time.
  */
 class options {

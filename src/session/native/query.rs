@@ -218,7 +218,7 @@ pub(in crate::layers::session) fn too_large(doing: &str) -> Error {
 #[cold]
 pub(in crate::layers::session) fn copy_refused(doing: &str) -> Error {
     Error::new(Status::WAL_E_INVALID_ARGUMENT, format!("{doing}: COPY is not taken here, and was refused"))
-        .with_hint("Copy over a connection of a PostgreSQL client; to stream changes open a wal_stream.")
+        .with_hint("Copy over a connection of a PostgreSQL client; open a stream for changes.")
 }
 
 #[cold]

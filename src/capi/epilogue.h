@@ -1,0 +1,38 @@
+/* The layouts that programs compiled against this header rely on. src/batch and src/capi assert the same. */
+#if UINTPTR_MAX == UINT64_MAX
+#if defined(__cplusplus)
+#define WAL_ASSERT_LAYOUT_(what) static_assert(what, #what)
+#elif defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L
+#define WAL_ASSERT_LAYOUT_(what) _Static_assert(what, #what)
+#endif
+#endif
+#if defined(WAL_ASSERT_LAYOUT_)
+WAL_ASSERT_LAYOUT_(sizeof(wal_value) == 16);
+WAL_ASSERT_LAYOUT_(offsetof(wal_value, data) == 0);
+WAL_ASSERT_LAYOUT_(offsetof(wal_value, len) == 8);
+WAL_ASSERT_LAYOUT_(offsetof(wal_value, kind) == 12);
+WAL_ASSERT_LAYOUT_(sizeof(wal_bytes) == 16);
+WAL_ASSERT_LAYOUT_(offsetof(wal_bytes, data) == 0);
+WAL_ASSERT_LAYOUT_(offsetof(wal_bytes, len) == 8);
+WAL_ASSERT_LAYOUT_(sizeof(wal_message) == 24);
+WAL_ASSERT_LAYOUT_(offsetof(wal_message, lsn) == 0);
+WAL_ASSERT_LAYOUT_(offsetof(wal_message, data) == 8);
+WAL_ASSERT_LAYOUT_(offsetof(wal_message, len) == 16);
+WAL_ASSERT_LAYOUT_(sizeof(wal_event) == 128);
+WAL_ASSERT_LAYOUT_(offsetof(wal_event, kind) == 0);
+WAL_ASSERT_LAYOUT_(offsetof(wal_event, flags) == 4);
+WAL_ASSERT_LAYOUT_(offsetof(wal_event, lsn) == 8);
+WAL_ASSERT_LAYOUT_(offsetof(wal_event, commit_lsn) == 16);
+WAL_ASSERT_LAYOUT_(offsetof(wal_event, ack_lsn) == 24);
+WAL_ASSERT_LAYOUT_(offsetof(wal_event, commit_time) == 32);
+WAL_ASSERT_LAYOUT_(offsetof(wal_event, xid) == 40);
+WAL_ASSERT_LAYOUT_(offsetof(wal_event, subxid) == 44);
+WAL_ASSERT_LAYOUT_(offsetof(wal_event, sequence) == 48);
+WAL_ASSERT_LAYOUT_(offsetof(wal_event, relation) == 56);
+WAL_ASSERT_LAYOUT_(offsetof(wal_event, new_values) == 64);
+WAL_ASSERT_LAYOUT_(offsetof(wal_event, old_values) == 72);
+WAL_ASSERT_LAYOUT_(offsetof(wal_event, n_new) == 80);
+WAL_ASSERT_LAYOUT_(offsetof(wal_event, n_old) == 84);
+WAL_ASSERT_LAYOUT_(offsetof(wal_event, spare) == 112);
+#undef WAL_ASSERT_LAYOUT_
+#endif
