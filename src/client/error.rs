@@ -22,6 +22,14 @@ macro_rules! codes {
                 }
             }
         }
+
+        impl ErrorCode {
+            /// The class of a status's number, such as an event holds.
+            pub(super) fn of_number(number: i32) -> Self {
+                $(if number == Status::$status as i32 { return Self::$name; })*
+                Self::Internal
+            }
+        }
     };
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::batch::Held;
+use super::error::ErrorCode;
 use super::kind::EventKind;
 use super::row::Row;
 use crate::batch::{EventView, Relation, flags};
@@ -54,6 +55,24 @@ pub struct CustomType<'a> {
     pub namespace: Cow<'a, str>,
     /// The type's name.
     pub name: Cow<'a, str>,
+}
+
+/// What a `Reconnected` tells: how the connection was lost, and where the stream goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Reconnected<'a> {
+    /// Why the connection was lost, in one sentence.
+    pub message: Cow<'a, str>,
+    /// Why, as a class.
+    pub code: ErrorCode,
+    /// How many attempts the new connection took.
+    pub attempts: u32,
+    /// The end of what was received over the lost connection.
+    pub lost_lsn: Lsn,
+    /// The timeline of the server that was lost, and that of the present one; 0 where it is not known.
+    pub timelines: (u32, u32),
+    /// Where the present server's history left that of the lost one, if something that was delivered is lost on it.
+    pub switchpoint: Option<Lsn>,
 }
 
 /// The same questions for both kinds of events; the owned one asks the borrowed one.
@@ -134,6 +153,20 @@ questions! { 'a self;
     /// The tables of a `Truncate`.
     truncated -> impl Iterator<Item = &'a Relation> + use<'a> {
         self.of(&[EventKind::Truncate]).into_iter().flat_map(EventView::extra_relations)
+    }
+
+    /// What a `Reconnected` tells.
+    reconnected -> Option<Reconnected<'a>> {
+        let view = self.of(&[EventKind::Reconnected])?;
+        let [attempts, status, lost, present, high, low] = [1, 2, 3, 4, 5, 6].map(|at| view.extra_number(at));
+        Some(Reconnected {
+            message: text(view, 0)?,
+            code: ErrorCode::of_number(status.cast_signed()),
+            attempts,
+            lost_lsn: Lsn(view.plain().number),
+            timelines: (lost, present),
+            switchpoint: some_lsn(u64::from(high) << 32 | u64::from(low)),
+        })
     }
 
     /// What a `Message` holds.
@@ -241,7 +274,7 @@ fn text(view: EventView<'_>, at: usize) -> Option<Cow<'_, str>> {
 /// Seconds from 1970 to PostgreSQL's epoch.
 const EPOCH: u64 = 946_684_800;
 
-fn system_time(micros: i64) -> Option<SystemTime> {
+pub(super) fn system_time(micros: i64) -> Option<SystemTime> {
     let epoch = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(EPOCH))?;
     let distance = Duration::from_micros(micros.unsigned_abs());
     match micros {

@@ -3,6 +3,7 @@
 
 mod acker;
 mod batch;
+mod connection;
 #[cfg(any(feature = "chrono", feature = "jiff", feature = "uuid"))]
 mod convert;
 #[cfg(feature = "serde")]
@@ -14,23 +15,28 @@ mod event;
 mod futures;
 mod kind;
 mod options;
+mod publication;
 mod relation;
 mod row;
+mod slot;
 mod stream;
 mod value;
 
 pub use acker::{Acker, Stats};
 pub use batch::{Batch, BatchEvents, IntoEvents};
+pub use connection::{Connection, DropSlot};
 #[cfg(feature = "serde")]
 pub use de::Maybe;
 pub use decoder::Decoder;
 pub use error::ErrorCode;
-pub use event::{CustomType, Event, EventRef, Message, Origin};
+pub use event::{CustomType, Event, EventRef, Message, Origin, Reconnected};
 #[cfg(feature = "futures")]
 pub use futures::{Batches, Events};
 pub use kind::EventKind;
 pub use options::{LogLevel, Options};
+pub use publication::{IdentityFault, NewPublication, Operation, Publication, PublishedTable};
 pub use row::Row;
+pub use slot::{Invalidation, NewSlot, Slot, SlotHealth, SlotKind, SlotSnapshot, WalStatus};
 pub use stream::Stream;
 pub use value::{TimeTz, Value, ValueKind};
 
@@ -40,4 +46,9 @@ use crate::error::Result;
 /// streams well. The threads are the engine's own: they do all the I/O, and are no part of the program's runtime.
 pub fn set_engine_threads(threads: usize) -> Result<()> {
     crate::engine::set_threads(threads)
+}
+
+/// The counters of every stream of this process in Prometheus's text format, version 0.0.4.
+pub fn prometheus() -> Result<String> {
+    crate::engine::prometheus()
 }

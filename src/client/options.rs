@@ -2,6 +2,7 @@
 //! options are used.
 
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -263,6 +264,22 @@ impl Options {
         match &self.wrong {
             Some(error) => Err(error.clone()),
             None => crate::engine::Stream::new(&self.inner, self.logger.clone()),
+        }
+    }
+
+    /// The engine's connection of these options, not connected.
+    pub(super) fn connection(&self) -> Result<crate::engine::Connection> {
+        match &self.wrong {
+            Some(error) => Err(error.clone()),
+            None => crate::engine::Connection::new(&self.inner, self.logger.clone()),
+        }
+    }
+
+    /// A replay of a capture with these options.
+    pub(super) fn replay(&self, path: &Path) -> Result<crate::engine::Stream> {
+        match &self.wrong {
+            Some(error) => Err(error.clone()),
+            None => crate::engine::Stream::replay(path, &self.inner, self.logger.clone()),
         }
     }
 

@@ -2,6 +2,7 @@
 //! particular. It must never lose a batch when a future is dropped: what was taken from the queue is in the stream.
 
 use std::future::poll_fn;
+use std::path::Path;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
@@ -50,6 +51,15 @@ impl Stream {
         }
         poll_fn(|context| it.shared.poll_connected(context)).await?;
         Ok(it)
+    }
+
+    /// A stream that a capture file feeds instead of a server: the same events each time. What was not set in the options
+    /// is as it was in the captured stream; `conninfo`, `slot` and `publication` are not needed. It ends with `None`.
+    pub fn replay(path: impl AsRef<Path>, options: &Options) -> Result<Self> {
+        let inner = options.replay(path.as_ref())?;
+        let shared = Arc::clone(inner.shared());
+        let acker = Acker::new(Arc::clone(&shared))?;
+        Ok(Self { inner: Some(inner), shared, acker, walked: None })
     }
 
     /// The next event, in the order of the commits; `None` where `stop_lsn` ended the stream. An error comes after everything

@@ -375,6 +375,18 @@ impl Drop for Stream {
     }
 }
 
+/// Runs what blocks on a helper thread, for a caller that must not block and has no runtime that is known.
+pub async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    let engine = thread::acquire()?;
+    let (send, receive) = oneshot::channel();
+    engine.spawn(async move {
+        // Nobody listens any more where the caller lost interest.
+        let _ = send.send(crate::session::command(work).await);
+    });
+    let lost = |_| Error::new(Status::WAL_E_INTERNAL, "the engine ended before a command did");
+    receive.await.map_err(lost)?
+}
+
 /// The guard of the calling process, for handles.
 pub fn process() -> Result<ForkGuard> {
     ForkGuard::enter().map_err(|error| Error::os(Status::WAL_E_SYSTEM, "cannot map a page", &error))

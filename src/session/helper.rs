@@ -31,11 +31,21 @@ pub(super) enum Kind {
     Files,
     /// The program's function that gives passwords.
     Password,
+    /// A command of the program's, which waits for a server.
+    Command,
 }
 
 /// Each kind at the place of its number.
-const KINDS: [Kind; 7] =
-    [Kind::Resolve, Kind::Scram, Kind::Peer, Kind::Cancel, Kind::Libpq, Kind::Files, Kind::Password];
+const KINDS: [Kind; 8] = [
+    Kind::Resolve,
+    Kind::Scram,
+    Kind::Peer,
+    Kind::Cancel,
+    Kind::Libpq,
+    Kind::Files,
+    Kind::Password,
+    Kind::Command,
+];
 
 /// How long to wait for the system to allow a thread, and how long between two tries.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -51,6 +61,8 @@ impl Kind {
         match self {
             Self::Scram | Self::Peer | Self::Files => 4,
             Self::Resolve | Self::Cancel | Self::Libpq | Self::Password => 16,
+            // One may wait for hours, as the making of a slot does for a transaction that is running.
+            Self::Command => 64,
         }
     }
 
@@ -64,6 +76,7 @@ impl Kind {
             Self::Libpq => "pgwal-libpq",
             Self::Files => "pgwal-files",
             Self::Password => "pgwal-password",
+            Self::Command => "pgwal-command",
         }
     }
 
@@ -77,6 +90,7 @@ impl Kind {
             Self::Libpq => "for libpq, which may resolve a name or ask Kerberos",
             Self::Files => "for the files of certificates and passwords",
             Self::Password => "for the program's password callback",
+            Self::Command => "for another command",
         }
     }
 
@@ -92,6 +106,7 @@ impl Kind {
             }
             Self::Cancel => "Check the network and firewalls between.",
             Self::Password => "See what the program's password callback waits for.",
+            Self::Command => "See what the commands of other connections wait for.",
             Self::Files => "Check the disk or network that holds the files that conninfo names.",
             Self::Libpq => "Check the machine's name service and its Kerberos servers, or allow more time.",
         }
@@ -138,6 +153,11 @@ pub(super) async fn run<T: Send + 'static>(
     let result = receive.await.map_err(|_| lost(kind));
     progress.wait_for(Wait::Nothing);
     result
+}
+
+/// Runs a command that waits for a server on a helper thread.
+pub async fn command<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    run(Kind::Command, &Progress::default(), work).await
 }
 
 /// Starts a thread that no signal of the host can hit.

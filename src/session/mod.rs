@@ -14,6 +14,7 @@ use std::future::Future;
 use std::os::fd::RawFd;
 
 pub use any::{AnyCanceller, AnySession};
+pub use helper::command;
 #[cfg(feature = "libpq")]
 pub use libpq::LibpqSession;
 pub use native::{Canceller, NativeSession, Replication, SearchPath, StartupSettings, Unasked};
@@ -69,6 +70,7 @@ pub enum Watch {
 
 /// The answer of a query.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Rows {
     /// The names of the columns.
     pub columns: Vec<String>,

@@ -17,6 +17,7 @@ mod table;
 mod a_dropped_future_loses_nothing;
 mod a_program_keeps_its_panic_hook;
 mod a_stream_lives_in_any_runtime;
+mod commands_run_beside_the_stream;
 mod every_kind_of_event_is_told;
 mod rows_become_the_programs_types;
 mod the_example_prints_what_it_reads;
