@@ -1,0 +1,26 @@
+//! `pgwalstream replay`: capture files as a stream.
+
+use pgwalstream::{Options, Stream};
+
+use crate::args::Replay;
+use crate::json;
+use crate::output::Output;
+use crate::trouble::Trouble;
+
+pub async fn run(command: Replay) -> Result<(), Trouble> {
+    let mut output = Output::open(None)?;
+    let mut lines = String::new();
+    for file in &command.files {
+        let mut stream = Stream::replay(file, &Options::new())?;
+        while let Some(batch) = stream.next_batch().await? {
+            lines.clear();
+            for event in &batch {
+                if command.transactions || json::is_change(event) {
+                    json::write_event(event, &mut lines)?;
+                }
+            }
+            output.write(lines.as_bytes())?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,167 @@
+//! `pgwalstream slot`. What destroys asks first, or takes --yes.
+
+use std::fmt::Write as _;
+use std::io::{self, BufRead, IsTerminal, Write as _};
+
+use pgwalstream::{Connection, DropSlot, NewSlot, Options, Slot as Found, SlotHealth, SlotKind, WalStatus};
+
+use crate::args::Slot;
+use crate::json::{member, string};
+use crate::output::print;
+use crate::table::{size, table};
+use crate::trouble::Trouble;
+
+pub async fn run(options: Options, command: Slot) -> Result<(), Trouble> {
+    if let Slot::Drop { names, yes, .. } = &command {
+        sure(*yes, &format!("Drop {}? What their consumers have not seen is lost.", names.join(", ")))?;
+    }
+    if let Slot::Advance { name, lsn, yes } = &command {
+        sure(*yes, &format!("Advance {name} to {lsn}? Its consumer never sees what lies between."))?;
+    }
+    let mut connection = Connection::connect(&options).await?;
+    match command {
+        Slot::List { json } => list(&mut connection, json).await,
+        Slot::Create { name, plugin, physical, reserve_wal, two_phase, failover } => {
+            let new = if physical {
+                NewSlot::physical(name).reserve_wal(reserve_wal)
+            } else {
+                NewSlot::logical(name).plugin(plugin)
+            };
+            let made = connection.create_slot(new.two_phase(two_phase).failover(failover)).await?;
+            let place = made.consistent_point().map(|lsn| format!(" at {lsn}")).unwrap_or_default();
+            eprintln!("made slot {}{place}", made.name());
+            Ok(())
+        }
+        Slot::Drop { names, wait, .. } => {
+            for name in names {
+                connection.drop_slot(&name, if wait { DropSlot::WhenFree } else { DropSlot::IfFree }).await?;
+                eprintln!("dropped slot {name}");
+            }
+            Ok(())
+        }
+        Slot::Alter { name, failover, two_phase } => {
+            if failover.is_none() && two_phase.is_none() {
+                return Err(Trouble::Usage("slot alter: give --failover or --two-phase".to_owned()));
+            }
+            Ok(connection.alter_slot(name, two_phase, failover).await?)
+        }
+        Slot::Advance { name, lsn, .. } => {
+            let came_to = connection.advance_slot(&name, lsn).await?;
+            eprintln!("slot {name} is at {came_to}");
+            Ok(())
+        }
+        Slot::Copy { source, name } => {
+            let source_slot = connection.slot(&source).await?;
+            let new = if source_slot.kind() == SlotKind::Physical {
+                NewSlot::physical(&name)
+            } else {
+                NewSlot::logical(&name)
+            };
+            let plugin = source_slot.plugin().unwrap_or_default();
+            let new = if plugin.is_empty() { new } else { new.plugin(plugin) };
+            connection.copy_slot(&source, new).await?;
+            eprintln!("made slot {name}, which stands where {source} does");
+            Ok(())
+        }
+    }
+}
+
+/// Asks, unless it was said that it need not be asked.
+pub fn sure(yes: bool, question: &str) -> Result<(), Trouble> {
+    if yes {
+        return Ok(());
+    }
+    if !io::stdin().is_terminal() {
+        return Err(Trouble::Usage(format!("{question} Give --yes where nobody can be asked.")));
+    }
+    eprint!("{question} [y/N] ");
+    let _ = io::stderr().flush();
+    let mut answer = String::new();
+    let read = io::stdin().lock().read_line(&mut answer);
+    match (read, answer.trim()) {
+        (Ok(_), "y" | "Y" | "yes") => Ok(()),
+        _ => Err(Trouble::other("nothing was done")),
+    }
+}
+
+async fn list(connection: &mut Connection, json: bool) -> Result<(), Trouble> {
+    let mut slots = Vec::new();
+    for slot in connection.slots().await? {
+        // A slot may go between the two questions.
+        if let Ok(health) = connection.slot_health(slot.name()).await {
+            slots.push((slot, health));
+        }
+    }
+    if json {
+        let lines: String = slots.iter().map(|(slot, health)| line(slot, health)).collect();
+        return print(lines.as_bytes());
+    }
+    let rows: Vec<Vec<String>> = slots.iter().map(|(slot, health)| row(slot, health)).collect();
+    let heading = ["name", "kind", "plugin", "database", "active", "lag", "holds back", "safe for", "state"];
+    print(table(&heading, &rows).as_bytes())
+}
+
+fn row(slot: &Found, health: &SlotHealth) -> Vec<String> {
+    let state = match (slot.invalidation(), slot.wal_status()) {
+        (Some(why), _) => format!(
+            "invalidated: {}",
+            slot.invalidation_reason().map_or_else(|| format!("{why:?}"), str::to_owned)
+        ),
+        (None, WalStatus::Unreserved) => "its WAL may be removed at the next checkpoint".to_owned(),
+        (None, WalStatus::Lost) => "lost".to_owned(),
+        (None, _) => "good".to_owned(),
+    };
+    vec![
+        slot.name().to_owned(),
+        kind(slot).to_owned(),
+        slot.plugin().unwrap_or("-").to_owned(),
+        slot.database().unwrap_or("-").to_owned(),
+        slot.active_pid().map_or_else(|| "no".to_owned(), |pid| format!("pid {pid}")),
+        size(health.lag_bytes()),
+        size(health.retained_bytes()),
+        health.safe_wal_size().map_or_else(|| "no limit".to_owned(), size),
+        state,
+    ]
+}
+
+fn line(slot: &Found, health: &SlotHealth) -> String {
+    let mut out = "{\"name\":".to_owned();
+    string(slot.name(), &mut out);
+    member("kind", kind(slot), &mut out);
+    for (name, text) in [
+        ("plugin", slot.plugin()),
+        ("database", slot.database()),
+        ("invalidation", slot.invalidation_reason()),
+    ] {
+        if let Some(text) = text {
+            member(name, text, &mut out);
+        }
+    }
+    for (name, lsn) in
+        [("restart_lsn", slot.restart_lsn()), ("confirmed_flush_lsn", slot.confirmed_flush_lsn())]
+    {
+        if let Some(lsn) = lsn {
+            member(name, &lsn.to_string(), &mut out);
+        }
+    }
+    let pid = slot.active_pid().map_or_else(|| "null".to_owned(), |pid| pid.to_string());
+    let safe = health.safe_wal_size().map_or_else(|| "null".to_owned(), |size| size.to_string());
+    let _ = writeln!(
+        out,
+        ",\"active_pid\":{pid},\"temporary\":{},\"two_phase\":{},\"failover\":{},\"lag_bytes\":{},\"retained_bytes\":{},\"safe_wal_size\":{safe}}}",
+        slot.is_temporary(),
+        slot.is_two_phase(),
+        slot.is_failover(),
+        health.lag_bytes(),
+        health.retained_bytes(),
+    );
+    out
+}
+
+fn kind(slot: &Found) -> &'static str {
+    match slot.kind() {
+        SlotKind::Logical => "logical",
+        SlotKind::Physical => "physical",
+        _ => "unknown",
+    }
+}

@@ -1,0 +1,77 @@
+//! What goes wrong, as a message and an exit status. It must never hold a password: the library's errors hold none.
+
+use std::io::{self, ErrorKind};
+use std::process::ExitCode;
+
+use pgwalstream::{Error, ErrorCode};
+
+/// Why a command ended before it was done.
+#[derive(Debug)]
+pub enum Trouble {
+    /// An error of the library.
+    Library(Error),
+    /// The arguments do not go together.
+    Usage(String),
+    /// Anything else.
+    Other(String),
+    /// Changes were lost: a temporary slot was gone with its connection.
+    Lost(Error),
+    /// Whoever read stdout has had enough, as `head` does: no error.
+    NoReader,
+}
+
+impl Trouble {
+    pub fn other(message: impl Into<String>) -> Self {
+        Self::Other(message.into())
+    }
+
+    /// Writing to `place` failed.
+    pub fn writing(place: &str, error: &io::Error) -> Self {
+        match error.kind() {
+            ErrorKind::BrokenPipe => Self::NoReader,
+            _ => Self::Other(format!("cannot write to {place}: {error}")),
+        }
+    }
+
+    /// Says it on stderr, and gives the exit status.
+    pub fn tell(self) -> ExitCode {
+        let status = self.status();
+        match self {
+            Self::Library(error) | Self::Lost(error) => {
+                eprintln!("pgwalstream: {}", error.message());
+                for line in error.detail().lines() {
+                    eprintln!("  detail: {line}");
+                }
+                if !error.hint().is_empty() {
+                    eprintln!("  hint: {}", error.hint());
+                }
+            }
+            Self::Usage(message) => eprintln!("pgwalstream: {message}\n  hint: see pgwalstream --help"),
+            Self::Other(message) => eprintln!("pgwalstream: {message}"),
+            Self::NoReader => {}
+        }
+        ExitCode::from(status)
+    }
+
+    fn status(&self) -> u8 {
+        match self {
+            Self::NoReader => 0,
+            Self::Usage(_) => 2,
+            Self::Lost(_) => 4,
+            Self::Library(error) => match error.code() {
+                ErrorCode::Gap
+                | ErrorCode::DeliveredBeyond
+                | ErrorCode::SystemMismatch
+                | ErrorCode::SlotInvalidated => 4,
+                _ => 1,
+            },
+            Self::Other(_) => 1,
+        }
+    }
+}
+
+impl From<Error> for Trouble {
+    fn from(error: Error) -> Self {
+        Self::Library(error)
+    }
+}

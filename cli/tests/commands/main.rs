@@ -1,0 +1,19 @@
+//! The command itself, as a user runs it, against real servers.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on panics"
+)]
+
+#[path = "../../../tests/harness/mod.rs"]
+#[macro_use]
+#[allow(dead_code, unused_imports, unused_macros, reason = "these tests need a part of what all share")]
+mod harness;
+
+mod every_command_explains_itself;
+mod run;
+mod slots_and_publications;
+mod tail_prints_what_was_committed;

@@ -1,0 +1,149 @@
+//! `tail` prints each committed change once, acknowledges what it wrote, ends as it was asked to, and leaves nothing behind.
+
+use std::collections::BTreeSet;
+
+use crate::harness::server::{new_folder, signal_process};
+use crate::harness::{Server, eventually};
+use crate::run::{STREAMS, command, finish, lines, read_lines, run};
+
+/// `-t` makes a publication and a temporary slot; both are gone at the end, whichever end it is.
+fn a_table_is_shown_and_nothing_is_left(version: u32) {
+    let mut db = Server::shared(version).database();
+    db.run(
+        "CREATE TABLE t (id int PRIMARY KEY, v text, n numeric, j json, b bool, big text);
+            ALTER TABLE t ALTER big SET STORAGE EXTERNAL",
+    );
+    let conninfo = db.conninfo();
+    let mut child = command(&conninfo, &["tail", "-t", "t"]).spawn().unwrap();
+    eventually("it streams", || db.text(STREAMS) == "1");
+    let comment = db.text("SELECT obj_description(oid, 'pg_publication') FROM pg_publication");
+    assert!(comment.contains("pgwalstream tail"), "{comment}");
+    db.run("INSERT INTO t VALUES (1, E'a\\nb', 12345678901234567890.50, E'{\"k\":\\n1}', true, repeat('x', 9000))");
+    db.run("UPDATE t SET v = NULL; DELETE FROM t; TRUNCATE t");
+    let text = read_lines(&mut child, 4);
+    signal_process(child.id(), libc::SIGTERM);
+    let said = finish(child);
+    assert_eq!((said.status, said.err.as_str()), (0, ""), "{said:?}");
+    let seen = lines(&text);
+    let kinds: Vec<&str> = seen.iter().map(|event| event["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["INSERT", "UPDATE", "DELETE", "TRUNCATE"]);
+    assert!(text.contains("\"n\":12345678901234567890.50,") && text.contains("\"b\":true"), "{text}");
+    assert!(seen[0]["new"]["v"] == "a\nb" && seen[0]["new"]["j"]["k"] == 1 && seen[0]["table"] == "t");
+    assert!(seen[1]["new"]["v"].is_null() && seen[1]["unchanged"][0] == "big");
+    assert!(seen[2]["key"]["id"] == 1 && seen[3]["tables"][0] == "public.t", "{text}");
+    assert_eq!(db.text("SELECT count(*) FROM pg_publication"), "0");
+    eventually("the slot is gone", || {
+        db.text("SELECT count(*) FROM pg_replication_slots WHERE database = current_database()") == "0"
+    });
+}
+
+on_versions! { a_table_is_shown_and_nothing_is_left v14 14, v18 18 }
+
+/// What was acknowledged is in the file, whatever killed the command; what comes again comes from the next transaction on.
+#[test]
+fn what_was_acknowledged_is_on_the_disk() {
+    let mut db = Server::shared(18).database();
+    db.run("CREATE TABLE t (id int PRIMARY KEY); CREATE PUBLICATION pub FOR TABLE t");
+    let slot = db.slot();
+    let conninfo = db.conninfo();
+    let file = new_folder().join("out.jsonl");
+    let file_name = file.to_str().unwrap();
+    let arguments = [
+        "tail",
+        "--slot",
+        &slot,
+        "-P",
+        "pub",
+        "-o",
+        file_name,
+        "--ack",
+        "fsynced",
+        "--option",
+        "status_interval=10ms",
+        "--option",
+        "batch_events=64",
+    ];
+    let mut written = 0;
+    for round in 0..6 {
+        db.released(&slot);
+        let child = command(&conninfo, &arguments).spawn().unwrap();
+        db.run(&format!(
+            "DO $$ BEGIN FOR i IN {written}..{} LOOP INSERT INTO t VALUES (i); COMMIT; END LOOP; END $$",
+            written + 499
+        ));
+        written += 500;
+        let enough = written - 300;
+        eventually("some of it is written", || {
+            std::fs::read_to_string(&file).is_ok_and(|text| text.lines().count() > enough)
+        });
+        signal_process(child.id(), if round % 2 == 0 { libc::SIGKILL } else { libc::SIGINT });
+        finish(child);
+        // Each row before the slot's position is in the file already.
+        let text = std::fs::read_to_string(&file).unwrap();
+        let whole = &text[..text.rfind('\n').map_or(0, |at| at + 1)];
+        let ids: BTreeSet<u64> =
+            lines(whole).iter().map(|event| event["new"]["id"].as_u64().unwrap()).collect();
+        let rest = run(
+            &conninfo,
+            &[
+                "tail",
+                "--slot",
+                &slot,
+                "-P",
+                "pub",
+                "--ack",
+                "none",
+                "--until-lsn",
+                &db.text("SELECT pg_current_wal_flush_lsn()"),
+            ],
+        );
+        assert_eq!(rest.status, 0, "{rest:?}");
+        let again: BTreeSet<u64> =
+            lines(&rest.out).iter().map(|event| event["new"]["id"].as_u64().unwrap()).collect();
+        let all: BTreeSet<u64> = ids.union(&again).copied().collect();
+        assert_eq!(all, (0..written as u64).collect(), "round {round}");
+        // The cut line of a kill would be followed by a whole one.
+        std::fs::write(&file, whole).unwrap();
+    }
+}
+
+#[test]
+fn it_ends_where_it_was_asked_to() {
+    let mut db = Server::shared(18).database();
+    db.run("CREATE TABLE t (id int PRIMARY KEY); CREATE PUBLICATION pub FOR TABLE t");
+    let slot = db.slot();
+    let conninfo = db.conninfo();
+    for id in 0..10 {
+        db.run(&format!("INSERT INTO t VALUES ({id}), ({id} + 100)"));
+    }
+    let tail = |more: &[&str]| run(&conninfo, &[&["tail", "--slot", &slot, "-P", "pub"], more].concat());
+    // The third change is in the second transaction, which comes whole; acknowledged are both.
+    let said = tail(&["--count", "3"]);
+    assert_eq!((said.status, lines(&said.out).len()), (0, 4), "{said:?}");
+    let said = tail(&["--timeout", "0.7", "--ack", "none", "--transactions"]);
+    let kinds: Vec<String> =
+        lines(&said.out).iter().map(|event| event["kind"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(kinds.iter().filter(|kind| *kind == "INSERT").count(), 16, "{said:?}");
+    assert_eq!(kinds.iter().filter(|kind| *kind == "COMMIT").count(), 8);
+    // A reader that has had enough is no error.
+    let arguments = ["tail", "--slot", &slot, "-P", "pub", "--ack", "none"];
+    let mut child = command(&conninfo, &arguments).spawn().unwrap();
+    read_lines(&mut child, 1);
+    eventually("it writes again and sees that nobody reads", || {
+        db.run("INSERT INTO t SELECT max(id) + 1 FROM t");
+        child.try_wait().unwrap().is_some()
+    });
+    let said = finish(child);
+    assert_eq!((said.status, said.err.as_str()), (0, ""), "{said:?}");
+}
+
+#[test]
+fn a_lost_temporary_slot_ends_with_four() {
+    let mut db = Server::shared(18).database();
+    db.run("CREATE TABLE t (id int PRIMARY KEY); CREATE PUBLICATION pub FOR TABLE t");
+    let child = command(&db.conninfo(), &["tail", "-q", "-P", "pub"]).spawn().unwrap();
+    eventually("it streams", || db.text(STREAMS) == "1");
+    db.run("SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE active AND database = current_database()");
+    let said = finish(child);
+    assert!(said.status == 4 && said.err.contains("temporary slot"), "{said:?}");
+}
