@@ -125,6 +125,19 @@ docs() {
   rm -r "$folder"
 }
 
+# The release script works on this commit: in a copy, which is thrown away.
+release_dry_run() {
+  local version next
+  mkdir -p build
+  version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
+  next=$(awk -F. '{ print $1 "." $2 + 1 ".0" }' <<<"$version")
+  script/release "$next" --dry-run | tee build/release.out
+  grep -qx "bindings/go/v$next" build/release.out || die "there is no tag for Go"
+  grep -q "^[0-9a-f]\{64\}  pgwalstream-$next.tar.gz$" build/release.out || die "there is no tarball"
+  ! git rev-parse -q --verify "refs/tags/v$next" >/dev/null || die "the dry run left a tag"
+  if script/release "$version" --dry-run; then die "a version that is not greater is taken"; fi
+}
+
 header_matrix() { tests/package/header-matrix include bindings/cpp; }
 
 configure() { # FOLDER ARGUMENT…
