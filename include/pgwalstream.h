@@ -486,8 +486,8 @@ enum wal_status_code
      */
     WAL_E_TLS_CERTIFICATE = -32,
     /**
-     * pg_hba.conf has no entry that lets this role in from here over this kind of connection, or the certificate
-     * that an entry asks for is missing.
+     * No entry of pg_hba.conf lets this role in from this address over this kind of connection. Or an entry asks for a
+     * certificate that is missing.
      */
     WAL_E_NO_HBA_ENTRY = -33,
     /**
@@ -1139,9 +1139,9 @@ typedef struct wal_value {
 /**
  * One event. 128 bytes; the layout is part of the ABI.
  *
- * Every pointer leads into the batch that the event came with, to a relation that the batch keeps alive, or, after
- * wal_decoder_decode, into the caller's message. A copy
- * of the struct is as good as the original, as long as the batch lives.
+ * Every pointer leads into the event's batch, or to a relation that the batch keeps alive. Exception: after
+ * wal_decoder_decode values lie in the caller's messages. A copy of the struct is as good as the original, as long as the
+ * batch lives.
  */
 typedef struct wal_event {
     /**
@@ -1360,10 +1360,10 @@ typedef struct wal_stats {
      */
     uint64_t lag_bytes;
     /**
-     * How long ago the oldest transaction committed that was received and is not acknowledged, in microseconds by
-     * this machine's clock and the server's, which must agree; 0 while everything received is acknowledged. A
-     * message outside transactions, and a raw payload, count from when the server sent them. Exact as long as no more
-     * than 256 are outstanding at a time; else it may be that of a transaction a few hundredths of them later.
+     * The age of the oldest commit that was received and is not acknowledged, in microseconds; 0 while there is none.
+     * The clocks of this machine and of the server must agree. A message outside transactions, and a raw payload,
+     * count from when the server sent them. Exact while at most 256 are outstanding; with more, it may be the age of a
+     * transaction that is a few hundredths of them later.
      */
     uint64_t lag_microseconds;
     /**
@@ -1774,10 +1774,9 @@ wal_status wal_engine_set_threads(uint32_t threads,
 WAL_NOEXCEPT;
 
 /**
- * Has a callback give the passwords of all connections that are made with these options, of the streams' own and of those
- * beside them, with either backend. What it gives is used again while its lifetime lasts, by all streams and connections
- * that are made of these options; a server that refuses it once ends that, and it is asked again. What is done with is
- * wiped from memory.
+ * Lets a callback give the passwords of all connections that are made with these options: streams, connections beside
+ * them, and commands, with either backend. An answer is used again by all of them until its lifetime ends or a server
+ * refuses it. Then the callback is asked again. An answer that is done with is wiped from memory.
  *
  * Where the callback gives none, connecting fails with WAL_E_AUTH, which holds its sentence; a stream that lost its
  * connection tries again.
@@ -1785,8 +1784,8 @@ WAL_NOEXCEPT;
  * @param[in,out] options to change
  * @param[in] callback gives the passwords; NULL takes it back
  * @param[in] userdata given to each call
- * @param[in] free_userdata called once with `userdata`, on whatever thread, when neither the options nor a stream or
- * connection made of them can call the callback any more; or at once where this function fails; NULL for none
+ * @param[in] free_userdata called once with `userdata`, on any thread, when nothing that was made of the options can
+ * call the callback any more; or at once where this function fails; NULL for none
  * @param[out] err may be NULL; owned by the caller
  * @return WAL_OK, WAL_E_INVALID_ARGUMENT
  * @since 0.1
@@ -2009,14 +2008,15 @@ WAL_NOEXCEPT;
 
 /**
  * Opens a capture (option capture_file) as a stream that needs no server. It gives the same events as the captured
- * stream gave, RECONNECTED among them, but for PROGRESS, which comes by the clock, and then WAL_END, or the error that the server's bytes ended with.
+ * stream, RECONNECTED among them. Exception: PROGRESS comes by the clock and is left out. Then comes WAL_END, or the error
+ * that the server's bytes ended with.
  * Two replays give the same events and values, whatever the bounds of their batches.
  * All of wal_stream_next, wal_stream_next_batch, wal_stream_fd, wal_stream_ack, wal_stream_stats and
  * wal_stream_free work on it; wal_stream_flush has nobody to report to and is done at once, wal_stream_connect
  * answers WAL_E_STATE.
  *
- * A capture that was cut, or changed anywhere, gives every event that is whole in an undamaged block, and then
- * WAL_E_CAPTURE, whose message names the offset.
+ * A capture that was cut or changed gives every event of its undamaged blocks. Then comes WAL_E_CAPTURE, whose message
+ * names the offset.
  *
  * @param[in] path of the capture
  * @param[in] options copied; may be NULL; replay_pace, ack, queue_bytes, batch_events, batch_bytes and the log callback
@@ -3087,8 +3087,8 @@ WAL_API void wal_rows_free(struct wal_rows *rows) WAL_NOEXCEPT;
 
 /**
  * Makes a logical slot in the connection's database. It waits for every transaction that is running on the server; an
- * old one makes it wait for long. When timeout_ms is over, or at an interrupt, the server is told to give up, and the
- * call returns once that is sure, within a few seconds; if it cannot be known, the error says so and names the slot.
+ * old one makes it wait for long. When timeout_ms is over, or at an interrupt, the server is told to give up. The call
+ * returns once that is sure, within a few seconds. If it cannot be known, the error says so and names the slot.
  *
  * With WAL_SLOT_EXPORT_SNAPSHOT the slot comes with a snapshot (wal_slot_snapshot_name) that shows exactly what the
  * slot's stream does not send: other sessions read it after BEGIN ISOLATION LEVEL REPEATABLE READ; SET TRANSACTION

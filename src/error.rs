@@ -71,8 +71,8 @@ pub enum Status {
     WAL_E_NOT_READY = -30,
     /// The server's certificate is not accepted: not trusted, expired, revoked, or another host's.
     WAL_E_TLS_CERTIFICATE = -32,
-    /// pg_hba.conf has no entry that lets this role in from here over this kind of connection, or the certificate
-    /// that an entry asks for is missing.
+    /// No entry of pg_hba.conf lets this role in from this address over this kind of connection. Or an entry asks for a
+    /// certificate that is missing.
     WAL_E_NO_HBA_ENTRY = -33,
 
     /// The server sent what the protocol does not allow at this point.

@@ -156,6 +156,19 @@ deny_need() {
   fi
 }
 
+# crate_tool_need CRATE VERSION VARIABLE: one version of a tool of cargo's, built into the cache.
+crate_tool_need() {
+  local tool=$cache/tools/bin/$1
+  if ! grep -qF "\"$1 $2 (" "$cache/tools/.crates.toml" 2>/dev/null || [ ! -x "$tool" ]; then
+    say "building $1 $2 into $cache/tools"
+    cargo install "$1" --version "$2" --locked --root "$cache/tools" --quiet >&2 || die "cargo could not install $1 $2"
+  fi
+  printf -v "$3" '%s' "$tool"
+}
+# Unused crates; changes of the Rust API.
+machete_need() { crate_tool_need cargo-machete 0.9.1 machete_tool; }
+semver_need() { crate_tool_need cargo-semver-checks 0.51.0 semver_tool; }
+
 # The toolchain and the tool of script/fuzz: one nightly, since the sanitizers' flags change, and one cargo-fuzz.
 fuzz_toolchain=nightly-2026-05-20
 fuzz_version=0.13.2

@@ -128,6 +128,19 @@ docs() {
   rm -r "$folder"
 }
 
+# The release script works on this commit: in a copy, which is thrown away.
+release_dry_run() {
+  local version next
+  mkdir -p build
+  version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
+  next=$(awk -F. '{ print $1 "." $2 + 1 ".0" }' <<<"$version")
+  script/release "$next" --dry-run | tee build/release.out
+  grep -qx "bindings/go/v$next" build/release.out || die "there is no tag for Go"
+  grep -q "^[0-9a-f]\{64\}  pgwalstream-$next.tar.gz$" build/release.out || die "there is no tarball"
+  ! git rev-parse -q --verify "refs/tags/v$next" >/dev/null || die "the dry run left a tag"
+  if script/release "$version" --dry-run; then die "a version that is not greater is taken"; fi
+}
+
 header_matrix() { tests/package/header-matrix include bindings/cpp; }
 
 configure() { # FOLDER ARGUMENT…
@@ -158,16 +171,22 @@ consumers() { tests/package/consumers "$release" "$stage"; }
 go_binding() { bindings/go/test.sh "$release" build/go; }
 
 readme() {
+  local flags
+  PKG_CONFIG_PATH=$(dirname "$(find "$stage/moved" -name pgwalstream.pc)")
+  export PKG_CONFIG_PATH
+  read -ra flags < <(pkg-config --cflags --libs pgwalstream)
   script/lib/readme-program >"$stage/readme.c"
+  script/lib/readme-program docs/guide.md >"$stage/guide.c"
   awk '/^```cpp$/ { inside = 1; next } /^```$/ { if (inside) exit } inside' bindings/cpp/README.md >"$stage/readme.cpp"
-  # shellcheck disable=SC2046 # flags are words
-  PKG_CONFIG_PATH=$(dirname "$(find "$stage/moved" -name pgwalstream.pc)") \
-    cc -std=c11 -Wall -Wextra -Wpedantic -Werror "$stage/readme.c" -o "$stage/readme" \
-    $(PKG_CONFIG_PATH=$(dirname "$(find "$stage/moved" -name pgwalstream.pc)") pkg-config --cflags --libs pgwalstream)
-  # shellcheck disable=SC2046
-  c++ -std=c++17 -Wall -Wextra -Wpedantic -Werror "$stage/readme.cpp" -o "$stage/readme-cpp" \
-    $(PKG_CONFIG_PATH=$(dirname "$(find "$stage/moved" -name pgwalstream.pc)") pkg-config --cflags --libs pgwalstream)
-  echo "the programs of the READMEs ($(wc -l <"$stage/readme.c") and $(wc -l <"$stage/readme.cpp") lines) compile and link"
+  cc -std=c11 -Wall -Wextra -Wpedantic -Werror "$stage/readme.c" -o "$stage/readme" "${flags[@]}"
+  cc -std=c11 -Wall -Wextra -Wpedantic -Werror "$stage/guide.c" -o "$stage/guide" "${flags[@]}"
+  c++ -std=c++17 -Wall -Wextra -Wpedantic -Werror "$stage/readme.cpp" -o "$stage/readme-cpp" "${flags[@]}"
+  # The module that tests/package/consumers left beside the tree.
+  rm -rf "$stage/readme-go"
+  cp -r "$stage/go" "$stage/readme-go"
+  awk '/^```go$/ { inside = 1; next } /^```$/ { if (inside) exit } inside' bindings/go/README.md >"$stage/readme-go/main.go"
+  GOFLAGS=-buildvcs=false go -C "$stage/readme-go" build -o "$stage/readme-go/program" .
+  echo "the programs of the READMEs and the guide compile and link"
 }
 
 # One scenario through each of the languages, built against the installed tree: all must be there, and print the same.

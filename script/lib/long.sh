@@ -40,6 +40,70 @@ long_features() {
   cargo test --locked --no-default-features --features internals --lib
 }
 
+# msrv: the library with the oldest Rust that Cargo.toml names, with and without its features
+long_msrv() {
+  local oldest
+  oldest=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+  have rustup || die "the oldest Rust, $oldest, needs rustup to install it"
+  rustup toolchain install "$oldest" --profile minimal >&2
+  # A folder of its own: what another compiler built is of no use to this one.
+  export CARGO_TARGET_DIR=$root/build/msrv
+  rustup run "$oldest" cargo check --locked --lib --all-features
+  rustup run "$oldest" cargo check --locked --lib --no-default-features
+}
+
+# unused: crates that Cargo.toml names and nothing uses, by cargo-machete
+long_unused() {
+  machete_need
+  # Exits with 1 where it finds one. What it must pass over stands in Cargo.toml, each with its reason.
+  # shellcheck disable=SC2154 # from machete_need
+  "$machete_tool" .
+}
+
+# semver: the Rust API against the last release, by cargo-semver-checks, which takes minutes to build the first time
+long_semver() {
+  local last
+  last=$(git describe --tags --abbrev=0 --match 'v[0-9]*' 2>/dev/null) || die "there is no release (a tag v…) to compare with yet"
+  semver_need
+  # shellcheck disable=SC2154 # from semver_need
+  "$semver_tool" semver-checks check-release --package pgwalstream --baseline-rev "$last" --all-features
+}
+
+# package: Debian packages of a release build, installed in a clean root with a compiler, used and removed there
+long_package() {
+  local folder=$root/build/package root_folder
+  root_folder=$folder/root
+  apt_need debootstrap=debootstrap binutils
+  CARGO_TARGET_DIR=$release/cargo configure "$folder/build" -DCMAKE_INSTALL_PREFIX=/usr -DBUILD_TESTING=OFF
+  rm -rf "$folder/debs"
+  script/package "$folder/build" "$folder/debs"
+  as_root rm -rf "$root_folder"
+  as_root debootstrap --variant=minbase --include=gcc,libc6-dev,pkg-config bookworm "$root_folder" >"$folder/debootstrap.log" ||
+    die "debootstrap failed: $(tail -5 "$folder/debootstrap.log")"
+  as_root mkdir "$root_folder/new"
+  as_root cp "$folder"/debs/*.deb tests/package/consumer.c "$root_folder/new"
+  as_root chroot "$root_folder" sh -eu <<'SH'
+cd /new
+dpkg -i libpgwalstream0_*.deb
+# Alone it is what a program needs; nothing of it is for building.
+[ ! -e /usr/include/pgwalstream.h ]
+dpkg -i libpgwalstream-dev_*.deb libpgwalstream0-dbg_*.deb
+cc -std=c11 -Wall -Wextra -Werror consumer.c -o shared $(pkg-config --cflags --libs pgwalstream)
+ldd ./shared | grep 'libpgwalstream.so.0 => /'
+./shared
+cc -std=c11 -Wall -Wextra -Werror consumer.c -o static $(pkg-config --cflags --libs pgwalstream-static)
+./static
+find / -xdev -path '/usr/lib/debug/.build-id/*.debug' | grep .
+[ -e /usr/share/man/man3/pgwalstream.3.gz ]
+dpkg --purge libpgwalstream0-dbg libpgwalstream-dev libpgwalstream0
+if find / -xdev -name '*pgwalstream*' -not -path '/new/*' -not -path '/proc/*' | grep .; then
+  echo "the files above were left behind"
+  exit 1
+fi
+SH
+  as_root rm -rf "$root_folder"
+}
+
 # fresh: script/demo in a fresh clone with an empty cache, in at most 150 seconds beside the fetching of the server
 long_fresh() {
   local folder begin took

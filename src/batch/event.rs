@@ -93,9 +93,9 @@ pub mod flags {
 
 /// One event. 128 bytes; the layout is part of the ABI.
 ///
-/// Every pointer leads into the batch that the event came with, to a relation that the batch keeps alive, or, after
-/// wal_decoder_decode, into the caller's message. A copy
-/// of the struct is as good as the original, as long as the batch lives.
+/// Every pointer leads into the event's batch, or to a relation that the batch keeps alive. Exception: after
+/// wal_decoder_decode values lie in the caller's messages. A copy of the struct is as good as the original, as long as the
+/// batch lives.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct Event {

@@ -54,10 +54,9 @@ pub type wal_password_callback = Option<
 #[allow(non_camel_case_types)]
 pub type wal_userdata_free = Option<unsafe extern "C" fn(userdata: *mut c_void)>;
 
-/// Has a callback give the passwords of all connections that are made with these options, of the streams' own and of those
-/// beside them, with either backend. What it gives is used again while its lifetime lasts, by all streams and connections
-/// that are made of these options; a server that refuses it once ends that, and it is asked again. What is done with is
-/// wiped from memory.
+/// Lets a callback give the passwords of all connections that are made with these options: streams, connections beside
+/// them, and commands, with either backend. An answer is used again by all of them until its lifetime ends or a server
+/// refuses it. Then the callback is asked again. An answer that is done with is wiped from memory.
 ///
 /// Where the callback gives none, connecting fails with WAL_E_AUTH, which holds its sentence; a stream that lost its
 /// connection tries again.
@@ -65,8 +64,8 @@ pub type wal_userdata_free = Option<unsafe extern "C" fn(userdata: *mut c_void)>
 /// @param[in,out] options to change
 /// @param[in] callback gives the passwords; NULL takes it back
 /// @param[in] userdata given to each call
-/// @param[in] free_userdata called once with `userdata`, on whatever thread, when neither the options nor a stream or
-/// connection made of them can call the callback any more; or at once where this function fails; NULL for none
+/// @param[in] free_userdata called once with `userdata`, on any thread, when nothing that was made of the options can
+/// call the callback any more; or at once where this function fails; NULL for none
 /// @param[out] err may be NULL; owned by the caller
 /// @return WAL_OK, WAL_E_INVALID_ARGUMENT
 /// @since 0.1

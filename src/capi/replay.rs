@@ -11,14 +11,15 @@ use crate::error::Status;
 use crate::options::Options;
 
 /// Opens a capture (option capture_file) as a stream that needs no server. It gives the same events as the captured
-/// stream gave, RECONNECTED among them, but for PROGRESS, which comes by the clock, and then WAL_END, or the error that the server's bytes ended with.
+/// stream, RECONNECTED among them. Exception: PROGRESS comes by the clock and is left out. Then comes WAL_END, or the error
+/// that the server's bytes ended with.
 /// Two replays give the same events and values, whatever the bounds of their batches.
 /// All of wal_stream_next, wal_stream_next_batch, wal_stream_fd, wal_stream_ack, wal_stream_stats and
 /// wal_stream_free work on it; wal_stream_flush has nobody to report to and is done at once, wal_stream_connect
 /// answers WAL_E_STATE.
 ///
-/// A capture that was cut, or changed anywhere, gives every event that is whole in an undamaged block, and then
-/// WAL_E_CAPTURE, whose message names the offset.
+/// A capture that was cut or changed gives every event of its undamaged blocks. Then comes WAL_E_CAPTURE, whose message
+/// names the offset.
 ///
 /// @param[in] path of the capture
 /// @param[in] options copied; may be NULL; replay_pace, ack, queue_bytes, batch_events, batch_bytes and the log callback

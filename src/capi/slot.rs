@@ -11,8 +11,8 @@ use crate::lsn::Lsn;
 use crate::stream::slot_commands::{InUse, NewSlot};
 
 /// Makes a logical slot in the connection's database. It waits for every transaction that is running on the server; an
-/// old one makes it wait for long. When timeout_ms is over, or at an interrupt, the server is told to give up, and the
-/// call returns once that is sure, within a few seconds; if it cannot be known, the error says so and names the slot.
+/// old one makes it wait for long. When timeout_ms is over, or at an interrupt, the server is told to give up. The call
+/// returns once that is sure, within a few seconds. If it cannot be known, the error says so and names the slot.
 ///
 /// With WAL_SLOT_EXPORT_SNAPSHOT the slot comes with a snapshot (wal_slot_snapshot_name) that shows exactly what the
 /// slot's stream does not send: other sessions read it after BEGIN ISOLATION LEVEL REPEATABLE READ; SET TRANSACTION

@@ -70,10 +70,10 @@ pub struct wal_stats {
     /// confirmed_lsn. WAL that the server has
     /// not decoded yet is not in it.
     pub lag_bytes: u64,
-    /// How long ago the oldest transaction committed that was received and is not acknowledged, in microseconds by
-    /// this machine's clock and the server's, which must agree; 0 while everything received is acknowledged. A
-    /// message outside transactions, and a raw payload, count from when the server sent them. Exact as long as no more
-    /// than 256 are outstanding at a time; else it may be that of a transaction a few hundredths of them later.
+    /// The age of the oldest commit that was received and is not acknowledged, in microseconds; 0 while there is none.
+    /// The clocks of this machine and of the server must agree. A message outside transactions, and a raw payload,
+    /// count from when the server sent them. Exact while at most 256 are outstanding; with more, it may be the age of a
+    /// transaction that is a few hundredths of them later.
     pub lag_microseconds: u64,
     /// The stream's number in this process, from 1: label "stream" of wal_stats_prometheus().
     pub stream_id: u64,

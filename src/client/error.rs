@@ -70,8 +70,8 @@ codes! {
     Tls = WAL_E_TLS,
     /// The server's certificate is not accepted: not trusted, expired, revoked, or another host's.
     TlsCertificate = WAL_E_TLS_CERTIFICATE,
-    /// pg_hba.conf has no entry that lets this role in from here over this kind of connection, or the certificate
-    /// that an entry asks for is missing.
+    /// No entry of pg_hba.conf lets this role in from this address over this kind of connection. Or an entry asks for a
+    /// certificate that is missing.
     NoHbaEntry = WAL_E_NO_HBA_ENTRY,
     /// The server refused the password.
     Auth = WAL_E_AUTH,

@@ -30,7 +30,8 @@ pub fn write_page(given: &Arguments, results: &[Result1]) -> Result<()> {
     fs::write(given.paths.root.join("docs/peers/peers.svg"), chart::svg(results))?;
     let path = given.paths.root.join("docs/performance.md");
     let page = fs::read_to_string(&path)?;
-    let (before, rest) = page.split_once(BEGIN).ok_or("docs/performance.md has no mark where the table goes")?;
+    let (before, rest) =
+        page.split_once(BEGIN).ok_or("docs/performance.md has no mark where the table goes")?;
     let (_, after) = rest.split_once(END).ok_or("docs/performance.md has no mark where the table ends")?;
     fs::write(&path, format!("{before}{BEGIN}{}{END}{after}", table(results, given.way.words())))?;
     Ok(())
