@@ -4,6 +4,7 @@
 //! error: a capture with a hole would be worse than none.
 
 use std::fs::{File, OpenOptions};
+use std::io::ErrorKind;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -198,9 +199,17 @@ pub fn epoch(config: &Config, connected: &Connected) -> Epoch {
 
 fn cannot_make(path: &Path, error: &std::io::Error) -> Error {
     Error::os(Status::WAL_E_CAPTURE, format!("cannot make the capture file {}", path.display()), error)
-        .with_hint(
-            "It must not be there yet: a capture never overwrites a file. Choose another name, or remove it.",
-        )
+        .with_hint(match error.kind() {
+            ErrorKind::AlreadyExists => {
+                "It must not be there yet: a capture never overwrites a file. Choose another name, or remove it."
+            }
+            ErrorKind::NotFound => "Its folder does not exist: make it, or correct capture_file.",
+            ErrorKind::NotADirectory => "A part of its path is a file: correct capture_file.",
+            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+                "This user may not write into its folder: give it the right, or choose another one."
+            }
+            _ => "Choose another file, or stream without capture_file.",
+        })
 }
 
 fn cannot_write(path: &Path, error: &std::io::Error) -> Error {

@@ -189,6 +189,8 @@ pub struct Config {
     pub receive_timeout: Option<Duration>,
     /// Whether the walsender's memory is chosen.
     pub server_tuning: ServerTuning,
+    /// The durations that were set without a unit, with their numbers.
+    pub without_unit: Vec<(&'static str, String)>,
 }
 
 /// How a lost connection is made again, or the first one waited for.
@@ -292,6 +294,7 @@ impl Config {
                 "off" => ServerTuning::Off,
                 _ => ServerTuning::Auto,
             },
+            without_unit: options.without_unit(),
         })
     }
 }

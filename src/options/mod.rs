@@ -99,6 +99,18 @@ impl Options {
         (number(Id::BatchEvents), number(Id::BatchBytes))
     }
 
+    /// The durations that are set to a number alone, which is one of milliseconds; 0 needs no unit.
+    fn without_unit(&self) -> Vec<(&'static str, String)> {
+        let named = |(id, text): &(Id, Zeroizing<String>)| {
+            let spec = table::spec(*id);
+            let is_bare = matches!(spec.kind, Kind::Duration { .. })
+                && text.bytes().all(|byte| byte.is_ascii_digit())
+                && parse::millis(text) != Some(0);
+            is_bare.then(|| (spec.name, text.to_string()))
+        };
+        self.values.iter().filter_map(named).collect()
+    }
+
     /// Whether an option was set, be it to its default.
     pub(crate) fn is_set(&self, id: Id) -> bool {
         self.values.iter().any(|(of, _)| *of == id)

@@ -72,7 +72,9 @@ impl Kind {
             Self::Lsn => "XXXXXXXX/XXXXXXXX".into(),
             Self::Count { least, most } => format!("{least} to {most}"),
             Self::Size { least, most } => format!("{} to {}", show_size(least), show_size(most)),
-            Self::Duration { least, most } => format!("{} to {}", show_millis(least), show_millis(most)),
+            Self::Duration { least, most } => {
+                format!("{} to {} (ms, s, min, h; a bare number: ms)", show_millis(least), show_millis(most))
+            }
         }
     }
 

@@ -21,7 +21,7 @@ pub use clock::pg_micros;
 pub use eventfd::EventFd;
 pub use fork::{ForkGuard, PerProcess};
 pub use poll::{PollFd, Polled, poll};
-pub use shortage::is_shortage;
+pub use shortage::{is_shortage, present_shortage, shortage_hint};
 pub use signal::{SignalMask, block_all_signals};
 pub use socket::{HEAD, Peeked, bytes_received, close, is_connected, is_hung_up, peek, peer_uid, recv, send};
 pub use timer::Alarm;

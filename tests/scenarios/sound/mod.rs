@@ -13,6 +13,7 @@ mod a_stored_position_is_enough;
 mod a_word_comes_before_the_harm;
 mod advice_names_what_is_wrong;
 mod credentials_change_while_a_stream_lives;
+mod each_hint_was_tried;
 mod every_password_that_gets_in_with_libpq_gets_in;
 mod no_password_stays_in_memory;
 mod no_position_is_false;
