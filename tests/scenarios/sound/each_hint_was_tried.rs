@@ -267,6 +267,20 @@ fn s39_a_row_filter_that_fails_and_the_way_out(version: u32) {
 
 on_versions! { s39_a_row_filter_that_fails_and_the_way_out v18 18; v15 15 }
 
+/// Fills the process with descriptors.
+fn fill() -> Vec<std::fs::File> {
+    let mut held = Vec::new();
+    loop {
+        match std::fs::File::open("/dev/null") {
+            Ok(file) => held.push(file),
+            Err(error) => {
+                assert_eq!(error.raw_os_error(), Some(libc::EMFILE));
+                return held;
+            }
+        }
+    }
+}
+
 /// A process without a descriptor left, told by this variable that it is that.
 const FULL: &str = "PGWALSTREAM_TEST_FULL";
 
@@ -292,6 +306,7 @@ fn s40_a_process_without_descriptors_is_told_so() {
 fn s40_full() {
     let told = std::env::var(FULL).unwrap();
     let (conninfo, slot) = told.split_once('\n').unwrap();
+    s45_an_engine_without_descriptors(conninfo, slot);
     // Keeps the engine, which has its descriptors already.
     let temporary = Options::stream(conninfo, &unique("temporary"), "pub").with("slot_create", "temporary");
     let _living = temporary.open().unwrap();
@@ -303,14 +318,7 @@ fn s40_full() {
             let nobody =
                 Options::stream("host=127.0.0.1 port=1 user=u", slot, "pub").with("backend", backend);
             assert!(nobody.open().is_err());
-            let mut held = Vec::new();
-            let full = loop {
-                match std::fs::File::open("/dev/null") {
-                    Ok(file) => held.push(file),
-                    Err(error) => break error,
-                }
-            };
-            assert_eq!(full.raw_os_error(), Some(libc::EMFILE));
+            let held = fill();
             let found = stream.connect(10_000).unwrap_err();
             assert!(found.is_retriable, "{backend} {host} {found:?}");
             assert!(
@@ -325,6 +333,20 @@ fn s40_full() {
             eventually("the slot is released", || Admin::open(conninfo).query(&active).unwrap().is_empty());
         }
     }
+}
+
+/// The first stream starts the engine.
+fn s45_an_engine_without_descriptors(conninfo: &str, slot: &str) {
+    let options = Options::stream(conninfo, slot, "pub");
+    let held = fill();
+    let found = options
+        .new_stream()
+        .map(|stream| stream.connect(10_000).unwrap_err())
+        .unwrap_or_else(|failure| failure);
+    assert_eq!((found.status, found.is_retriable), (Status::WAL_E_SYSTEM, true), "{found:?}");
+    assert!(found.hint.contains("ulimit -n"), "{found:?}");
+    drop(held);
+    options.open().unwrap();
 }
 
 fn log_of(options: Options) -> Vec<String> {

@@ -15,6 +15,7 @@ mod advice_names_what_is_wrong;
 mod credentials_change_while_a_stream_lives;
 mod each_hint_was_tried;
 mod every_password_that_gets_in_with_libpq_gets_in;
+mod every_status_has_a_situation;
 mod no_password_stays_in_memory;
 mod no_position_is_false;
 mod no_setting_of_a_role_changes_what_is_seen;
