@@ -2822,6 +2822,31 @@ wal_status wal_replay_open(const char *path,
 WAL_NOEXCEPT;
 
 /**
+ * Opens a capture that is in several files (option capture_rotate) as wal_replay_open opens one in one: events go on over
+ * the ends of files.
+ *
+ * Only one file is open at a time. Where a file is missing, stands in another order, or is of another capture, the stream
+ * gives what comes before and then WAL_E_CAPTURE.
+ *
+ * @param[in] paths of the files, in the order in which they were written, from the first on
+ * @param[in] n how many, at least 1
+ * @param[in] options copied; may be NULL; see wal_replay_open
+ * @param[out] out the stream, owned by the caller: wal_stream_free; NULL on an error
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK; as wal_replay_open; WAL_E_INVALID_ARGUMENT: no path, or one is NULL
+ * @par Thread safety
+ * any thread
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_replay_open_files(const char *const *paths,
+                                 size_t n,
+                                 const struct wal_options *options,
+                                 struct wal_stream **out,
+                                 struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
  * How many rows there are.
  *
  * @param rows may be NULL, which gives 0

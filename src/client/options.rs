@@ -2,6 +2,7 @@
 //! options are used.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -263,6 +264,13 @@ impl Options {
         match &self.wrong {
             Some(error) => Err(error.clone()),
             None => crate::engine::Stream::new(&self.inner, self.logger.clone()),
+        }
+    }
+
+    pub(super) fn replay(&self, paths: &[PathBuf]) -> Result<crate::engine::Stream> {
+        match &self.wrong {
+            Some(error) => Err(error.clone()),
+            None => crate::engine::Stream::replay(paths, &self.inner, self.logger.clone()),
         }
     }
 

@@ -2,6 +2,7 @@
 //! particular. It must never lose a batch when a future is dropped: what was taken from the queue is in the stream.
 
 use std::future::poll_fn;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
@@ -50,6 +51,23 @@ impl Stream {
         }
         poll_fn(|context| it.shared.poll_connected(context)).await?;
         Ok(it)
+    }
+
+    /// A capture (option `capture_file`) as a stream that needs no server, given by its files in the order in which they were
+    /// written: one, unless `capture_rotate` was set. It gives the same events, and then `None`. Of the options only
+    /// `replay_pace`, `ack`, `queue_bytes`, `batch_events`, `batch_bytes` and the log count.
+    ///
+    /// ```no_run
+    /// # fn replay() -> Result<(), pgwalstream::Error> {
+    /// let stream = pgwalstream::Stream::replay(["capture-000001"], &pgwalstream::Options::new())?;
+    /// # Ok(()) }
+    /// ```
+    pub fn replay<P: Into<PathBuf>>(paths: impl IntoIterator<Item = P>, options: &Options) -> Result<Self> {
+        let paths: Vec<PathBuf> = paths.into_iter().map(Into::into).collect();
+        let inner = options.replay(&paths)?;
+        let shared = Arc::clone(inner.shared());
+        let acker = Acker::new(Arc::clone(&shared))?;
+        Ok(Self { inner: Some(inner), shared, acker, walked: None })
     }
 
     /// The next event, in the order of the commits; `None` where `stop_lsn` ended the stream. An error comes after everything

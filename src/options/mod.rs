@@ -8,7 +8,7 @@ mod table;
 
 pub use config::{
     AckMode, Backend, Config, FailoverPolicy, GapPolicy, OriginFilter, Progress, Reconnect, ReplayPace,
-    ServerTuning, SlotCreate, Streaming,
+    Rotate, ServerTuning, SlotCreate, Streaming,
 };
 pub use document::markdown;
 pub use parse::{Kind, qualified_names, slot_name};

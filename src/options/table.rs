@@ -39,6 +39,7 @@ pub enum Id {
     HealthInterval,
     HealthSafeWal,
     CaptureFile,
+    CaptureRotate,
     ReplayPace,
     Reconnect,
     ReconnectInitial,
@@ -292,7 +293,14 @@ pub static TABLE: &[Spec] = &[
         name: "capture_file",
         kind: Kind::Text,
         default: "",
-        sentence: "A file that everything received and sent while streaming is written to, for wal_replay_open. It must not exist, is made when connecting with mode 0600, and holds the data of the changes, but never a password. If it cannot be written, the stream ends with WAL_E_CAPTURE.",
+        sentence: "A file that everything received and sent while streaming is written to, for wal_replay_open. It must not exist, is made when connecting with mode 0600, and holds the data of the changes, but never a password. If it cannot be written, the stream ends with WAL_E_CAPTURE. In its name %n is a number greater than those of the files that are there, %t the time when the file is begun (UTC), %p the process: with %n or %t the same options work at the next start.",
+    },
+    Spec {
+        id: Id::CaptureRotate,
+        name: "capture_rotate",
+        kind: Kind::SizeOrTime { least_size: 64 * KIB, least_time: 1000 },
+        default: "0",
+        sentence: "When the capture goes on in another file, whose name differs by %n or %t: once a file is that long, or that old when something comes. wal_replay_open_files takes the files in their order. 0 never.",
     },
     Spec {
         id: Id::ReplayPace,

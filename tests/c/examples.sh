@@ -153,7 +153,7 @@ check "wal_replay --help names every option" grep -q 'replay_pace' "$work/out"
 check "wal_replay --version" exits 0 run_replay --version
 check "wal_replay without arguments" exits 2 run_replay
 check "wal_replay with an unknown option" exits 2 run_replay --nonsense x
-check "wal_replay with too much" exits 2 run_replay a b
+check "wal_replay with files that are none" exits 1 run_replay "$work/none" "$work/none"
 check "wal_replay without the file" exits 1 run_replay "$work/none"
 check "a captured session" exits 0 run_tail --messages --option capture_file="$work/capture" --count 1500 --timeout 10 "$conninfo" ex_capture ex
 grep -v '"PROGRESS"' "$work/out" >"$work/live"
@@ -165,6 +165,11 @@ check "and more than nothing" test "$(wc -l <"$work/live")" -gt 1500
 check "wal_replay --recorded --count" exits 0 run_replay --recorded --changes-only --count 3 "$work/capture"
 check "ends there" events 'len(es) == 3 and {e["kind"] for e in es} == {"INSERT", "UPDATE"}'
 check "a capture is not overwritten" exits 1 run_tail --option capture_file="$work/capture" "$conninfo" ex_capture ex
+check "a captured session in files" exits 0 run_tail --messages --option capture_file="$work/part-%n" --option capture_rotate=64kB --count 1500 --timeout 10 "$conninfo" ex_capture ex
+grep -v '"PROGRESS"' "$work/out" >"$work/parts"
+check "several of them" test -e "$work/part-000002"
+check "wal_replay of all" exits 0 run_replay "$work"/part-*
+check "gives what wal_tail gave again" cmp "$work/parts" <(head -n "$(wc -l <"$work/parts")" "$work/out")
 head -c -1 "$work/capture" >"$work/cut"
 check "a cut capture" exits 1 run_replay "$work/cut"
 check "is said to be one" grep -q 'WAL_E_CAPTURE: the capture ends at offset [0-9]*' "$work/err"

@@ -40,6 +40,7 @@ static const struct sample {
     {"health_interval", {"0", "1s", "24h"}, {"25h", "x", "-1", ""}},
     {"health_safe_wal", {"0", "64MB", "1024GB"}, {"2048GB", "x", "-1", ""}},
     {"capture_file", {"/var/tmp/capture", ""}, {NULL}},
+    {"capture_rotate", {"0", "64kB", "1GB", "90s"}, {"", "5", "63kB", "999ms", "much"}},
     {"replay_pace", {"full", "recorded"}, {"fast", "2", ""}},
     {"reconnect", {"on", "off"}, {"maybe", "2", ""}},
     {"reconnect_initial", {"0", "100ms", "1h"}, {"2h", "x", "-1", ""}},

@@ -1,5 +1,6 @@
 //! What strangers' cases broke once, each fault by its number (S1 to S65) in the order of the issue.
 
+mod a_capture_goes_on_in_other_files;
 mod a_capture_replays_all_that_was_told;
 mod a_command_given_up_hurts_no_other;
 mod a_flood_stops_nobody;
