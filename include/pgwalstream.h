@@ -1065,8 +1065,8 @@ typedef struct wal_event {
     uint32_t subxid;
     /**
      * Counts inserts, updates, deletes, truncates and transactional messages of the transaction from 0. In other
-     * events of a transaction it is the number of the change that comes next. 0 inside streamed blocks: what number
-     * a change has there is known at the commit.
+     * events of a transaction it is the number of the change that comes next. 0 inside streamed blocks and for
+     * STREAM_COMMIT: what number a change has there is known at the commit.
      */
     uint64_t sequence;
     /**
@@ -2019,13 +2019,16 @@ WAL_NOEXCEPT;
 WAL_API struct wal_bytes wal_event_message_prefix(const struct wal_event *event) WAL_NOEXCEPT;
 
 /**
- * The content of a MESSAGE event; nothing for other kinds.
+ * The content of a MESSAGE event, as it was stored: the server converts it to no client_encoding. Nothing for other
+ * kinds.
  *
  * @return the bytes, borrowed from the event
  * @param event may be NULL
  * @since 0.1
  */
-WAL_API struct wal_bytes wal_event_message_content(const struct wal_event *event) WAL_NOEXCEPT;
+WAL_API
+struct wal_bytes wal_event_message_content(const struct wal_event *event)
+WAL_NOEXCEPT;
 
 /**
  * The name of the replication origin of an ORIGIN event; nothing for other kinds.
@@ -2666,7 +2669,9 @@ WAL_API uint32_t wal_relation_oid(const struct wal_relation *relation) WAL_NOEXC
 
 /**
  * Which definition of the table this is, counted from 1 within the stream. OID and generation are a key for what a
- * program remembers of a table: the same definition sent again, as after a reconnect, keeps its generation.
+ * program remembers of a table: the same definition sent again, as after a reconnect, keeps its generation. Another
+ * stream, replay or decoder counts from 1 again. A rewriting ALTER TABLE, or DROP and ADD of a column, may leave no trace
+ * (docs/limits.md).
  *
  * @return the generation, or 0
  * @param relation may be NULL, which gives 0
@@ -3441,7 +3446,7 @@ WAL_NOEXCEPT;
 
 /**
  * All that is ready, as one batch: read it without any further call, on any thread. First of all it gives what is
- * left of the batch that wal_stream_next walks through.
+ * left of the batch that wal_stream_next walks through. A batch may begin and end inside a transaction.
  *
  * @param[in,out] stream to read from
  * @param[in] timeout_ms -1 waits for ever, 0 does not wait
@@ -3462,7 +3467,8 @@ WAL_NOEXCEPT;
 /**
  * Says that everything up to a position is safe: the server may forget it, and will not send it again. Cumulative,
  * bounded by what was delivered, or by where the stream began; it goes back only where WAL_EVENT_RECONNECTED tells of another timeline, to where that
- * one began. The engine reports it to the server within status_interval; wal_stream_flush does at once.
+ * one began. The engine reports it to the server within status_interval; wal_stream_flush does at once. With ack=auto
+ * both count, and the greater position holds.
  *
  * @param[in] stream that the position is of
  * @param[in] lsn the ack_lsn of an event, any position below the last one, or where the stream began

@@ -69,7 +69,8 @@ pub unsafe extern "C" fn wal_event_message_prefix(event: *const Event) -> wal_by
     boundary!(neutral(wal_bytes::NOTHING; { unsafe { extra(event, EventKind::WAL_EVENT_MESSAGE, 0) } }))
 }
 
-/// The content of a MESSAGE event; nothing for other kinds.
+/// The content of a MESSAGE event, as it was stored: the server converts it to no client_encoding. Nothing for other
+/// kinds.
 ///
 /// @return the bytes, borrowed from the event
 /// @param event may be NULL

@@ -24,6 +24,7 @@ mod nobody_comes_in_without_what_was_required;
 mod nothing_of_other_roles_runs_with_ours;
 mod the_first_connection_may_wait;
 mod what_a_server_sends_costs_little_memory;
+mod what_nobody_can_mend_is_as_documented;
 mod what_was_not_sent_is_never_null;
 
 use crate::harness::Database;
