@@ -27,6 +27,8 @@ pub struct Arrays {
     used: usize,
     relations: Vec<Arc<Relation>>,
     texts: Vec<Arc<[u8]>>,
+    /// How much memory the definitions take that are kept alive here.
+    kept: usize,
     max_events: usize,
     last_ack: u64,
 }
@@ -58,6 +60,7 @@ impl Arrays {
             used: 0,
             relations: Vec::new(),
             texts: Vec::new(),
+            kept: 0,
             max_events,
             last_ack: 0,
         }
@@ -197,9 +200,15 @@ impl Arrays {
         self.truncate_values(mark.values);
     }
 
-    /// Keeps a relation alive as long as the batch.
-    pub fn keep_relation(&mut self, relation: &Arc<Relation>) {
+    /// How much memory the definitions take that count as this batch's.
+    pub fn kept(&self) -> usize {
+        self.kept
+    }
+
+    /// Keeps a relation alive as long as the batch. `weight` is what of its memory no batch has counted yet.
+    pub fn keep_relation(&mut self, relation: &Arc<Relation>, weight: usize) {
         self.relations.push(Arc::clone(relation));
+        self.kept += weight;
     }
 
     /// Keeps a text alive as long as the batch and returns where it is.
@@ -249,6 +258,7 @@ impl Arrays {
         self.used = 0;
         self.relations.clear();
         self.texts.clear();
+        self.kept = 0;
         self.last_ack = 0;
         self.max_events = max_events;
         self.events.reserve(max_events);

@@ -172,6 +172,8 @@ pub struct Config {
     pub on_gap: GapPolicy,
     /// The most memory of waiting batches.
     pub queue_bytes: usize,
+    /// The most memory of definitions before another connection begins.
+    pub relations_bytes: usize,
     /// The most events of a batch.
     pub batch_events: usize,
     /// The most bytes of a batch.
@@ -282,6 +284,7 @@ impl Config {
             status_interval: time(Id::StatusInterval),
             on_gap: if options.text(Id::OnGap) == "warn" { GapPolicy::Warn } else { GapPolicy::Error },
             queue_bytes: number(Id::QueueBytes),
+            relations_bytes: number(Id::RelationsBytes),
             batch_events: number(Id::BatchEvents),
             batch_bytes: number(Id::BatchBytes),
             latency_budget: time(Id::LatencyBudget),

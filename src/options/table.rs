@@ -32,6 +32,7 @@ pub enum Id {
     StatusInterval,
     OnGap,
     QueueBytes,
+    RelationsBytes,
     BatchEvents,
     BatchBytes,
     LatencyBudget,
@@ -245,6 +246,13 @@ pub static TABLE: &[Spec] = &[
         kind: Kind::Size { least: 64 * KIB, most: 64 * KIB * KIB * KIB },
         default: "4MB",
         sentence: "How much memory decoded batches that wait for the program may take. When it is full, reading stops and the server waits; status updates go on.",
+    },
+    Spec {
+        id: Id::RelationsBytes,
+        name: "relations_bytes",
+        kind: Kind::Size { least: 64 * KIB, most: 64 * KIB * KIB * KIB },
+        default: "64MB",
+        sentence: "How much memory the definitions of tables and types may take that a connection has described. Beyond it the stream connects anew (WAL_EVENT_RECONNECTED) once everything is acknowledged, at most once a minute; generations stay. With reconnect off there is no bound.",
     },
     Spec {
         id: Id::BatchEvents,

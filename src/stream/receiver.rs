@@ -105,6 +105,16 @@ impl Receiver {
         goes_on || self.positions.in_transaction() || self.decoder.is_in_block()
     }
 
+    /// Whether nothing is begun: a new connection that starts at what is acknowledged by then repeats nothing.
+    pub fn is_at_rest(&self) -> bool {
+        self.replay.is_none() && !self.is_inside() && self.decoder.open_streams().next().is_none()
+    }
+
+    /// How much memory definitions take.
+    pub fn definitions_weight(&self) -> usize {
+        self.decoder.definitions_weight()
+    }
+
     /// At the end of a bounded replay, or of a connection: what tells the consumer of the streamed transactions that
     /// are open. Nobody knows yet what becomes of them.
     pub fn discarded(&self) -> Vec<Event> {

@@ -32,6 +32,7 @@ static const struct sample {
     {"slot_adopt", {"on", "off"}, {"maybe", "2", ""}},
     {"status_interval", {"10ms", "5s", "1h"}, {"9ms", "2h", "fast", "-1s", ""}},
     {"on_gap", {"error", "warn"}, {"ignore", ""}},
+    {"relations_bytes", {"64kB", "64MB", "1GB"}, {"63kB", "many", "-1", ""}},
     {"queue_bytes", {"64kB", "4MB", "1GB"}, {"63kB", "many", "-1", "4 parsecs", ""}},
     {"batch_events", {"16", "4096"}, {"15", "0", "-1", "x", ""}},
     {"batch_bytes", {"4kB", "64MB"}, {"1", "65MB", "x", ""}},

@@ -14,6 +14,7 @@ mod a_stored_position_is_enough;
 mod a_word_comes_before_the_harm;
 mod advice_names_what_is_wrong;
 mod credentials_change_while_a_stream_lives;
+mod definitions_take_bounded_memory;
 mod each_hint_was_tried;
 mod every_password_that_gets_in_with_libpq_gets_in;
 mod every_status_has_a_situation;
