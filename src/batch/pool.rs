@@ -78,13 +78,14 @@ impl Pool {
             Some(batch) => batch,
             None => Box::new(Batch {
                 chunk: Chunk::new(bytes)?,
-                arrays: Arrays::new(events, VALUES),
+                arrays: Arrays::try_new(events, VALUES)?,
                 number: 0,
                 walked: 0,
                 home: None,
             }),
         };
         batch.arrays.clear(events);
+        batch.arrays.make_room()?;
         batch.chunk.reset();
         batch.walked = 0;
         Ok(batch)

@@ -224,13 +224,15 @@ impl Copied {
         let total =
             all().filter(|value| value.kind != TRUNCATED_RELATION).map(|value| value.len as usize).sum();
         let mut bytes: Vec<u8> = Vec::new();
-        bytes.try_reserve_exact(total).map_err(|_| {
-            Error::new(Status::WAL_E_NO_MEMORY, format!("no memory for a copy of {total} bytes"))
-        })?;
+        bytes.try_reserve_exact(total).map_err(|_| Error::no_memory("a copy of bytes", total))?;
         let mut relations = Vec::new();
         // SAFETY: the caller's promise: a relation that an event points at was made by an Arc that is still alive.
         unsafe { keep(event.relation, &mut relations) };
-        let mut copied = Vec::with_capacity(all().count());
+        let mut copied = Vec::new();
+        let count = all().count();
+        copied
+            .try_reserve_exact(count)
+            .map_err(|_| Error::no_memory("a copy of values", count * size_of::<Value>()))?;
         for value in all() {
             let mut copy = *value;
             if value.kind == TRUNCATED_RELATION {
