@@ -52,7 +52,7 @@ fn read(path: &Path) -> Duration {
     let mut options = Options::new();
     // Enough for the engine never to wait long for this thread.
     options.set("queue_bytes", Some("8MB")).unwrap();
-    let mut stream = Stream::replay(path, &options, Logger::default()).unwrap();
+    let mut stream = Stream::replay(&[path.to_owned()], &options, Logger::default()).unwrap();
     let mut rows = 0;
     let mut used = Duration::ZERO;
     while let Next::Ready(batch) = stream.next_batch(None).unwrap() {

@@ -192,14 +192,15 @@ static inline void json_row(FILE *out, const char *key, const wal_relation *rela
 
 /* The library's microseconds since 2000 as ISO 8601 in UTC. */
 static inline void json_time(FILE *out, int64_t microseconds) {
-    int64_t unix_us = microseconds + WAL_UNIX_EPOCH_US;
-    int64_t fraction = unix_us % 1000000;
-    time_t seconds;
+    /* Seconds first: microseconds since 1970 would overflow beyond the year 294246. */
+    int64_t fraction = microseconds % 1000000;
+    time_t seconds = (time_t)(microseconds / 1000000 + WAL_UNIX_EPOCH_US / 1000000);
     struct tm parts;
 
-    if (fraction < 0)
+    if (fraction < 0) {
         fraction += 1000000;
-    seconds = (time_t)((unix_us - fraction) / 1000000);
+        seconds--;
+    }
     if (gmtime_r(&seconds, &parts) == NULL)
         fputs("null", out);
     else

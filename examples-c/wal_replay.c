@@ -12,9 +12,10 @@
 #include "json.h"
 
 static const char help[] =
-    "Prints what a stream captured in FILE as JSON, one event a line, without a server.\n"
+    "Prints what a stream captured in FILE... as JSON, one event a line, without a server.\n"
     "A capture is made with the option capture_file, say\n"
     "    wal_tail --option capture_file=FILE 'host=/run/postgresql dbname=shop' shop_slot shop_pub\n"
+    "One that is in several files (option capture_rotate) needs all of them, in their order.\n"
     "\n"
     "Options:\n"
     "  --count N           end after N events\n"
@@ -29,7 +30,7 @@ static const char help[] =
     "changed comes behind all that is whole, 2 the command line is wrong.\n";
 
 /* Reads the command line. -1: go on; else the exit status. */
-static int parse(example_args *args, const char **path, int argc, char **argv) {
+static int parse(example_args *args, const char **paths, size_t *n, int argc, char **argv) {
     wal_error *error = NULL;
     int i;
 
@@ -39,7 +40,7 @@ static int parse(example_args *args, const char **path, int argc, char **argv) {
     }
     for (i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
-            printf("Usage: %s [options] FILE\n\n%s", args->program, help);
+            printf("Usage: %s [options] FILE...\n\n%s", args->program, help);
             example_print_options();
             return fflush(stdout) == 0 ? EXAMPLE_DONE : EXAMPLE_FAILED;
         }
@@ -55,13 +56,11 @@ static int parse(example_args *args, const char **path, int argc, char **argv) {
             int status = example_parse_option(args, argc, argv, &i);
             if (status != EXAMPLE_DONE)
                 return status;
-        } else if (*path != NULL) {
-            return example_usage_error(args, "FILE is there, this is too much", argv[i]);
         } else {
-            *path = argv[i];
+            paths[(*n)++] = argv[i];
         }
     }
-    return *path != NULL ? -1 : example_usage_error(args, "FILE must be given", "");
+    return *n > 0 ? -1 : example_usage_error(args, "FILE must be given", "");
 }
 
 static bool is_change(uint32_t kind) {
@@ -70,19 +69,27 @@ static bool is_change(uint32_t kind) {
 
 int main(int argc, char **argv) {
     example_args args = {.program = "wal_replay", .accepts_changes_only = true};
-    const char *path = NULL;
+    const char **paths = calloc((size_t)argc, sizeof *paths); /* no more than there are arguments */
+    size_t n_paths = 0;
     const wal_event *event;
     wal_stream *stream;
     wal_error *error = NULL;
     uint64_t events = 0;
-    int status = parse(&args, &path, argc, argv);
     wal_status outcome;
+    int status;
 
+    if (paths == NULL) {
+        fprintf(stderr, "%s: no memory\n", args.program);
+        return EXAMPLE_FAILED;
+    }
+    status = parse(&args, paths, &n_paths, argc, argv);
     if (status >= 0) {
+        free(paths);
         example_free(&args);
         return status;
     }
-    outcome = wal_replay_open(path, args.options, &stream, &error);
+    outcome = wal_replay_open_files(paths, n_paths, args.options, &stream, &error);
+    free(paths);
     example_free(&args);
     if (outcome == WAL_OK) {
         example_catch_signals(stream);

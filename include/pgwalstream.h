@@ -1184,8 +1184,8 @@ typedef struct wal_event {
     uint32_t subxid;
     /**
      * Counts inserts, updates, deletes, truncates and transactional messages of the transaction from 0. In other
-     * events of a transaction it is the number of the change that comes next. 0 inside streamed blocks: what number
-     * a change has there is known at the commit.
+     * events of a transaction it is the number of the change that comes next. 0 inside streamed blocks and for
+     * STREAM_COMMIT: what number a change has there is known at the commit.
      */
     uint64_t sequence;
     /**
@@ -1898,7 +1898,7 @@ WAL_NOEXCEPT;
 
 /**
  * All that is ready, as one batch: read it without any further call, on any thread. First of all it gives what is
- * left of the batch that wal_stream_next walks through.
+ * left of the batch that wal_stream_next walks through. A batch may begin and end inside a transaction.
  *
  * @param[in,out] stream to read from
  * @param[in] timeout_ms -1 waits for ever, 0 does not wait
@@ -1919,7 +1919,8 @@ WAL_NOEXCEPT;
 /**
  * Says that everything up to a position is safe: the server may forget it, and will not send it again. Cumulative,
  * bounded by what was delivered, or by where the stream began; it goes back only where WAL_EVENT_RECONNECTED tells of another timeline, to where that
- * one began. The engine reports it to the server within status_interval; wal_stream_flush does at once.
+ * one began. The engine reports it to the server within status_interval; wal_stream_flush does at once. With ack=auto
+ * both count, and the greater position holds.
  *
  * @param[in] stream that the position is of
  * @param[in] lsn the ack_lsn of an event, any position below the last one, or where the stream began
@@ -2038,6 +2039,31 @@ wal_status wal_replay_open(const char *path,
 WAL_NOEXCEPT;
 
 /**
+ * Opens a capture that is in several files (option capture_rotate) as wal_replay_open opens one in one: events go on over
+ * the ends of files.
+ *
+ * Only one file is open at a time. Where a file is missing, stands in another order, or is of another capture, the stream
+ * gives what comes before and then WAL_E_CAPTURE.
+ *
+ * @param[in] paths of the files, in the order in which they were written, from the first on
+ * @param[in] n how many, at least 1
+ * @param[in] options copied; may be NULL; see wal_replay_open
+ * @param[out] out the stream, owned by the caller: wal_stream_free; NULL on an error
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK; as wal_replay_open; WAL_E_INVALID_ARGUMENT: no path, or one is NULL
+ * @par Thread safety
+ * any thread
+ * @since 0.1
+ */
+WAL_API
+wal_status wal_replay_open_files(const char *const *paths,
+                                 size_t n,
+                                 const struct wal_options *options,
+                                 struct wal_stream **out,
+                                 struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
  * The events of a batch: an array that is good until wal_batch_free.
  *
  * @param batch may be NULL
@@ -2138,13 +2164,16 @@ WAL_NOEXCEPT;
 WAL_API struct wal_bytes wal_event_message_prefix(const struct wal_event *event) WAL_NOEXCEPT;
 
 /**
- * The content of a MESSAGE event; nothing for other kinds.
+ * The content of a MESSAGE event, as it was stored: the server converts it to no client_encoding. Nothing for other
+ * kinds.
  *
  * @return the bytes, borrowed from the event
  * @param event may be NULL
  * @since 0.1
  */
-WAL_API struct wal_bytes wal_event_message_content(const struct wal_event *event) WAL_NOEXCEPT;
+WAL_API
+struct wal_bytes wal_event_message_content(const struct wal_event *event)
+WAL_NOEXCEPT;
 
 /**
  * The name of the replication origin of an ORIGIN event; nothing for other kinds.
@@ -2389,7 +2418,9 @@ WAL_API uint32_t wal_relation_oid(const struct wal_relation *relation) WAL_NOEXC
 
 /**
  * Which definition of the table this is, counted from 1 within the stream. OID and generation are a key for what a
- * program remembers of a table: the same definition sent again, as after a reconnect, keeps its generation.
+ * program remembers of a table: the same definition sent again, as after a reconnect, keeps its generation. Another
+ * stream, replay or decoder counts from 1 again. A rewriting ALTER TABLE, or DROP and ADD of a column, may leave no trace
+ * (docs/limits.md).
  *
  * @return the generation, or 0
  * @param relation may be NULL, which gives 0

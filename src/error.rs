@@ -5,7 +5,7 @@
 use std::ffi::CStr;
 use std::fmt;
 
-use crate::sys::is_shortage;
+use crate::sys::{is_shortage, shortage_hint};
 
 /// What a call came to. 0 is done, above 0 a normal outcome without data, below 0 an error. Numbers are never
 /// reused; the gaps between the ranges are kept for later releases.
@@ -178,6 +178,7 @@ impl Error {
         it.0.os_errno = error.raw_os_error().unwrap_or(0);
         // What the system has none of now it may have soon.
         it.0.retriable |= status == Status::WAL_E_SYSTEM && is_shortage(error);
+        shortage_hint(error).unwrap_or_default().clone_into(&mut it.0.hint);
         it
     }
 
@@ -198,11 +199,13 @@ impl Error {
         self
     }
 
-    /// Adds what the user can do about it.
+    /// Adds what the user can do about it. What the system was short of has its advice already, and no other is true.
     #[doc(hidden)]
     #[must_use]
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
-        self.0.hint = hint.into();
+        if shortage_hint(&std::io::Error::from_raw_os_error(self.0.os_errno)).is_none() {
+            self.0.hint = hint.into();
+        }
         self
     }
 

@@ -75,12 +75,18 @@ func Open(ctx context.Context, options Options) (*Stream, error) {
 // OpenReplay opens a capture (option capture_file) as a stream that needs no server. Of the options only replay_pace,
 // ack, queue_bytes, batch_events and batch_bytes count, and the logger.
 func OpenReplay(path string, options Options) (*Stream, error) {
+	return OpenReplayFiles([]string{path}, options)
+}
+
+// OpenReplayFiles opens a capture that is in several files (option capture_rotate), in the order in which they were
+// written, as OpenReplay opens one in one.
+func OpenReplayFiles(paths []string, options Options) (*Stream, error) {
 	c, hooks, err := options.make()
 	if err != nil {
 		return nil, err
 	}
 	defer c.Free()
-	made, oops := capi.Replay(path, c)
+	made, oops := capi.Replay(paths, c)
 	if oops != nil {
 		hooks.stop()
 		return nil, failure(oops)

@@ -408,6 +408,9 @@ func TestACaptureIsReplayed(t *testing.T) {
 			t.Fatalf("change %d: %v", i, b)
 		}
 	}
+	if _, err := wal.OpenReplayFiles(nil, wal.Options{}); !errors.Is(err, wal.ErrInvalidArgument) {
+		t.Errorf("%v", err)
+	}
 	if _, err := wal.OpenReplay(path+"x", wal.Options{}); !errors.Is(err, wal.ErrCapture) {
 		t.Errorf("%v", err)
 	}

@@ -10,17 +10,15 @@ use crate::trouble::Trouble;
 pub async fn run(command: Replay) -> Result<(), Trouble> {
     let mut output = Output::open(None)?;
     let mut lines = String::new();
-    for file in &command.files {
-        let mut stream = Stream::replay(file, &Options::new())?;
-        while let Some(batch) = stream.next_batch().await? {
-            lines.clear();
-            for event in &batch {
-                if command.transactions || json::is_change(event) {
-                    json::write_event(event, &mut lines)?;
-                }
+    let mut stream = Stream::replay_files(command.files, &Options::new())?;
+    while let Some(batch) = stream.next_batch().await? {
+        lines.clear();
+        for event in &batch {
+            if command.transactions || json::is_change(event) {
+                json::write_event(event, &mut lines)?;
             }
-            output.write(lines.as_bytes())?;
         }
+        output.write(lines.as_bytes())?;
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Capture files: as they come, and with their checksums made right, since no fuzzer guesses those. What was read goes
 //! through the same receiver as a replay's.
 use pgwalstream::batch::Pool;
-use pgwalstream::capture::{Epoch, Kind, MAX_BLOCK, Reader};
+use pgwalstream::capture::{Epoch, Kind, MAX_BLOCK, Reader, Seam};
 use pgwalstream::error::Status;
 use pgwalstream::options::Options;
 use pgwalstream::stream::{Receiver, Taken};
@@ -26,6 +26,7 @@ fn read(input: &[u8]) {
                 match head.kind {
                     Kind::Epoch => drop(Epoch::decode(reader.body())),
                     Kind::Received => received.extend(reader.body()),
+                    Kind::Onward | Kind::Next => drop(Seam::decode(reader.body())),
                     Kind::Sent | Kind::End => {}
                 }
             }

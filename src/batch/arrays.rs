@@ -7,6 +7,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::error::{Error, Result};
+
 use super::{Event, Relation, Value, ValueKind};
 
 /// Distinguishes all fillings of all arrays of the process. 2^64 of them do not run out.
@@ -27,6 +29,10 @@ pub struct Arrays {
     used: usize,
     relations: Vec<Arc<Relation>>,
     texts: Vec<Arc<[u8]>>,
+    /// How much memory the definitions take that are kept alive here.
+    kept: usize,
+    /// How much memory could not be had while the arrays were empty.
+    lacking: usize,
     max_events: usize,
     last_ack: u64,
 }
@@ -58,8 +64,39 @@ impl Arrays {
             used: 0,
             relations: Vec::new(),
             texts: Vec::new(),
+            kept: 0,
+            lacking: 0,
             max_events,
             last_ack: 0,
+        }
+    }
+
+    /// The same, where the numbers are not the library's own.
+    pub fn try_new(max_events: usize, values: usize) -> Result<Self> {
+        let mut it = Self::new(0, 0);
+        it.max_events = max_events;
+        it.make_room()?;
+        let lacking =
+            |_| Error::no_memory("the values of a batch", values.saturating_mul(size_of::<Value>()));
+        it.values.try_reserve_exact(values).map_err(lacking)?;
+        Ok(it)
+    }
+
+    /// Memory for as many events as may come.
+    pub(super) fn make_room(&mut self) -> Result<()> {
+        let lacking =
+            |_| Error::no_memory("the events of a batch", self.max_events.saturating_mul(size_of::<Event>()));
+        self.events.try_reserve(self.max_events).map_err(lacking)
+    }
+
+    /// An error where the arrays are empty, and yet had no memory for what was to come: another batch has no more.
+    #[cold]
+    pub fn full_though_empty(&self) -> Result<()> {
+        match self.lacking {
+            bytes if bytes > 0 && self.events.is_empty() => {
+                Err(Error::no_memory("the values of a row", bytes))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -85,7 +122,9 @@ impl Arrays {
     #[cold]
     fn grow_values(&mut self, n: usize) -> bool {
         if self.used == 0 {
-            self.values.reserve_exact(n.saturating_sub(self.values.len()));
+            let more = n.saturating_sub(self.values.len());
+            let had = self.values.try_reserve_exact(more);
+            self.lacking = if had.is_err() { more.saturating_mul(size_of::<Value>()) } else { 0 };
         }
         self.values.capacity() - self.used >= n
     }
@@ -197,9 +236,15 @@ impl Arrays {
         self.truncate_values(mark.values);
     }
 
-    /// Keeps a relation alive as long as the batch.
-    pub fn keep_relation(&mut self, relation: &Arc<Relation>) {
+    /// How much memory the definitions take that count as this batch's.
+    pub fn kept(&self) -> usize {
+        self.kept
+    }
+
+    /// Keeps a relation alive as long as the batch. `weight` is what of its memory no batch has counted yet.
+    pub fn keep_relation(&mut self, relation: &Arc<Relation>, weight: usize) {
         self.relations.push(Arc::clone(relation));
+        self.kept += weight;
     }
 
     /// Keeps a text alive as long as the batch and returns where it is.
@@ -249,8 +294,29 @@ impl Arrays {
         self.used = 0;
         self.relations.clear();
         self.texts.clear();
+        self.kept = 0;
         self.last_ack = 0;
+        self.lacking = 0;
         self.max_events = max_events;
-        self.events.reserve(max_events);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Status;
+
+    #[test]
+    fn s51_memory_that_cannot_be_had_is_an_error() {
+        for (events, values) in [(usize::MAX >> 8, 1), (1, usize::MAX >> 8), (usize::MAX, usize::MAX)] {
+            let error = Arrays::try_new(events, values).unwrap_err();
+            assert_eq!(error.status(), Status::WAL_E_NO_MEMORY, "{error:?}");
+        }
+        let mut arrays = Arrays::try_new(10, 10).unwrap();
+        assert!(arrays.reserve(1, 20) && arrays.full_though_empty().is_ok());
+        assert!(!arrays.reserve(1, usize::MAX >> 8));
+        assert_eq!(arrays.full_though_empty().unwrap_err().status(), Status::WAL_E_NO_MEMORY);
+        arrays.clear(10);
+        assert!(arrays.reserve(1, 20) && arrays.full_though_empty().is_ok());
     }
 }

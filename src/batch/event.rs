@@ -122,8 +122,8 @@ pub struct Event {
     /// savepoints; else 0. Messages always bear the transaction's.
     pub subxid: u32,
     /// Counts inserts, updates, deletes, truncates and transactional messages of the transaction from 0. In other
-    /// events of a transaction it is the number of the change that comes next. 0 inside streamed blocks: what number
-    /// a change has there is known at the commit.
+    /// events of a transaction it is the number of the change that comes next. 0 inside streamed blocks and for
+    /// STREAM_COMMIT: what number a change has there is known at the commit.
     pub sequence: u64,
     /// The relation of an INSERT, UPDATE or DELETE, and what a RELATION event describes; else NULL. A TRUNCATE has
     /// several: `wal_event_truncate_relation`.

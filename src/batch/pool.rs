@@ -39,9 +39,10 @@ impl Batch {
         }
     }
 
-    /// All the memory that the content takes: bytes, events and values.
+    /// All the memory that the content takes: bytes, events, values, and definitions that came with it.
     pub fn weight(&self) -> usize {
-        self.chunk.filled().len() + size_of_val(self.arrays.events()) + size_of_val(self.arrays.values())
+        let arrays = size_of_val(self.arrays.events()) + size_of_val(self.arrays.values());
+        self.chunk.filled().len() + arrays + self.arrays.kept()
     }
 }
 
@@ -77,13 +78,14 @@ impl Pool {
             Some(batch) => batch,
             None => Box::new(Batch {
                 chunk: Chunk::new(bytes)?,
-                arrays: Arrays::new(events, VALUES),
+                arrays: Arrays::try_new(events, VALUES)?,
                 number: 0,
                 walked: 0,
                 home: None,
             }),
         };
         batch.arrays.clear(events);
+        batch.arrays.make_room()?;
         batch.chunk.reset();
         batch.walked = 0;
         Ok(batch)

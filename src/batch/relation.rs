@@ -20,6 +20,16 @@ pub struct Relation {
     pub(crate) columns: Box<[Column]>,
 }
 
+impl Relation {
+    /// How much memory it takes, about.
+    pub fn weight(&self) -> usize {
+        /// What an allocation costs beyond its bytes.
+        const OVERHEAD: usize = 16;
+        let columns = self.columns.iter().map(|column| size_of::<Column>() + column.name.len() + OVERHEAD);
+        size_of::<Self>() + self.namespace.len() + self.name.len() + 4 * OVERHEAD + columns.sum::<usize>()
+    }
+}
+
 /// One column of a relation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {

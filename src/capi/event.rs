@@ -69,7 +69,8 @@ pub unsafe extern "C" fn wal_event_message_prefix(event: *const Event) -> wal_by
     boundary!(neutral(wal_bytes::NOTHING; { unsafe { extra(event, EventKind::WAL_EVENT_MESSAGE, 0) } }))
 }
 
-/// The content of a MESSAGE event; nothing for other kinds.
+/// The content of a MESSAGE event, as it was stored: the server converts it to no client_encoding. Nothing for other
+/// kinds.
 ///
 /// @return the bytes, borrowed from the event
 /// @param event may be NULL
@@ -223,13 +224,15 @@ impl Copied {
         let total =
             all().filter(|value| value.kind != TRUNCATED_RELATION).map(|value| value.len as usize).sum();
         let mut bytes: Vec<u8> = Vec::new();
-        bytes.try_reserve_exact(total).map_err(|_| {
-            Error::new(Status::WAL_E_NO_MEMORY, format!("no memory for a copy of {total} bytes"))
-        })?;
+        bytes.try_reserve_exact(total).map_err(|_| Error::no_memory("a copy of bytes", total))?;
         let mut relations = Vec::new();
         // SAFETY: the caller's promise: a relation that an event points at was made by an Arc that is still alive.
         unsafe { keep(event.relation, &mut relations) };
-        let mut copied = Vec::with_capacity(all().count());
+        let mut copied = Vec::new();
+        let count = all().count();
+        copied
+            .try_reserve_exact(count)
+            .map_err(|_| Error::no_memory("a copy of values", count * size_of::<Value>()))?;
         for value in all() {
             let mut copy = *value;
             if value.kind == TRUNCATED_RELATION {

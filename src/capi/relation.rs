@@ -39,7 +39,9 @@ pub unsafe extern "C" fn wal_relation_oid(relation: *const Relation) -> u32 {
 }
 
 /// Which definition of the table this is, counted from 1 within the stream. OID and generation are a key for what a
-/// program remembers of a table: the same definition sent again, as after a reconnect, keeps its generation.
+/// program remembers of a table: the same definition sent again, as after a reconnect, keeps its generation. Another
+/// stream, replay or decoder counts from 1 again. A rewriting ALTER TABLE, or DROP and ADD of a column, may leave no trace
+/// (docs/limits.md).
 ///
 /// @return the generation, or 0
 /// @param relation may be NULL, which gives 0

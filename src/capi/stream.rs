@@ -130,7 +130,7 @@ pub unsafe extern "C" fn wal_stream_next(
 }
 
 /// All that is ready, as one batch: read it without any further call, on any thread. First of all it gives what is
-/// left of the batch that wal_stream_next walks through.
+/// left of the batch that wal_stream_next walks through. A batch may begin and end inside a transaction.
 ///
 /// @param[in,out] stream to read from
 /// @param[in] timeout_ms -1 waits for ever, 0 does not wait
@@ -162,7 +162,8 @@ pub unsafe extern "C" fn wal_stream_next_batch(
 
 /// Says that everything up to a position is safe: the server may forget it, and will not send it again. Cumulative,
 /// bounded by what was delivered, or by where the stream began; it goes back only where WAL_EVENT_RECONNECTED tells of another timeline, to where that
-/// one began. The engine reports it to the server within status_interval; wal_stream_flush does at once.
+/// one began. The engine reports it to the server within status_interval; wal_stream_flush does at once. With ack=auto
+/// both count, and the greater position holds.
 ///
 /// @param[in] stream that the position is of
 /// @param[in] lsn the ack_lsn of an event, any position below the last one, or where the stream began

@@ -30,11 +30,17 @@ pub enum Kind {
     Sent = 3,
     /// The capture was closed: nothing follows. A file without it was cut.
     End = 4,
+    /// The capture goes on in another file, and nothing follows in this one: a [`super::Seam`].
+    Next = 5,
+    /// The first record of a file that goes on with another: the same [`super::Seam`].
+    Onward = 6,
 }
 
 impl Kind {
     pub(super) fn of(byte: u8) -> Option<Self> {
-        [Self::Epoch, Self::Received, Self::Sent, Self::End].into_iter().find(|kind| *kind as u8 == byte)
+        [Self::Epoch, Self::Received, Self::Sent, Self::End, Self::Next, Self::Onward]
+            .into_iter()
+            .find(|kind| *kind as u8 == byte)
     }
 }
 
@@ -62,4 +68,43 @@ pub(super) fn block_header(number: u32, payload: &[u8]) -> [u8; BLOCK_HEADER] {
 pub(super) fn block_crc(length: [u8; 4], number: [u8; 4], payload: &[u8]) -> u32 {
     let head = crc32c::crc32c_append(crc32c::crc32c(&length), &number);
     crc32c::crc32c_append(head, payload)
+}
+
+/// Where one file of a capture ends and the next begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seam {
+    /// Which capture: when it was begun (microseconds since 2000-01-01 UTC), and by which process.
+    pub capture: (i64, u32),
+    /// Which of its files begins there, the first being 1.
+    pub number: u32,
+}
+
+impl Seam {
+    pub(super) fn encode(self) -> Vec<u8> {
+        let (clock, process) = self.capture;
+        [clock.to_le_bytes().as_slice(), &process.to_le_bytes(), &self.number.to_le_bytes()].concat()
+    }
+
+    /// Reads what `encode` wrote; None: it is not that.
+    pub fn decode(body: &[u8]) -> Option<Self> {
+        let (clock, rest) = body.split_first_chunk()?;
+        let (process, rest) = rest.split_first_chunk()?;
+        let capture = (i64::from_le_bytes(*clock), u32::from_le_bytes(*process));
+        Some(Self { capture, number: u32::from_le_bytes(rest.try_into().ok()?) })
+    }
+}
+
+/// The header of a file that is written now.
+pub fn header() -> [u8; FILE_HEADER] {
+    file_header(VERSION)
+}
+
+/// Whether a file of this length can hold nothing beyond a header.
+pub fn is_empty(length: u64) -> bool {
+    length <= FILE_HEADER as u64
+}
+
+/// Whether these are the first bytes of a header.
+pub fn begins(bytes: &[u8]) -> bool {
+    header().starts_with(bytes)
 }

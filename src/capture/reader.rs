@@ -96,7 +96,12 @@ impl<R: Read> Reader<R> {
         };
         self.begun = match (self.begun, kind) {
             (Begun::End, _) => return Err(broken(here, "a record stands behind the end")),
-            (_, Kind::End) => Begun::End,
+            (Begun::Nothing, Kind::Onward) => Begun::Epoch,
+            (_, Kind::Onward) => {
+                return Err(broken(here, "a record that begins a file stands within it"));
+            }
+            (Begun::Nothing, Kind::Next) => return Err(broken(here, "a record belongs to no connection")),
+            (_, Kind::End | Kind::Next) => Begun::End,
             (_, Kind::Epoch) => Begun::Epoch,
             (Begun::Epoch, _) => Begun::Epoch,
             (Begun::Nothing, _) => return Err(broken(here, "a record belongs to no connection")),

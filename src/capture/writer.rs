@@ -4,8 +4,8 @@
 use std::io::{Result, Write};
 use std::time::Duration;
 
-use super::Epoch;
 use super::format::{FILE_HEADER, Kind, MAX_BLOCK, RECORD_HEADER, VERSION, block_header, file_header};
+use super::{Epoch, Seam};
 
 /// A capture being written.
 #[derive(Debug)]
@@ -50,6 +50,18 @@ impl<W: Write> Writer<W> {
         self.number = self.number.wrapping_add(1);
         self.block.clear();
         self.out.flush()
+    }
+
+    /// Goes on in another file, and gives the one before.
+    pub fn go_on(&mut self, at: Duration, mut out: W, seam: Seam) -> Result<W> {
+        out.write_all(&file_header(VERSION))?;
+        self.record(Kind::Next, at, &seam.encode())?;
+        self.flush()?;
+        let before = std::mem::replace(&mut self.out, out);
+        (self.number, self.whole) = (0, FILE_HEADER as u64);
+        self.record(Kind::Onward, at, &seam.encode())?;
+        self.flush()?;
+        Ok(before)
     }
 
     /// Ends the capture: without this it counts as cut.

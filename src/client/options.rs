@@ -2,7 +2,7 @@
 //! options are used.
 
 use std::fmt;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -275,11 +275,11 @@ impl Options {
         }
     }
 
-    /// A replay of a capture with these options.
-    pub(super) fn replay(&self, path: &Path) -> Result<crate::engine::Stream> {
+    /// A replay of the files of a capture with these options.
+    pub(super) fn replay(&self, paths: &[PathBuf]) -> Result<crate::engine::Stream> {
         match &self.wrong {
             Some(error) => Err(error.clone()),
-            None => crate::engine::Stream::replay(path, &self.inner, self.logger.clone()),
+            None => crate::engine::Stream::replay(paths, &self.inner, self.logger.clone()),
         }
     }
 

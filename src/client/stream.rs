@@ -2,7 +2,7 @@
 //! particular. It must never lose a batch when a future is dropped: what was taken from the queue is in the stream.
 
 use std::future::poll_fn;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
@@ -53,10 +53,26 @@ impl Stream {
         Ok(it)
     }
 
-    /// A stream that a capture file feeds instead of a server: the same events each time. What was not set in the options
-    /// is as it was in the captured stream; `conninfo`, `slot` and `publication` are not needed. It ends with `None`.
+    /// A capture file (option `capture_file`) as a stream that needs no server: the same events each time, and then `None`. Of
+    /// the options only `replay_pace`, `ack`, `queue_bytes`, `batch_events`, `batch_bytes` and the log count; what the others
+    /// were is in the capture.
+    ///
+    /// ```no_run
+    /// # fn replay() -> Result<(), pgwalstream::Error> {
+    /// let stream = pgwalstream::Stream::replay("shop.capture", &pgwalstream::Options::new())?;
+    /// # Ok(()) }
+    /// ```
     pub fn replay(path: impl AsRef<Path>, options: &Options) -> Result<Self> {
-        let inner = options.replay(path.as_ref())?;
+        Self::replay_files([path.as_ref()], options)
+    }
+
+    /// The same of the files that `capture_rotate` made, in the order in which they were written.
+    pub fn replay_files<P: Into<PathBuf>>(
+        paths: impl IntoIterator<Item = P>,
+        options: &Options,
+    ) -> Result<Self> {
+        let paths: Vec<PathBuf> = paths.into_iter().map(Into::into).collect();
+        let inner = options.replay(&paths)?;
         let shared = Arc::clone(inner.shared());
         let acker = Acker::new(Arc::clone(&shared))?;
         Ok(Self { inner: Some(inner), shared, acker, walked: None })

@@ -3,18 +3,19 @@
 //! It must never be given what came before COPY, where passwords are. A write that fails ends the stream with an
 //! error: a capture with a hole would be worse than none.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
+use std::io::ErrorKind;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::capture_file::Names;
 use super::connect::Connected;
-use crate::capture::{Epoch, Writer};
+use crate::capture::{Epoch, Seam, Writer};
 use crate::error::{Error, Result, Status};
-use crate::options::{Config, GapPolicy, OriginFilter, Streaming};
+use crate::options::{Config, GapPolicy, OriginFilter, Rotate, Streaming};
 use crate::session::Session;
 use crate::stream::{Branch, Loss};
 use crate::sys::pg_micros;
@@ -22,7 +23,8 @@ use crate::sys::pg_micros;
 /// The capture of one stream, over all its connections.
 #[derive(Debug)]
 pub struct Capture {
-    path: Option<PathBuf>,
+    pattern: Option<PathBuf>,
+    rotate: Rotate,
     state: Mutex<State>,
     /// The file's descriptor, -1 without one: a forked child closes its copy by hand.
     fd: AtomicI32,
@@ -33,9 +35,22 @@ enum State {
     /// Nothing was asked of it yet.
     New,
     /// Everything is written.
-    On(Box<Writer<File>>, Instant, Begun),
-    /// The stream ended, or a write failed, which was told.
-    Over,
+    On(Box<Writing>),
+    /// The stream ended, or a write failed, which was told; the file.
+    Over(PathBuf),
+}
+
+/// A capture being written.
+#[derive(Debug)]
+struct Writing {
+    writer: Writer<File>,
+    names: Names,
+    path: PathBuf,
+    begun: Begun,
+    /// When the capture began, and the file.
+    began: (Instant, Instant),
+    /// Which file it is, and of which capture.
+    seam: Seam,
 }
 
 /// Whether a capture holds anything.
@@ -47,14 +62,9 @@ enum Begun {
 }
 
 impl Capture {
-    /// A capture into this file, or none.
-    pub fn new(path: Option<PathBuf>) -> Self {
-        Self { path, state: Mutex::new(State::New), fd: AtomicI32::new(-1) }
-    }
-
-    /// Whether there is anything to do.
-    pub fn is_wanted(&self) -> bool {
-        self.path.is_some()
+    /// A capture into files with these names, or none.
+    pub fn new(pattern: Option<PathBuf>, rotate: Rotate) -> Self {
+        Self { pattern, rotate, state: Mutex::new(State::New), fd: AtomicI32::new(-1) }
     }
 
     /// The file's descriptor, or -1.
@@ -64,13 +74,13 @@ impl Capture {
 
     /// Makes the file, which must not be there; the next attempt to connect goes on with it.
     pub fn open(&self) -> Result<()> {
-        let Some(path) = &self.path else { return Ok(()) };
+        let Some(pattern) = &self.pattern else { return Ok(()) };
         let mut state = self.lock();
         match &*state {
             State::New => {}
             State::On(..) => return Ok(()),
             // Streaming on without it would leave a hole that nobody sees.
-            State::Over => {
+            State::Over(path) => {
                 return Err(Error::new(
                     Status::WAL_E_CAPTURE,
                     format!("writing the capture file {} failed before", path.display()),
@@ -78,31 +88,41 @@ impl Capture {
                 .with_hint("Make a new stream with another capture_file."));
             }
         }
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-        let file = file.map_err(|error| cannot_make(path, &error))?;
+        let (now, instant) = (pg_micros(), Instant::now());
+        let mut names = Names::new(pattern);
+        let (path, made) = names.make(now);
+        let file = made.map_err(|error| cannot_make(&path, &error))?;
         let fd = file.as_raw_fd();
-        let writer = Writer::new(file).map_err(|error| cannot_write(path, &error))?;
+        let writer = Writer::new(file).map_err(|error| cannot_write(&path, &error))?;
         self.fd.store(fd, Ordering::Release);
-        *state = State::On(Box::new(writer), Instant::now(), Begun::No);
+        *state = State::On(Box::new(Writing {
+            writer,
+            names,
+            path,
+            begun: Begun::No,
+            began: (instant, instant),
+            seam: Seam { capture: (now, std::process::id()), number: 1 },
+        }));
         Ok(())
     }
 
     /// No connection came of it: the file is taken away, so that another attempt finds its place free.
     pub fn forsake(&self) {
-        let Some(path) = &self.path else { return };
         let mut state = self.lock();
-        if matches!(&*state, State::On(_, _, Begun::No)) {
+        if let State::On(writing) = &*state
+            && writing.begun == Begun::No
+        {
             self.fd.store(-1, Ordering::Release);
-            *state = State::New;
             // It was made by this stream and nobody knows of it yet. If it stays, the next attempt says so.
-            let _ = std::fs::remove_file(path);
+            let _ = std::fs::remove_file(&writing.path);
+            *state = State::New;
         }
     }
 
     /// A connection is in COPY mode.
     pub fn epoch(&self, epoch: &Epoch) -> Result<()> {
-        if let State::On(_, _, begun) = &mut *self.lock() {
-            *begun = Begun::Yes;
+        if let State::On(writing) = &mut *self.lock() {
+            writing.begun = Begun::Yes;
         }
         self.write(|writer, at| writer.epoch(at, epoch).and_then(|()| writer.flush()))
     }
@@ -117,29 +137,82 @@ impl Capture {
         self.write(|writer, at| writer.sent(at, bytes).and_then(|()| writer.flush()))
     }
 
-    /// A turn of reading is over: what came is written, so that little is missing if the program dies.
+    /// A turn of reading is over: what came is written, so that little is missing if the program dies. A file that is long
+    /// or old enough is followed by another.
     pub fn flush(&self) -> Result<()> {
-        self.write(|writer, _| writer.flush())
+        self.write(|writer, _| writer.flush())?;
+        self.rotate()
     }
 
     /// Nothing more will come.
     pub fn finish(&self) -> Result<()> {
         let finished = self.write(Writer::finish);
-        self.fd.store(-1, Ordering::Release);
-        *self.lock() = State::Over;
+        let mut state = self.lock();
+        if let State::On(writing) = &*state {
+            let path = writing.path.clone();
+            self.fd.store(-1, Ordering::Release);
+            *state = State::Over(path);
+        }
         finished
     }
 
     fn write(&self, work: impl FnOnce(&mut Writer<File>, Duration) -> std::io::Result<()>) -> Result<()> {
-        let Some(path) = &self.path else { return Ok(()) };
         let mut state = self.lock();
-        let State::On(writer, began, _) = &mut *state else { return Ok(()) };
-        let Err(error) = work(writer, began.elapsed()) else { return Ok(()) };
-        // Half a block would only hide how far the capture is good. Nothing more can be done if that fails too.
-        let _ = writer.out().set_len(writer.whole());
+        let State::On(writing) = &mut *state else { return Ok(()) };
+        let Err(error) = work(&mut writing.writer, writing.began.0.elapsed()) else { return Ok(()) };
+        Err(self.give_up(&mut state, cannot_write, &error))
+    }
+
+    /// Goes on in another file where it is time for it. A server may be silent: only who writes looks.
+    fn rotate(&self) -> Result<()> {
+        let mut state = self.lock();
+        let State::On(writing) = &mut *state else { return Ok(()) };
+        let is_due = match self.rotate {
+            Rotate::Never => false,
+            Rotate::Size(most) => writing.writer.whole() >= most,
+            Rotate::Time(most) => writing.began.1.elapsed() >= most,
+        };
+        if !is_due {
+            return Ok(());
+        }
+        let (path, made) = writing.names.make(pg_micros());
+        let file = match made {
+            Ok(file) => file,
+            Err(error) => {
+                writing.path = path;
+                return Err(self.give_up(&mut state, cannot_make, &error));
+            }
+        };
+        let fd = file.as_raw_fd();
+        let seam = Seam { number: writing.seam.number.wrapping_add(1), ..writing.seam };
+        match writing.writer.go_on(writing.began.0.elapsed(), file, seam) {
+            Ok(before) => {
+                // A forked child closes the one that is used, not what has the number of the one before then.
+                self.fd.store(fd, Ordering::Release);
+                drop(before);
+                (writing.seam, writing.path, writing.began.1) = (seam, path, Instant::now());
+                Ok(())
+            }
+            Err(error) => Err(self.give_up(&mut state, cannot_write, &error)),
+        }
+    }
+
+    /// Half a block would only hide how far the capture is good. Nothing more can be done if that fails too.
+    fn give_up(
+        &self,
+        state: &mut State,
+        say: fn(&Path, &std::io::Error) -> Error,
+        error: &std::io::Error,
+    ) -> Error {
+        let State::On(writing) = &mut *state else {
+            return Error::new(Status::WAL_E_CAPTURE, "there is no capture");
+        };
+        let _ = writing.writer.out().set_len(writing.writer.whole());
+        let path = std::mem::take(&mut writing.path);
         self.fd.store(-1, Ordering::Release);
-        *state = State::Over;
-        Err(cannot_write(path, &error))
+        let error = say(&path, error);
+        *state = State::Over(path);
+        error
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -198,9 +271,17 @@ pub fn epoch(config: &Config, connected: &Connected) -> Epoch {
 
 fn cannot_make(path: &Path, error: &std::io::Error) -> Error {
     Error::os(Status::WAL_E_CAPTURE, format!("cannot make the capture file {}", path.display()), error)
-        .with_hint(
-            "It must not be there yet: a capture never overwrites a file. Choose another name, or remove it.",
-        )
+        .with_hint(match error.kind() {
+            ErrorKind::AlreadyExists => {
+                "It must not be there yet: a capture never overwrites a file. Choose another name, one with %n or %t, or remove it."
+            }
+            ErrorKind::NotFound => "Its folder does not exist: make it, or correct capture_file.",
+            ErrorKind::NotADirectory => "A part of its path is a file: correct capture_file.",
+            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+                "This user may not write into its folder: give it the right, or choose another one."
+            }
+            _ => "Choose another file, or stream without capture_file.",
+        })
 }
 
 fn cannot_write(path: &Path, error: &std::io::Error) -> Error {

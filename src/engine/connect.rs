@@ -77,8 +77,9 @@ pub async fn connect(shared: &Shared, deadline: Option<Instant>, occasion: Occas
     shared.socket.store(session.fd(), std::sync::atomic::Ordering::Release);
 
     let version = session.server_version();
-    for notice in session.take_notices() {
-        log(Level::WAL_LOG_WARN, format!("the server says: {}", notice.message));
+    pass_on(shared, &mut session);
+    if occasion == Occasion::First {
+        warn_of_units(shared);
     }
     let preflight = Preflight::new(config, version, occasion)?;
     timely(config, session.query(&preflight.lasting_query())).await?;
@@ -135,6 +136,7 @@ pub async fn connect(shared: &Shared, deadline: Option<Instant>, occasion: Occas
     if let Err(error) = timely(config, session.start_copy(&preflight.start_command())).await {
         return Err(reason(shared, &mut session, preflight.explain(error)).await);
     }
+    pass_on(shared, &mut session);
     log(Level::WAL_LOG_INFO, format!("streaming from slot {} of PostgreSQL {version}", config.slot));
     let path = if session.is_local() { Path::Unix } else { Path::Tcp };
     Ok(Connected {
@@ -148,6 +150,22 @@ pub async fn connect(shared: &Shared, deadline: Option<Instant>, occasion: Occas
         branch,
         late,
     })
+}
+
+/// The server's notices and warnings go to the log, with all that they explain.
+fn pass_on(shared: &Shared, session: &mut AnySession) {
+    for notice in session.take_notices() {
+        shared.logger.log(Level::WAL_LOG_WARN, "connect", || format!("the server says: {}", notice.told()));
+    }
+}
+
+/// Milliseconds are a small unit for who thinks of seconds.
+fn warn_of_units(shared: &Shared) {
+    for (name, value) in &shared.config.without_unit {
+        shared.logger.log(Level::WAL_LOG_WARN, "connect", || {
+            format!("option {name} is {value} milliseconds: its value has no unit (ms, s, min, h)")
+        });
+    }
 }
 
 /// Asks a primary where it writes.

@@ -222,7 +222,7 @@ impl Intake {
                     // SAFETY: the body lies in the batch's own chunk, whose filled part stays as it is.
                     match unsafe { receiver.frame(tag, body, arrays) }? {
                         Taken::Done => {}
-                        Taken::Full => return Ok(false),
+                        Taken::Full => return arrays.full_though_empty().map(|()| false),
                         Taken::End => {
                             noted.ended = true;
                             self.decoded = chunk.filled().len();

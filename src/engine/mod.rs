@@ -6,6 +6,7 @@ mod acks;
 mod asking;
 mod beside;
 mod capture;
+mod capture_file;
 mod connect;
 mod connection;
 mod creation;
@@ -31,7 +32,7 @@ mod task;
 mod thread;
 mod wakers;
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -87,9 +88,10 @@ impl Stream {
         Ok(Self { shared, engine: None, current: None, given: 0 })
     }
 
-    /// A stream that a capture feeds instead of a server. It is connected from the beginning.
-    pub fn replay(path: &Path, options: &Options, logger: Logger) -> Result<Self> {
-        let source = replay::Source::open(path)?;
+    /// A stream that a capture, given by its files in their order, feeds instead of a server. It is connected from the
+    /// beginning.
+    pub fn replay(paths: &[PathBuf], options: &Options, logger: Logger) -> Result<Self> {
+        let source = replay::Source::open(paths)?;
         let mut it = Self {
             shared: Arc::new(Shared::new(source.config(options)?, logger)?),
             engine: None,

@@ -2,10 +2,7 @@
 //!
 //! It must give the same events each time: what depends on a clock, such as progress, is not told.
 
-use std::fs::{File, OpenOptions};
-use std::os::fd::{AsRawFd, RawFd};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -18,7 +15,7 @@ use super::log::Level;
 use super::reconnected::{Next, Reconnected};
 use super::shared::Shared;
 use super::stats::Counts;
-use crate::capture::{Epoch, Head, Kind, Reader};
+use crate::capture::{Chain, Epoch, Head, Kind};
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
 use crate::options::{Config, Options, ReplayPace};
@@ -30,40 +27,28 @@ const TURN: usize = 256 << 10;
 /// A capture that is open and stands at its first connection.
 #[derive(Debug)]
 pub struct Source {
-    reader: Reader<File>,
-    fd: RawFd,
+    chain: Chain,
     first: Option<Head>,
 }
 
 impl Source {
-    /// Opens a capture.
-    pub fn open(path: &Path) -> Result<Self> {
-        let failed = |error| {
-            Error::os(Status::WAL_E_CAPTURE, format!("cannot open the capture {}", path.display()), &error)
-        };
-        // A FIFO would make the caller, and then the engine's thread, wait for its writer.
-        let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path).map_err(failed)?;
-        if !file.metadata().map_err(failed)?.is_file() {
-            let what = format!("cannot open the capture {}: it is no regular file", path.display());
-            return Err(Error::new(Status::WAL_E_CAPTURE, what)
-                .with_hint("Name a file that the option capture_file has written."));
-        }
-        let fd = file.as_raw_fd();
-        let mut reader = Reader::new(file)?;
-        let first = reader.next()?;
-        Ok(Self { reader, fd, first })
+    /// Opens a capture: its files in their order.
+    pub fn open(paths: &[PathBuf]) -> Result<Self> {
+        let mut chain = Chain::open(paths)?;
+        let first = chain.next()?;
+        Ok(Self { chain, first })
     }
 
     /// Where the captured stream began.
     pub fn start(&self) -> Result<Lsn> {
-        let epoch = if self.first.is_some() { read_epoch(&self.reader)? } else { Epoch::default() };
+        let epoch = if self.first.is_some() { read_epoch(&self.chain)? } else { Epoch::default() };
         Ok(number(&epoch, "start_lsn").unwrap_or_default())
     }
 
     /// The options of the replay: what is not set is as it was in the captured stream.
     pub fn config(&self, options: &Options) -> Result<Config> {
         let mut options = options.clone();
-        let epoch = if self.first.is_some() { read_epoch(&self.reader)? } else { Epoch::default() };
+        let epoch = if self.first.is_some() { read_epoch(&self.chain)? } else { Epoch::default() };
         for name in ["decode", "plugin", "on_gap", "stop_lsn", "dedupe"] {
             // What ends a stream is known from decoding only.
             let is_moot = name == "stop_lsn" && !options.decodes();
@@ -77,11 +62,11 @@ impl Source {
 
 /// Runs a replay to its end.
 pub async fn work(shared: Arc<Shared>, source: Source) -> Result<()> {
-    shared.socket.store(source.fd, Ordering::Release);
+    shared.socket.store(source.chain.fd(), Ordering::Release);
     let replay = Replay {
         receiver: Receiver::new(&shared.config),
         intake: Intake::new(Arc::clone(&shared)),
-        reader: source.reader,
+        chain: source.chain,
         current: source.first,
         connections: 0,
         timeline: 0,
@@ -94,7 +79,7 @@ pub async fn work(shared: Arc<Shared>, source: Source) -> Result<()> {
 
 struct Replay {
     shared: Arc<Shared>,
-    reader: Reader<File>,
+    chain: Chain,
     receiver: Receiver,
     intake: Intake,
     /// The record whose time has not come.
@@ -177,7 +162,7 @@ impl Replay {
         while bytes < TURN && self.shared.has_room(self.intake.pending()) {
             let head = match self.current.take() {
                 Some(head) => head,
-                None => match self.reader.next()? {
+                None => match self.following()? {
                     Some(head) => head,
                     None => return Ok(Turn::Over),
                 },
@@ -189,22 +174,29 @@ impl Replay {
             match head.kind {
                 Kind::Epoch => self.connection()?,
                 Kind::Received => {
-                    bytes += self.reader.body().len();
+                    bytes += self.chain.body().len();
                     if self.feed()? {
                         return Ok(Turn::Over);
                     }
                 }
                 Kind::Sent => Counts::add(&self.shared.counts.status_updates, 1),
-                Kind::End => {}
+                Kind::End | Kind::Next | Kind::Onward => {}
             }
         }
         Ok(Turn::More)
     }
 
+    /// The next record; a forked child closes the file that is open then.
+    fn following(&mut self) -> Result<Option<Head>> {
+        let head = self.chain.next();
+        self.shared.socket.store(self.chain.fd(), Ordering::Release);
+        head
+    }
+
     /// Gives the receiver what was received. True: the end that was asked for is reached.
     fn feed(&mut self) -> Result<bool> {
-        let Self { reader, intake, receiver, shared, .. } = self;
-        let mut rest = reader.body();
+        let Self { chain, intake, receiver, shared, .. } = self;
+        let mut rest = chain.body();
         Counts::add(&shared.counts.reads, 1);
         Counts::add(&shared.counts.bytes_received, rest.len() as u64);
         while !rest.is_empty() {
@@ -229,7 +221,7 @@ impl Replay {
 
     /// Another connection: what the one before it left unfinished is nothing.
     fn connection(&mut self) -> Result<()> {
-        let epoch = read_epoch(&self.reader)?;
+        let epoch = read_epoch(&self.chain)?;
         Counts::set(&self.shared.counts.server_version, number(&epoch, "server_version").unwrap_or(0));
         let lost = self.timeline;
         self.timeline = number(&epoch, "timeline").unwrap_or(0);
@@ -251,7 +243,7 @@ impl Replay {
         if error.status() == Status::WAL_E_CAPTURE {
             return Err(error);
         }
-        while let Ok(Some(head)) = self.reader.next() {
+        while let Ok(Some(head)) = self.following() {
             if head.kind == Kind::Epoch {
                 self.shared
                     .logger
@@ -278,9 +270,9 @@ fn branch(epoch: &Epoch) -> Option<Branch> {
 }
 
 /// The present record as a connection.
-fn read_epoch(reader: &Reader<File>) -> Result<Epoch> {
-    Epoch::decode(reader.body()).ok_or_else(|| {
-        let at = reader.offset();
+fn read_epoch(chain: &Chain) -> Result<Epoch> {
+    Epoch::decode(chain.body()).ok_or_else(|| {
+        let at = chain.offset();
         Error::new(
             Status::WAL_E_CAPTURE,
             format!("at offset {at}: the description of a connection cannot be read"),

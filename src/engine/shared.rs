@@ -167,7 +167,7 @@ impl Shared {
             id: registry::next_id(),
             acks: Acks::new(config.ack),
             owed: Owed::default(),
-            capture: Capture::new(config.capture_file.clone()),
+            capture: Capture::new(config.capture_file.clone(), config.capture_rotate),
             config,
             logger,
             counts: Counts::default(),

@@ -31,6 +31,9 @@ use crate::wire::Reply;
 /// How much a stream reads before the others of its thread have their turn.
 const TURN: usize = 256 << 10;
 
+/// How soon another connection may be given up for its definitions: those that are in use come again each time.
+const SHED_AGAIN: Duration = Duration::from_secs(60);
+
 /// Runs one attempt to connect and the stream that comes of it, and reports how it ended. `life` tells, however this
 /// future ends, that it no longer runs.
 pub async fn run(shared: Arc<Shared>, attempt: u64, deadline: Option<Instant>, life: TaskLife) {
@@ -137,6 +140,8 @@ pub(super) struct Course {
     pub(super) began: Lsn,
     /// Which server the last connection was to.
     pub(super) server: Identity,
+    /// When a connection was last given up for the memory of its definitions.
+    shed: Option<Instant>,
     /// What earlier connections taught of the server's silence.
     pub(super) tolerance: Tolerance,
     /// Made when a stream is first gathered; tokio's own clock is too coarse for that.
@@ -155,6 +160,7 @@ impl Course {
             began: connected.start,
             server: connected.identity,
             tolerance: Tolerance::default(),
+            shed: None,
             alarm: None,
         }
     }
@@ -248,6 +254,7 @@ impl<S: Session> Streaming<S> {
                 return Ok(());
             }
             self.report_what_is_due(wanted.flush)?;
+            self.shed_definitions()?;
             // Every event is in the queue between turns: what waits for room waits for the consumer, never for
             // nobody.
             let may_read = !self.course.ended && self.shared.has_room(0);
@@ -270,6 +277,24 @@ impl<S: Session> Streaming<S> {
                 tokio::task::yield_now().await;
             }
         }
+    }
+
+    /// The server describes each table once, so that what a connection described is kept as long as it lasts. Where that
+    /// is too much another connection begins, at a moment when it repeats nothing.
+    fn shed_definitions(&mut self) -> Result<()> {
+        let (most, weight) = (self.shared.config.relations_bytes, self.course.receiver.definitions_weight());
+        if weight <= most || self.course.ended || self.shared.config.reconnect.is_none() {
+            return Ok(());
+        }
+        let lately = self.course.shed.is_some_and(|at| at.elapsed() < SHED_AGAIN);
+        let is_settled = self.positions().is_settled(self.shared.acks.acked());
+        if lately || !is_settled || !self.course.receiver.is_at_rest() {
+            return Ok(());
+        }
+        self.course.shed = Some(Instant::now());
+        let text = format!("the definitions of tables take {weight} bytes, and relations_bytes is {most}");
+        Err(Error::new(Status::WAL_E_CONNECTION_LOST, text)
+            .with_hint("A new connection forgets those of tables that no change comes of. Raise relations_bytes if all are in use."))
     }
 
     /// Whether the end that was asked for is reached and all before it acknowledged: then there is nothing to stay for,

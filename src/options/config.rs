@@ -1,6 +1,6 @@
 //! The options of one stream, typed and checked against each other.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -94,6 +94,17 @@ pub enum FailoverPolicy {
     Rewind,
 }
 
+/// When a capture goes on in another file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rotate {
+    /// Never.
+    Never,
+    /// Once the file has so many bytes.
+    Size(u64),
+    /// Once the file is so old.
+    Time(Duration),
+}
+
 /// How fast a capture is replayed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReplayPace {
@@ -161,6 +172,8 @@ pub struct Config {
     pub on_gap: GapPolicy,
     /// The most memory of waiting batches.
     pub queue_bytes: usize,
+    /// The most memory of definitions before another connection begins.
+    pub relations_bytes: usize,
     /// The most events of a batch.
     pub batch_events: usize,
     /// The most bytes of a batch.
@@ -175,6 +188,8 @@ pub struct Config {
     pub health_safe_wal: usize,
     /// Where what comes and goes is captured.
     pub capture_file: Option<PathBuf>,
+    /// When it goes on in another file.
+    pub capture_rotate: Rotate,
     /// How fast a capture is replayed.
     pub replay_pace: ReplayPace,
     /// How a lost connection is made again; None is not at all.
@@ -189,6 +204,8 @@ pub struct Config {
     pub receive_timeout: Option<Duration>,
     /// Whether the walsender's memory is chosen.
     pub server_tuning: ServerTuning,
+    /// The durations that were set without a unit, with their numbers.
+    pub without_unit: Vec<(&'static str, String)>,
 }
 
 /// How a lost connection is made again, or the first one waited for.
@@ -267,6 +284,7 @@ impl Config {
             status_interval: time(Id::StatusInterval),
             on_gap: if options.text(Id::OnGap) == "warn" { GapPolicy::Warn } else { GapPolicy::Error },
             queue_bytes: number(Id::QueueBytes),
+            relations_bytes: number(Id::RelationsBytes),
             batch_events: number(Id::BatchEvents),
             batch_bytes: number(Id::BatchBytes),
             latency_budget: time(Id::LatencyBudget),
@@ -276,6 +294,7 @@ impl Config {
             capture_file: Some(options.text(Id::CaptureFile))
                 .filter(|path| !path.is_empty())
                 .map(PathBuf::from),
+            capture_rotate: rotate(options)?,
             replay_pace: match options.text(Id::ReplayPace) {
                 "recorded" => ReplayPace::Recorded,
                 _ => ReplayPace::Full,
@@ -292,6 +311,7 @@ impl Config {
                 "off" => ServerTuning::Off,
                 _ => ServerTuning::Auto,
             },
+            without_unit: options.without_unit(),
         })
     }
 }
@@ -324,6 +344,25 @@ fn backend(text: &str) -> Result<Backend> {
             .with_hint("Build it with -DPGWALSTREAM_LIBPQ=ON (cmake) or --features libpq (cargo), or leave backend at \"rustls\".")),
         _ => Ok(Backend::Rustls),
     }
+}
+
+/// Each file needs a name of its own.
+fn rotate(options: &Options) -> Result<Rotate> {
+    let (text, file) = (options.text(Id::CaptureRotate), options.text(Id::CaptureFile));
+    let how = match (super::parse::millis(text), size(text)) {
+        (Some(0), _) | (None, None) => Rotate::Never,
+        (Some(millis), _) => Rotate::Time(Duration::from_millis(millis)),
+        (None, Some(bytes)) => Rotate::Size(bytes),
+    };
+    let named = Path::new(file).file_name().and_then(|name| name.to_str()).unwrap_or("");
+    if how != Rotate::Never && !file.is_empty() && !named.contains("%n") && !named.contains("%t") {
+        return Err(Error::new(
+            Status::WAL_E_BAD_OPTION,
+            format!("capture_rotate is \"{text}\", and capture_file names one file"),
+        )
+        .with_hint("Give capture_file a name with %n (the file's number) or %t (when it is begun)."));
+    }
+    Ok(how)
 }
 
 fn bad(why: String) -> Error {

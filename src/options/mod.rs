@@ -8,7 +8,7 @@ mod table;
 
 pub use config::{
     AckMode, Backend, Config, FailoverPolicy, GapPolicy, OriginFilter, Progress, Reconnect, ReplayPace,
-    ServerTuning, SlotCreate, Streaming,
+    Rotate, ServerTuning, SlotCreate, Streaming,
 };
 pub use document::markdown;
 pub use parse::{Kind, qualified_names, slot_name};
@@ -29,6 +29,9 @@ pub struct Options {
     passwords: Option<Arc<Passwords>>,
 }
 
+/// How long a value may be: whatever is made of it takes memory in proportion.
+const LONGEST: usize = 1 << 20;
+
 impl Options {
     /// No option set: every one has its default.
     pub fn new() -> Self {
@@ -39,6 +42,11 @@ impl Options {
     pub fn set(&mut self, key: &str, value: Option<&str>) -> Result<()> {
         let spec = table::find(key)?;
         if let Some(value) = value {
+            if value.len() > LONGEST {
+                let text = format!("option {}: a value of {} bytes is too long", spec.name, value.len());
+                return Err(Error::new(Status::WAL_E_BAD_OPTION, text)
+                    .with_hint(format!("No value is longer than {LONGEST} bytes.")));
+            }
             spec.kind.check(value).map_err(|why| bad_value(spec, value, &why))?;
             if spec.id == Id::Conninfo && !value.is_empty() {
                 refuse_unreadable(value)?;
@@ -97,6 +105,18 @@ impl Options {
         let number =
             |id| parse::size(self.text(id)).and_then(|size| usize::try_from(size).ok()).unwrap_or(4096);
         (number(Id::BatchEvents), number(Id::BatchBytes))
+    }
+
+    /// The durations that are set to a number alone, which is one of milliseconds; 0 needs no unit.
+    fn without_unit(&self) -> Vec<(&'static str, String)> {
+        let named = |(id, text): &(Id, Zeroizing<String>)| {
+            let spec = table::spec(*id);
+            let is_bare = matches!(spec.kind, Kind::Duration { .. })
+                && text.bytes().all(|byte| byte.is_ascii_digit())
+                && parse::millis(text) != Some(0);
+            is_bare.then(|| (spec.name, text.to_string()))
+        };
+        self.values.iter().filter_map(named).collect()
     }
 
     /// Whether an option was set, be it to its default.
@@ -226,6 +246,17 @@ mod tests {
         }
         assert_eq!(options.get("conninfo").unwrap(), "service=x servicefile=/no/such/file");
         assert_eq!(options.config().unwrap_err().status(), Status::WAL_E_CONNINFO);
+    }
+
+    #[test]
+    fn s51_a_value_without_bounds_is_refused() {
+        let mut options = Options::new();
+        for key in ["slot", "publication", "conninfo", "capture_file", "plugin_options"] {
+            let error = options.set(key, Some(&"a".repeat(LONGEST + 1))).unwrap_err();
+            assert_eq!(error.status(), Status::WAL_E_BAD_OPTION, "{key}");
+            assert!(error.message().len() < 100 && error.hint().contains("1048576"), "{error:?}");
+        }
+        options.set("capture_file", Some(&"a".repeat(LONGEST))).unwrap();
     }
 
     #[test]

@@ -35,6 +35,13 @@ pub enum Kind {
         /// The largest accepted.
         most: u64,
     },
+    /// A number of bytes, or a time; its unit says which.
+    SizeOrTime {
+        /// The smallest size accepted, in bytes.
+        least_size: u64,
+        /// The shortest time accepted, in milliseconds.
+        least_time: u64,
+    },
     /// A time in milliseconds; ms, s, min and h are understood.
     Duration {
         /// The shortest accepted, in milliseconds.
@@ -56,6 +63,7 @@ impl Kind {
             Self::Lsn => "LSN",
             Self::Count { .. } => "count",
             Self::Size { .. } => "size",
+            Self::SizeOrTime { .. } => "size or duration",
             Self::Duration { .. } => "duration",
         }
     }
@@ -72,7 +80,14 @@ impl Kind {
             Self::Lsn => "XXXXXXXX/XXXXXXXX".into(),
             Self::Count { least, most } => format!("{least} to {most}"),
             Self::Size { least, most } => format!("{} to {}", show_size(least), show_size(most)),
-            Self::Duration { least, most } => format!("{} to {}", show_millis(least), show_millis(most)),
+            Self::SizeOrTime { least_size, least_time } => format!(
+                "0, from {} (kB, MB, GB), or from {} (s, min, h)",
+                show_size(least_size),
+                show_millis(least_time)
+            ),
+            Self::Duration { least, most } => {
+                format!("{} to {} (ms, s, min, h; a bare number: ms)", show_millis(least), show_millis(most))
+            }
         }
     }
 
@@ -89,7 +104,9 @@ impl Kind {
             Self::Choice(words) => words.concat(),
             Self::Switch => "on or off".into(),
             Self::Lsn => "an LSN such as 0/16B3748".into(),
-            Self::Count { .. } | Self::Size { .. } | Self::Duration { .. } => self.range(),
+            Self::Count { .. } | Self::Size { .. } | Self::SizeOrTime { .. } | Self::Duration { .. } => {
+                self.range()
+            }
         }
     }
 
@@ -121,6 +138,13 @@ impl Kind {
             Self::Lsn => text.parse::<Lsn>().map(drop).map_err(|_| String::new()),
             Self::Count { least, most } => within(text.parse().ok(), least, most),
             Self::Size { least, most } => within(size(text), least, most),
+            Self::SizeOrTime { least_size, least_time } => match (size(text), millis(text)) {
+                (Some(0), _) | (_, Some(0)) => Ok(()),
+                // A bare number would be either.
+                (Some(_), Some(_)) => Err(String::new()),
+                (bytes, None) => within(bytes, least_size, u64::MAX),
+                (None, time) => within(time, least_time, u64::MAX),
+            },
             Self::Duration { least, most } => within(millis(text), least, most),
         }
     }

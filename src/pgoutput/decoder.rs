@@ -24,7 +24,7 @@ pub struct Decoder {
     pub(super) relations: Relations,
     /// The streamed transactions that are open.
     pub(super) streamed: Streamed,
-    types: Types,
+    pub(super) types: Types,
     origins: Origins,
     /// The transaction whose origin was told last outside of its BEGIN, by the position of its end.
     pub(super) origin_told: Option<u64>,

@@ -65,6 +65,7 @@ impl Feeder {
                 Ok(Step::Done(_)) => return Ok(()),
                 Ok(Step::Full) => {
                     chunk.retreat(message.len());
+                    arrays.full_though_empty()?;
                     self.seal();
                 }
                 Err(error) => {
@@ -101,6 +102,11 @@ impl Feeder {
             let mut decode = |(lsn, bytes)| unsafe { self.decoder.decode(lsn, bytes, &mut batch.arrays) };
             match message.and_then(&mut decode) {
                 Ok(Step::Done(_)) => taken += 1,
+                Ok(Step::Full) if taken == 0 => {
+                    let lacking = batch.arrays.full_though_empty();
+                    self.pool.0.give(batch);
+                    return lacking.and_then(|()| Err(no_batch()));
+                }
                 Ok(Step::Full) => break,
                 Err(error) if taken == 0 => {
                     self.pool.0.give(batch);

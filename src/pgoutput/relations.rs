@@ -1,12 +1,12 @@
-//! The relations that the stream described. The same definition sent again is the same generation; the interned
-//! ones live as long as the decoder, one for each table of the publication, which is what bounds their number.
+//! The relations that the stream described. The same definition sent again is the same generation. Those that the present
+//! connection described are kept whole, for the server sends each once; of others only a trace is left.
 //! It must never answer with a definition that this connection did not send: DDL may have come in between (P11).
 //!
 //! A streamed transaction has definitions of its own until it commits (P6): DDL in it is not valid for anybody else,
 //! and never will be if it is rolled back.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
 use std::sync::Arc;
 
 use super::fault::{Fault, Read};
@@ -29,14 +29,23 @@ pub(super) struct Relations {
     /// Inside a streamed block, those outside of it.
     outside: Option<Table>,
     /// The newest generation of each relation, valid or not: what the next number and a repetition are seen by.
-    newest: OidMap<Arc<Relation>>,
+    newest: OidMap<Trace>,
     /// Those that were valid and were replaced, the last ones of each relation: a new connection begins in the past.
-    past: OidMap<Vec<Arc<Relation>>>,
+    past: OidMap<Vec<Trace>>,
     /// Those that were told last before a new connection began in the past, until it has caught up with each.
-    told: OidMap<Arc<Relation>>,
+    told: OidMap<Trace>,
+    /// What makes traces: a server cannot know it.
+    keys: RandomState,
     coming: Coming,
     epoch: u64,
     described: u64,
+}
+
+/// What is left of a definition that this connection did not send: which it is, so that it is recognised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Trace {
+    generation: u32,
+    hash: u64,
 }
 
 /// What the connection sends.
@@ -52,6 +61,8 @@ enum Coming {
 /// Definitions that are valid together.
 #[derive(Debug, Default)]
 pub(super) struct Table {
+    /// How much memory they take, about.
+    weight: usize,
     entries: Vec<Entry>,
     index: OidMap<usize>,
     /// The entry used last; changes of one table follow each other, so the map is seldom asked.
@@ -72,7 +83,10 @@ pub(super) struct Entry {
     described: u64,
     /// The filling of the arrays that keeps it alive already; 0 is none.
     kept: u64,
+    /// What of its memory no batch has counted yet.
+    uncounted: usize,
     relation: Arc<Relation>,
+    trace: Trace,
     /// How its columns' values look, one for each.
     shapes: Box<[Shape]>,
     /// The partitions whose changes come as its own.
@@ -85,19 +99,21 @@ struct Described {
     subxid: u32,
     at: u64,
     relation: Arc<Relation>,
+    trace: Trace,
 }
 
 impl Relations {
     /// A new connection: nothing is described in it yet.
     pub(super) fn reconnected(&mut self) {
         self.leave();
-        (self.here.last, self.here.fresh) = (None, None);
-        // Each is described anew before the first change of its own.
-        self.here.entries.iter_mut().for_each(|entry| entry.leaves.clear());
         self.epoch += 1;
         self.coming = Coming::Again;
-        for entry in &self.here.entries {
-            self.told.entry(entry.oid).or_insert_with(|| Arc::clone(&entry.relation));
+        // Each is described anew before the first change of its own: of those that are not, little is left.
+        for entry in std::mem::take(&mut self.here).entries {
+            let told = *self.told.entry(entry.oid).or_insert(entry.trace);
+            if told != entry.trace {
+                self.note_past(entry.oid, entry.trace);
+            }
         }
     }
 
@@ -106,6 +122,12 @@ impl Relations {
         self.here = Table::default();
         self.told.clear();
         self.past.clear();
+    }
+
+    /// How much memory they take, about; those of streamed transactions that are open do not count.
+    pub(super) fn weight(&self) -> usize {
+        let tables = self.here.weight + self.outside.as_ref().map_or(0, |table| table.weight);
+        tables + (self.newest.len() + self.told.len() + self.past.len()) * size_of::<(u32, Trace)>()
     }
 
     /// From here on what comes is new.
@@ -140,31 +162,38 @@ impl Relations {
     /// describes is always told, for it may be rolled back.
     pub(super) fn knows(&self, definition: &Definition<'_>) -> bool {
         self.outside.is_none()
-            && (self.told_last(definition.oid).is_some_and(|relation| definition.is(relation))
+            && (self.told_last(definition.oid).is_some_and(|told| told.hash == self.hash(definition))
                 || self.repeated(definition).is_some())
     }
 
+    fn hash(&self, definition: &Definition<'_>) -> u64 {
+        self.keys.hash_one(definition)
+    }
+
     /// The definition that was told last outside of streamed blocks.
-    fn told_last(&self, oid: u32) -> Option<&Arc<Relation>> {
+    fn told_last(&self, oid: u32) -> Option<Trace> {
         let here = self.outside.as_ref().unwrap_or(&self.here);
-        self.told.get(&oid).or_else(|| here.entry(oid).map(|entry| &entry.relation))
+        self.told.get(&oid).copied().or_else(|| here.entry(oid).map(|entry| entry.trace))
     }
 
     /// A definition that was valid before, while what comes may be what came before.
-    fn repeated(&self, definition: &Definition<'_>) -> Option<&Arc<Relation>> {
+    fn repeated(&self, definition: &Definition<'_>) -> Option<Trace> {
         let past = self.past.get(&definition.oid).filter(|_| self.coming == Coming::Again)?;
-        past.iter().rev().find(|relation| definition.is(relation))
+        let hash = self.hash(definition);
+        past.iter().rev().find(|trace| trace.hash == hash).copied()
     }
 
     /// Remembers the definition that another one replaces outside of streamed blocks.
-    fn replaced_by(&mut self, relation: &Arc<Relation>) {
-        let Some(entry) = self.here.entry(relation.oid) else { return };
-        if Arc::ptr_eq(&entry.relation, relation) {
-            return;
+    fn replaced_by(&mut self, oid: u32, trace: Trace) {
+        let old = self.here.entry(oid).map(|entry| entry.trace);
+        if let Some(old) = old.filter(|old| *old != trace) {
+            self.note_past(oid, old);
         }
-        let old = Arc::clone(&entry.relation);
-        let past = self.past.entry(relation.oid).or_default();
-        past.retain(|known| !Arc::ptr_eq(known, &old));
+    }
+
+    fn note_past(&mut self, oid: u32, old: Trace) {
+        let past = self.past.entry(oid).or_default();
+        past.retain(|known| *known != old);
         if past.len() >= PAST {
             past.remove(0);
         }
@@ -175,18 +204,21 @@ impl Relations {
     /// `subxid` is that of the subtransaction inside a streamed block.
     pub(super) fn define(&mut self, definition: &Definition<'_>, subxid: u32) -> Read<&mut Entry> {
         let is_new = !self.knows(definition);
-        let relation = self.intern(definition);
-        if self.outside.is_none() && (is_new || self.coming == Coming::New) {
-            self.told.remove(&definition.oid);
+        let (relation, trace) = self.intern(definition);
+        if self.outside.is_none()
+            && (is_new || self.coming == Coming::New)
+            && let Some(told) = self.told.remove(&definition.oid).filter(|told| *told != trace)
+        {
+            self.note_past(definition.oid, told);
         }
         self.described += 1;
         if self.outside.is_some() {
             let relation = Arc::clone(&relation);
-            self.here.log.push(Described { subxid, at: self.described, relation });
+            self.here.log.push(Described { subxid, at: self.described, relation, trace });
         } else {
-            self.replaced_by(&relation);
+            self.replaced_by(definition.oid, trace);
         }
-        let at = self.here.set(relation, self.epoch, self.described);
+        let at = self.here.set((relation, trace), self.epoch, self.described);
         // The next change has to look: if it is another relation's, then this is a partition of that one.
         (self.here.last, self.here.fresh) = (None, Some(at));
         self.here.entries.get_mut(at).ok_or(Fault::UnknownRelation(definition.oid))
@@ -212,9 +244,11 @@ impl Relations {
         for entry in table.entries {
             let newer = self.here.entry(entry.oid).is_some_and(|known| known.described > entry.described);
             if !newer {
-                self.told.remove(&entry.oid);
-                self.replaced_by(&entry.relation);
-                let at = self.here.set(entry.relation, self.epoch, entry.described);
+                if let Some(told) = self.told.remove(&entry.oid).filter(|told| *told != entry.trace) {
+                    self.note_past(entry.oid, told);
+                }
+                self.replaced_by(entry.oid, entry.trace);
+                let at = self.here.set((entry.relation, entry.trace), self.epoch, entry.described);
                 if let Some(known) = self.here.entries.get_mut(at) {
                     known.leaves = entry.leaves;
                 }
@@ -223,19 +257,29 @@ impl Relations {
     }
 
     /// The definition as a relation: one that is known, or else the next generation.
-    fn intern(&mut self, definition: &Definition<'_>) -> Arc<Relation> {
-        let oid = definition.oid;
-        let in_block = self.here.entry(oid).map(|entry| &entry.relation).filter(|_| self.outside.is_some());
-        let newest = self.newest.get(&oid);
+    fn intern(&mut self, definition: &Definition<'_>) -> (Arc<Relation>, Trace) {
+        let (oid, hash) = (definition.oid, self.hash(definition));
+        let in_block = self.here.entry(oid).filter(|_| self.outside.is_some()).map(|entry| entry.trace);
+        let newest = self.newest.get(&oid).copied();
         let known = [in_block, self.told_last(oid), newest];
-        let known = known.into_iter().flatten().find(|known| definition.is(known));
+        let known = known.into_iter().flatten().find(|known| known.hash == hash);
         if let Some(same) = known.or_else(|| self.repeated(definition)) {
-            return Arc::clone(same);
+            return (self.whole(definition, same), same);
         }
-        let generation = newest.map_or(1, |relation| relation.generation.saturating_add(1));
-        let relation = Arc::new(definition.to_relation(generation));
-        self.newest.insert(oid, Arc::clone(&relation));
-        relation
+        let generation = newest.map_or(1, |known| known.generation.saturating_add(1));
+        let trace = Trace { generation, hash };
+        self.newest.insert(oid, trace);
+        (Arc::new(definition.to_relation(generation)), trace)
+    }
+
+    /// A definition that is known: as it is here, or made anew.
+    fn whole(&self, definition: &Definition<'_>, trace: Trace) -> Arc<Relation> {
+        let here = [Some(&self.here), self.outside.as_ref()];
+        let entry = here.into_iter().flatten().filter_map(|table| table.entry(definition.oid));
+        let same = entry
+            .map(|entry| &entry.relation)
+            .find(|relation| relation.generation == trace.generation && definition.is(relation));
+        same.map_or_else(|| Arc::new(definition.to_relation(trace.generation)), Arc::clone)
     }
 }
 
@@ -247,7 +291,7 @@ impl Table {
         let Self { mut log, entries, .. } = std::mem::take(self);
         log.truncate(first);
         for described in &log {
-            self.set(Arc::clone(&described.relation), relations.epoch, described.at);
+            self.set((Arc::clone(&described.relation), described.trace), relations.epoch, described.at);
         }
         for old in entries {
             let still = self.index.get(&old.oid).and_then(|at| self.entries.get_mut(*at));
@@ -283,19 +327,22 @@ impl Table {
     }
 
     /// Makes a definition the valid one and tells where it is.
-    fn set(&mut self, relation: Arc<Relation>, epoch: u64, described: u64) -> usize {
+    fn set(&mut self, (relation, trace): (Arc<Relation>, Trace), epoch: u64, described: u64) -> usize {
         let entries = &mut self.entries;
         let oid = relation.oid;
         let at = *self.index.entry(oid).or_insert(entries.len());
         match entries.get_mut(at) {
             None => {
+                self.weight += weight_of(&relation);
                 let shapes = shapes_of(&relation);
                 entries.push(Entry {
                     oid,
                     epoch,
                     described,
                     kept: 0,
+                    uncounted: relation.weight(),
                     relation,
+                    trace,
                     shapes,
                     leaves: Leaves::default(),
                 });
@@ -304,8 +351,11 @@ impl Table {
                 entry.epoch = epoch;
                 entry.described = described;
                 if !Arc::ptr_eq(&entry.relation, &relation) {
+                    self.weight += weight_of(&relation);
+                    self.weight = self.weight.saturating_sub(weight_of(&entry.relation));
                     entry.shapes = shapes_of(&relation);
-                    entry.relation = relation;
+                    entry.uncounted = relation.weight();
+                    (entry.relation, entry.trace) = (relation, trace);
                     entry.kept = 0;
                     entry.leaves.clear();
                 }
@@ -313,6 +363,11 @@ impl Table {
         }
         at
     }
+}
+
+/// What the definition takes, with what is known of it beside.
+fn weight_of(relation: &Relation) -> usize {
+    size_of::<Entry>() + relation.weight() + relation.columns.len() * size_of::<Shape>()
 }
 
 fn shapes_of(relation: &Relation) -> Box<[Shape]> {
@@ -342,7 +397,7 @@ impl Entry {
     #[inline(always)]
     pub(super) fn keep(&mut self, out: &mut Arrays) -> *const Relation {
         if self.kept != out.serial() {
-            out.keep_relation(&self.relation);
+            out.keep_relation(&self.relation, std::mem::take(&mut self.uncounted));
             self.kept = out.serial();
         }
         Arc::as_ptr(&self.relation)
@@ -411,6 +466,16 @@ impl<'a> Definition<'a> {
             name: self.name.into(),
             replica_identity: self.replica_identity,
             columns: self.columns().map(ColumnDefinition::to_column).collect(),
+        }
+    }
+}
+
+/// Everything counts, as in `Definition::is`.
+impl Hash for Definition<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.namespace, self.name, self.replica_identity, self.n_columns).hash(state);
+        for column in self.columns() {
+            (column.name, column.type_oid, column.typmod, column.is_key).hash(state);
         }
     }
 }

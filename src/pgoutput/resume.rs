@@ -62,6 +62,11 @@ impl Decoder {
         self.relations.rewound();
     }
 
+    /// How much memory the definitions of relations and types take, about. A new connection leaves little of it.
+    pub fn definitions_weight(&self) -> usize {
+        self.relations.weight() + self.types.weight()
+    }
+
     /// From here on what comes is new.
     pub fn caught_up(&mut self) {
         self.relations.caught_up();

@@ -1,6 +1,8 @@
 //! Transactions that the server sends while they run (version 2 and later): blocks, and what becomes of them.
 //! It must never let anything of one that is still open be taken for committed, nor lose track of one (P6).
 
+use std::collections::HashMap;
+
 use super::decoder::{DONE, Decoder, Effect, Step, push};
 use super::fault::{Fault, Read};
 use super::reader::Reader;
@@ -8,10 +10,12 @@ use super::relations::Table;
 use super::transaction::{Block, Transaction};
 use crate::batch::{Arrays, Event, EventKind, flags};
 
-/// The streamed transactions that are open: a few at a time, so that a search in order does.
+/// The streamed transactions that are open. A server may have as many as it has connections and prepared transactions.
 #[derive(Debug, Default)]
 pub(super) struct Streamed {
     open: Vec<Open>,
+    /// Where each is, by its id.
+    places: HashMap<u32, usize>,
 }
 
 /// One of them, and the definitions that are valid in it alone.
@@ -25,6 +29,7 @@ impl Streamed {
     /// A new connection sends all of them again, from their beginning.
     pub(super) fn clear(&mut self) {
         self.open.clear();
+        self.places.clear();
     }
 
     /// The ids.
@@ -33,13 +38,26 @@ impl Streamed {
     }
 
     fn find(&mut self, xid: u32) -> Option<&mut Open> {
-        self.open.iter_mut().find(|open| open.xid == xid)
+        self.places.get(&xid).and_then(|at| self.open.get_mut(*at))
+    }
+
+    /// The one of this id, which begins unless it is open.
+    fn begin(&mut self, xid: u32) -> Option<&mut Open> {
+        let at = *self.places.entry(xid).or_insert(self.open.len());
+        if at == self.open.len() {
+            self.open.push(Open { xid, definitions: Table::default() });
+        }
+        self.open.get_mut(at)
     }
 
     /// Ends one and gives its definitions.
     pub(super) fn remove(&mut self, xid: u32) -> Table {
-        let at = self.open.iter().position(|open| open.xid == xid);
-        at.map(|at| self.open.swap_remove(at).definitions).unwrap_or_default()
+        let Some(at) = self.places.remove(&xid) else { return Table::default() };
+        let removed = self.open.swap_remove(at);
+        if let Some(moved) = self.open.get(at) {
+            self.places.insert(moved.xid, at);
+        }
+        removed.definitions
     }
 
     /// One that ends, or goes on, has begun.
@@ -61,10 +79,7 @@ impl Decoder {
         if !out.reserve(1, 0) {
             return Ok(Step::Full);
         }
-        if self.streamed.find(xid).is_none() {
-            self.streamed.open.push(Open { xid, definitions: Table::default() });
-        }
-        let definitions = self.streamed.find(xid).map(|open| std::mem::take(&mut open.definitions));
+        let definitions = self.streamed.begin(xid).map(|open| std::mem::take(&mut open.definitions));
         self.relations.enter(definitions.unwrap_or_default());
         self.transaction = Transaction::Block(Block { xid, subxid: 0 });
         let flags = if is_first { flags::FIRST_SEGMENT } else { 0 };

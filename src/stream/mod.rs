@@ -4,6 +4,7 @@
 
 mod advice;
 mod backoff;
+mod ending;
 mod health;
 mod identity;
 mod occasion;

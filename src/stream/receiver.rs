@@ -2,15 +2,15 @@
 //!
 //! It feeds the decoder and the positions, and must never pass over a message that could hold a change.
 
-use super::preflight::publication_error;
+use super::ending::stream_error;
 use super::replay::{Dedupe, Prepares, Replay, Then, void};
 use super::{Branch, Loss, Outstanding, Positions};
 use crate::batch::{Arrays, Event, EventKind, Value, ValueKind};
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
-use crate::options::{Config, GapPolicy, Progress};
+use crate::options::{Config, GapPolicy, Progress, Streaming};
 use crate::pgoutput::{Decoder, Effect, Step};
-use crate::wire::{ReplicationMessage, Reply, ServerMessage, into_error};
+use crate::wire::{ReplicationMessage, Reply, ServerMessage};
 
 /// What became of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +72,7 @@ pub struct Receiver {
     /// Where a bounded replay ends.
     stop: Option<u64>,
     on_gap: GapPolicy,
+    streaming: Streaming,
     remark: Option<String>,
     /// Kinds of unknown messages that were remarked on already.
     remarked: Vec<u8>,
@@ -92,6 +93,7 @@ impl Receiver {
             dedupe: if config.dedupe { Dedupe::On } else { Dedupe::Off },
             stop,
             on_gap: config.on_gap,
+            streaming: config.streaming,
             remark: None,
             remarked: Vec::new(),
         }
@@ -101,6 +103,16 @@ impl Receiver {
     pub fn is_inside(&self) -> bool {
         let goes_on = self.replay.as_ref().is_some_and(Replay::has_partial);
         goes_on || self.positions.in_transaction() || self.decoder.is_in_block()
+    }
+
+    /// Whether nothing is begun: a new connection that starts at what is acknowledged by then repeats nothing.
+    pub fn is_at_rest(&self) -> bool {
+        self.replay.is_none() && !self.is_inside() && self.decoder.open_streams().next().is_none()
+    }
+
+    /// How much memory definitions take.
+    pub fn definitions_weight(&self) -> usize {
+        self.decoder.definitions_weight()
     }
 
     /// At the end of a bounded replay, or of a connection: what tells the consumer of the streamed transactions that
@@ -330,7 +342,7 @@ impl Receiver {
     pub fn beginning(&mut self, tag: u8, body: &[u8]) -> Result<Taken> {
         match tag {
             b'N' => self.notice(&ServerMessage::parse_beginning(body)),
-            b'E' => Err(stream_error(ServerMessage::parse_beginning(body))),
+            b'E' => Err(stream_error(ServerMessage::parse_beginning(body), self.streaming)),
             _ => self.aside(tag, body),
         }
     }
@@ -339,7 +351,7 @@ impl Receiver {
     fn aside(&mut self, tag: u8, body: &[u8]) -> Result<Taken> {
         match tag {
             b'N' => self.notice(&ServerMessage::parse(body)?),
-            b'E' => Err(stream_error(ServerMessage::parse(body)?)),
+            b'E' => Err(stream_error(ServerMessage::parse(body)?, self.streaming)),
             // CopyDone, and the two CommandComplete with ReadyForQuery after it: the walsender stops by itself only
             // when the server shuts down.
             b'c' | b'C' | b'Z' => {
@@ -379,27 +391,7 @@ impl Receiver {
                 .with_detail("The server decodes with the catalog as it was at that position, where the publication did not exist, and went on without its changes.")
                 .with_hint("Create the publication before the slot. To go on without these changes set on_gap to \"warn\"; to have them all, recreate the slot and copy the tables again."));
         }
-        self.remark = Some(format!("the server says near {place}: {}", notice.message));
+        self.remark = Some(format!("the server says near {place}: {}", notice.told()));
         Ok(Taken::Remark)
-    }
-}
-
-/// An ErrorResponse in the stream, with what it means here.
-fn stream_error(message: ServerMessage) -> Error {
-    let error = into_error(message, "streaming");
-    match error.sqlstate() {
-        "42704" => publication_error(&error),
-        // Seen on 15.18, 17.10 and 18.4 with streaming: RelidByRelfilenumber asks the catalog as of the middle of a
-        // transaction whose later commands, or whose rollback, have left their marks in it already.
-        "XX000" if error.message().contains("could not map filen") => error.with_hint(
-            "The server cannot always stream a transaction that holds DDL or TRUNCATE and is rolled back in part or as a whole. Set streaming to \"off\": it then decodes only what was committed, and gets past this position.",
-        ),
-        "42883" => error.with_hint(
-            "With binary on, a column holds a type without a binary form, such as aclitem in an array: set binary to \"off\", or leave the column out of the publication.",
-        ),
-        "XX000" if error.hint().is_empty() => error.with_hint(
-            "The server failed inside while decoding (a row near 1 GB, or a fault of this minor version): look for a newer minor version; the slot does not get past this position by itself.",
-        ),
-        _ => error,
     }
 }

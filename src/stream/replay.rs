@@ -5,6 +5,9 @@
 
 use smallvec::SmallVec;
 
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
+
 use crate::batch::{Arrays, Event, EventKind, Mark, flags};
 use crate::pgoutput::{OriginTold, Partial};
 
@@ -245,14 +248,18 @@ pub(super) fn void(lsn: u64, xid: u32) -> Event {
 /// whose PREPARE came before two_phase_at, whatever came since (P27).
 #[derive(Debug, Default)]
 pub(super) struct Prepares {
-    told: Vec<Prepared>,
+    /// By the end of the PREPARE, which identifies each.
+    told: HashMap<u64, Prepared>,
+    /// The ends of those that are open, by the id.
+    open: HashMap<u32, u64>,
+    /// Of those whose fate is told, by what acknowledges it, and the end.
+    sealed: BTreeSet<(u64, u64)>,
 }
 
-/// One of them. The end of its PREPARE identifies it.
+/// One of them.
 #[derive(Clone, Copy, Debug)]
 struct Prepared {
     xid: u32,
-    end: u64,
     fate: Fate,
 }
 
@@ -270,14 +277,20 @@ impl Prepares {
     pub(super) fn note(&mut self, event: &Event, settled: u64) {
         let is = |kind: EventKind| event.kind == kind as u32;
         if is(EventKind::WAL_EVENT_PREPARE) || is(EventKind::WAL_EVENT_STREAM_PREPARE) {
-            self.told.retain(|it| !matches!(it.fate, Fate::Sealed(at) if at <= settled));
-            if !self.contain(event.number) {
-                self.told.push(Prepared { xid: event.xid, end: event.number, fate: Fate::Open });
+            while let Some((at, end)) = self.sealed.first().copied().filter(|(at, _)| *at <= settled) {
+                self.sealed.remove(&(at, end));
+                self.told.remove(&end);
+            }
+            let (xid, end) = (event.xid, event.number);
+            if let Entry::Vacant(place) = self.told.entry(end) {
+                place.insert(Prepared { xid, fate: Fate::Open });
+                self.open.insert(xid, end);
             }
         } else if is(EventKind::WAL_EVENT_COMMIT_PREPARED) || is(EventKind::WAL_EVENT_ROLLBACK_PREPARED) {
-            let found = self.told.iter_mut().find(|it| it.xid == event.xid && it.fate == Fate::Open);
-            if let Some(it) = found {
+            let Some(end) = self.open.remove(&event.xid) else { return };
+            if let Some(it) = self.told.get_mut(&end) {
                 it.fate = Fate::Sealed(event.ack_lsn);
+                self.sealed.insert((event.ack_lsn, end));
             }
         }
     }
@@ -285,23 +298,46 @@ impl Prepares {
     /// Those that were prepared beyond `branch` never were, where the stream goes on; those whose end came beyond it
     /// are still open.
     pub(super) fn rewind(&mut self, branch: u64) {
-        self.told.retain(|it| it.end <= branch);
-        for it in &mut self.told {
-            if matches!(it.fate, Fate::Sealed(at) if at > branch) {
-                it.fate = Fate::Open;
+        self.told.retain(|end, _| *end <= branch);
+        self.open.clear();
+        self.sealed.clear();
+        for (end, it) in &mut self.told {
+            match it.fate {
+                Fate::Sealed(at) if at <= branch => drop(self.sealed.insert((at, *end))),
+                Fate::Sealed(_) | Fate::Open => {
+                    it.fate = Fate::Open;
+                    self.open.insert(it.xid, *end);
+                }
             }
         }
     }
 
     /// Whether the transaction whose PREPARE ends there was told.
     fn contain(&self, end: u64) -> bool {
-        self.told.iter().any(|it| it.end == end)
+        self.told.contains_key(&end)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn s54_many_prepared_transactions_cost_no_quadratic_time() {
+        let event = |kind, xid, number, ack_lsn| Event { xid, number, ack_lsn, ..Event::new(kind) };
+        let (mut prepares, begun) = (Prepares::default(), std::time::Instant::now());
+        for xid in 1..=40_000_u32 {
+            let at = u64::from(xid) * 10;
+            prepares.note(&event(EventKind::WAL_EVENT_PREPARE, xid, at, at), 0);
+        }
+        for xid in 1..=40_000_u32 {
+            let at = u64::from(xid) * 10;
+            prepares.note(&event(EventKind::WAL_EVENT_COMMIT_PREPARED, xid, 0, 1_000_000 + at), 0);
+        }
+        prepares.note(&event(EventKind::WAL_EVENT_PREPARE, 1, 9_000_000, 9_000_000), 1_399_990);
+        assert!(!prepares.contain(399_990) && prepares.contain(400_000) && prepares.contain(9_000_000));
+        assert!(begun.elapsed() < std::time::Duration::from_secs(2), "{:?}", begun.elapsed());
+    }
 
     #[test]
     fn p12_a_prepared_transaction_whose_end_is_lost_is_open_again() {

@@ -25,7 +25,8 @@ pub fn home_directory() -> io::Result<PathBuf> {
     entry(effective_uid()).map(|(_, home)| home)
 }
 
-fn effective_uid() -> u32 {
+/// Who the process is to the file system.
+pub fn effective_uid() -> u32 {
     // SAFETY: geteuid has no preconditions and cannot fail.
     unsafe { libc::geteuid() }
 }

@@ -43,6 +43,15 @@ pub(super) fn year_month_day(days: i64) -> (i64, i64, i64) {
     if month < 10 { (year, month + 3, day) } else { (year + 1, month - 9, day) }
 }
 
+/// Microseconds since 2000-01-01 UTC as a name may hold them: `20260131T235959.000000Z`.
+pub fn stamp(micros: i64) -> String {
+    let (days, rest) = (micros.div_euclid(DAY), micros.rem_euclid(DAY));
+    let (year, month, day) = year_month_day(days);
+    let (seconds, micros) = (rest / 1_000_000, rest % 1_000_000);
+    let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    format!("{year:04}{month:02}{day:02}T{hour:02}{minute:02}{second:02}.{micros:06}Z")
+}
+
 fn days_of_month(year: i64, month: i64) -> i64 {
     let leap = year.rem_euclid(4) == 0 && (year.rem_euclid(100) != 0 || year.rem_euclid(400) == 0);
     match month {

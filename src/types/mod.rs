@@ -20,6 +20,7 @@ mod render;
 mod tests;
 
 pub use bytes::{as_bytea, as_text, as_uuid};
+pub use calendar::stamp;
 pub use datetime::{
     DATE_INFINITY, DATE_MINUS_INFINITY, TIMESTAMP_INFINITY, TIMESTAMP_MINUS_INFINITY, TimeTz,
 };

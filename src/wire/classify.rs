@@ -147,12 +147,8 @@ fn classify_by(sqlstate: [u8; 5], routine: &str) -> Class {
 #[cold]
 pub fn into_error(message: ServerMessage, doing: &str) -> Error {
     let class = classify_words(message.sqlstate, &message.routine, &message.message);
+    let detail = message.explained();
     let hint = if message.hint.is_empty() { class.hint.to_owned() } else { message.hint };
-    let detail = match (message.detail.is_empty(), message.context.is_empty()) {
-        (_, true) => message.detail,
-        (true, false) => message.context,
-        (false, false) => format!("{}\n{}", message.detail, message.context),
-    };
     Error::new(class.status, format!("{doing}: {}", message.message))
         .with_sqlstate(message.sqlstate)
         .with_detail(detail)

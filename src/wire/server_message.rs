@@ -49,6 +49,12 @@ pub struct ServerMessage {
     pub detail: String,
     /// What to do about it.
     pub hint: String,
+    /// Where in the statement it is about, in characters from 1.
+    pub position: String,
+    /// The same in `query`.
+    pub internal_position: String,
+    /// A statement that the server made itself.
+    pub query: String,
     /// Where the server was as it happened.
     pub context: String,
     /// The schema it is about.
@@ -57,6 +63,8 @@ pub struct ServerMessage {
     pub table: String,
     /// The column it is about.
     pub column: String,
+    /// The data type it is about.
+    pub data_type: String,
     /// The constraint it is about.
     pub constraint: String,
     /// The server's source file.
@@ -101,10 +109,14 @@ impl ServerMessage {
             b'M' => &mut self.message,
             b'D' => &mut self.detail,
             b'H' => &mut self.hint,
+            b'P' => &mut self.position,
+            b'p' => &mut self.internal_position,
+            b'q' => &mut self.query,
             b'W' => &mut self.context,
             b's' => &mut self.schema,
             b't' => &mut self.table,
             b'c' => &mut self.column,
+            b'd' => &mut self.data_type,
             b'n' => &mut self.constraint,
             b'F' => &mut self.file,
             b'L' => &mut self.line,
@@ -120,16 +132,53 @@ impl ServerMessage {
             &self.message,
             &self.detail,
             &self.hint,
+            &self.position,
+            &self.internal_position,
+            &self.query,
             &self.context,
             &self.schema,
             &self.table,
             &self.column,
+            &self.data_type,
             &self.constraint,
             &self.file,
             &self.line,
             &self.routine,
         ];
         size_of::<Self>() + texts.iter().map(|text| text.len()).sum::<usize>()
+    }
+
+    /// All that explains the message and is no advice: a line each for the detail, the context, a statement of the
+    /// server's own, and what it is about.
+    pub fn explained(&self) -> String {
+        let about = [
+            ("position", &self.position),
+            ("internal position", &self.internal_position),
+            ("schema", &self.schema),
+            ("table", &self.table),
+            ("column", &self.column),
+            ("data type", &self.data_type),
+            ("constraint", &self.constraint),
+        ];
+        let about = about.iter().filter(|(_, text)| !text.is_empty());
+        let about: Vec<String> = about.map(|(name, text)| format!("{name} {text}")).collect();
+        let place = match (self.routine.as_str(), self.file.as_str()) {
+            ("", _) | (_, "") => String::new(),
+            (routine, file) => format!("raised by {routine}, {file}:{}", self.line),
+        };
+        let lines = [self.detail.as_str(), &self.context, &self.query, &about.join(", "), &place];
+        lines.into_iter().filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
+    }
+
+    /// A notice as one text for a log: what is said, what explains it and what to do.
+    pub fn told(&self) -> String {
+        let mut all = self.message.clone();
+        for (label, text) in [("DETAIL", &self.detail), ("HINT", &self.hint)] {
+            if !text.is_empty() {
+                all.push_str(&format!(" {label}: {text}"));
+            }
+        }
+        all
     }
 
     /// The SQLSTATE as text.
@@ -149,10 +198,14 @@ impl ServerMessage {
             message: String::new(),
             detail: String::new(),
             hint: String::new(),
+            position: String::new(),
+            internal_position: String::new(),
+            query: String::new(),
             context: String::new(),
             schema: String::new(),
             table: String::new(),
             column: String::new(),
+            data_type: String::new(),
             constraint: String::new(),
             file: String::new(),
             line: String::new(),
@@ -228,6 +281,20 @@ mod tests {
         assert_eq!(texts, ["no such thing", "really", "try", "ctx", "file.c", "7", "Load"]);
         assert!(!it.ends_connection());
         assert!(format!("{it:?}").contains("42704"));
+    }
+
+    #[test]
+    fn s41_s43_nothing_that_the_server_explains_is_dropped() {
+        let it = ServerMessage::parse(
+            b"VERROR\0C23514\0Mno\0Dthe row\0Htry\0P7\0p3\0qSELECT 1\0Wctx\0sapp\0tt\0cx\0dpositive\0nmore\0Fa.c\0L9\0RExec\0\0",
+        )
+        .unwrap();
+        let about = "position 7, internal position 3, schema app, table t, column x, data type positive, constraint more";
+        let lines = ["the row", "ctx", "SELECT 1", about, "raised by Exec, a.c:9"];
+        assert_eq!(it.explained(), lines.join("\n"));
+        assert_eq!(it.told(), "no DETAIL: the row HINT: try");
+        let bare = ServerMessage::parse(b"VERROR\0Mno\0\0").unwrap();
+        assert_eq!((bare.explained().as_str(), bare.told().as_str()), ("", "no"));
     }
 
     #[test]

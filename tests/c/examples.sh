@@ -76,7 +76,7 @@ done
 sql 'CREATE TABLE "Odd.name" (id int PRIMARY KEY, b bool, i8 int8, f float8, n numeric, t text, y bytea, big text)' \
   'ALTER TABLE "Odd.name" ALTER big SET STORAGE EXTERNAL' \
   'CREATE PUBLICATION ex FOR TABLE "Odd.name"' \
-  "SELECT pg_create_logical_replication_slot(s, 'pgoutput') FROM unnest('{ex,ex_binary,ex_batch,ex_pipe,ex_int,ex_capture,ex_full}'::text[]) s" >/dev/null
+  "SELECT pg_create_logical_replication_slot(s, 'pgoutput') FROM unnest('{ex,ex_binary,ex_batch,ex_pipe,ex_int,ex_capture,ex_parts,ex_full}'::text[]) s" >/dev/null
 sql "INSERT INTO \"Odd.name\" VALUES (1, true, 9223372036854775807, 1e300, 1.50, E'q\" b\\\\ n\n t\t \x01 \u20ac \U0001F600', '\xff00', repeat('z', 100000)), (2, NULL, NULL, 'NaN', NULL, '', '', NULL)" \
   'UPDATE "Odd.name" SET t = NULL WHERE id = 1' \
   'UPDATE "Odd.name" SET id = 3 WHERE id = 2' \
@@ -153,7 +153,7 @@ check "wal_replay --help names every option" grep -q 'replay_pace' "$work/out"
 check "wal_replay --version" exits 0 run_replay --version
 check "wal_replay without arguments" exits 2 run_replay
 check "wal_replay with an unknown option" exits 2 run_replay --nonsense x
-check "wal_replay with too much" exits 2 run_replay a b
+check "wal_replay with files that are none" exits 1 run_replay "$work/none" "$work/none"
 check "wal_replay without the file" exits 1 run_replay "$work/none"
 check "a captured session" exits 0 run_tail --messages --option capture_file="$work/capture" --count 1500 --timeout 10 "$conninfo" ex_capture ex
 grep -v '"PROGRESS"' "$work/out" >"$work/live"
@@ -165,6 +165,11 @@ check "and more than nothing" test "$(wc -l <"$work/live")" -gt 1500
 check "wal_replay --recorded --count" exits 0 run_replay --recorded --changes-only --count 3 "$work/capture"
 check "ends there" events 'len(es) == 3 and {e["kind"] for e in es} == {"INSERT", "UPDATE"}'
 check "a capture is not overwritten" exits 1 run_tail --option capture_file="$work/capture" "$conninfo" ex_capture ex
+check "a captured session in files" exits 0 run_tail --messages --option capture_file="$work/part-%n" --option capture_rotate=64kB --count 1500 --timeout 10 "$conninfo" ex_parts ex
+grep -v '"PROGRESS"' "$work/out" >"$work/parts"
+check "several of them" test -e "$work/part-000002"
+check "wal_replay of all" exits 0 run_replay "$work"/part-*
+check "gives what wal_tail gave again" cmp "$work/parts" <(head -n "$(wc -l <"$work/parts")" "$work/out")
 head -c -1 "$work/capture" >"$work/cut"
 check "a cut capture" exits 1 run_replay "$work/cut"
 check "is said to be one" grep -q 'WAL_E_CAPTURE: the capture ends at offset [0-9]*' "$work/err"
@@ -276,6 +281,14 @@ check "each row once still" each_once 1001
 head -1 "$store" >"$work/old" && grep -m1 '^position ' "$store" >>"$work/old"
 check "an old file is refused" exits 1 run_once "$work/old" "$conninfo" ex_once ex_once
 check "and called a gap" grep -q 'WAL_E_GAP' "$work/err"
+
+# A commit may bear any time that the server knows: an origin says which.
+sql "SELECT pg_create_logical_replication_slot('ex_time', 'pgoutput')" >/dev/null
+sql "SELECT pg_replication_origin_create('ex_origin')" >/dev/null
+sql "SELECT pg_replication_origin_session_setup('ex_origin'); BEGIN; SELECT pg_replication_origin_xact_setup('0/1', '294276-12-31 23:59:59.999999+00'); INSERT INTO \"Odd.name\" (id) VALUES (900001); COMMIT; BEGIN; SELECT pg_replication_origin_xact_setup('0/2', '4713-01-01 00:00:00.5+00 BC'); INSERT INTO \"Odd.name\" (id) VALUES (900002); COMMIT" >/dev/null
+check "the last time and the first" exits 0 run_tail --count 2 --timeout 10 "$conninfo" ex_time ex
+check "are told" grep -q '"commit_time":"294276-12-31T23:59:59.999999Z"' "$work/out"
+check "both" grep -q '"commit_time":"-4712-01-01T00:00:00.500000Z"' "$work/out"
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -156,6 +156,14 @@ static void stream_calls(wal_stream *stream) {
     CHECK(made == NULL);
     INVALID(wal_replay_open("/dev/null", options, NULL, &error));
     INVALID_WITHOUT_ERROR(wal_replay_open(NULL, NULL, NULL, NULL));
+    {
+        const char *paths[] = {"/dev/null", NULL};
+        INVALID(wal_replay_open_files(NULL, 1, NULL, &made, &error));
+        INVALID(wal_replay_open_files(paths, 0, NULL, &made, &error));
+        INVALID(wal_replay_open_files(paths, 2, options, &made, &error));
+        INVALID(wal_replay_open_files(paths, 1, options, NULL, &error));
+        INVALID_WITHOUT_ERROR(wal_replay_open_files(NULL, 0, NULL, NULL, NULL));
+    }
     INVALID(wal_stream_connect(NULL, 0, &error));
     INVALID_WITHOUT_ERROR(wal_stream_connect(NULL, 0, NULL));
     INVALID(wal_stream_next(NULL, 0, &event, &error));

@@ -66,7 +66,8 @@ void tried(wal::stream &stream, wal::connection &connection, wal::options &optio
     ignore(options.try_set("slot", "s"), options.try_reset("slot"), options.try_get("slot"),
            options.try_log(wal::log_level::info, hears), wal::options::describe());
     ignore(wal::stream::try_make(options), wal::stream::try_open(options, 1s),
-           wal::stream::try_replay("file"));
+           wal::stream::try_replay("file"),
+           wal::stream::try_replay_files(std::vector<std::string>{"a", "b"}));
     ignore(stream.try_connect(), stream.try_next(1s), stream.try_next_batch(1s), stream.try_ack(wal::lsn(1)),
            stream.try_flush(1s), stream.try_stats(), stream.try_slot_health(), wal::try_prometheus());
     for (const auto &event : stream.try_events(1s))
@@ -107,8 +108,8 @@ void thrown(wal::stream &stream, wal::connection &connection, wal::options &opti
         .set("close_timeout", 1s)
         .reset("slot");
     options.log(wal::log_level::info, nullptr);
-    ignore(options.get("slot"), wal::stream(options), wal::stream::open(options),
-           wal::stream::replay("file"));
+    ignore(options.get("slot"), wal::stream(options), wal::stream::open(options), wal::stream::replay("file"),
+           wal::stream::replay_files(std::vector<std::string>{"a", "b"}));
     ignore(wal::stream::open({{"conninfo", "c"}, {"slot", "s"}, {"publication", "p"}}));
     ignore(wal::stream::open({{"conninfo", "c"}, {"slot", "s"}}), wal::stream::open({{"conninfo", "c"}}));
     stream.connect(1s);

@@ -1,6 +1,10 @@
 // Slots, publications, health and SQL over a connection.
 #include "check.hpp"
 
+#include <atomic>
+#include <memory>
+#include <stdexcept>
+
 static const std::string name = "cpp_connection";
 
 static void publications(wal::connection &connection) {
@@ -137,6 +141,59 @@ static void beside_a_stream() {
     CHECK(seen && has(seen->flags, wal::slot_flags::active) && seen->active_pid != 0);
 }
 
+// S24: a function gives the password at each connect; what it says or throws reaches the error, and it goes
+// with the options.
+static void passwords() {
+    sql("CREATE ROLE cpp_asked LOGIN REPLICATION PASSWORD 'first'");
+    // Read before it is written: COPY empties the file first.
+    sql("DO $$ DECLARE rules text := pg_read_file(current_setting('hba_file')); BEGIN EXECUTE format("
+        "'COPY (SELECT ''host all cpp_asked all scram-sha-256'' UNION ALL SELECT * FROM "
+        "regexp_split_to_table(%L, chr(10))) TO %L', rules, current_setting('hba_file')); END $$");
+    sql("SELECT pg_reload_conf()");
+    const auto conninfo = check::environment("PGWALSTREAM_TEST_CONNINFO") + " user=cpp_asked";
+    auto asked = std::make_shared<std::atomic<int>>(0);
+    const std::weak_ptr<std::atomic<int>> kept = asked;
+    std::string answer = "wrong";
+    {
+        wal::options options;
+        options.set("conninfo", conninfo);
+        options.passwords([asked, &answer](const wal::password_request &request) {
+            CHECK_EQ(request.user, "cpp_asked");
+            CHECK(request.port != 0 && !request.host.empty() && request.timeout > 0ms);
+            ++*asked;
+            if (answer == "throw")
+                throw std::runtime_error("the vault is shut");
+            wal::password given;
+            given.text = answer;
+            if (answer.empty())
+                given.fault = "no token today";
+            return given;
+        });
+        const auto connected = [&] { return wal::connection(options).try_connect(check::patience); };
+        // Until the rule holds anybody comes in unasked.
+        for (int i = 0; i < 300 && check::status_of(connected()) != wal::status::auth; i++)
+            std::this_thread::sleep_for(20ms);
+        CHECK(*asked > 0);
+        answer = "first";
+        CHECK(connected());
+        sql("ALTER ROLE cpp_asked PASSWORD 'second'");
+        answer = "second";
+        CHECK(connected());
+        answer = "throw";
+        const auto thrown = connected();
+        CHECK(!thrown && thrown.error().status() == wal::status::auth);
+        CHECK(!thrown &&
+              std::string(thrown.error().message()).find("the vault is shut") != std::string::npos);
+        answer = "";
+        const auto none = connected();
+        CHECK(!none && std::string(none.error().message()).find("no token today") != std::string::npos);
+    }
+    asked.reset();
+    for (int i = 0; i < 300 && !kept.expired(); i++)
+        std::this_thread::sleep_for(20ms);
+    CHECK(kept.expired());
+}
+
 int main() {
     sql("CREATE TABLE cpp_connection (id int PRIMARY KEY)");
     wal::connection made(check::options_for(name));
@@ -152,5 +209,6 @@ int main() {
     snapshot(connection);
     beside_a_stream();
     dropped(connection);
+    passwords();
     return check::finish();
 }

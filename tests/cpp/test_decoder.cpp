@@ -91,6 +91,11 @@ static void captured() {
     auto slow = wal::stream::replay(path, wal::options{{"replay_pace", "recorded"}});
     CHECK(told(slow, 1000) == live);
     CHECK_EQ(live.size(), 6u);
+    auto files = wal::stream::replay_files(std::vector<std::string>{path});
+    CHECK(told(files, 1000) == live);
+    CHECK_THROWS(wal::stream::replay_files(std::vector<std::string>{}), wal::status::invalid_argument);
+    CHECK_THROWS(wal::stream::replay_files(std::vector<std::string>{std::string("a\0b", 3)}),
+                 wal::status::invalid_argument);
     CHECK_EQ(std::remove(path.c_str()), 0);
     CHECK_THROWS(wal::stream::replay(path), wal::status::capture);
     CHECK_THROWS(wal::stream::replay(std::string_view("a\0b", 3)), wal::status::invalid_argument);

@@ -178,6 +178,19 @@ impl Options {
         opened.map(|_| Stream(it))
     }
 
+    /// Replays a capture that is in several files.
+    pub fn replay_files(&self, paths: &[std::path::PathBuf]) -> Outcome<Stream> {
+        let paths: Vec<CString> =
+            paths.iter().map(|it| CString::new(it.to_str().unwrap()).unwrap()).collect();
+        let paths: Vec<*const c_char> = paths.iter().map(|it| it.as_ptr()).collect();
+        let mut it = ptr::dangling_mut();
+        // SAFETY: live options and terminated texts, out-parameters of this frame.
+        let opened = call(|err| unsafe {
+            abi::wal_replay_open_files(paths.as_ptr(), paths.len(), self.0, &raw mut it, err)
+        });
+        opened.map(|_| Stream(it))
+    }
+
     /// A stream that is not connected.
     pub fn new_stream(&self) -> Outcome<Stream> {
         self.choose_backend();

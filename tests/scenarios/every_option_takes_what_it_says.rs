@@ -39,6 +39,11 @@ fn all() -> Vec<Described> {
 /// A good and a bad value of each kind.
 fn values(it: &Described) -> (Vec<String>, Vec<&'static str>) {
     let split = |by: &str| it.range.split(by).map(str::to_owned).collect::<Vec<_>>();
+    let times = |range: &str| {
+        let (bounds, units) = range.split_once(" (").unwrap();
+        assert_eq!(units, "ms, s, min, h; a bare number: ms)");
+        bounds.split(" to ").map(str::to_owned).collect::<Vec<_>>()
+    };
     match it.kind.as_str() {
         "text" if it.name == "conninfo" => (
             vec![
@@ -63,7 +68,11 @@ fn values(it: &Described) -> (Vec<String>, Vec<&'static str>) {
             vec!["", "0", "1/2/3", "G/0", "100000000/0", "-1/0"],
         ),
         "size" | "count" => (split(" to "), vec!["", "-1", "much", "1XB", "99999999999999999999"]),
-        "duration" => (split(" to "), vec!["", "-1s", "soon", "10 fortnights", "99999999999999999999"]),
+        "size or duration" => (
+            vec!["0".into(), "64kB".into(), "1GB".into(), "1s".into(), "2 h".into()],
+            vec!["", "5", "63kB", "999ms", "-1s", "much", "1 fortnight"],
+        ),
+        "duration" => (times(&it.range), vec!["", "-1s", "soon", "10 fortnights", "99999999999999999999"]),
         other => panic!("option {} is of the unknown kind {other}", it.name),
     }
 }

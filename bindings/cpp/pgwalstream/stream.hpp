@@ -12,8 +12,10 @@
 #include <iterator>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace pgwalstream {
 inline namespace PGWALSTREAM_ABI {
@@ -75,6 +77,20 @@ class stream {
         const detail::c_text terminated(path);
         return made(settings, [&](wal_stream **out, wal_error **reason) {
             return wal_replay_open(terminated.get(), settings.capi(), out, reason);
+        });
+    }
+
+    /** A capture that is in several files (option capture_rotate), in the order in which they were written.
+     */
+    static result<stream> try_replay_files(const std::vector<std::string> &paths,
+                                           const options &settings = options()) {
+        std::vector<const char *> terminated;
+        for (const auto &path : paths) // NULL where there is a NUL inside, which is refused
+            terminated.push_back(path.find('\0') == std::string::npos ? path.c_str() : nullptr);
+        const char *none = nullptr;
+        const char *const *first = terminated.empty() ? &none : terminated.data();
+        return made(settings, [&](wal_stream **out, wal_error **reason) {
+            return wal_replay_open_files(first, terminated.size(), settings.capi(), out, reason);
         });
     }
 
@@ -158,6 +174,10 @@ class stream {
     /** As try_replay; throws `error`. */
     static stream replay(std::string_view path, const options &settings = options()) {
         return detail::take(try_replay(path, settings));
+    }
+    /** As try_replay_files; throws `error`. */
+    static stream replay_files(const std::vector<std::string> &paths, const options &settings = options()) {
+        return detail::take(try_replay_files(paths, settings));
     }
     /** As try_connect; throws `error`. */
     void connect(timeout wait = forever) {

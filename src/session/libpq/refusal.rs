@@ -147,7 +147,9 @@ pub(super) fn error(connection: &Connection, before: &Before, wanted: Target) ->
             .with_retriable(class.retry == Retry::Helps);
     }
     let line = new.lines().find(|line| !line.trim().is_empty()).unwrap_or("libpq does not say why it failed");
-    let (status, hint) = if connection.lacks_password() {
+    let (status, hint) = if let (Stage::Reaching, Some(lacking)) = (before.stage, sys::present_shortage()) {
+        (Status::WAL_E_CONNECT, lacking)
+    } else if connection.lacks_password() {
         (Status::WAL_E_AUTH, "Add password=... to the conninfo, or to the password file.")
     } else {
         cause(connection, before, wanted)

@@ -165,7 +165,9 @@ fn unresolved(name: &str, error: Option<&io::Error>) -> Error {
         None => Error::new(Status::WAL_E_RESOLVE, format!("{what}: it has no address")),
     };
     it.with_hint(
-        conninfo::advice(name)
+        // A shortage that the name service does not tell of shows only in that it goes on.
+        sys::present_shortage()
+            .or_else(|| conninfo::advice(name))
             .unwrap_or("Check the spelling of host in the conninfo and the machine's name service."),
     )
 }

@@ -13,7 +13,7 @@ use crate::conninfo::{Endpoint, Host, SslMode, SslNegotiation, Tls};
 use crate::error::{Error, Result, Status};
 use crate::session::helper::{self, Kind};
 use crate::session::progress::{Progress, Wait};
-use crate::wire::frontend;
+use crate::wire::{frame, frontend};
 
 /// A way to begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,8 +102,14 @@ async fn ask(transport: &mut Transport) -> Result<bool> {
         .with_hint("See the server's log.")
         // It may have had no memory or no process left.
         .with_retriable(true)),
-        _ => Err(Error::new(Status::WAL_E_PROTOCOL, "the server's answer to the request for TLS is none")
-            .with_hint("Check that host and port are those of a PostgreSQL server.")),
+        other => Err(Error::new(
+            Status::WAL_E_PROTOCOL,
+            format!(
+                "the server answered the request for TLS with {}, and PostgreSQL says 'S' or 'N'",
+                frame::tag_name(other)
+            ),
+        )
+        .with_hint("Check that host and port are those of a PostgreSQL server.")),
     }
 }
 

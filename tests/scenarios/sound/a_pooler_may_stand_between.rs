@@ -12,13 +12,13 @@ use crate::harness::server::{free_port, new_folder, signal_process, spawn, unpri
 use crate::harness::{Kind, Options, Proxy, Server, eventually};
 
 /// A pgbouncer before a server, with one connection for all clients.
-struct Pooler {
-    port: u16,
+pub(super) struct Pooler {
+    pub(super) port: u16,
     child: Child,
 }
 
 impl Pooler {
-    fn start(server: u16) -> Self {
+    pub(super) fn start(server: u16) -> Self {
         let program = Path::new("/usr/sbin/pgbouncer");
         assert!(program.exists(), "install pgbouncer, as script/test does");
         let (folder, port) = (new_folder(), free_port());
@@ -42,7 +42,7 @@ impl Pooler {
         Self { port, child: spawn(command).expect("pgbouncer starts") }
     }
 
-    fn client(&self, database: &str) -> Client {
+    pub(super) fn client(&self, database: &str) -> Client {
         let conninfo = format!("host=127.0.0.1 port={} user=postgres dbname={database}", self.port);
         let mut client = None;
         eventually("the pooler answers", || {

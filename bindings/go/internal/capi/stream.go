@@ -42,13 +42,19 @@ func NewStream(o Options) (Stream, *Error) {
 	return s, take(err)
 }
 
-// Replay opens a capture.
-func Replay(path string, o Options) (Stream, *Error) {
-	p := C.CString(path)
-	defer C.free(unsafe.Pointer(p))
+// Replay opens a capture by its files.
+func Replay(paths []string, o Options) (Stream, *Error) {
+	// One more, which is never looked at: an array that C sees is not empty.
+	all := C.malloc(C.size_t(len(paths)+1) * C.size_t(unsafe.Sizeof((*C.char)(nil))))
+	defer C.free(all)
+	texts := unsafe.Slice((**C.char)(all), len(paths)+1)
+	for i, path := range paths {
+		texts[i] = C.CString(path)
+		defer C.free(unsafe.Pointer(texts[i]))
+	}
 	var s Stream
 	var err *C.wal_error
-	if C.wal_replay_open(p, o.c, &s.c, &err) == C.WAL_OK {
+	if C.wal_replay_open_files((**C.char)(all), C.size_t(len(paths)), o.c, &s.c, &err) == C.WAL_OK {
 		Live.Streams.Add(1)
 	}
 	return s, take(err)

@@ -30,9 +30,9 @@ fn refused(port: u16, text: &str) -> Error {
 #[test]
 fn only_one_byte_may_come_before_tls() {
     for (answer, mode, status, says) in [
-        (b"X".as_slice(), "require", Status::WAL_E_PROTOCOL, "is none"),
-        (b"X", "prefer", Status::WAL_E_PROTOCOL, "is none"),
-        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "require", Status::WAL_E_PROTOCOL, "is none"),
+        (b"X".as_slice(), "require", Status::WAL_E_PROTOCOL, "and PostgreSQL says"),
+        (b"X", "prefer", Status::WAL_E_PROTOCOL, "and PostgreSQL says"),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "require", Status::WAL_E_PROTOCOL, "and PostgreSQL says"),
         (b"SR\0\0\0\x08\0\0\0\0", "require", Status::WAL_E_PROTOCOL, "without encryption"),
         (b"SR\0\0\0\x08\0\0\0\0", "prefer", Status::WAL_E_PROTOCOL, "without encryption"),
         (b"N", "require", Status::WAL_E_TLS, "does not support TLS"),
