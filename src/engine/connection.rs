@@ -275,7 +275,7 @@ impl Connection {
                 Status::WAL_E_STATE,
                 format!("the connection holds the exported snapshot {name}, which any command ends"),
             )
-            .with_hint("Copy what is to be copied first, then call wal_connection_release_snapshot; or use another connection."));
+            .with_hint("Copy what is to be copied, then release the snapshot; or use another connection."));
         }
         if self.session.is_none() {
             return Err(not_open());
@@ -429,5 +429,5 @@ pub(super) fn deadline(timeout: Option<Duration>) -> Option<Instant> {
 
 fn not_open() -> Error {
     Error::new(Status::WAL_E_STATE, "the connection is not open")
-        .with_hint("Call wal_connection_connect, again if the connection was lost.")
+        .with_hint("Connect first, and again after the connection is lost.")
 }

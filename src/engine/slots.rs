@@ -155,7 +155,7 @@ impl Connection {
         let near = nearest_name(slot, names.iter().filter_map(|row| row.first()?.as_deref()));
         let meant = near.map(|near| format!("Did you mean \"{near}\"? ")).unwrap_or_default();
         Error::new(Status::WAL_E_SLOT_MISSING, format!("replication slot \"{slot}\" does not exist"))
-            .with_hint(format!("{meant}wal_slot_list tells which there are."))
+            .with_hint(format!("{meant}List the slots to see which there are."))
     }
 
     /// A slot that cannot be used may have been invalidated.

@@ -93,7 +93,7 @@ impl Feeder {
                 Status::WAL_E_STATE,
                 "messages were fed of which the batches were not got yet",
             )
-            .with_hint("Get them with wal_decoder_next_batch first, until it answers WAL_TIMEOUT."));
+            .with_hint("Take the batches first, until none is left."));
         }
         let mut batch = self.pool.0.take(0, self.events)?;
         let mut taken = 0;

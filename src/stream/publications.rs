@@ -289,7 +289,7 @@ pub fn explain_publication(error: Error, name: &str) -> Error {
         "42704" => (
             Status::WAL_E_PUBLICATION_MISSING,
             format!("publication {name} does not exist"),
-            "wal_publication_list tells which there are in this database.",
+            "List the publications of this database to see which there are.",
         ),
         _ => return error,
     };

@@ -211,7 +211,7 @@ pub fn explain(error: Error, slot: &str) -> Error {
         "42704" => (
             Status::WAL_E_SLOT_MISSING,
             format!("replication slot \"{slot}\" does not exist"),
-            "wal_slot_list tells which there are.",
+            "List the slots to see which there are.",
         ),
         "53400" => (
             error.status(),
