@@ -5,7 +5,9 @@ use std::io::{Result, Write};
 use std::time::Duration;
 
 use super::Epoch;
-use super::format::{FILE_HEADER, Kind, MAX_BLOCK, RECORD_HEADER, VERSION, block_header, file_header};
+use super::format::{
+    ASSEMBLED, FILE_HEADER, Kind, MAX_BLOCK, RECORD_HEADER, VERSION, block_header, file_header,
+};
 
 /// A capture being written.
 #[derive(Debug)]
@@ -18,8 +20,17 @@ pub struct Writer<W> {
 
 impl<W: Write> Writer<W> {
     /// Begins a capture.
-    pub fn new(mut out: W) -> Result<Self> {
-        out.write_all(&file_header(VERSION))?;
+    pub fn new(out: W) -> Result<Self> {
+        Self::of_version(out, VERSION)
+    }
+
+    /// Begins one of a stream that assembles.
+    pub fn assembled(out: W) -> Result<Self> {
+        Self::of_version(out, ASSEMBLED)
+    }
+
+    fn of_version(mut out: W, version: u16) -> Result<Self> {
+        out.write_all(&file_header(version))?;
         Ok(Self { out, block: Vec::with_capacity(MAX_BLOCK), number: 0, whole: FILE_HEADER as u64 })
     }
 

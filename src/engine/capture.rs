@@ -23,6 +23,7 @@ use crate::sys::pg_micros;
 #[derive(Debug)]
 pub struct Capture {
     path: Option<PathBuf>,
+    streaming: Streaming,
     state: Mutex<State>,
     /// The file's descriptor, -1 without one: a forked child closes its copy by hand.
     fd: AtomicI32,
@@ -47,9 +48,10 @@ enum Begun {
 }
 
 impl Capture {
-    /// A capture into this file, or none.
-    pub fn new(path: Option<PathBuf>) -> Self {
-        Self { path, state: Mutex::new(State::New), fd: AtomicI32::new(-1) }
+    /// A capture into the file that the options name, or none.
+    pub fn new(config: &Config) -> Self {
+        let (path, streaming) = (config.capture_file.clone(), config.streaming);
+        Self { path, streaming, state: Mutex::new(State::New), fd: AtomicI32::new(-1) }
     }
 
     /// Whether there is anything to do.
@@ -81,7 +83,11 @@ impl Capture {
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
         let file = file.map_err(|error| cannot_make(path, &error))?;
         let fd = file.as_raw_fd();
-        let writer = Writer::new(file).map_err(|error| cannot_write(path, &error))?;
+        let writer = match self.streaming {
+            Streaming::Assembled => Writer::assembled(file),
+            Streaming::Off | Streaming::On | Streaming::Parallel => Writer::new(file),
+        };
+        let writer = writer.map_err(|error| cannot_write(path, &error))?;
         self.fd.store(fd, Ordering::Release);
         *state = State::On(Box::new(writer), Instant::now(), Begun::No);
         Ok(())
@@ -163,6 +169,7 @@ pub fn epoch(config: &Config, connected: &Connected) -> Epoch {
         Streaming::Off => "off",
         Streaming::On => "on",
         Streaming::Parallel => "parallel",
+        Streaming::Assembled => "assembled",
     };
     let quoted = |name: &String| format!("\"{}\"", name.replace('"', "\"\""));
     let publications: Vec<String> = config.publications.iter().map(quoted).collect();

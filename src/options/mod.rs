@@ -92,6 +92,11 @@ impl Options {
         parse::switch(self.text(Id::Decode)).unwrap_or(true)
     }
 
+    /// Whether streamed transactions are kept until they end.
+    pub fn assembles(&self) -> bool {
+        self.text(Id::Streaming) == "assembled"
+    }
+
     /// The most events and bytes of a batch.
     pub fn batch_bounds(&self) -> (usize, usize) {
         let number =
