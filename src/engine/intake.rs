@@ -136,9 +136,10 @@ impl Intake {
     }
 
     /// How much memory the events take that nobody was given yet. A message that is only begun does not count: one
-    /// may be longer than the queue.
+    /// may be longer than the queue; nor do bytes that became no event, for which a consumer never makes room.
     pub fn pending(&self) -> usize {
-        self.working.as_ref().map_or(0, |batch| batch.weight() - batch.chunk.filled().len() + self.decoded)
+        let working = self.working.as_ref().filter(|batch| !batch.arrays.events().is_empty());
+        working.map_or(0, |batch| batch.weight() - batch.chunk.filled().len() + self.decoded)
     }
 
     /// How much has come of a message that is not whole, as far as it is kept.

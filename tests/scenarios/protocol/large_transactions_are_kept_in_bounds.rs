@@ -5,6 +5,7 @@ use std::process::Stdio;
 
 use crate::harness::server::{signal_process, wait_for_exit};
 use crate::harness::{Kind, Next, Options, Program, Server, Stream, eventually};
+use pgwalstream::batch::EventKind;
 use pgwalstream::error::Status;
 
 fn options(conninfo: &str, slot: &str) -> Options {
@@ -195,4 +196,87 @@ fn p6_a_message_that_was_rolled_back_never_comes() {
     );
     assert_eq!(stream.stats().assembled_transactions, 1);
     assert!(told.iter().any(|event| event.ack_lsn >= first - 0x100));
+}
+
+/// A capture holds the blocks, and a replay puts them together again; an older library is told not to read it.
+#[test]
+fn a_capture_of_it_is_replayed_as_it_was() {
+    let server = Server::shared(18);
+    let mut db = server.database();
+    db.run("CREATE TABLE t (id int, v text); CREATE PUBLICATION pub FOR TABLE t");
+    let slot = db.slot();
+    db.run(
+        "BEGIN; INSERT INTO t SELECT g, repeat('v', 200) FROM generate_series(1, 5000) g;
+         SAVEPOINT s; INSERT INTO t SELECT 0, repeat('v', 200) FROM generate_series(1, 5000) g; ROLLBACK TO s;
+         INSERT INTO t SELECT g, repeat('v', 200) FROM generate_series(5001, 10000) g; COMMIT",
+    );
+    db.run("INSERT INTO t VALUES (10001, 'last')");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("capture");
+    let captured = options(&db.conninfo(), &slot).with("capture_file", path.to_str().unwrap());
+    let mut stream = captured.open().unwrap();
+    let told = stream.read_transactions(2);
+    assert_eq!(stream.stats().assembled_transactions, 1);
+    drop(stream);
+    assert_eq!(
+        std::fs::read(&path).unwrap()[8..10],
+        2_u16.to_le_bytes(),
+        "a version that an older library refuses"
+    );
+    let small =
+        || Options::new().with("queue_bytes", "64kB").with("batch_bytes", "4kB").with("spill_min_free", "0");
+    let mut replay = small().with("assemble_memory", "1MB").replay(&path).unwrap();
+    let again = replay.read_transactions(2);
+    assert_eq!(again.len(), told.len());
+    for (again, told) in again.iter().zip(&told) {
+        assert_eq!(format!("{again:?}"), format!("{told:?}"));
+    }
+    assert!(replay.stats().spilled_transactions == 1 && replay.stats().assembled_transactions == 1);
+    // As the server sent it, for whoever wants to see that.
+    let raw = small().with("streaming", "on").replay(&path).unwrap();
+    let first = raw.batch(10_000).unwrap();
+    assert_eq!(first.events().next().unwrap().fields().kind, EventKind::WAL_EVENT_STREAM_START as u32);
+}
+
+/// Without a connection: what is fed in blocks comes out as one transaction.
+#[test]
+fn a_decoder_assembles_too() {
+    let mut db = Server::shared(18).database();
+    db.run("CREATE TABLE t (id int, v text); CREATE PUBLICATION pub FOR TABLE t");
+    let slot = db.slot();
+    db.run(
+        "SET logical_decoding_work_mem = '64kB';
+         BEGIN; INSERT INTO t SELECT g, repeat('v', 200) FROM generate_series(1, 3000) g;
+         SAVEPOINT s; INSERT INTO t SELECT 0, repeat('v', 200) FROM generate_series(1, 3000) g; ROLLBACK TO s;
+         INSERT INTO t SELECT g, repeat('v', 200) FROM generate_series(3001, 4000) g; COMMIT",
+    );
+    let mut client = db.server.client(&db.name);
+    client.batch_execute("SET logical_decoding_work_mem = '64kB'").unwrap();
+    let messages = client
+        .query(
+            &format!(
+                "SELECT (lsn - '0/0')::bigint, data FROM pg_logical_slot_get_binary_changes('{slot}', NULL, NULL,
+                 'proto_version', '2', 'publication_names', 'pub', 'streaming', 'on')"
+            ),
+            &[],
+        )
+        .unwrap();
+    let options = pgwalstream::Options::new().batch_events(64).assemble_memory(1 << 20).spill_min_free(0);
+    let mut decoder = pgwalstream::Decoder::assembling(&options).unwrap();
+    let (mut blocks, mut next, mut commits) = (0, 1, 0);
+    for row in &messages {
+        let (lsn, message): (i64, &[u8]) = (row.get(0), row.get(1));
+        blocks += usize::from(message[0] == b'S');
+        decoder.feed(pgwalstream::Lsn(lsn as u64), message).unwrap();
+        while let Some(batch) = decoder.try_next_batch().unwrap() {
+            for event in batch.iter() {
+                if let Some(row) = event.new_row() {
+                    assert_eq!(row.get("id").unwrap().as_i32().unwrap(), next);
+                    next += 1;
+                }
+                commits += usize::from(event.kind() == pgwalstream::EventKind::Commit);
+            }
+        }
+    }
+    assert!(blocks > 3 && next == 4001 && commits == 1, "{blocks} {next} {commits}");
 }
