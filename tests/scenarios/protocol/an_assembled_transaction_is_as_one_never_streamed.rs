@@ -1,11 +1,12 @@
 //! streaming=assembled: the server streams, and the program sees what protocol 1 shows, event for event.
 //!
-//! What is compared is all of an event but the position of BEGIN, which says where the transaction's first change of
-//! any kind was, published or not, on a server that streams nothing and is older than 15.
+//! What is compared is all of an event but the positions of BEGIN and ORIGIN, which say where the transaction's first change
+//! was: that may be one that was not published, or was rolled back.
 
 use super::forms::{Form, copy_of, drop_slot, highest};
 use super::workload;
 use crate::harness::{Database, Kind, Next, Server, Stream};
+use pgwalstream::error::Status;
 
 /// An event as far as it must be equal.
 #[derive(Debug, PartialEq, Eq)]
@@ -35,7 +36,11 @@ fn read(stream: &mut Stream) -> Vec<Told> {
         let told = Told {
             line: event.line(),
             flags: it.flags,
-            lsn: if matches!(event.kind(), Kind::Begin | Kind::BeginPrepare) { 0 } else { it.lsn },
+            lsn: if matches!(event.kind(), Kind::Begin | Kind::BeginPrepare | Kind::Origin) {
+                0
+            } else {
+                it.lsn
+            },
             commit_lsn: it.commit_lsn,
             ack_lsn: it.ack_lsn,
             commit_time: it.commit_time,
@@ -102,6 +107,13 @@ fn nested(db: &mut Database<'_>) {
         "DO $$ BEGIN FOR i IN 1..1500 LOOP BEGIN INSERT INTO n VALUES (5000 + i, 'loop', repeat('l', 50));
          IF i % 3 = 0 THEN RAISE EXCEPTION 'no'; END IF; EXCEPTION WHEN raise_exception THEN NULL; END; END LOOP; END $$",
     );
+    // From elsewhere: each block begins with the origin.
+    db.run("SELECT pg_replication_origin_create('elsewhere'); SELECT pg_replication_origin_session_setup('elsewhere')");
+    db.run(
+        "BEGIN; SELECT pg_replication_origin_xact_setup('0/AB', '2020-01-01'); SAVEPOINT a; INSERT INTO n VALUES (30000, 'no', 'x');
+         ROLLBACK TO a; INSERT INTO n SELECT g, 'far', repeat('f', 500) FROM generate_series(30001, 30400) g; COMMIT",
+    );
+    db.run("SELECT pg_replication_origin_session_reset(); SELECT pg_replication_origin_drop('elsewhere')");
     db.run("BEGIN; INSERT INTO n SELECT g, 'gone', repeat('g', 500) FROM generate_series(10001, 10800) g; ROLLBACK");
     db.run("BEGIN; SAVEPOINT a; INSERT INTO n SELECT g, 'gone', repeat('g', 500) FROM generate_series(10001, 10800) g; ROLLBACK TO a; COMMIT");
     db.run("BEGIN; SAVEPOINT a; INSERT INTO n SELECT g, 'back', repeat('g', 500) FROM generate_series(10001, 10800) g; ROLLBACK TO a; INSERT INTO n VALUES (9999, 'stays', 'x'); COMMIT");
@@ -140,3 +152,47 @@ fn p6_assembled_is_equal_event_for_event(version: u32) {
 }
 
 on_every_version! { p6_assembled_is_equal_event_for_event }
+
+/// A bounded stream ends where it was told, also in the middle of what is streamed: with the same transactions as one that
+/// streams nothing.
+fn a_bounded_stream_ends_at_the_same_place(version: u32) {
+    let server = Server::start(version, &[]);
+    let mut db = server.database();
+    db.run("CREATE TABLE t (id int, v text); CREATE PUBLICATION pub FOR TABLE t");
+    let slot = db.slot();
+    let mut long = db.server.client(&db.name);
+    let insert =
+        |from, to| format!("INSERT INTO t SELECT g, repeat('v', 500) FROM generate_series({from}, {to}) g");
+    long.batch_execute(&format!("BEGIN; {}", insert(1, 500))).unwrap();
+    db.run(&format!("BEGIN; {}; COMMIT", insert(1001, 1500)));
+    let stop = db.position();
+    long.batch_execute(&insert(501, 1000)).unwrap();
+    db.run(&format!("BEGIN; {}; COMMIT", insert(2001, 2500)));
+    long.batch_execute("COMMIT").unwrap();
+    let read = |db: &mut Database<'_>, streaming| {
+        let copy = copy_of(db, &slot);
+        let stop = format!("{:X}/{:X}", stop >> 32, stop & 0xFFFF_FFFF);
+        let form = Form { proto_version: "auto", streaming, two_phase: false, binary: false };
+        let options = form.options_beyond_64kb(db, &copy).with("stop_lsn", &stop).with("spill_min_free", "0");
+        let mut stream = options.open().unwrap();
+        let mut all = vec![];
+        loop {
+            match stream.next(60_000).unwrap() {
+                Next::Event(event) if event.kind() == Kind::Progress => {}
+                Next::Event(event) => all.push(format!("{:?}", event.copy())),
+                Next::Nothing(status) => {
+                    assert_eq!(status, Status::WAL_END);
+                    break;
+                }
+            }
+        }
+        drop(stream);
+        drop_slot(db, &copy);
+        all
+    };
+    let (plain, assembled) = (read(&mut db, "off"), read(&mut db, "assembled"));
+    assert_eq!(plain.len(), 500 + 3);
+    assert_eq!(assembled, plain);
+}
+
+on_every_version! { a_bounded_stream_ends_at_the_same_place }
