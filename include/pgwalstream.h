@@ -516,6 +516,16 @@ enum wal_status_code
      */
     WAL_E_CAPTURE = -45,
     /**
+     * Open transactions cannot be kept (streaming=assembled): `spill_directory` cannot be used, is full or damaged, or a limit
+     * is reached. The message names the place; what was not acknowledged comes again.
+     */
+    WAL_E_SPILL = -46,
+    /**
+     * A logical message of a streamed transaction may have been rolled back with a savepoint, and the server does not say
+     * (streaming=assembled with messages=on). The transaction is fetched again, unstreamed, by a reconnect.
+     */
+    WAL_E_AMBIGUOUS = -47,
+    /**
      * The server reported an error; its SQLSTATE tells which.
      */
     WAL_E_SERVER = -60,
@@ -1392,6 +1402,34 @@ typedef struct wal_stats {
      * Starts with a start_lsn before the slot's position, which began at the slot's instead: see option progress.
      */
     uint64_t late_starts;
+    /**
+     * Streamed transactions that have not ended, or are being delivered (streaming=assembled).
+     */
+    uint64_t kept_transactions;
+    /**
+     * Memory that these take.
+     */
+    uint64_t kept_bytes;
+    /**
+     * How much of these is on disk.
+     */
+    uint64_t spilled_bytes;
+    /**
+     * Streamed transactions that ended and were delivered whole.
+     */
+    uint64_t assembled_transactions;
+    /**
+     * Streamed transactions of which something went to disk.
+     */
+    uint64_t spilled_transactions;
+    /**
+     * Subtransactions of streamed transactions that were rolled back and cut out.
+     */
+    uint64_t rolled_back_parts;
+    /**
+     * What of streamed transactions was received and thrown away since it was rolled back, in bytes.
+     */
+    uint64_t rolled_back_bytes;
 } wal_stats;
 
 /**
@@ -1899,6 +1937,9 @@ WAL_NOEXCEPT;
 /**
  * All that is ready, as one batch: read it without any further call, on any thread. First of all it gives what is
  * left of the batch that wal_stream_next walks through. A batch may begin and end inside a transaction.
+ *
+ * A batch ends where it is full or where nothing more has come: in the middle of a transaction too. A program that saves
+ * position and state together does so behind a COMMIT, not behind a batch.
  *
  * @param[in,out] stream to read from
  * @param[in] timeout_ms -1 waits for ever, 0 does not wait
@@ -3813,7 +3854,12 @@ WAL_API void wal_tables_free(struct wal_tables *tables) WAL_NOEXCEPT;
 /**
  * Makes a decoder that knows no relation yet.
  *
- * @param[in] options copied; only batch_events and batch_bytes count, none is required; may be NULL
+ * With option streaming=assembled it keeps the blocks of streamed transactions until these end, and gives what a server
+ * would have sent that streams nothing: see docs/large-transactions.md. A transaction that ended is decoded batch by batch as
+ * wal_decoder_next_batch asks for it; what is left of it when the next message is fed is decoded then, and waits in memory.
+ *
+ * @param[in] options copied; only batch_events and batch_bytes count, and streaming=assembled with assemble_memory,
+ * assemble_disk, spill_directory and spill_min_free; none is required; may be NULL
  * @param[out] out the decoder, owned by the caller: wal_decoder_free
  * @param[out] err may be NULL; owned by the caller
  * @return WAL_OK, WAL_E_INVALID_ARGUMENT
@@ -3837,7 +3883,7 @@ WAL_NOEXCEPT;
  * @param[in] len how many bytes
  * @param[out] err may be NULL; owned by the caller
  * @return WAL_OK; WAL_E_DECODE, WAL_E_UNKNOWN_RELATION, WAL_E_UNKNOWN_MESSAGE: the message was refused and changed
- * nothing; WAL_E_NO_MEMORY; WAL_E_INVALID_ARGUMENT
+ * nothing; WAL_E_SPILL: it cannot be kept; WAL_E_NO_MEMORY; WAL_E_INVALID_ARGUMENT
  * @since 0.1
  */
 WAL_API
@@ -3884,7 +3930,8 @@ WAL_NOEXCEPT;
  * @param[in,out] decoder one of wal_decoder_new
  * @param[out] out the batch, owned by the caller: wal_batch_free; it outlives the decoder
  * @param[out] err may be NULL; owned by the caller
- * @return WAL_OK; WAL_TIMEOUT: there is nothing, feed more; WAL_E_INVALID_ARGUMENT
+ * @return WAL_OK; WAL_TIMEOUT: there is nothing, feed more; with streaming=assembled, what wal_decoder_feed answers: the
+ * transaction that ended has no more batches, and the decoder is of no further use; WAL_E_INVALID_ARGUMENT
  * @since 0.1
  */
 WAL_API

@@ -88,6 +88,12 @@ pub enum Status {
     WAL_E_GAP = -44,
     /// A capture file cannot be written or read, was cut, or is not as it was written.
     WAL_E_CAPTURE = -45,
+    /// Open transactions cannot be kept (streaming=assembled): `spill_directory` cannot be used, is full or damaged, or a limit
+    /// is reached. The message names the place; what was not acknowledged comes again.
+    WAL_E_SPILL = -46,
+    /// A logical message of a streamed transaction may have been rolled back with a savepoint, and the server does not say
+    /// (streaming=assembled with messages=on). The transaction is fetched again, unstreamed, by a reconnect.
+    WAL_E_AMBIGUOUS = -47,
 
     /// The server reported an error; its SQLSTATE tells which.
     WAL_E_SERVER = -60,
@@ -298,6 +304,7 @@ impl Status {
                 | Self::WAL_E_SERVER_SHUTDOWN
                 | Self::WAL_E_SLOT_TIMEOUT
                 | Self::WAL_E_BUSY
+                | Self::WAL_E_AMBIGUOUS
         )
     }
 
@@ -384,6 +391,8 @@ table! {
     WAL_E_UNKNOWN_MESSAGE: "unknown replication message",
     WAL_E_GAP: "the server skipped changes",
     WAL_E_CAPTURE: "bad capture file",
+    WAL_E_SPILL: "open transactions cannot be kept",
+    WAL_E_AMBIGUOUS: "a message may have been rolled back",
     WAL_E_SERVER: "server error",
     WAL_E_PRIVILEGE: "insufficient privilege",
     WAL_E_WAL_LEVEL: "wal_level is not logical",

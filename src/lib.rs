@@ -94,6 +94,7 @@
 //! | `capi`, `client` | the C ABI: the only `extern "C"` functions; beside it the Rust API |
 //! | `engine` | the engine thread, the queues between it and the consumers, status updates, reconnecting, commands |
 //! | `stream` | preflight, START_REPLICATION, positions, who the server is, what came before: no socket, no clock |
+//! | `transaction` | streamed transactions, kept until they end: messages in, messages out |
 //! | `session` | a connection: socket plus `wire`, or libpq |
 //! | `pgoutput` | logical replication messages: bytes only |
 //! | `types` | values as numbers, times and text: bytes only |
@@ -114,7 +115,8 @@ use layers::*;
 #[cfg(feature = "internals")]
 #[doc(hidden)]
 pub use layers::{
-    batch, capi, capture, conninfo, engine, error, lsn, options, pgoutput, session, stream, sys, types, wire,
+    batch, capi, capture, conninfo, engine, error, lsn, options, pgoutput, session, stream, sys, transaction,
+    types, wire,
 };
 
 pub use batch::{Column, Relation};

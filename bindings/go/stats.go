@@ -84,43 +84,64 @@ type Stats struct {
 	ConfirmedLSN LSN
 	// LateStarts counts starts before the slot's position, which began there instead: see option progress.
 	LateStarts uint64
+	// KeptTransactions counts streamed transactions that have not ended, or are being delivered (streaming=assembled).
+	KeptTransactions uint64
+	// KeptBytes is the memory that these take.
+	KeptBytes uint64
+	// SpilledBytes is how much of these is on disk.
+	SpilledBytes uint64
+	// AssembledTransactions counts streamed transactions that ended and were delivered whole.
+	AssembledTransactions uint64
+	// SpilledTransactions counts streamed transactions of which something went to disk.
+	SpilledTransactions uint64
+	// RolledBackParts counts subtransactions of streamed transactions that were rolled back and cut out.
+	RolledBackParts uint64
+	// RolledBackBytes is what of streamed transactions was received and thrown away since it was rolled back.
+	RolledBackBytes uint64
 }
 
 func statsOf(c capi.Stats) Stats {
 	return Stats{
-		Events:            c.Events,
-		Batches:           c.Batches,
-		Transactions:      c.Transactions,
-		EmptyTransactions: c.EmptyTransactions,
-		BytesReceived:     c.BytesReceived,
-		Reads:             c.Reads,
-		Wakeups:           c.Wakeups,
-		StatusUpdates:     c.StatusUpdates,
-		Keepalives:        c.Keepalives,
-		IgnoredAborts:     c.IgnoredAborts,
-		UnknownFrames:     c.UnknownFrames,
-		Notices:           c.Notices,
-		Gaps:              c.Gaps,
-		ReceivedLSN:       LSN(c.ReceivedLSN),
-		DeliveredLSN:      LSN(c.DeliveredLSN),
-		AckedLSN:          LSN(c.AckedLSN),
-		ReportedLSN:       LSN(c.ReportedLSN),
-		ServerWALEnd:      LSN(c.ServerWALEnd),
-		QueueBytes:        c.QueueBytes,
-		BatchesLive:       c.BatchesLive,
-		LiveBytes:         c.LiveBytes,
-		LastMessageTime:   Timestamp(c.LastMessageTime),
-		ServerVersion:     c.ServerVersion,
-		BackendPID:        c.BackendPID,
-		Reconnects:        c.Reconnects,
-		LagBytes:          c.LagBytes,
-		Lag:               time.Duration(c.LagMicroseconds) * time.Microsecond,
-		StreamID:          c.StreamID,
-		RepeatedEvents:    c.RepeatedEvents,
-		Timeline:          c.Timeline,
-		ServerWorkMemKB:   c.ServerWorkMemKB,
-		ConfirmedLSN:      LSN(c.ConfirmedLSN),
-		LateStarts:        c.LateStarts,
+		Events:                c.Events,
+		Batches:               c.Batches,
+		Transactions:          c.Transactions,
+		EmptyTransactions:     c.EmptyTransactions,
+		BytesReceived:         c.BytesReceived,
+		Reads:                 c.Reads,
+		Wakeups:               c.Wakeups,
+		StatusUpdates:         c.StatusUpdates,
+		Keepalives:            c.Keepalives,
+		IgnoredAborts:         c.IgnoredAborts,
+		UnknownFrames:         c.UnknownFrames,
+		Notices:               c.Notices,
+		Gaps:                  c.Gaps,
+		ReceivedLSN:           LSN(c.ReceivedLSN),
+		DeliveredLSN:          LSN(c.DeliveredLSN),
+		AckedLSN:              LSN(c.AckedLSN),
+		ReportedLSN:           LSN(c.ReportedLSN),
+		ServerWALEnd:          LSN(c.ServerWALEnd),
+		QueueBytes:            c.QueueBytes,
+		BatchesLive:           c.BatchesLive,
+		LiveBytes:             c.LiveBytes,
+		LastMessageTime:       Timestamp(c.LastMessageTime),
+		ServerVersion:         c.ServerVersion,
+		BackendPID:            c.BackendPID,
+		Reconnects:            c.Reconnects,
+		LagBytes:              c.LagBytes,
+		Lag:                   time.Duration(c.LagMicroseconds) * time.Microsecond,
+		StreamID:              c.StreamID,
+		RepeatedEvents:        c.RepeatedEvents,
+		Timeline:              c.Timeline,
+		ServerWorkMemKB:       c.ServerWorkMemKB,
+		ConfirmedLSN:          LSN(c.ConfirmedLSN),
+		LateStarts:            c.LateStarts,
+		KeptTransactions:      c.KeptTransactions,
+		KeptBytes:             c.KeptBytes,
+		SpilledBytes:          c.SpilledBytes,
+		AssembledTransactions: c.AssembledTransactions,
+		SpilledTransactions:   c.SpilledTransactions,
+		RolledBackParts:       c.RolledBackParts,
+		RolledBackBytes:       c.RolledBackBytes,
 	}
 }
 

@@ -38,6 +38,8 @@ const (
 	ErrUnknownMessage     Status = -43 // a message of a kind this library does not know
 	ErrGap                Status = -44 // the server skipped changes
 	ErrCapture            Status = -45 // a capture file cannot be written or read, or is damaged
+	ErrSpill              Status = -46 // open transactions cannot be kept: see spill_directory
+	ErrAmbiguous          Status = -47 // a logical message may have been rolled back with a savepoint
 	ErrServer             Status = -60 // the server reported an error: see Error.SQLState
 	ErrPrivilege          Status = -61 // the role lacks a right
 	ErrWALLevel           Status = -62 // wal_level is not logical

@@ -2,9 +2,9 @@
 use std::hint::black_box;
 
 use super::touch;
-use pgwalstream::batch::Pool;
+use pgwalstream::batch::{Batch, Pool};
 use pgwalstream::options::Options;
-use pgwalstream::stream::{Receiver, Taken};
+use pgwalstream::stream::{Delivered, Receiver, Taken};
 use pgwalstream::wire::{Frame, ReplicationMessage, ServerMessage, backend, split};
 
 /// One input.
@@ -18,6 +18,9 @@ pub fn run(input: &[u8]) {
     }
     if how & 4 != 0 {
         options.set("on_gap", Some("warn")).expect("a value");
+    }
+    if how & 9 == 8 {
+        options.set("streaming", Some("assembled")).expect("a value");
     }
     let config = options.replay_config().expect("nothing is required");
     let mut receiver = Receiver::new(&config);
@@ -55,6 +58,11 @@ pub fn run(input: &[u8]) {
                         black_box(receiver.discarded());
                         break;
                     }
+                    Ok(Taken::Deliver) => {
+                        if !deliver(&mut receiver, &pool) {
+                            break;
+                        }
+                    }
                     Ok(Taken::Done | Taken::ReplyDue) => {}
                     Err(_) => break,
                 }
@@ -63,6 +71,31 @@ pub fn run(input: &[u8]) {
                 receiver.positions.sent(report);
                 rest = &rest[total..];
             }
+        }
+    }
+}
+
+/// A transaction that was kept comes out, batch by batch. False: it is malformed, or the end that was asked for.
+fn deliver(receiver: &mut Receiver, pool: &Pool) -> bool {
+    let mut need = 1;
+    loop {
+        let Ok(mut batch) = pool.take(need, 8) else { return false };
+        let Batch { chunk, arrays, .. } = batch.as_mut();
+        // SAFETY: both are of one batch, whose chunk stays as it is until the batch is given back.
+        let delivered = unsafe { receiver.deliver(chunk, arrays) };
+        for event in batch.events() {
+            // SAFETY: live events.
+            black_box(unsafe { touch(event) });
+        }
+        let some = !batch.events().is_empty() || need > 1;
+        pool.give(batch);
+        match delivered {
+            Ok(Delivered::Full(more)) => {
+                assert!(some || more > 1, "it goes on");
+                need = more;
+            }
+            Ok(Delivered::Done) => return true,
+            Ok(Delivered::End) | Err(_) => return false,
         }
     }
 }

@@ -73,6 +73,11 @@ impl Chunk {
         n
     }
 
+    /// Appends bytes if all of them fit. False: nothing was changed.
+    pub fn append_whole(&mut self, bytes: &[u8]) -> bool {
+        bytes.len() <= self.capacity - self.filled && self.append(bytes) == bytes.len()
+    }
+
     /// Forgets what was filled. No view of it may be left: the batch that owns the chunk clears its arrays first.
     pub fn reset(&mut self) {
         self.filled = 0;

@@ -6,7 +6,9 @@ use super::boundary::{boundary, clear, not_null, reference};
 use super::{wal_error, wal_options, wal_status};
 use crate::batch::Batch;
 use crate::error::{Error, Result, Status};
-use crate::pgoutput::Feeder;
+use crate::options::Options;
+use crate::stream::assemble_options;
+use crate::transaction::Feeder;
 
 /// A decoder of pgoutput's messages that has no connection: for messages from pg_logical_slot_peek_binary_changes(), from
 /// a file, or from a connection of the program's own.
@@ -26,7 +28,12 @@ enum Place {
 
 /// Makes a decoder that knows no relation yet.
 ///
-/// @param[in] options copied; only batch_events and batch_bytes count, none is required; may be NULL
+/// With option streaming=assembled it keeps the blocks of streamed transactions until these end, and gives what a server
+/// would have sent that streams nothing: see docs/large-transactions.md. A transaction that ended is decoded batch by batch as
+/// wal_decoder_next_batch asks for it; what is left of it when the next message is fed is decoded then, and waits in memory.
+///
+/// @param[in] options copied; only batch_events and batch_bytes count, and streaming=assembled with assemble_memory,
+/// assemble_disk, spill_directory and spill_min_free; none is required; may be NULL
 /// @param[out] out the decoder, owned by the caller: wal_decoder_free
 /// @param[out] err may be NULL; owned by the caller
 /// @return WAL_OK, WAL_E_INVALID_ARGUMENT
@@ -42,8 +49,11 @@ pub unsafe extern "C" fn wal_decoder_new(
     boundary!(fallible(err; out = std::ptr::null_mut(); {
         // SAFETY: the contract: NULL or live options.
         let options = unsafe { options.as_ref() }.map(|options| &options.options);
-        let (events, bytes) = options.unwrap_or(&crate::options::Options::new()).batch_bounds();
-        let made = wal_decoder { feeder: Feeder::new(events, bytes), place: Place::Outside };
+        let feeder = match options {
+            Some(options) => feeder(options)?,
+            None => feeder(&Options::new())?,
+        };
+        let made = wal_decoder { feeder, place: Place::Outside };
         // SAFETY: checked not to be NULL.
         unsafe { out.write(Box::into_raw(Box::new(made))) };
         Ok(Status::WAL_OK)
@@ -59,7 +69,7 @@ pub unsafe extern "C" fn wal_decoder_new(
 /// @param[in] len how many bytes
 /// @param[out] err may be NULL; owned by the caller
 /// @return WAL_OK; WAL_E_DECODE, WAL_E_UNKNOWN_RELATION, WAL_E_UNKNOWN_MESSAGE: the message was refused and changed
-/// nothing; WAL_E_NO_MEMORY; WAL_E_INVALID_ARGUMENT
+/// nothing; WAL_E_SPILL: it cannot be kept; WAL_E_NO_MEMORY; WAL_E_INVALID_ARGUMENT
 /// @since 0.1
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wal_decoder_feed(
@@ -188,7 +198,8 @@ fn too_long(len: usize) -> Error {
 /// @param[in,out] decoder one of wal_decoder_new
 /// @param[out] out the batch, owned by the caller: wal_batch_free; it outlives the decoder
 /// @param[out] err may be NULL; owned by the caller
-/// @return WAL_OK; WAL_TIMEOUT: there is nothing, feed more; WAL_E_INVALID_ARGUMENT
+/// @return WAL_OK; WAL_TIMEOUT: there is nothing, feed more; with streaming=assembled, what wal_decoder_feed answers: the
+/// transaction that ended has no more batches, and the decoder is of no further use; WAL_E_INVALID_ARGUMENT
 /// @since 0.1
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wal_decoder_next_batch(
@@ -198,7 +209,7 @@ pub unsafe extern "C" fn wal_decoder_next_batch(
 ) -> wal_status {
     boundary!(fallible(err; out = std::ptr::null_mut(); {
         // SAFETY: the contract: a live handle that no other thread uses now.
-        match unsafe { inside(decoder, |feeder| Ok(feeder.next_batch())) }? {
+        match unsafe { inside(decoder, Feeder::next_batch) }? {
             None => Ok(Status::WAL_TIMEOUT),
             Some(batch) => {
                 // SAFETY: checked not to be NULL.
@@ -221,6 +232,15 @@ pub unsafe extern "C" fn wal_decoder_free(decoder: *mut wal_decoder) {
             drop(unsafe { Box::from_raw(decoder) });
         }
     }));
+}
+
+/// The decoder that options ask for.
+pub(crate) fn feeder(options: &Options) -> Result<Feeder> {
+    let (events, bytes) = options.batch_bounds();
+    if !options.assembles() {
+        return Ok(Feeder::new(events, bytes));
+    }
+    Ok(Feeder::assembling(events, bytes, assemble_options(&options.replay_config()?)))
 }
 
 /// The longest message: what a CopyData message can hold.

@@ -89,6 +89,20 @@ pub struct wal_stats {
     pub confirmed_lsn: u64,
     /// Starts with a start_lsn before the slot's position, which began at the slot's instead: see option progress.
     pub late_starts: u64,
+    /// Streamed transactions that have not ended, or are being delivered (streaming=assembled).
+    pub kept_transactions: u64,
+    /// Memory that these take.
+    pub kept_bytes: u64,
+    /// How much of these is on disk.
+    pub spilled_bytes: u64,
+    /// Streamed transactions that ended and were delivered whole.
+    pub assembled_transactions: u64,
+    /// Streamed transactions of which something went to disk.
+    pub spilled_transactions: u64,
+    /// Subtransactions of streamed transactions that were rolled back and cut out.
+    pub rolled_back_parts: u64,
+    /// What of streamed transactions was received and thrown away since it was rolled back, in bytes.
+    pub rolled_back_bytes: u64,
 }
 
 /// The counters at this moment. Each is right; together they may straddle an update.
@@ -229,5 +243,12 @@ fn of(shared: &Shared) -> wal_stats {
         server_work_mem_kb: at.server_work_mem_kb,
         confirmed_lsn: at.confirmed_lsn,
         late_starts: at.late_starts,
+        kept_transactions: at.kept_transactions,
+        kept_bytes: at.kept_bytes,
+        spilled_bytes: at.spilled_bytes,
+        assembled_transactions: at.assembled_transactions,
+        spilled_transactions: at.spilled_transactions,
+        rolled_back_parts: at.rolled_back_parts,
+        rolled_back_bytes: at.rolled_back_bytes,
     }
 }

@@ -132,6 +132,9 @@ pub unsafe extern "C" fn wal_stream_next(
 /// All that is ready, as one batch: read it without any further call, on any thread. First of all it gives what is
 /// left of the batch that wal_stream_next walks through. A batch may begin and end inside a transaction.
 ///
+/// A batch ends where it is full or where nothing more has come: in the middle of a transaction too. A program that saves
+/// position and state together does so behind a COMMIT, not behind a batch.
+///
 /// @param[in,out] stream to read from
 /// @param[in] timeout_ms -1 waits for ever, 0 does not wait
 /// @param[out] out the batch, owned by the caller: wal_batch_free

@@ -4,8 +4,11 @@
 /// The first bytes of every capture.
 pub(super) const MAGIC: &[u8; 8] = b"PGWALCAP";
 
-/// The version of the format that is written, and the only one that is read.
+/// The version of the format that is written for most streams, and the oldest that is read.
 pub const VERSION: u16 = 1;
+
+/// That of a stream that assembles: who does not know how must not read it as if each block were committed.
+pub const ASSEMBLED: u16 = 2;
 
 /// Magic, version, two bytes that are 0, CRC-32C of these twelve.
 pub(super) const FILE_HEADER: usize = 16;

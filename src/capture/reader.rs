@@ -4,7 +4,7 @@
 use std::io::{ErrorKind, Read};
 use std::time::Duration;
 
-use super::format::{BLOCK_HEADER, FILE_HEADER, Kind, MAGIC, MAX_BLOCK, RECORD_HEADER, VERSION};
+use super::format::{ASSEMBLED, BLOCK_HEADER, FILE_HEADER, Kind, MAGIC, MAX_BLOCK, RECORD_HEADER, VERSION};
 use super::format::{block_crc, file_header};
 use crate::error::{Error, Result, Status};
 
@@ -60,8 +60,9 @@ impl<R: Read> Reader<R> {
         if header != file_header(version) {
             return Err(broken(0, "the header's checksum is wrong"));
         }
-        if version != VERSION {
-            let what = format!("the format's version is {version}, and this library reads {VERSION}");
+        if !(VERSION..=ASSEMBLED).contains(&version) {
+            let what =
+                format!("the format's version is {version}, and this library reads {VERSION} to {ASSEMBLED}");
             return Err(broken(8, what).with_hint("Read it with the version of the library that wrote it."));
         }
         Ok(Self {

@@ -138,8 +138,8 @@ fn what_belongs_to_no_connection_is_refused() {
     assert!(read(&bytes).1.unwrap().message().contains("no connection"));
     assert!(Reader::new(&b"#!/bin/sh\n echo and more"[..]).unwrap_err().message().contains("no capture"));
     let mut newer = small();
-    newer.splice(..FILE_HEADER, super::format::file_header(2));
-    assert!(Reader::new(&newer[..]).unwrap_err().message().contains("version is 2"));
+    newer.splice(..FILE_HEADER, super::format::file_header(3));
+    assert!(Reader::new(&newer[..]).unwrap_err().message().contains("version is 3"));
 }
 
 proptest::proptest! {

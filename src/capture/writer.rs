@@ -4,7 +4,9 @@
 use std::io::{Result, Write};
 use std::time::Duration;
 
-use super::format::{FILE_HEADER, Kind, MAX_BLOCK, RECORD_HEADER, VERSION, block_header, file_header};
+use super::format::{
+    ASSEMBLED, FILE_HEADER, Kind, MAX_BLOCK, RECORD_HEADER, VERSION, block_header, file_header,
+};
 use super::{Epoch, Seam};
 
 /// A capture being written.
@@ -14,13 +16,23 @@ pub struct Writer<W> {
     block: Vec<u8>,
     number: u32,
     whole: u64,
+    version: u16,
 }
 
 impl<W: Write> Writer<W> {
     /// Begins a capture.
-    pub fn new(mut out: W) -> Result<Self> {
-        out.write_all(&file_header(VERSION))?;
-        Ok(Self { out, block: Vec::with_capacity(MAX_BLOCK), number: 0, whole: FILE_HEADER as u64 })
+    pub fn new(out: W) -> Result<Self> {
+        Self::of_version(out, VERSION)
+    }
+
+    /// Begins one of a stream that assembles.
+    pub fn assembled(out: W) -> Result<Self> {
+        Self::of_version(out, ASSEMBLED)
+    }
+
+    fn of_version(mut out: W, version: u16) -> Result<Self> {
+        out.write_all(&file_header(version))?;
+        Ok(Self { out, block: Vec::with_capacity(MAX_BLOCK), number: 0, whole: FILE_HEADER as u64, version })
     }
 
     /// A connection entered COPY mode.
@@ -54,7 +66,7 @@ impl<W: Write> Writer<W> {
 
     /// Goes on in another file, and gives the one before.
     pub fn go_on(&mut self, at: Duration, mut out: W, seam: Seam) -> Result<W> {
-        out.write_all(&file_header(VERSION))?;
+        out.write_all(&file_header(self.version))?;
         self.record(Kind::Next, at, &seam.encode())?;
         self.flush()?;
         let before = std::mem::replace(&mut self.out, out);

@@ -1,9 +1,11 @@
 //! A decoder without a connection, for a Rust program.
 
 use super::batch::{Batch, Held};
+use super::options::Options;
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
-use crate::pgoutput::Feeder;
+use crate::stream::assemble_options;
+use crate::transaction::Feeder;
 
 /// A decoder of pgoutput's messages that has no connection: for messages from `pg_logical_slot_peek_binary_changes()`, from
 /// a file, or from a connection of the program's own.
@@ -39,6 +41,19 @@ impl Decoder {
         Self(Feeder::new(events.max(16), bytes.max(4096)))
     }
 
+    /// One that keeps the blocks of streamed transactions until these end, and gives what a server would have sent that streams
+    /// nothing. Of the options only `batch_events`, `batch_bytes`, and what [`Options`] has for
+    /// [`Streaming::Assembled`](crate::Streaming::Assembled) count.
+    ///
+    /// A transaction that ended is decoded as [`try_next_batch`](Self::try_next_batch) asks for it; what is left of it when the
+    /// next message is fed is decoded then, and waits in memory.
+    pub fn assembling(options: &Options) -> Result<Self> {
+        let options = options.clone().streaming(crate::Streaming::Assembled);
+        let options = options.set_options()?;
+        let (events, bytes) = options.batch_bounds();
+        Ok(Self(Feeder::assembling(events, bytes, assemble_options(&options.replay_config()?))))
+    }
+
     /// Decodes one message, which starts at `lsn`. Messages come in the order in which the server sent them, each whole, from
     /// the beginning of a session. A message that is refused changes nothing.
     pub fn feed(&mut self, lsn: Lsn, message: &[u8]) -> Result<()> {
@@ -49,9 +64,15 @@ impl Decoder {
         self.0.feed(lsn.0, message)
     }
 
-    /// A batch of what was decoded, the oldest first. `None`: feed more.
+    /// A batch of what was decoded, the oldest first. `None`: feed more. Of a decoder that assembles, ask
+    /// [`try_next_batch`](Self::try_next_batch), which tells why a transaction has no more.
     pub fn next_batch(&mut self) -> Option<Batch> {
-        Some(Batch::rest(Held::new(self.0.next_batch()?, None), 0))
+        self.try_next_batch().ok().flatten()
+    }
+
+    /// The same. An error is that of a transaction which was kept and cannot be given: the decoder is of no further use.
+    pub fn try_next_batch(&mut self) -> Result<Option<Batch>> {
+        Ok(self.0.next_batch()?.map(|batch| Batch::rest(Held::new(batch, None), 0)))
     }
 }
 

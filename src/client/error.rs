@@ -95,6 +95,12 @@ codes! {
     Gap = WAL_E_GAP,
     /// A capture file cannot be written, or what is replayed is no capture, is cut or damaged.
     Capture = WAL_E_CAPTURE,
+    /// Open transactions cannot be kept (`streaming=assembled`): the spill directory cannot be used, is full or damaged, or a
+    /// limit is reached.
+    Spill = WAL_E_SPILL,
+    /// A logical message of a streamed transaction may have been rolled back with a savepoint, and the server does not say. The
+    /// transaction is fetched again, unstreamed, by a reconnect.
+    Ambiguous = WAL_E_AMBIGUOUS,
     /// The server reported an error; its SQLSTATE tells which.
     Server = WAL_E_SERVER,
     /// The role lacks a right: REPLICATION, CONNECT or a read right.

@@ -119,14 +119,39 @@ impl Options {
         self.switch("binary", on)
     }
 
-    /// Whether large transactions come while they run, **not yet committed**. [`Streaming::Off`] by default.
+    /// Whether large transactions come while they run: **not yet committed**, or, with [`Streaming::Assembled`], kept by the
+    /// library and given whole. [`Streaming::Off`] by default.
     pub fn streaming(self, how: Streaming) -> Self {
         let word = match how {
             Streaming::Off => "off",
             Streaming::On => "on",
             Streaming::Parallel => "parallel",
+            Streaming::Assembled => "assembled",
         };
         self.set("streaming", word)
+    }
+
+    /// With [`Streaming::Assembled`]: the most memory of the transactions that have not ended. 64 MB by default; what does not
+    /// fit goes to [`spill_directory`](Self::spill_directory).
+    pub fn assemble_memory(self, bytes: u64) -> Self {
+        self.set("assemble_memory", bytes.to_string())
+    }
+
+    /// With [`Streaming::Assembled`]: the most bytes of these on disk. 0, the default, has no limit but
+    /// [`spill_min_free`](Self::spill_min_free).
+    pub fn assemble_disk(self, bytes: u64) -> Self {
+        self.set("assemble_disk", bytes.to_string())
+    }
+
+    /// With [`Streaming::Assembled`]: the directory of the file that these go to. /var/tmp by default, unless that lies in
+    /// memory.
+    pub fn spill_directory(self, path: &str) -> Self {
+        self.set("spill_directory", path)
+    }
+
+    /// With [`Streaming::Assembled`]: how much room must stay free there. 1 GB by default.
+    pub fn spill_min_free(self, bytes: u64) -> Self {
+        self.set("spill_min_free", bytes.to_string())
     }
 
     /// Whether prepared transactions come at PREPARE TRANSACTION. This marks the slot for good. Off by default.
@@ -257,6 +282,11 @@ impl Options {
             Some(error) => Err(error.clone()),
             None => self.inner.config().map(drop),
         }
+    }
+
+    /// The options beneath, unless one was wrong.
+    pub(super) fn set_options(&self) -> Result<&options::Options> {
+        self.wrong.as_ref().map_or(Ok(&self.inner), |error| Err(error.clone()))
     }
 
     /// The engine's stream of these options, not connected.

@@ -25,6 +25,7 @@ use crate::sys::pg_micros;
 pub struct Capture {
     pattern: Option<PathBuf>,
     rotate: Rotate,
+    streaming: Streaming,
     state: Mutex<State>,
     /// The file's descriptor, -1 without one: a forked child closes its copy by hand.
     fd: AtomicI32,
@@ -62,9 +63,15 @@ enum Begun {
 }
 
 impl Capture {
-    /// A capture into files with these names, or none.
-    pub fn new(pattern: Option<PathBuf>, rotate: Rotate) -> Self {
-        Self { pattern, rotate, state: Mutex::new(State::New), fd: AtomicI32::new(-1) }
+    /// A capture into the files that the options name, or none.
+    pub fn new(config: &Config) -> Self {
+        Self {
+            pattern: config.capture_file.clone(),
+            rotate: config.capture_rotate,
+            streaming: config.streaming,
+            state: Mutex::new(State::New),
+            fd: AtomicI32::new(-1),
+        }
     }
 
     /// The file's descriptor, or -1.
@@ -93,7 +100,7 @@ impl Capture {
         let (path, made) = names.make(now);
         let file = made.map_err(|error| cannot_make(&path, &error))?;
         let fd = file.as_raw_fd();
-        let writer = Writer::new(file).map_err(|error| cannot_write(&path, &error))?;
+        let writer = self.writer(file).map_err(|error| cannot_write(&path, &error))?;
         self.fd.store(fd, Ordering::Release);
         *state = State::On(Box::new(Writing {
             writer,
@@ -154,6 +161,13 @@ impl Capture {
             *state = State::Over(path);
         }
         finished
+    }
+
+    fn writer(&self, file: File) -> std::io::Result<Writer<File>> {
+        match self.streaming {
+            Streaming::Assembled => Writer::assembled(file),
+            Streaming::Off | Streaming::On | Streaming::Parallel => Writer::new(file),
+        }
     }
 
     fn write(&self, work: impl FnOnce(&mut Writer<File>, Duration) -> std::io::Result<()>) -> Result<()> {
@@ -236,6 +250,7 @@ pub fn epoch(config: &Config, connected: &Connected) -> Epoch {
         Streaming::Off => "off",
         Streaming::On => "on",
         Streaming::Parallel => "parallel",
+        Streaming::Assembled => "assembled",
     };
     let quoted = |name: &String| format!("\"{}\"", name.replace('"', "\"\""));
     let publications: Vec<String> = config.publications.iter().map(quoted).collect();

@@ -13,7 +13,7 @@ use super::stats::Counts;
 use crate::conninfo::nearest_name;
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
-use crate::options::{Config, SlotCreate};
+use crate::options::{Config, SlotCreate, Streaming};
 use crate::session::{AnySession, Session, StartupSettings};
 use crate::stream::{
     Branch, Come, DecodingMemory, Finding, Identity, Lineage, Occasion, Parting, Path, Preflight,
@@ -64,7 +64,14 @@ pub struct Connected {
 
 /// Connects, checks the server and starts the stream, or goes on with it.
 pub async fn connect(shared: &Shared, deadline: Option<Instant>, occasion: Occasion) -> Result<Connected> {
-    let config = &shared.config;
+    let whole;
+    let config = match shared.unstreamed.load(std::sync::atomic::Ordering::Acquire) {
+        true => {
+            whole = Config { streaming: Streaming::Off, ..shared.config.clone() };
+            &whole
+        }
+        false => &shared.config,
+    };
     let log = |level, text: String| shared.logger.log(level, "connect", || text);
     log(Level::WAL_LOG_DEBUG, format!("connecting to {}", config.conninfo.redacted()));
     // Who calls wal_stream_connect says how long it may take; a reconnect must come to the next address by itself.
@@ -119,6 +126,12 @@ pub async fn connect(shared: &Shared, deadline: Option<Instant>, occasion: Occas
     }
     if occasion == Occasion::First {
         warn_of_waiting(shared, &server);
+        if config.messages && matches!(config.streaming, Streaming::On | Streaming::Parallel) {
+            log(
+                Level::WAL_LOG_WARN,
+                "with streaming and messages both on, a logical message that was rolled back with a savepoint cannot be told from one that was committed, where nothing else was changed before it in the savepoint: see option streaming".to_owned(),
+            );
+        }
         Box::pin(warn_of_tables(shared)).await;
     }
     let slot = Box::pin(prepare_slot(shared, &mut session, &preflight, &server, deadline)).await?;

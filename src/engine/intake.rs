@@ -10,7 +10,7 @@ use super::shared::Shared;
 use super::stats::Counts;
 use crate::batch::{Arrays, Batch, Event, EventKind};
 use crate::error::Result;
-use crate::stream::{Receiver, Taken};
+use crate::stream::{Delivered, Receiver, Taken};
 use crate::wire::backend::tag;
 use crate::wire::frame::HEADER;
 use crate::wire::{Frame, MOST_WORDS, split};
@@ -33,6 +33,28 @@ pub struct Intake {
     /// How many events of a batch that was taken back are counted already.
     counted: usize,
     news: News,
+    source: Source,
+}
+
+/// Where the next events come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Source {
+    /// The bytes that come.
+    Wire,
+    /// A transaction that the receiver kept. The batch that is filled next needs room for a message of so many bytes;
+    /// what came on the wire behind its end waits.
+    Kept(usize),
+}
+
+/// How the bytes at hand were used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Decoded {
+    /// All that is whole is decoded.
+    All,
+    /// The batch has no room.
+    Full,
+    /// A transaction that was kept comes first.
+    Kept,
 }
 
 /// Whether the consumer was told of what was handed over.
@@ -66,7 +88,42 @@ impl Intake {
             number: 0,
             counted: 0,
             news: News::Told,
+            source: Source::Wire,
         }
+    }
+
+    /// Whether a transaction that was kept comes before anything that is read: `deliver` gives it.
+    pub fn is_delivering(&self) -> bool {
+        self.source != Source::Wire
+    }
+
+    /// Fills and hands over one batch of a transaction that was kept; behind its end, goes on with what came on the wire.
+    /// Tells how many bytes that was. Nothing is read from the wire before all of it is out.
+    pub fn deliver(&mut self, receiver: &mut Receiver, noted: &mut Noted) -> Result<usize> {
+        let Source::Kept(need) = self.source else { return Ok(0) };
+        let mut batch = self.shared.take_batch(need)?;
+        let Batch { chunk, arrays, .. } = batch.as_mut();
+        // SAFETY: both are of this batch, and its chunk is not touched again before it is handed over.
+        let delivered = unsafe { receiver.deliver(chunk, arrays) };
+        let bytes = batch.chunk.filled().len();
+        if batch.arrays.events().is_empty() {
+            self.shared.discard(batch);
+        } else {
+            self.push(batch);
+        }
+        match delivered? {
+            Delivered::Full(need) => self.source = Source::Kept(need),
+            Delivered::Done => {
+                self.source = Source::Wire;
+                self.received(0, receiver, noted)?;
+            }
+            Delivered::End => {
+                self.source = Source::Wire;
+                noted.ended = true;
+                self.drop_working();
+            }
+        }
+        Ok(bytes)
     }
 
     /// Where the next bytes go. Never empty.
@@ -79,9 +136,10 @@ impl Intake {
     }
 
     /// How much memory the events take that nobody was given yet. A message that is only begun does not count: one
-    /// may be longer than the queue.
+    /// may be longer than the queue; nor do bytes that became no event, for which a consumer never makes room.
     pub fn pending(&self) -> usize {
-        self.working.as_ref().map_or(0, |batch| batch.weight() - batch.chunk.filled().len() + self.decoded)
+        let working = self.working.as_ref().filter(|batch| !batch.arrays.events().is_empty());
+        working.map_or(0, |batch| batch.weight() - batch.chunk.filled().len() + self.decoded)
     }
 
     /// How much has come of a message that is not whole, as far as it is kept.
@@ -103,8 +161,16 @@ impl Intake {
             self.decoded += unwanted;
             self.unwanted -= unwanted;
         }
-        while !self.decode(receiver, noted)? {
-            self.seal()?;
+        loop {
+            match self.decode(receiver, noted)? {
+                Decoded::All => break,
+                Decoded::Full => self.seal()?,
+                Decoded::Kept => {
+                    self.source = Source::Kept(0);
+                    let has_events = self.working.as_ref().is_some_and(|it| !it.arrays.events().is_empty());
+                    return if has_events { self.seal() } else { Ok(()) };
+                }
+            }
         }
         let Some(batch) = &mut self.working else { return Ok(()) };
         // A frame that cannot end in this chunk moves to one of its size at once, before much of it is there.
@@ -115,6 +181,9 @@ impl Intake {
 
     /// Begins a turn of reading: fills the newest waiting batch up where that saves a chunk.
     pub fn begin(&mut self) {
+        if self.is_delivering() {
+            return;
+        }
         let begun = self.working.as_ref().map_or(0, |batch| batch.chunk.filled().len() - self.decoded);
         if self.working.as_ref().is_some_and(|batch| !batch.arrays.events().is_empty()) {
             return;
@@ -196,37 +265,44 @@ impl Intake {
     /// A new connection: what of the old one's bytes is no whole frame is thrown away. `end` came before.
     pub fn reconnected(&mut self) {
         self.drop_working();
+        self.source = Source::Wire;
         self.unwanted = 0;
         self.counted = 0;
     }
 
-    /// Decodes frame by frame. False: the batch is full.
-    fn decode(&mut self, receiver: &mut Receiver, noted: &mut Noted) -> Result<bool> {
-        let Some(batch) = &mut self.working else { return Ok(true) };
+    /// Decodes frame by frame.
+    fn decode(&mut self, receiver: &mut Receiver, noted: &mut Noted) -> Result<Decoded> {
+        let Some(batch) = &mut self.working else { return Ok(Decoded::All) };
         let Batch { chunk, arrays, .. } = batch.as_mut();
         let mut rest = chunk.filled().get(self.decoded..).unwrap_or_default();
         loop {
             match split(rest)? {
                 Frame::Incomplete { need } => {
                     self.need = need.unwrap_or(0);
-                    let Some((tag, beginning)) = long_aside(rest, &mut self.need) else { return Ok(true) };
+                    let Some((tag, beginning)) = long_aside(rest, &mut self.need) else {
+                        return Ok(Decoded::All);
+                    };
                     if receiver.beginning(tag, beginning)? == Taken::Remark {
                         noted.remarks.extend(receiver.take_remark());
                     }
                     self.unwanted = self.need - rest.len();
                     self.need = 0;
                     self.decoded = chunk.filled().len();
-                    return Ok(true);
+                    return Ok(Decoded::All);
                 }
                 Frame::Complete { tag, body, total } => {
                     // SAFETY: the body lies in the batch's own chunk, whose filled part stays as it is.
                     match unsafe { receiver.frame(tag, body, arrays) }? {
                         Taken::Done => {}
-                        Taken::Full => return arrays.full_though_empty().map(|()| false),
+                        Taken::Full => return arrays.full_though_empty().map(|()| Decoded::Full),
+                        Taken::Deliver => {
+                            self.decoded += total;
+                            return Ok(Decoded::Kept);
+                        }
                         Taken::End => {
                             noted.ended = true;
                             self.decoded = chunk.filled().len();
-                            return Ok(true);
+                            return Ok(Decoded::All);
                         }
                         Taken::ReplyDue => noted.reply_due = true,
                         Taken::Remark => noted.remarks.extend(receiver.take_remark()),

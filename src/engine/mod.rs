@@ -48,8 +48,10 @@ use tokio::sync::oneshot;
 
 use crate::batch::{Batch, Event};
 use crate::error::{Error, Result, Status};
-use crate::options::Options;
+use crate::options::{Options, Streaming};
+use crate::stream::assemble_options;
 use crate::sys::{self, ForkGuard, PollFd};
+use crate::transaction::try_directory;
 use shared::{Phase, TaskLife};
 use thread::Engine;
 
@@ -232,7 +234,8 @@ impl Stream {
     /// thread is not here and its epoll set is the parent's.
     pub fn abandon(self) {
         let socket = self.shared.socket.load(std::sync::atomic::Ordering::Acquire);
-        let all = [self.shared.ready_fd(), socket, self.shared.capture.fd()];
+        let spill = self.shared.spill_fd.load(std::sync::atomic::Ordering::Acquire);
+        let all = [self.shared.ready_fd(), socket, self.shared.capture.fd(), spill];
         for fd in all.into_iter().filter(|fd| *fd >= 0) {
             // SAFETY: the owners are forgotten below.
             unsafe { sys::close(fd) };
@@ -253,6 +256,10 @@ impl Stream {
     }
 
     fn start(&mut self, attempt: u64, deadline: Option<Instant>, life: TaskLife) -> Result<()> {
+        if self.shared.config.streaming == Streaming::Assembled {
+            // Now, and not hours later when the first large transaction comes.
+            try_directory(&assemble_options(&self.shared.config).spill)?;
+        }
         self.shared.capture.open()?;
         let engine = match &self.engine {
             Some(engine) => Arc::clone(engine),

@@ -85,6 +85,29 @@ const METRICS: &[Metric] = &[
     }),
     metric("held_batches", "Batches in the program's hands.", |at| Value::Gauge(at.batches_live)),
     metric("held_bytes", "Memory of the batches in the program's hands.", |at| Value::Gauge(at.live_bytes)),
+    metric(
+        "kept_transactions",
+        "Streamed transactions that have not ended, or are being delivered (streaming=assembled).",
+        |at| Value::Gauge(at.kept_transactions),
+    ),
+    metric("kept_bytes", "Memory that these take.", |at| Value::Gauge(at.kept_bytes)),
+    metric("spilled_bytes", "How much of these is on disk.", |at| Value::Gauge(at.spilled_bytes)),
+    metric("assembled_transactions", "Streamed transactions that ended and were delivered whole.", |at| {
+        Value::Counter(at.assembled_transactions)
+    }),
+    metric("spilled_transactions", "Streamed transactions of which something went to disk.", |at| {
+        Value::Counter(at.spilled_transactions)
+    }),
+    metric(
+        "rolled_back_parts",
+        "Subtransactions of streamed transactions that were rolled back and cut out.",
+        |at| Value::Counter(at.rolled_back_parts),
+    ),
+    metric(
+        "rolled_back_bytes",
+        "What of streamed transactions was received and thrown away since it was rolled back, in bytes.",
+        |at| Value::Counter(at.rolled_back_bytes),
+    ),
 ];
 
 /// From 1970-01-01 to 2000-01-01 in microseconds.

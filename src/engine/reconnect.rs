@@ -5,6 +5,7 @@
 use std::future::Future;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::capture;
@@ -67,6 +68,9 @@ impl Recovery {
         let how = self.recoverable(&reason, course)?;
         let log = |level, text: String| self.shared.logger.log(level, "reconnect", || text);
         log(Level::WAL_LOG_WARN, format!("the connection is lost and will be made again: {reason:?}"));
+        if reason.status() == Status::WAL_E_AMBIGUOUS {
+            self.shared.unstreamed.store(true, Ordering::Release);
+        }
         let lost = course.reached();
         let lasted = |mended: Option<Instant>| mended.is_some_and(|at| at.elapsed() >= how.max);
         let begun = self.outage.take().filter(|outage| outage.lost >= lost && !lasted(outage.mended));

@@ -56,6 +56,10 @@ impl Source {
                 options.set(name, epoch.get(name))?;
             }
         }
+        // Any other way of streaming shows in what was received.
+        if epoch.get("streaming") == Some("assembled") && !options.is_given("streaming") {
+            options.set("streaming", Some("assembled"))?;
+        }
         options.replay_config()
     }
 }
@@ -64,9 +68,10 @@ impl Source {
 pub async fn work(shared: Arc<Shared>, source: Source) -> Result<()> {
     shared.socket.store(source.chain.fd(), Ordering::Release);
     let replay = Replay {
-        receiver: Receiver::new(&shared.config),
+        receiver: Receiver::new(&shared.config).showing(&shared.spill_fd),
         intake: Intake::new(Arc::clone(&shared)),
         chain: source.chain,
+        fed: None,
         current: source.first,
         connections: 0,
         timeline: 0,
@@ -82,6 +87,8 @@ struct Replay {
     chain: Chain,
     receiver: Receiver,
     intake: Intake,
+    /// How much of the present record the receiver was given, until it was given all.
+    fed: Option<usize>,
     /// The record whose time has not come.
     current: Option<Head>,
     connections: u64,
@@ -160,6 +167,14 @@ impl Replay {
     fn turn(&mut self, recorded: bool) -> Result<Turn> {
         let mut bytes = 0;
         while bytes < TURN && self.shared.has_room(self.intake.pending()) {
+            if self.intake.is_delivering() || self.fed.is_some() {
+                let (fed, ended) = self.feed()?;
+                bytes += fed;
+                if ended {
+                    return Ok(Turn::Over);
+                }
+                continue;
+            }
             let head = match self.current.take() {
                 Some(head) => head,
                 None => match self.following()? {
@@ -174,10 +189,10 @@ impl Replay {
             match head.kind {
                 Kind::Epoch => self.connection()?,
                 Kind::Received => {
-                    bytes += self.chain.body().len();
-                    if self.feed()? {
-                        return Ok(Turn::Over);
-                    }
+                    Counts::add(&self.shared.counts.reads, 1);
+                    let bytes = self.chain.body().len();
+                    Counts::add(&self.shared.counts.bytes_received, bytes as u64);
+                    self.fed = Some(0);
                 }
                 Kind::Sent => Counts::add(&self.shared.counts.status_updates, 1),
                 Kind::End | Kind::Next | Kind::Onward => {}
@@ -193,30 +208,27 @@ impl Replay {
         head
     }
 
-    /// Gives the receiver what was received. True: the end that was asked for is reached.
-    fn feed(&mut self) -> Result<bool> {
+    /// Gives the receiver a piece of what was received, or has it go on with a transaction that it kept. Tells how much that
+    /// was, and whether the end that was asked for is reached.
+    fn feed(&mut self) -> Result<(usize, bool)> {
         let Self { chain, intake, receiver, shared, .. } = self;
-        let mut rest = chain.body();
-        Counts::add(&shared.counts.reads, 1);
-        Counts::add(&shared.counts.bytes_received, rest.len() as u64);
-        while !rest.is_empty() {
+        let mut noted = Noted::default();
+        let taken = if intake.is_delivering() {
+            intake.deliver(receiver, &mut noted)
+        } else {
+            let rest = chain.body().get(self.fed.unwrap_or(0)..).unwrap_or_default();
             let room = intake.room()?;
             let n = room.len().min(rest.len());
             if let (Some(to), Some(from)) = (room.get_mut(..n), rest.get(..n)) {
                 to.copy_from_slice(from);
             }
-            let mut noted = Noted::default();
-            let taken = intake.received(n, receiver, &mut noted);
-            for remark in noted.remarks {
-                shared.logger.log(Level::WAL_LOG_WARN, "replay", || remark);
-            }
-            taken?;
-            if noted.ended {
-                return Ok(true);
-            }
-            rest = rest.get(n..).unwrap_or_default();
+            self.fed = Some(self.fed.unwrap_or(0) + n).filter(|_| n < rest.len());
+            intake.received(n, receiver, &mut noted).map(|()| n)
+        };
+        for remark in noted.remarks {
+            shared.logger.log(Level::WAL_LOG_WARN, "replay", || remark);
         }
-        Ok(false)
+        Ok((taken?, noted.ended))
     }
 
     /// Another connection: what the one before it left unfinished is nothing.
@@ -243,6 +255,7 @@ impl Replay {
         if error.status() == Status::WAL_E_CAPTURE {
             return Err(error);
         }
+        self.fed = None;
         while let Ok(Some(head)) = self.following() {
             if head.kind == Kind::Epoch {
                 self.shared

@@ -53,6 +53,10 @@ pub struct Shared {
     pub health: LastHealth,
     /// The connection's descriptor, -1 without one: a forked child closes its copy by hand.
     pub socket: AtomicI32,
+    /// The spill file's descriptor, likewise.
+    pub spill_fd: Arc<AtomicI32>,
+    /// Whether the next connections do without streaming, for what it cannot tell.
+    pub unstreamed: AtomicBool,
     process: ForkGuard,
     pool: &'static Pool,
     queue: Mutex<Queue>,
@@ -167,7 +171,7 @@ impl Shared {
             id: registry::next_id(),
             acks: Acks::new(config.ack),
             owed: Owed::default(),
-            capture: Capture::new(config.capture_file.clone(), config.capture_rotate),
+            capture: Capture::new(&config),
             config,
             logger,
             counts: Counts::default(),
@@ -175,6 +179,8 @@ impl Shared {
             creation: Creation::default(),
             health: LastHealth::default(),
             socket: AtomicI32::new(-1),
+            spill_fd: Arc::new(AtomicI32::new(-1)),
+            unstreamed: AtomicBool::new(false),
             process: ForkGuard::enter().map_err(system)?,
             pool: POOL.get().map_err(system)?,
             queue: Mutex::new(Queue {

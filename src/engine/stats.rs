@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::shared::Shared;
 use crate::stream::Outstanding;
 use crate::sys::pg_micros;
+use crate::transaction::AssembleCounters;
 
 use crate::stream::Receiver;
 
@@ -104,6 +105,20 @@ stats! {
     confirmed_lsn,
     /// Starts before the slot's position, which began there instead.
     late_starts,
+    /// Streamed transactions that have not ended, or are being delivered (streaming=assembled).
+    kept_transactions,
+    /// Memory that these take.
+    kept_bytes,
+    /// How much of these is on disk.
+    spilled_bytes,
+    /// Streamed transactions that ended and were delivered whole.
+    assembled_transactions,
+    /// Streamed transactions of which something went to disk.
+    spilled_transactions,
+    /// Subtransactions of streamed transactions that were rolled back and cut out.
+    rolled_back_parts,
+    /// What of streamed transactions was received and thrown away since it was rolled back, in bytes.
+    rolled_back_bytes,
 }
 
 impl Counts {
@@ -134,7 +149,27 @@ impl Counts {
         ] {
             Self::set(counter, value);
         }
+        if let Some(kept) = receiver.assembling() {
+            self.publish_kept(&kept);
+        }
         self.last_message_time.store(from.last_message_time, Ordering::Relaxed);
+    }
+}
+
+impl Counts {
+    /// Shows what is kept of transactions that run.
+    fn publish_kept(&self, kept: &AssembleCounters) {
+        for (counter, value) in [
+            (&self.kept_transactions, kept.open),
+            (&self.kept_bytes, kept.memory),
+            (&self.spilled_bytes, kept.disk),
+            (&self.assembled_transactions, kept.assembled),
+            (&self.spilled_transactions, kept.spilled),
+            (&self.rolled_back_parts, kept.truncated),
+            (&self.rolled_back_bytes, kept.rolled_back_bytes),
+        ] {
+            Self::set(counter, value);
+        }
     }
 }
 

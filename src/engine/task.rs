@@ -150,7 +150,7 @@ pub(super) struct Course {
 
 impl Course {
     fn new(shared: &Arc<Shared>, connected: &Connected) -> Self {
-        let mut receiver = Receiver::new(&shared.config);
+        let mut receiver = Receiver::new(&shared.config).showing(&shared.spill_fd);
         receiver.positions.begin(connected.start.0, connected.slot.0);
         Self {
             receiver,
@@ -376,9 +376,21 @@ impl<S: Session> Streaming<S> {
         Ok(bytes)
     }
 
-    /// Reads until there is nothing more, the queue is full or the turn is over.
+    /// Reads until there is nothing more, the queue is full or the turn is over. A transaction that was kept comes first.
     fn turn(&mut self, noted: &mut Noted, bytes: &mut usize) -> Result<Turn> {
+        let mut delivered = 0;
         loop {
+            let Course { intake, receiver, .. } = &mut self.course;
+            if intake.is_delivering() {
+                delivered += intake.deliver(receiver, noted)?;
+                if noted.ended {
+                    return Ok(Turn::Drained);
+                }
+                if delivered >= TURN || !self.shared.has_room(intake.pending()) {
+                    return Ok(Turn::Interrupted);
+                }
+                continue;
+            }
             let room = self.course.intake.room()?;
             match self.session.fill(room)? {
                 Fill::Bytes(n) => {
@@ -389,6 +401,12 @@ impl<S: Session> Streaming<S> {
                 }
                 Fill::WouldBlock => return Ok(Turn::Drained),
                 Fill::Eof => return Err(connection_closed()),
+            }
+            if self.course.intake.is_delivering() && !noted.ended {
+                if !self.shared.has_room(self.course.intake.pending()) {
+                    return Ok(Turn::Interrupted);
+                }
+                continue;
             }
             if noted.ended || self.session.is_drained() {
                 return Ok(Turn::Drained);

@@ -28,6 +28,8 @@ pub mod session;
 pub mod stream;
 #[path = "../sys/mod.rs"]
 pub mod sys;
+#[path = "../transaction/mod.rs"]
+pub mod transaction;
 #[path = "../types/mod.rs"]
 pub mod types;
 #[path = "../wire/mod.rs"]

@@ -62,6 +62,8 @@ pub enum Streaming {
     On,
     /// Likewise, and a rollback says where and when.
     Parallel,
+    /// The server sends large ones in blocks, and the library keeps them until they are committed.
+    Assembled,
 }
 
 /// Which changes are sent, by where they were made first.
@@ -150,6 +152,14 @@ pub struct Config {
     pub proto_version: u32,
     /// Whether transactions come while they run.
     pub streaming: Streaming,
+    /// The most memory of transactions that are kept until they end.
+    pub assemble_memory: usize,
+    /// The most disk of them; 0 is as much as there is.
+    pub assemble_disk: u64,
+    /// Where they are on disk; None is the library's choice.
+    pub spill_directory: Option<PathBuf>,
+    /// How much room must stay on that disk.
+    pub spill_min_free: u64,
     /// Whether prepared transactions come when they are prepared.
     pub two_phase: bool,
     /// Which changes are sent.
@@ -252,6 +262,7 @@ impl Config {
         let streaming = match options.text(Id::Streaming) {
             "on" => Streaming::On,
             "parallel" => Streaming::Parallel,
+            "assembled" => Streaming::Assembled,
             _ => Streaming::Off,
         };
         let two_phase = on(Id::TwoPhase);
@@ -273,6 +284,12 @@ impl Config {
             binary: on(Id::Binary),
             proto_version: proto_version(options.text(Id::ProtoVersion), streaming, two_phase)?,
             streaming,
+            assemble_memory: number(Id::AssembleMemory),
+            assemble_disk: number(Id::AssembleDisk) as u64,
+            spill_directory: Some(options.text(Id::SpillDirectory))
+                .filter(|path| !path.is_empty())
+                .map(PathBuf::from),
+            spill_min_free: number(Id::SpillMinFree) as u64,
             two_phase,
             origin: if options.text(Id::Origin) == "none" { OriginFilter::None } else { OriginFilter::Any },
             decode: on(Id::Decode),
@@ -384,6 +401,12 @@ fn check_plugin(options: &Options) -> Result<()> {
     if !decodes && options.is_set(Id::StopLsn) {
         return refuse("stop_lsn needs decode=on", "Where a transaction ends is known from decoding only.");
     }
+    if !decodes && options.text(Id::Streaming) == "assembled" {
+        return refuse(
+            "streaming=assembled needs decode=on",
+            "Set streaming to \"on\" to have the payloads as they come.",
+        );
+    }
     let of_pgoutput = [
         Id::Publication,
         Id::Messages,
@@ -420,6 +443,7 @@ fn proto_version(text: &str, streaming: Streaming, two_phase: bool) -> Result<u3
         (4, streaming == Streaming::Parallel, "streaming=parallel"),
         (3, two_phase, "two_phase=on"),
         (2, streaming == Streaming::On, "streaming=on"),
+        (2, streaming == Streaming::Assembled, "streaming=assembled"),
         (1, true, "any option"),
     ];
     let need = needs.into_iter().find(|(_, wanted, _)| *wanted).unwrap_or((1, true, ""));
@@ -472,12 +496,14 @@ mod tests {
 
     #[test]
     fn the_version_is_what_the_features_need() {
-        use Streaming::{Off, On, Parallel};
+        use Streaming::{Assembled, Off, On, Parallel};
         for (streaming, two_phase, needed) in [
             (Off, false, 1),
             (On, false, 2),
             (Off, true, 3),
             (On, true, 3),
+            (Assembled, false, 2),
+            (Assembled, true, 3),
             (Parallel, false, 4),
             (Parallel, true, 4),
         ] {

@@ -100,6 +100,11 @@ impl Options {
         parse::switch(self.text(Id::Decode)).unwrap_or(true)
     }
 
+    /// Whether streamed transactions are kept until they end.
+    pub fn assembles(&self) -> bool {
+        self.text(Id::Streaming) == "assembled"
+    }
+
     /// The most events and bytes of a batch.
     pub fn batch_bounds(&self) -> (usize, usize) {
         let number =
@@ -178,7 +183,11 @@ mod tests {
     fn a_bad_value_names_the_value_and_what_was_expected() {
         for (name, value, message) in [
             ("ack", "x", "option ack: invalid value \"x\", expected manual or auto"),
-            ("streaming", "yes", "option streaming: invalid value \"yes\", expected off, on or parallel"),
+            (
+                "streaming",
+                "yes",
+                "option streaming: invalid value \"yes\", expected off, on, parallel or assembled",
+            ),
             ("binary", "maybe", "option binary: invalid value \"maybe\", expected on or off"),
             ("queue_bytes", "1", "option queue_bytes: invalid value \"1\", expected 64kB to 64GB"),
             ("start_lsn", "5", "option start_lsn: invalid value \"5\", expected an LSN such as 0/16B3748"),

@@ -52,6 +52,12 @@ impl Fault {
     }
 }
 
+/// The error of a message that breaks its format, or comes where it must not, for whoever reads no more of it.
+#[cold]
+pub fn malformed(reason: &'static str, lsn: u64, message: &[u8]) -> Error {
+    Fault::Malformed(reason).explain(lsn, message)
+}
+
 /// The kind as a letter, or as a number where it is none.
 fn kind_name(message: &[u8]) -> String {
     match message.first() {

@@ -7,7 +7,6 @@
 
 mod decoder;
 mod fault;
-mod feeder;
 mod leaves;
 mod names;
 mod prepared;
@@ -21,5 +20,5 @@ mod transaction;
 mod tuple;
 
 pub use decoder::{Decoder, Effect, Step, TRUNCATED_RELATION};
-pub use feeder::Feeder;
+pub use fault::malformed;
 pub use resume::{OriginTold, Partial};

@@ -3,6 +3,7 @@
 //! Plain functions over bytes and positions: nothing here opens a socket or reads a clock.
 
 mod advice;
+mod assembled;
 mod backoff;
 mod ending;
 mod health;
@@ -23,6 +24,7 @@ mod synchronous;
 mod tuning;
 
 pub use advice::advice;
+pub use assembled::{Delivered, assemble_options};
 pub use backoff::Backoff;
 pub use health::{Concern, Health, health_query};
 pub use identity::{Branch, Come, Doubt, Identity, Lineage, Loss, Parting, Role};

@@ -374,6 +374,11 @@ impl<'a> Preflight<'a> {
         match self.config.streaming {
             Streaming::Off => {}
             Streaming::On => options.push_str(", streaming 'on'"),
+            // What it adds is of no use to who sees nothing of a rollback; it is there to be tried with proto_version.
+            Streaming::Assembled if self.config.proto_version >= 4 => {
+                options.push_str(", streaming 'parallel'");
+            }
+            Streaming::Assembled => options.push_str(", streaming 'on'"),
             Streaming::Parallel => options.push_str(", streaming 'parallel'"),
         }
         if self.config.two_phase {

@@ -2,6 +2,7 @@
 //!
 //! It feeds the decoder and the positions, and must never pass over a message that could hold a change.
 
+use super::assembled::assembler;
 use super::ending::stream_error;
 use super::replay::{Dedupe, Prepares, Replay, Then, void};
 use super::{Branch, Loss, Outstanding, Positions};
@@ -10,6 +11,7 @@ use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
 use crate::options::{Config, GapPolicy, Progress, Streaming};
 use crate::pgoutput::{Decoder, Effect, Step};
+use crate::transaction::{Assembler, Offered};
 use crate::wire::{ReplicationMessage, Reply, ServerMessage};
 
 /// What became of a frame.
@@ -23,6 +25,8 @@ pub enum Taken {
     Remark,
     /// The batch has no room: seal it and offer the same frame again. Nothing was changed.
     Full,
+    /// A transaction that was kept ended, and comes before all else: `Receiver::deliver` gives it.
+    Deliver,
     /// The end that was asked for is reached: whatever else comes is not looked at. `Receiver::discarded` tells what
     /// is left open.
     End,
@@ -62,20 +66,45 @@ pub struct Receiver {
     pub counters: Counters,
     /// What came since it was last taken from here, and is to be acknowledged.
     pub outstanding: Outstanding,
-    decoder: Decoder,
-    /// Whether payloads are decoded.
-    decode: bool,
+    pub(super) decoder: Decoder,
+    pub(super) way: Way,
     /// After a reconnect, until something new comes.
-    replay: Option<Replay>,
+    pub(super) replay: Option<Replay>,
     prepares: Prepares,
     dedupe: Dedupe,
     /// Where a bounded replay ends.
-    stop: Option<u64>,
+    pub(super) stop: Option<u64>,
     on_gap: GapPolicy,
     streaming: Streaming,
     remark: Option<String>,
     /// Kinds of unknown messages that were remarked on already.
     remarked: Vec<u8>,
+}
+
+/// What becomes of a payload.
+#[derive(Debug)]
+pub(super) enum Way {
+    /// It is decoded.
+    Decode,
+    /// It is given as it is.
+    Raw,
+    /// It is kept until its transaction ends, unless that is not streamed, and then decoded.
+    Assemble(Box<Assembler>),
+}
+
+impl Way {
+    #[inline(always)]
+    fn decodes(&self) -> bool {
+        matches!(self, Self::Decode)
+    }
+
+    fn of(config: &Config) -> Self {
+        match config.streaming {
+            _ if !config.decode => Self::Raw,
+            Streaming::Assembled => Self::Assemble(Box::new(assembler(config))),
+            Streaming::Off | Streaming::On | Streaming::Parallel => Self::Decode,
+        }
+    }
 }
 
 impl Receiver {
@@ -87,7 +116,7 @@ impl Receiver {
             counters: Counters::default(),
             outstanding: Outstanding::default(),
             decoder: Decoder::new(),
-            decode: config.decode,
+            way: Way::of(config),
             replay: None,
             prepares: Prepares::default(),
             dedupe: if config.dedupe { Dedupe::On } else { Dedupe::Off },
@@ -102,7 +131,7 @@ impl Receiver {
     /// Whether a transaction, or a block of one, is being received.
     pub fn is_inside(&self) -> bool {
         let goes_on = self.replay.as_ref().is_some_and(Replay::has_partial);
-        goes_on || self.positions.in_transaction() || self.decoder.is_in_block()
+        goes_on || self.positions.in_transaction() || self.decoder.is_in_block() || self.is_delivering()
     }
 
     /// Whether nothing is begun: a new connection that starts at what is acknowledged by then repeats nothing.
@@ -140,7 +169,10 @@ impl Receiver {
             self.positions.branched(at.0);
             self.counters.server_wal_end = self.counters.server_wal_end.min(at.0);
         }
-        if !self.decode {
+        if let Way::Assemble(assembler) = &mut self.way {
+            assembler.reconnected();
+        }
+        if matches!(self.way, Way::Raw) {
             // Only the plugin knows where in them a transaction begins and ends.
             self.positions.reconnected_raw(from.0);
             return Vec::new();
@@ -191,20 +223,25 @@ impl Receiver {
                 }
                 let step = match self.replay {
                     // SAFETY: the caller's promise.
-                    None if self.decode => unsafe { self.decoder.decode(start.0, body, out) }?,
+                    None if self.way.decodes() => unsafe { self.decoder.decode(start.0, body, out) }?,
                     // SAFETY: as above.
-                    None => unsafe { self.raw(start.0, body, clock, out) },
-                    // SAFETY: as above.
-                    Some(_) => unsafe { self.decode_again(start.0, body, out) }?,
+                    None if matches!(self.way, Way::Raw) => unsafe { self.raw(start.0, body, clock, out) },
+                    _ => match self.offer(start.0, body)? {
+                        // SAFETY: as above.
+                        Offered::Pass => unsafe { self.decode_again(start.0, body, out) }?,
+                        Offered::Kept => Step::Done(Effect::None),
+                        Offered::Deliver => {
+                            self.came(end, clock);
+                            return Ok(Taken::Deliver);
+                        }
+                    },
                 };
                 let effect = match step {
                     Step::Full => return Ok(Taken::Full),
                     Step::Done(effect) => effect,
                 };
                 self.apply(effect, clock, out);
-                self.positions.received(end.0);
-                self.counters.last_message_time = clock;
-                self.counters.server_wal_end = self.counters.server_wal_end.max(end.0);
+                self.came(end, clock);
                 Ok(if self.stop.is_some() && self.ends(effect) { Taken::End } else { Taken::Done })
             }
             ReplicationMessage::Keepalive { end, clock, reply } => {
@@ -221,12 +258,19 @@ impl Receiver {
         }
     }
 
+    #[inline(always)]
+    fn came(&mut self, end: Lsn, clock: i64) {
+        self.positions.received(end.0);
+        self.counters.last_message_time = clock;
+        self.counters.server_wal_end = self.counters.server_wal_end.max(end.0);
+    }
+
     /// Decodes what may have been told before.
     ///
     /// # Safety
     /// As `frame`.
     #[cold]
-    unsafe fn decode_again(&mut self, lsn: u64, message: &[u8], out: &mut Arrays) -> Result<Step> {
+    pub(super) unsafe fn decode_again(&mut self, lsn: u64, message: &[u8], out: &mut Arrays) -> Result<Step> {
         let Some(replay) = &mut self.replay else {
             // SAFETY: the caller's promise.
             return unsafe { self.decoder.decode(lsn, message, out) };
@@ -273,12 +317,13 @@ impl Receiver {
     /// Whether a message belongs to what is not wanted any more: it is not decoded then.
     #[cold]
     fn is_beyond(&self, lsn: u64, message: &[u8]) -> bool {
-        self.stop.zip(self.decoder.place(lsn, message)).is_some_and(|(stop, place)| place >= stop)
+        let place = if self.is_in_kept_block() { Some(lsn) } else { self.decoder.place(lsn, message) };
+        self.stop.zip(place).is_some_and(|(stop, place)| place >= stop)
     }
 
     /// Whether a message was the last that is wanted: what comes next lies behind its end.
     #[cold]
-    fn ends(&self, effect: Effect) -> bool {
+    pub(super) fn ends(&self, effect: Effect) -> bool {
         let end = match effect {
             Effect::Outstanding { ack_lsn } | Effect::StreamEnded { ack_lsn } => ack_lsn,
             Effect::Empty { end_lsn } => end_lsn,
@@ -288,7 +333,7 @@ impl Receiver {
     }
 
     #[inline]
-    fn apply(&mut self, effect: Effect, clock: i64, out: &Arrays) {
+    pub(super) fn apply(&mut self, effect: Effect, clock: i64, out: &Arrays) {
         match effect {
             Effect::None => {}
             Effect::Began { final_lsn } => self.positions.transaction(Some(final_lsn)),

@@ -61,7 +61,7 @@ impl DecodingMemory {
             return None;
         }
         let chosen = match config.streaming {
-            Streaming::On | Streaming::Parallel => STREAMED_KIB.min(self.kib),
+            Streaming::On | Streaming::Parallel | Streaming::Assembled => STREAMED_KIB.min(self.kib),
             Streaming::Off => (self.shared_buffers_kib / SHARE).min(MOST_KIB).max(self.kib),
         };
         Some(chosen).filter(|it| *it != self.kib)

@@ -66,6 +66,11 @@ fn over_tls() {
     storm_over(Over::Tls, 18);
 }
 
+#[test]
+fn assembled() {
+    storm_over(Over::Assembled, 18);
+}
+
 #[cfg(feature = "libpq")]
 #[test]
 fn over_libpq() {
@@ -90,7 +95,8 @@ fn storm_over(over: Over, version: u32) {
 
     let authority = over.authority();
     let encryption = over::settings(authority.as_ref());
-    let settings: Vec<&str> = SETTINGS.into_iter().chain(encryption.iter().map(String::as_str)).collect();
+    let settings = SETTINGS.into_iter().chain(over.settings().iter().copied());
+    let settings: Vec<&str> = settings.chain(encryption.iter().map(String::as_str)).collect();
     let server = Server::start(version, &settings);
     let mut db = server.database();
     db.run(

@@ -8,6 +8,8 @@ use crate::harness::authority::{CA, SERVER, Wish};
 pub enum Over {
     Plain,
     Tls,
+    /// TCP, with transactions that are streamed and put together again.
+    Assembled,
     #[cfg(feature = "libpq")]
     Libpq,
     #[cfg(feature = "libpq")]
@@ -20,6 +22,7 @@ impl Over {
         match self {
             Self::Plain => format!("v{version}"),
             Self::Tls => "over_tls".to_owned(),
+            Self::Assembled => "assembled".to_owned(),
             #[cfg(feature = "libpq")]
             Self::Libpq => "over_libpq".to_owned(),
             #[cfg(feature = "libpq")]
@@ -41,6 +44,7 @@ impl Over {
     pub fn options(self) -> &'static [&'static str] {
         match self {
             Self::Plain | Self::Tls => &[],
+            Self::Assembled => &["streaming=assembled", "assemble_memory=1MB", "spill_min_free=0"],
             #[cfg(feature = "libpq")]
             Self::Libpq | Self::LibpqTls => &["backend=libpq"],
         }
@@ -48,12 +52,22 @@ impl Over {
 
     fn is_encrypted(self) -> bool {
         match self {
-            Self::Plain => false,
+            Self::Plain | Self::Assembled => false,
             Self::Tls => true,
             #[cfg(feature = "libpq")]
             Self::Libpq => false,
             #[cfg(feature = "libpq")]
             Self::LibpqTls => true,
+        }
+    }
+}
+
+impl Over {
+    /// What the server's settings say of it: whatever can be streamed is.
+    pub fn settings(self) -> &'static [&'static str] {
+        match self {
+            Self::Assembled => &["debug_logical_replication_streaming=immediate"],
+            _ => &[],
         }
     }
 }

@@ -21,12 +21,16 @@ pub enum Kind {
     Delete = 8,
     Truncate = 9,
     Message = 10,
+    BeginPrepare = 15,
+    Prepare = 16,
+    CommitPrepared = 17,
+    RollbackPrepared = 18,
     Progress = 64,
     Reconnected = 65,
 }
 
 impl Kind {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 16] = [
         Self::Begin,
         Self::Commit,
         Self::Origin,
@@ -37,6 +41,10 @@ impl Kind {
         Self::Delete,
         Self::Truncate,
         Self::Message,
+        Self::BeginPrepare,
+        Self::Prepare,
+        Self::CommitPrepared,
+        Self::RollbackPrepared,
         Self::Progress,
         Self::Reconnected,
     ];
@@ -151,7 +159,8 @@ impl<'a> Event<'a> {
     /// Everything, copied.
     pub fn copy(self) -> Seen {
         let it = self.fields();
-        assert_eq!(text(abi::wal_event_kind_name(it.kind)), format!("{:?}", self.kind()).to_uppercase());
+        let name = text(abi::wal_event_kind_name(it.kind)).replace('_', "");
+        assert_eq!(name, format!("{:?}", self.kind()).to_uppercase());
         assert_eq!((it.reserved, it.spare), (0, [0, 0]), "spare fields are 0");
         Seen {
             kind: self.kind(),
@@ -174,6 +183,11 @@ impl<'a> Event<'a> {
         let mut line = format!("{:?}", self.kind()).to_uppercase();
         match self.kind() {
             Kind::Begin | Kind::Commit | Kind::Progress => {}
+            Kind::BeginPrepare | Kind::Prepare | Kind::CommitPrepared | Kind::RollbackPrepared => {
+                // SAFETY: a live event, whose bytes live as long.
+                let gid = unsafe { bytes(abi::wal_event_gid(self.raw)) };
+                write!(line, " {}", String::from_utf8_lossy(gid)).unwrap();
+            }
             Kind::Reconnected => {
                 // SAFETY: a live event, whose bytes live as long.
                 let (attempts, status, message) = unsafe {

@@ -43,13 +43,20 @@ struct stats {
     std::uint32_t backend_pid = 0;                ///< the walsender's process; 0 before connecting
     std::uint64_t reconnects = 0;                 ///< times the connection was made anew
     std::uint64_t lag_bytes = 0;                  ///< from what is safe to server_wal_end
-    std::chrono::microseconds lag_time{0}; ///< how long ago the oldest committed that is not acknowledged
-    std::uint64_t stream_id = 0;           ///< the stream's number in this process, from 1
-    std::uint64_t repeated_events = 0;     ///< left out after a reconnect: option dedupe
-    std::uint64_t timeline = 0;            ///< the timeline that the server writes
-    std::uint64_t server_work_mem_kb = 0;  ///< the walsender's logical_decoding_work_mem
-    lsn confirmed_lsn;                     ///< the slot's confirmed position, as far as the stream knows
-    std::uint64_t late_starts = 0;         ///< starts before the slot's position: option progress
+    std::chrono::microseconds lag_time{0};    ///< how long ago the oldest committed that is not acknowledged
+    std::uint64_t stream_id = 0;              ///< the stream's number in this process, from 1
+    std::uint64_t repeated_events = 0;        ///< left out after a reconnect: option dedupe
+    std::uint64_t timeline = 0;               ///< the timeline that the server writes
+    std::uint64_t server_work_mem_kb = 0;     ///< the walsender's logical_decoding_work_mem
+    lsn confirmed_lsn;                        ///< the slot's confirmed position, as far as the stream knows
+    std::uint64_t late_starts = 0;            ///< starts before the slot's position: option progress
+    std::uint64_t kept_transactions = 0;      ///< streamed ones that have not ended: streaming=assembled
+    std::uint64_t kept_bytes = 0;             ///< memory that these take
+    std::uint64_t spilled_bytes = 0;          ///< how much of these is on disk
+    std::uint64_t assembled_transactions = 0; ///< streamed ones delivered whole
+    std::uint64_t spilled_transactions = 0;   ///< of which something went to disk
+    std::uint64_t rolled_back_parts = 0;      ///< subtransactions that were cut out
+    std::uint64_t rolled_back_bytes = 0;      ///< received and thrown away with them
 
     /** All 0. */
     stats() = default;
@@ -67,7 +74,10 @@ struct stats {
           lag_time(static_cast<std::int64_t>(raw.lag_microseconds)), stream_id(raw.stream_id),
           repeated_events(raw.repeated_events), timeline(raw.timeline),
           server_work_mem_kb(raw.server_work_mem_kb), confirmed_lsn(raw.confirmed_lsn),
-          late_starts(raw.late_starts) {}
+          late_starts(raw.late_starts), kept_transactions(raw.kept_transactions), kept_bytes(raw.kept_bytes),
+          spilled_bytes(raw.spilled_bytes), assembled_transactions(raw.assembled_transactions),
+          spilled_transactions(raw.spilled_transactions), rolled_back_parts(raw.rolled_back_parts),
+          rolled_back_bytes(raw.rolled_back_bytes) {}
 };
 
 /** How a slot was doing when it was looked at: wal_health. */

@@ -52,6 +52,8 @@ enum class status : std::int32_t {
     unknown_message = WAL_E_UNKNOWN_MESSAGE,           ///< a message of an unknown kind
     gap = WAL_E_GAP,                                   ///< the server skipped changes
     capture = WAL_E_CAPTURE,                           ///< a capture file cannot be written or read
+    spill = WAL_E_SPILL,                               ///< open transactions cannot be kept
+    ambiguous = WAL_E_AMBIGUOUS,                       ///< a logical message may have been rolled back
     server = WAL_E_SERVER,                             ///< the server's error: see sqlstate()
     privilege = WAL_E_PRIVILEGE,                       ///< the role lacks a right
     wal_level = WAL_E_WAL_LEVEL,                       ///< wal_level is not logical

@@ -32,7 +32,7 @@ impl Form {
         match (self.streaming, self.two_phase) {
             ("parallel", _) => 4,
             (_, true) => 3,
-            ("on", _) => 2,
+            ("on" | "assembled", _) => 2,
             _ => 1,
         }
     }

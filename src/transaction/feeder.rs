@@ -1,13 +1,16 @@
-//! A decoder that is fed by hand: copies messages into batches of its own and keeps the full ones, or decodes them where
-//! they are.
+//! A decoder that is fed by hand, with or without the stage that assembles: copies messages into batches of its own and keeps
+//! the full ones, or decodes them where they are.
 //! It must never let a batch's bytes move once an event points at them.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::{Decoder, Step};
+use std::sync::atomic::AtomicI32;
+
+use super::{AssembleOptions, Assembler, Offered};
 use crate::batch::{Batch, Home, Pool};
 use crate::error::{Error, Result, Status};
+use crate::pgoutput::{Decoder, Step};
 
 /// How many freed batches are kept for the next.
 const KEPT: usize = 4;
@@ -16,6 +19,7 @@ const KEPT: usize = 4;
 #[derive(Debug)]
 pub struct Feeder {
     decoder: Decoder,
+    assembler: Option<Box<Assembler>>,
     pool: Arc<Recycler>,
     events: usize,
     bytes: usize,
@@ -38,6 +42,7 @@ impl Feeder {
     pub fn new(events: usize, bytes: usize) -> Self {
         Self {
             decoder: Decoder::new(),
+            assembler: None,
             pool: Arc::new(Recycler(Pool::new(KEPT))),
             events,
             bytes,
@@ -46,8 +51,42 @@ impl Feeder {
         }
     }
 
-    /// Decodes one message. After an error nothing is changed.
+    /// One that keeps streamed transactions until they end.
+    pub fn assembling(events: usize, bytes: usize, options: AssembleOptions) -> Self {
+        let assembler = Assembler::new(options, Arc::new(AtomicI32::new(-1)));
+        Self { assembler: Some(Box::new(assembler)), ..Self::new(events, bytes) }
+    }
+
+    /// Decodes one message. After an error nothing is changed. Where a transaction ended before and was not got yet, all of
+    /// it is decoded first, and waits.
     pub fn feed(&mut self, lsn: u64, message: &[u8]) -> Result<()> {
+        while self.deliver()? {}
+        let offered = match &mut self.assembler {
+            Some(assembler) => assembler.offer(lsn, message)?,
+            None => Offered::Pass,
+        };
+        if offered == Offered::Pass { self.decode(lsn, message) } else { Ok(()) }
+    }
+
+    /// Decodes a batch of a transaction that ended, or what is left of it. False: there is none.
+    fn deliver(&mut self) -> Result<bool> {
+        let Some(mut assembler) = self.assembler.take_if(|assembler| assembler.is_delivering()) else {
+            return Ok(false);
+        };
+        let before = self.full.len();
+        let mut outcome = Ok(true);
+        while outcome.is_ok() && self.full.len() == before && assembler.is_delivering() {
+            outcome = assembler.peek().and_then(|next| match next {
+                Some((lsn, message)) => self.decode(lsn, message).map(|()| true),
+                None => Ok(true),
+            });
+            outcome = outcome.and_then(|more| assembler.advance().map(|()| more));
+        }
+        self.assembler = Some(assembler);
+        outcome
+    }
+
+    fn decode(&mut self, lsn: u64, message: &[u8]) -> Result<()> {
         loop {
             let room =
                 self.working.as_mut().is_some_and(|batch| batch.chunk.tail_mut().len() >= message.len());
@@ -85,6 +124,13 @@ impl Feeder {
         &mut self,
         messages: impl Iterator<Item = Result<(u64, &'a [u8])>>,
     ) -> Result<(usize, Box<Batch>)> {
+        if self.assembler.is_some() {
+            return Err(Error::new(
+                Status::WAL_E_STATE,
+                "what is assembled is copied, and cannot be decoded where it is",
+            )
+            .with_hint("Feed the messages one by one, or make a decoder without streaming=assembled."));
+        }
         if self.working.as_ref().is_some_and(|batch| batch.arrays.events().is_empty()) {
             self.seal();
         }
@@ -119,12 +165,15 @@ impl Feeder {
         Ok((taken, batch))
     }
 
-    /// The oldest batch, if there is an event.
-    pub fn next_batch(&mut self) -> Option<Box<Batch>> {
+    /// The oldest batch, if there is an event. An error is that of a transaction that was kept; it has no more batches.
+    pub fn next_batch(&mut self) -> Result<Option<Box<Batch>>> {
+        if self.full.is_empty() {
+            self.deliver()?;
+        }
         if self.full.is_empty() {
             self.seal();
         }
-        self.full.pop_front()
+        Ok(self.full.pop_front())
     }
 
     fn seal(&mut self) {

@@ -1,10 +1,10 @@
 //! A decoder fed by hand gives what the decoder gives, in batches of every size, which outlive it.
 
-use super::messages::*;
-use super::rig::Rig;
 use crate::batch::Batch;
 use crate::error::{Error, Status};
-use crate::pgoutput::Feeder;
+use crate::pgoutput::tests::messages::*;
+use crate::pgoutput::tests::rig::Rig;
+use crate::transaction::Feeder;
 
 fn kinds(batches: &[Box<Batch>]) -> Vec<u32> {
     batches.iter().flat_map(|batch| batch.events()).map(|event| event.kind).collect()
@@ -21,7 +21,7 @@ fn batches_of_every_size_hold_the_same() {
         for message in &script {
             feeder.feed(1, message).unwrap();
         }
-        while let Some(batch) = feeder.next_batch() {
+        while let Some(batch) = feeder.next_batch().unwrap() {
             batches.push(batch);
         }
         drop(feeder);
@@ -33,7 +33,7 @@ fn batches_of_every_size_hold_the_same() {
 #[test]
 fn a_refused_message_leaves_nothing() {
     let mut feeder = Feeder::new(100, 1 << 16);
-    assert!(feeder.next_batch().is_none());
+    assert!(feeder.next_batch().unwrap().is_none());
     for message in [begin(), relation()] {
         feeder.feed(1, &message).unwrap();
     }
@@ -41,14 +41,14 @@ fn a_refused_message_leaves_nothing() {
     assert_eq!(error.status(), Status::WAL_E_DECODE);
     feeder.feed(8, &insert(ROW)).unwrap();
     feeder.feed(9, &commit()).unwrap();
-    let batch = feeder.next_batch().unwrap();
+    let batch = feeder.next_batch().unwrap().unwrap();
     assert_eq!(batch.events().len(), 4);
     // SAFETY: the batch lives.
     let values = unsafe { std::slice::from_raw_parts(batch.events()[2].new_values, 3) };
     // SAFETY: as above.
     assert_eq!(unsafe { values[1].bytes() }, b"Ada");
     batch.release();
-    assert!(feeder.next_batch().is_none());
+    assert!(feeder.next_batch().unwrap().is_none());
 }
 
 /// Decodes messages where they are; the scripts live longer than all batches of a test.
@@ -121,7 +121,7 @@ fn messages_that_were_fed_come_out_before_others_are_decoded_in_place() {
     let rest = [insert(ROW), commit()];
     let given = || rest.iter().map(|message| Ok((1, message.as_slice())));
     assert_eq!(decoded(&mut feeder, given()).unwrap_err().status(), Status::WAL_E_STATE);
-    feeder.next_batch().unwrap().release();
+    feeder.next_batch().unwrap().unwrap().release();
     let (taken, batch) = decoded(&mut feeder, given()).unwrap();
     assert_eq!((taken, batch.events().len()), (2, 2));
     batch.release();
