@@ -346,12 +346,14 @@ impl<S: Session> Streaming<S> {
         let mut noted = Noted::default();
         let mut bytes = 0;
         let begun = self.course.intake.begun();
+        // Nothing is read meanwhile: the server is not asked to speak.
+        let delivers = self.course.intake.is_delivering();
         self.course.intake.begin();
         let turn = self.turn(&mut noted, &mut bytes);
         Counts::add(&self.shared.counts.bytes_received, bytes as u64);
         self.gulp += bytes;
         let intake = &self.course.intake;
-        if intake.passes_over() || intake.begun() == begun + bytes {
+        if !delivers && (intake.passes_over() || intake.begun() == begun + bytes) {
             self.silence.heard_part(Instant::now(), bytes);
         } else {
             self.silence.heard(Instant::now());
