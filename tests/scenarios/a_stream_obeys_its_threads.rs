@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::harness::stream::call;
-use crate::harness::{Database, Kind, Next, Options, Server, Stream, abi, eventually};
+use crate::harness::{Database, Kind, Next, Options, Server, StopAtEnd, Stream, abi, eventually};
 use pgwalstream::error::Status;
 
 fn table(db: &mut Database<'_>) -> Options {
@@ -216,6 +216,7 @@ fn acknowledgements_come_from_any_thread() {
                 }
             });
         }
+        let done = StopAtEnd(&done);
         let mut commits = 0;
         while commits < 300 {
             let Next::Event(event) = stream.next(60_000).unwrap() else { panic!("nothing comes") };
@@ -226,7 +227,7 @@ fn acknowledgements_come_from_any_thread() {
         }
         let last = newest.load(Ordering::SeqCst);
         eventually("the last is reported", || stream.stats().reported_lsn >= last);
-        done.store(true, Ordering::SeqCst);
+        drop(done);
         last
     });
     assert!(stream.stats().acked_lsn == last);

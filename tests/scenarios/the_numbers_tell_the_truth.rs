@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::harness::stream::{call, text};
-use crate::harness::{Failure, Metrics, Next, Options, Server, Stream, abi, eventually};
+use crate::harness::{Failure, Metrics, Next, Options, Server, StopAtEnd, Stream, abi, eventually};
 use pgwalstream::error::Status;
 
 /// The text for Prometheus, the way the header shows it.
@@ -218,6 +218,7 @@ fn a_freed_stream_is_gone_from_the_list() {
                 }
             });
         }
+        let done = StopAtEnd(&done);
         let mut last = 0;
         for _ in 0..100 {
             let stream = options.new_stream().unwrap();
@@ -237,6 +238,6 @@ fn a_freed_stream_is_gone_from_the_list() {
         drop(stream);
         assert!(!is_listed(id));
         drop(batch);
-        done.store(true, Ordering::SeqCst);
+        drop(done);
     });
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::cutter::{Acks, Cutter, assert_same, quick, read};
 use crate::harness::server::Stop;
-use crate::harness::{Database, Kind, Options, Seen, Server, Stream, eventually};
+use crate::harness::{Database, Kind, Options, Seen, Server, StopAtEnd, Stream, eventually};
 
 /// Ends what is to be read.
 const LAST: &str = "MESSAGE last: ";
@@ -163,12 +163,12 @@ fn a_walsender_is_ended_under_load(version: u32) {
     let (reconnects, killed) = thread::scope(|scope| {
         let writing = scope.spawn(move || write(writer, stop));
         let killing = scope.spawn(move || {
+            let _stop = StopAtEnd(stop);
             let mut killed = 0;
             for _ in 0..60 {
                 thread::sleep(Duration::from_millis(40));
                 killed += killer.query_one(&kill, &[]).unwrap().get::<_, i64>(0);
             }
-            stop.store(true, Ordering::SeqCst);
             killed
         });
         let killed = killing.join().unwrap();

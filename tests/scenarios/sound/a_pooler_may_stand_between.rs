@@ -88,7 +88,7 @@ fn s2_the_side_sessions_go_through_a_pooler_and_leave_nothing_behind() {
     );
     let log = Default::default();
     let options =
-        Options::stream(&conninfo, &slot, "pub").with("backend", "rustls").with("health_interval", "20");
+        Options::stream(&conninfo, &slot, "pub").with("backend", "rustls").with("health_interval", "20ms");
     let stream = options.with_log(&log).open().unwrap();
     eventually("the health is looked at", || stream.slot_health().is_ok());
     let told = log.lock().unwrap().clone();

@@ -43,7 +43,7 @@ fn s1_nobody_becomes_a_superuser_by_a_stream(version: u32) {
             let slot = db.slot();
             let options = Options::stream(&conninfo, &slot, publication);
             let log = Default::default();
-            let options = options.with("health_interval", "20").with("backend", backend).with_log(&log);
+            let options = options.with("health_interval", "20ms").with("backend", backend).with_log(&log);
             let stream = options.open().unwrap();
             eventually("the health is looked at", || stream.slot_health().is_ok());
             drop(stream);
@@ -131,7 +131,7 @@ fn s1_no_statement_looks_anything_up_along_the_path(version: u32) {
         let late = admin.create_within(&copy, None, 0, 300).unwrap_err().unwrap_err();
         assert!(late.detail.contains("pid "), "{late:?}");
         db.run("ROLLBACK");
-        let options = Options::stream(&conninfo, &slot, "pub").with("health_interval", "20");
+        let options = Options::stream(&conninfo, &slot, "pub").with("health_interval", "20ms");
         let log = Default::default();
         let stream = options.with("backend", backend).with_log(&log).open().unwrap();
         eventually("the health is looked at", || stream.slot_health().is_ok());
