@@ -91,6 +91,10 @@ fn p9_a_server_that_is_not_there_is_worth_another_try() {
 }
 
 /// Twenty that wait, and twenty that acknowledge each commit at once while somebody writes until the very end.
+/// What forty walsenders may take to decode the last of it, beside other tests on two processors. A consumer that does not
+/// confirm holds the server up for as long as its status interval, 10 s.
+const OF_FORTY: Duration = Duration::from_secs(5);
+
 fn p9_forty_consumers_do_not_delay_a_fast_stop(version: u32) {
     let server = Server::start(version, &[]);
     let mut db = server.database();
@@ -110,9 +114,9 @@ fn p9_forty_consumers_do_not_delay_a_fast_stop(version: u32) {
     });
     let quick = tries.any(|took| {
         println!("{version}: {took:?}, alone {alone:?}");
-        took <= alone + Duration::from_secs(1)
+        took <= alone + OF_FORTY
     });
-    assert!(quick, "thrice more than a second longer than {alone:?}");
+    assert!(quick, "thrice more than {OF_FORTY:?} longer than {alone:?}");
 }
 
 /// Lets consumers of these slots, and somebody who writes, run for a second, and stops the server.

@@ -139,7 +139,8 @@ fn s10_where_a_stream_began_can_be_acknowledged() {
     stream.ack(start).unwrap();
     assert_eq!(stream.ack(start + 1).unwrap_err().status, Status::WAL_E_ACK_BEYOND);
     stream.flush(10_000).unwrap();
-    eventually("it is confirmed", || db.confirmed(&slot) == start);
+    // Or more, where the server had nothing for the stream beyond.
+    eventually("it is confirmed", || db.confirmed(&slot) >= start);
 }
 
 /// From the first message on, without a report or an acknowledgement.
