@@ -86,7 +86,7 @@ libpq() {
 }
 
 # The command, as a user runs it.
-command_tests() { rust_tests --package pgwalstream-cli -- --test-threads=4; }
+command_tests() { rust_tests --bin pgwalstream --test commands -- --test-threads=4; }
 
 # Everything between writers and a consumer goes wrong. Not beside the other tests: its servers and consumers want the machine.
 faults() { rust_tests --test faults -- --test-threads=3 --nocapture; }
