@@ -35,7 +35,7 @@ mod writers;
 
 use std::collections::BTreeSet;
 use std::env;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::Instant;
 
