@@ -179,17 +179,20 @@ impl Connection {
         let Some(inner) = &self.inner else {
             return Err(Error::new(Status::WAL_E_STATE, "the connection is closed"));
         };
-        let (inner, control) = (Arc::clone(inner), Arc::clone(&self.control));
-        let mut interest = Interest(Some(Arc::clone(&self.control)));
+        let inner = Arc::clone(inner);
+        let interest = Interest(Command::new(&self.control));
+        let command = Arc::clone(&interest.0);
         let done = aside(move || {
-            // A command that was given up is over once the lock is free.
+            // The command before, if it was given up, is over once the lock is free.
             let mut connection = inner.lock().unwrap_or_else(PoisonError::into_inner);
-            control.interrupt_clear();
-            work(&mut connection)
+            if !command.begin() {
+                return Ok(Next::Interrupted);
+            }
+            let done = work(&mut connection);
+            command.end();
+            done
         });
-        let done = done.await;
-        interest.0 = None;
-        match done?? {
+        match done.await?? {
             Next::Ready(value) => Ok(value),
             Next::TimedOut | Next::Interrupted | Next::Ended => {
                 Err(Error::new(Status::WAL_E_STATE, "the command was given up, since its future was dropped"))
@@ -214,13 +217,52 @@ impl Drop for Connection {
     }
 }
 
+/// A command, as its future and the helper thread both see it.
+struct Command {
+    stage: Mutex<Stage>,
+    control: Arc<Control>,
+}
+
+enum Stage {
+    Waiting,
+    Running,
+    Over,
+}
+
+impl Command {
+    fn new(control: &Arc<Control>) -> Arc<Self> {
+        Arc::new(Self { stage: Mutex::new(Stage::Waiting), control: Arc::clone(control) })
+    }
+
+    /// On the helper thread; false if the command was given up before. Then it must not run: nobody would cancel it.
+    fn begin(&self) -> bool {
+        let mut stage = self.stage.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Stage::Over = *stage {
+            return false;
+        }
+        self.control.interrupt_clear();
+        *stage = Stage::Running;
+        true
+    }
+
+    fn end(&self) {
+        *self.stage.lock().unwrap_or_else(PoisonError::into_inner) = Stage::Over;
+    }
+
+    /// The future's. A command that is over leaves no interrupt behind for the next one.
+    fn give_up(&self) {
+        let mut stage = self.stage.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Stage::Running = std::mem::replace(&mut *stage, Stage::Over) {
+            self.control.interrupt();
+        }
+    }
+}
+
 /// The future's: once it is dropped before its command is done, the command is given up.
-struct Interest(Option<Arc<Control>>);
+struct Interest(Arc<Command>);
 
 impl Drop for Interest {
     fn drop(&mut self) {
-        if let Some(control) = self.0.take() {
-            control.interrupt();
-        }
+        self.0.give_up();
     }
 }
