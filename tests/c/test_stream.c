@@ -160,6 +160,8 @@ static void mixture(void) {
                 if (event->kind == WAL_EVENT_INSERT)
                     CHECK(event->sequence == next++);
                 commits += event->kind == WAL_EVENT_COMMIT;
+                if (event->ack_lsn != 0)
+                    CHECK_STATUS(wal_stream_ack(stream, event->ack_lsn, &error), WAL_OK, &error);
             }
             continue;
         }
@@ -177,6 +179,8 @@ static void mixture(void) {
         wal_batch_free(batch);
     }
     CHECK_EQ(next, 500);
+    /* The next stream begins behind all this. */
+    CHECK_STATUS(wal_stream_flush(stream, 10000, &error), WAL_OK, &error);
     wal_stream_free(stream);
 }
 
