@@ -26,6 +26,8 @@ pub use cancel::Canceller;
 use dial::Address;
 use startup::Greeting;
 pub use startup::{Replication, SearchPath, StartupSettings};
+#[cfg(all(feature = "internals", feature = "rustls"))]
+pub use tls::examine as examine_certificates;
 use transport::Transport;
 
 /// A connection to a server.
