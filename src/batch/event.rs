@@ -67,30 +67,6 @@ pub enum EventKind {
     WAL_EVENT_RECONNECTED = 65,
 }
 
-/// The bits of `wal_event.flags`.
-pub mod flags {
-    /// MESSAGE: it belongs to the transaction around it. Without it the message stands alone.
-    pub const TRANSACTIONAL: u32 = 1;
-    /// UPDATE, DELETE: `old_values` holds the columns of the replica identity only; the others are ABSENT. So it is, too,
-    /// where a partition's own replica identity is less than that of the table it is published as.
-    pub const OLD_KEY: u32 = 1 << 1;
-    /// UPDATE, DELETE: `old_values` holds the whole old row (REPLICA IDENTITY FULL).
-    pub const OLD_FULL: u32 = 1 << 2;
-    /// TRUNCATE: CASCADE was given.
-    pub const CASCADE: u32 = 1 << 3;
-    /// TRUNCATE: RESTART IDENTITY was given.
-    pub const RESTART_IDENTITY: u32 = 1 << 4;
-    /// Everything between STREAM_START and STREAM_STOP: not committed, and it may never be.
-    pub const STREAMED: u32 = 1 << 5;
-    /// STREAM_START: the first block of its transaction.
-    pub const FIRST_SEGMENT: u32 = 1 << 6;
-    /// STREAM_ABORT: nothing was rolled back; what came of the transaction means nothing. The stream ends at stop_lsn,
-    /// or the connection was lost and the transaction comes again from its beginning, unless it was told to its end.
-    pub const DISCARDED: u32 = 1 << 7;
-    /// RECONNECTED: what was told beyond the switchpoint is lost on the server (option failover_policy).
-    pub const REWOUND: u32 = 1 << 8;
-}
-
 /// One event. 128 bytes; the layout is part of the ABI.
 ///
 /// Every pointer leads into the event's batch, or to a relation that the batch keeps alive. Exception: after

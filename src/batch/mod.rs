@@ -6,6 +6,7 @@
 mod arrays;
 mod chunk;
 mod event;
+pub mod flags;
 mod pool;
 mod relation;
 mod value;
@@ -13,7 +14,7 @@ mod view;
 
 pub use arrays::{Arrays, Mark};
 pub use chunk::Chunk;
-pub use event::{Event, EventKind, flags};
+pub use event::{Event, EventKind};
 pub use pool::{Batch, Home, Pool};
 pub use relation::{Column, Relation};
 pub use value::{Value, ValueKind};

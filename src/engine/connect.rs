@@ -9,12 +9,12 @@ use super::beside::Beside;
 use super::creation::{Made, Making, create};
 use super::log::Level;
 use super::shared::Shared;
-use super::stats::Counts;
 use crate::conninfo::nearest_name;
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
 use crate::options::{Config, SlotCreate, Streaming};
 use crate::session::{AnySession, Session, StartupSettings};
+use crate::statistics::Counts;
 use crate::stream::{
     Branch, Come, DecodingMemory, Finding, Identity, Lineage, Occasion, Parting, Path, Preflight,
     PublishedTable, Resume, Role, Server, Standby, WalKept, Which, advice, tables_query, validity,

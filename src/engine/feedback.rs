@@ -5,12 +5,12 @@
 use std::time::{Duration, Instant};
 
 use super::log::Level;
-use super::stats::Counts;
 use super::task::{NextRead, Streaming};
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
 use crate::options::Progress;
 use crate::session::Session;
+use crate::statistics::Counts;
 use crate::stream::{Patience, Report, Standby};
 use crate::sys::pg_micros;
 use crate::wire::{Reply, StatusUpdate, frontend};

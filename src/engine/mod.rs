@@ -41,7 +41,6 @@ pub use log::{Level, Logger, Sink};
 pub use panics::guard;
 pub use prometheus::prometheus;
 pub use shared::{Found, Shared};
-pub use stats::Snapshot;
 pub use thread::set_threads;
 
 use tokio::sync::oneshot;

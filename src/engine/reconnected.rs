@@ -8,11 +8,11 @@ use std::sync::Arc;
 use super::intake::Intake;
 use super::log::Level;
 use super::shared::Shared;
-use super::stats::Counts;
 use crate::batch::{Arrays, Event, EventKind, Value, ValueKind, flags};
 use crate::capture::Epoch;
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
+use crate::statistics::Counts;
 use crate::stream::{Branch, Loss, Receiver};
 
 /// What the event says of how the last connection was lost.

@@ -14,11 +14,11 @@ use super::intake::{Intake, Noted};
 use super::log::Level;
 use super::reconnected::{Next, Reconnected};
 use super::shared::Shared;
-use super::stats::Counts;
 use crate::capture::{Chain, Epoch, Head, Kind};
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
 use crate::options::{Config, Options, ReplayPace};
+use crate::statistics::Counts;
 use crate::stream::{Branch, Loss, Receiver};
 
 /// How much is read before other streams of the thread have their turn.

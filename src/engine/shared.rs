@@ -17,11 +17,12 @@ use super::creation::Creation;
 use super::health::LastHealth;
 use super::log::Logger;
 use super::registry;
-use super::stats::{Counts, Owed};
+use super::stats::Owed;
 use super::wakers::Wakers;
 use crate::batch::{Batch, EventKind, Home, Pool};
 use crate::error::{Error, Result, Status};
 use crate::options::Config;
+use crate::statistics::Counts;
 use crate::sys::{EventFd, ForkGuard, PerProcess};
 
 /// Freed batches of all streams of the process, kept for the next: as many of the usual size as fill the usual queue. One that
