@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::intake::Intake;
 use super::log::Level;
 use super::shared::Shared;
-use crate::batch::{Arrays, Event, EventKind, Value, ValueKind, flags};
+use crate::batch::{Arrays, Event, EventKind, ReconnectNumbers, Value, ValueKind, flags};
 use crate::capture::Epoch;
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
@@ -80,27 +80,24 @@ impl Reconnected {
         })
     }
 
-    /// The event. Its numbers stand in the lengths of values without bytes, so that a copy of it has them too.
+    /// The event.
     fn tell(&self, arrays: &mut Arrays, start: Lsn, lost: u64, rewound: Option<Lsn>, decoded: bool) {
-        let message: Arc<[u8]> = self.message.as_bytes().into();
-        let number = |n: u32| Value { len: n, ..Value::empty(ValueKind::WAL_VALUE_NULL) };
-        let mut text = Value::view(ValueKind::WAL_VALUE_TEXT, &message);
-        text.data = arrays.keep_text(&message);
+        let (lost_timeline, timeline) = self.timelines;
+        let (attempts, status) = (self.attempts, self.status);
         let switchpoint = rewound.unwrap_or_default().0;
-        let values = [
-            text,
-            number(self.attempts),
-            number(self.status as u32),
-            number(self.timelines.0),
-            number(self.timelines.1),
-            number((switchpoint >> 32) as u32),
-            number(switchpoint as u32),
-        ];
+        let numbers = ReconnectNumbers { attempts, status, lost_timeline, timeline, switchpoint };
         let mark = arrays.value_count();
-        if !arrays.reserve_values(values.len()) {
+        if !arrays.reserve_values(2) {
             return;
         }
-        values.into_iter().for_each(|value| arrays.push_value(value));
+        for (kind, bytes) in [
+            (ValueKind::WAL_VALUE_TEXT, self.message.as_bytes()),
+            (ValueKind::WAL_VALUE_BINARY, &numbers.to_bytes()),
+        ] {
+            let bytes: Arc<[u8]> = bytes.into();
+            let data = arrays.keep_text(&bytes);
+            arrays.push_value(Value { data, ..Value::view(kind, &bytes) });
+        }
         let event = Event {
             flags: if rewound.is_some() { flags::REWOUND } else { 0 },
             lsn: start.0,
@@ -108,10 +105,10 @@ impl Reconnected {
             ack_lsn: if decoded { switchpoint } else { 0 },
             number: lost,
             extra: arrays.values_from(mark),
-            n_extra: values.len() as u32,
+            n_extra: 2,
             ..Event::new(EventKind::WAL_EVENT_RECONNECTED)
         };
-        // SAFETY: it points at the values before it, which point at nothing or at texts that the arrays keep.
+        // SAFETY: it points at the values before it, which point at texts that the arrays keep.
         unsafe { arrays.push_event(event) };
     }
 }
