@@ -17,7 +17,7 @@ use super::shared::Shared;
 use crate::capture::{Chain, Epoch, Head, Kind};
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
-use crate::options::{Config, Options, ReplayPace};
+use crate::options::{Choice, Config, Options, ReplayPace, Streaming};
 use crate::statistics::Counts;
 use crate::stream::{Branch, Loss, Receiver};
 
@@ -51,14 +51,15 @@ impl Source {
         let epoch = if self.first.is_some() { read_epoch(&self.chain)? } else { Epoch::default() };
         for name in ["decode", "plugin", "on_gap", "stop_lsn", "dedupe"] {
             // What ends a stream is known from decoding only.
-            let is_moot = name == "stop_lsn" && !options.decodes();
+            let is_moot = name == "stop_lsn" && !options.decodes()?;
             if !options.is_given(name) && !is_moot {
                 options.set(name, epoch.get(name))?;
             }
         }
+        let assembled = Streaming::Assembled.word();
         // Any other way of streaming shows in what was received.
-        if epoch.get("streaming") == Some("assembled") && !options.is_given("streaming") {
-            options.set("streaming", Some("assembled"))?;
+        if epoch.get("streaming") == Some(assembled) && !options.is_given("streaming") {
+            options.set("streaming", Some(assembled))?;
         }
         options.replay_config()
     }
