@@ -1,5 +1,7 @@
 //! One event: a change, or what frames changes. Plain memory with a frozen layout; it must never own anything.
 
+use std::ffi::CStr;
+
 use super::{Relation, Value};
 
 /// What an event is. New kinds may come: skip what you do not know.
@@ -65,6 +67,48 @@ pub enum EventKind {
     /// `lsn` is where the server begins again; `wal_event_reconnect_lost_lsn`, `_attempts`, `_status`, `_message`. With
     /// REWOUND, what came beyond `wal_event_reconnect_switchpoint` is lost, and `ack_lsn` is set.
     WAL_EVENT_RECONNECTED = 65,
+}
+
+macro_rules! kinds {
+    ($($kind:ident: $name:literal,)*) => {
+        impl EventKind {
+            /// The kind of a number, where it is one.
+            pub const fn of(number: u32) -> Option<Self> {
+                $(if number == Self::$kind as u32 { return Some(Self::$kind); })*
+                None
+            }
+
+            /// Its name, as logs show it. A kind without one does not compile.
+            pub const fn name(self) -> &'static CStr {
+                match self { $(Self::$kind => $name,)* }
+            }
+        }
+    };
+}
+
+kinds! {
+    WAL_EVENT_BEGIN: c"BEGIN",
+    WAL_EVENT_COMMIT: c"COMMIT",
+    WAL_EVENT_ORIGIN: c"ORIGIN",
+    WAL_EVENT_RELATION: c"RELATION",
+    WAL_EVENT_TYPE: c"TYPE",
+    WAL_EVENT_INSERT: c"INSERT",
+    WAL_EVENT_UPDATE: c"UPDATE",
+    WAL_EVENT_DELETE: c"DELETE",
+    WAL_EVENT_TRUNCATE: c"TRUNCATE",
+    WAL_EVENT_MESSAGE: c"MESSAGE",
+    WAL_EVENT_STREAM_START: c"STREAM_START",
+    WAL_EVENT_STREAM_STOP: c"STREAM_STOP",
+    WAL_EVENT_STREAM_COMMIT: c"STREAM_COMMIT",
+    WAL_EVENT_STREAM_ABORT: c"STREAM_ABORT",
+    WAL_EVENT_BEGIN_PREPARE: c"BEGIN_PREPARE",
+    WAL_EVENT_PREPARE: c"PREPARE",
+    WAL_EVENT_COMMIT_PREPARED: c"COMMIT_PREPARED",
+    WAL_EVENT_ROLLBACK_PREPARED: c"ROLLBACK_PREPARED",
+    WAL_EVENT_STREAM_PREPARE: c"STREAM_PREPARE",
+    WAL_EVENT_RAW: c"RAW",
+    WAL_EVENT_PROGRESS: c"PROGRESS",
+    WAL_EVENT_RECONNECTED: c"RECONNECTED",
 }
 
 /// One event. 128 bytes; the layout is part of the ABI.

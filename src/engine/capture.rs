@@ -13,11 +13,11 @@ use std::time::{Duration, Instant};
 
 use super::capture_file::Names;
 use super::connect::Connected;
+use super::reconnected::Reconnected;
 use crate::capture::{Epoch, Seam, Writer};
 use crate::error::{Error, Result, Status};
 use crate::options::{Choice, Config, Rotate, Streaming};
 use crate::session::Session;
-use crate::stream::{Branch, Loss};
 use crate::sys::pg_micros;
 
 /// The capture of one stream, over all its connections.
@@ -262,10 +262,7 @@ pub fn epoch(config: &Config, connected: &Connected) -> Epoch {
     if let Some(stop) = config.stop_lsn {
         it = it.with("stop_lsn", stop);
     }
-    if let Some(Branch { at, loss }) = branch {
-        let name = if *loss == Loss::Told { "rewound_lsn" } else { "branch_lsn" };
-        it = it.with(name, at);
-    }
+    it = Reconnected::write_branch(it, *branch);
     if config.publications.is_empty() {
         return it;
     }

@@ -189,14 +189,14 @@ fn written(rows: &[Vec<Option<String>>]) -> Lsn {
     cell.and_then(|cell| cell.parse().ok()).unwrap_or_default()
 }
 
-/// Where the server's history left that of the server before: whether it has all that was told, or need not (P12).
+/// Where the server's history left that of the server before: whether it has all that was delivered, or need not (P12).
 async fn part(
     shared: &Shared,
     session: &mut AnySession,
     identity: Identity,
     occasion: Occasion,
 ) -> Result<Option<Branch>> {
-    let Occasion::Again(Resume { before, acked, confirmed, told }) = occasion else { return Ok(None) };
+    let Occasion::Again(Resume { before, acked, confirmed, delivered }) = occasion else { return Ok(None) };
     let warn = |text: String| shared.logger.log(Level::WAL_LOG_WARN, "reconnect", || text);
     if identity.after(before)? == Lineage::Same {
         let moved = before.role == Role::Standby && identity.role == Role::Primary;
@@ -211,7 +211,7 @@ async fn part(
     let config = &shared.config;
     let history = timely(config, session.query(&identity.history_query())).await?;
     let history = history.get(0, "content").unwrap_or_default();
-    let come = Come { told, confirmed: acked.max(confirmed) };
+    let come = Come { delivered, confirmed: acked.max(confirmed) };
     let Parting { branch, doubt } = identity.branches_off(before, history, come, config.failover_policy)?;
     if let Some(doubt) = doubt {
         warn(doubt.to_string());

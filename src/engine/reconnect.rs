@@ -11,13 +11,13 @@ use std::time::Instant;
 use super::capture;
 use super::connect::{Connected, connect};
 use super::log::Level;
-use super::reconnected::{Next, Reconnected};
+use super::reconnected::Reconnected;
 use super::shared::{Phase, Shared};
 use super::task::Course;
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
 use crate::options::{Reconnect, SlotCreate};
-use crate::stream::{Backoff, Branch, Occasion, Resume};
+use crate::stream::{Backoff, Branch, Occasion, Restart, Resume};
 
 /// How a stream gets over the loss of its connections.
 pub struct Recovery {
@@ -40,8 +40,8 @@ struct Outage {
 }
 
 impl Outage {
-    /// What the consumer is told of it.
-    fn told(&self, course: &Course, connected: &Connected) -> Reconnected {
+    /// What the event says of it.
+    fn reconnected(&self, course: &Course, connected: &Connected) -> Reconnected {
         Reconnected {
             message: self.reason.message().to_owned(),
             status: self.reason.status() as i32,
@@ -103,7 +103,7 @@ impl Recovery {
                 Err(error) => return Err(while_away(error, outage)),
             };
             let before = (outage.attempts > 1).then_some(last);
-            last = told_more(before, error, end);
+            last = telling_more(before, error, end);
             self.shared.logger.log(Level::WAL_LOG_INFO, "reconnect", || {
                 format!("attempt {} failed: {last:?}", outage.attempts)
             });
@@ -117,15 +117,15 @@ impl Recovery {
         self.shared.logger.log(Level::WAL_LOG_INFO, "reconnect", || {
             format!("connected again at attempt {}, going on from {}", outage.attempts, connected.start)
         });
-        let told = outage.told(course, connected);
-        self.shared.capture.epoch(&told.write(capture::epoch(&self.shared.config, connected)))?;
+        let how = outage.reconnected(course, connected);
+        self.shared.capture.epoch(&how.write(capture::epoch(&self.shared.config, connected)))?;
         course.server = connected.identity;
         if let Some(Branch { at, .. }) = connected.branch {
             course.began = course.began.min(at);
             course.progress.1 = course.progress.1.min(at.0);
         }
-        let next = Next { start: connected.start, branch: connected.branch };
-        told.go_on(&self.shared, &mut course.receiver, &mut course.intake, next)?;
+        let restart = Restart { start: connected.start, branch: connected.branch };
+        how.go_on(&self.shared, &mut course.receiver, &mut course.intake, restart)?;
         if connected.branch.is_some() {
             outage.lost = course.reached();
         }
@@ -158,7 +158,7 @@ pub async fn first(shared: &Shared, deadline: Option<Instant>) -> Result<Connect
     let mut before = None;
     for attempt in 1_u32.. {
         let error = match connect(shared, end, Occasion::First).await {
-            Err(error) if error.is_retriable() => told_more(before, error, end),
+            Err(error) if error.is_retriable() => telling_more(before, error, end),
             other => return other,
         };
         let next = Instant::now() + backoff.wait();
@@ -175,7 +175,7 @@ pub async fn first(shared: &Shared, deadline: Option<Instant>) -> Result<Connect
 }
 
 /// Which of two attempts' errors is reported. One that our own end cut short says nothing of the server: the error before does.
-fn told_more(before: Option<Error>, error: Error, end: Option<Instant>) -> Error {
+fn telling_more(before: Option<Error>, error: Error, end: Option<Instant>) -> Error {
     let cut = error.status() == Status::WAL_E_CONNECT_TIMEOUT && end.is_some_and(|end| Instant::now() >= end);
     before.filter(|_| cut).unwrap_or(error)
 }
@@ -188,7 +188,7 @@ fn resume(shared: &Shared, course: &Course) -> Resume {
         acked,
         confirmed: course.began.max(reported),
         before: course.server,
-        told: Lsn(course.receiver.told()),
+        delivered: Lsn(course.receiver.delivered()),
     }
 }
 

@@ -13,7 +13,7 @@ use crate::capture::Epoch;
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
 use crate::statistics::Counts;
-use crate::stream::{Branch, Loss, Receiver};
+use crate::stream::{Branch, Loss, Receiver, Restart};
 
 /// What the event says of how the last connection was lost.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,15 +26,6 @@ pub struct Reconnected {
     pub attempts: u32,
     /// The timelines of the two servers.
     pub timelines: (u32, u32),
-}
-
-/// Where the next connection begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Next {
-    /// The position.
-    pub start: Lsn,
-    /// Where its server's history left that of the server before, if it did.
-    pub branch: Option<Branch>,
 }
 
 impl Reconnected {
@@ -59,24 +50,41 @@ impl Reconnected {
             .with("attempts", self.attempts)
     }
 
+    /// What a capture says of where a connection begins.
+    pub fn restart(epoch: &Epoch) -> Restart {
+        let at = |name: &str| epoch.get(name).and_then(|text| text.parse().ok());
+        let branch = |name, loss| at(name).map(|at| Branch { at, loss });
+        let branch = branch("rewound_lsn", Loss::Delivered).or_else(|| branch("branch_lsn", Loss::Nothing));
+        Restart { start: at("start_lsn").unwrap_or_default(), branch }
+    }
+
+    /// Puts where the server's history left that of the server before into the description of its connection.
+    pub fn write_branch(epoch: Epoch, branch: Option<Branch>) -> Epoch {
+        match branch {
+            Some(Branch { at, loss: Loss::Delivered }) => epoch.with("rewound_lsn", at),
+            Some(Branch { at, loss: Loss::Nothing }) => epoch.with("branch_lsn", at),
+            None => epoch,
+        }
+    }
+
     /// Goes on with the next connection, and tells the consumer between what the old one brought and what it will bring.
     pub fn go_on(
         &self,
         shared: &Shared,
         receiver: &mut Receiver,
         intake: &mut Intake,
-        next: Next,
+        restart: Restart,
     ) -> Result<()> {
         Counts::add(&shared.counts.reconnects, 1);
         let lost = receiver.positions.end_of_received();
-        let discarded = receiver.reconnected(next.start, next.branch);
+        let discarded = receiver.restart(restart);
         intake.reconnected();
-        let rewound = next.branch.and_then(|branch| branched(shared, intake, branch));
+        let rewound = restart.branch.and_then(|branch| branched(shared, intake, branch));
         let decoded = shared.config.decode;
         intake.tell_with(|arrays| {
             // SAFETY: they point at nothing.
             discarded.into_iter().for_each(|event| unsafe { arrays.push_event(event) });
-            self.tell(arrays, next.start, lost, rewound, decoded);
+            self.tell(arrays, restart.start, lost, rewound, decoded);
         })
     }
 
@@ -114,7 +122,7 @@ impl Reconnected {
 }
 
 /// The history goes another way from `branch` on: nothing that the consumer says of what came before counts beyond.
-/// Gives the position where something was told that is lost.
+/// Gives the position where something was delivered that is lost.
 fn branched(shared: &Shared, intake: &Intake, branch: Branch) -> Option<Lsn> {
     let at = branch.at;
     // Before the event can be seen: what is acknowledged from then on is meant for the new history.

@@ -12,14 +12,14 @@ use tokio::time::sleep_until;
 
 use super::intake::{Intake, Noted};
 use super::log::Level;
-use super::reconnected::{Next, Reconnected};
+use super::reconnected::Reconnected;
 use super::shared::Shared;
 use crate::capture::{Chain, Epoch, Head, Kind};
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
 use crate::options::{Choice, Config, Options, ReplayPace, Streaming};
 use crate::statistics::Counts;
-use crate::stream::{Branch, Loss, Receiver};
+use crate::stream::Receiver;
 
 /// How much is read before other streams of the thread have their turn.
 const TURN: usize = 256 << 10;
@@ -240,11 +240,10 @@ impl Replay {
         self.timeline = number(&epoch, "timeline").unwrap_or(0);
         Counts::set(&self.shared.counts.timeline, self.timeline.into());
         if self.connections > 0 {
-            let next =
-                Next { start: number(&epoch, "start_lsn").unwrap_or_default(), branch: branch(&epoch) };
-            let told = Reconnected::read(&epoch, self.reason.take(), (lost, self.timeline));
+            let how = Reconnected::read(&epoch, self.reason.take(), (lost, self.timeline));
             self.intake.end()?;
-            told.go_on(&self.shared, &mut self.receiver, &mut self.intake, next)?;
+            let restart = Reconnected::restart(&epoch);
+            how.go_on(&self.shared, &mut self.receiver, &mut self.intake, restart)?;
             self.intake.begin();
         }
         self.connections += 1;
@@ -274,13 +273,6 @@ impl Replay {
 /// A fact that is a number or a position.
 fn number<T: FromStr>(epoch: &Epoch, name: &str) -> Option<T> {
     epoch.get(name).and_then(|text| text.parse().ok())
-}
-
-/// Where the server's history left that of the server before.
-fn branch(epoch: &Epoch) -> Option<Branch> {
-    let at = |name| number(epoch, name);
-    let told = at("rewound_lsn").map(|at| Branch { at, loss: Loss::Told });
-    told.or_else(|| at("branch_lsn").map(|at| Branch { at, loss: Loss::Nothing }))
 }
 
 /// The present record as a connection.

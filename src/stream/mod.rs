@@ -5,17 +5,15 @@
 mod advice;
 mod assembled;
 mod backoff;
+mod continuation;
 mod ending;
 mod health;
-mod identity;
-mod occasion;
 mod outstanding;
 mod pace;
 mod positions;
 mod preflight;
 mod publications;
 mod receiver;
-mod replay;
 mod silence;
 pub mod slot_commands;
 mod slot_row;
@@ -26,9 +24,10 @@ mod tuning;
 pub use advice::advice;
 pub use assembled::{Delivered, assemble_options};
 pub use backoff::Backoff;
+pub use continuation::{
+    Branch, Come, Doubt, Identity, Lineage, Loss, Occasion, Parting, Restart, Resume, Role,
+};
 pub use health::{Concern, Health, health_query};
-pub use identity::{Branch, Come, Doubt, Identity, Lineage, Loss, Parting, Role};
-pub use occasion::{Occasion, Resume};
 pub use outstanding::Outstanding;
 pub use pace::{Pace, Path};
 pub use positions::{Positions, Report};

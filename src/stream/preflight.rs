@@ -1,8 +1,7 @@
 //! What is asked of the server before streaming, and what the answers mean. Each thing that is not as it must be
 //! gets an error that names the fix.
 
-use super::identity::{Identity, Role};
-use super::occasion::{Occasion, Resume};
+use super::continuation::{Identity, Occasion, Resume, Role};
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
 use crate::options::{Config, OriginFilter, Progress, SlotCreate, Streaming};

@@ -22,8 +22,8 @@ pub struct Resume {
     pub confirmed: Lsn,
     /// The server before.
     pub before: Identity,
-    /// The end of all that was told.
-    pub told: Lsn,
+    /// The end of all that was delivered.
+    pub delivered: Lsn,
 }
 
 impl Occasion {
@@ -60,7 +60,12 @@ mod tests {
     fn p32_a_reconnect_never_goes_back_before_what_was_confirmed() {
         let again = |acked, confirmed| {
             let before = Identity::default();
-            Occasion::Again(Resume { acked: Lsn(acked), confirmed: Lsn(confirmed), before, told: Lsn(0x900) })
+            Occasion::Again(Resume {
+                acked: Lsn(acked),
+                confirmed: Lsn(confirmed),
+                before,
+                delivered: Lsn(0x900),
+            })
         };
         assert_eq!(Occasion::First.start(Lsn(0x50)), Lsn(0x50));
         // Just started, nothing acknowledged: a slot that a crash put back must not send again what it had confirmed.
