@@ -17,8 +17,8 @@ use crate::session::{AnySession, Session, StartupSettings};
 use crate::statistics::Counts;
 use crate::stream::{
     Branch, Come, DecodingMemory, Finding, Identity, Lineage, Occasion, Parting, Path, Preflight,
-    PublishedTable, Resume, Role, Server, Standby, WalKept, Which, advice, tables_query, validity,
-    validity_query,
+    PublishedTable, Resume, Role, Server, Standby, WalKept, Which, advice, report_interval, tables_query,
+    validity, validity_query,
 };
 
 /// How long a reconnect spends on one address, unless connect_timeout says otherwise.
@@ -47,7 +47,7 @@ pub struct Connected {
     /// What carries it.
     pub path: Path,
     /// How often a status update must leave.
-    pub rhythm: Duration,
+    pub report_interval: Duration,
     /// What it is to the server's commits.
     pub standby: Standby,
     /// Where the slot stood.
@@ -155,7 +155,7 @@ pub async fn connect(shared: &Shared, deadline: Option<Instant>, occasion: Occas
     Ok(Connected {
         session,
         path,
-        rhythm: rhythm(config.status_interval, &server),
+        report_interval: report_interval(config.status_interval, server.wal_sender_timeout),
         standby: server.standby,
         slot,
         start,
@@ -404,14 +404,6 @@ async fn reason(shared: &Shared, session: &mut AnySession, error: Error) -> Erro
     let query = validity_query(session.server_version(), slot);
     let found = session.query(&query).await.ok().and_then(|found| validity(slot, &found.rows));
     found.unwrap_or(error)
-}
-
-/// A slower rhythm than a third of the server's patience lets it end the connection (P3, P8).
-fn rhythm(wanted: Duration, server: &Server) -> Duration {
-    match server.wal_sender_timeout {
-        0 => wanted,
-        timeout => wanted.min(Duration::from_millis((timeout / 3).max(1))),
-    }
 }
 
 /// A role without REPLICATION is refused with 42501 before anything can be asked; so is one that may not CONNECT, whose

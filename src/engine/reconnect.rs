@@ -122,7 +122,7 @@ impl Recovery {
         course.server = connected.identity;
         if let Some(Branch { at, .. }) = connected.branch {
             course.began = course.began.min(at);
-            course.progress.1 = course.progress.1.min(at.0);
+            course.progress.branched(at.0);
         }
         let restart = Restart { start: connected.start, branch: connected.branch };
         how.go_on(&self.shared, &mut course.receiver, &mut course.intake, restart)?;

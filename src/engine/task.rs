@@ -12,7 +12,6 @@ use tokio::time::{Sleep, sleep_until, timeout_at};
 
 use super::capture;
 use super::connect::Connected;
-use super::feedback::Asked;
 use super::health;
 use super::intake::{Intake, Noted};
 use super::log::Level;
@@ -24,7 +23,9 @@ use crate::lsn::Lsn;
 use crate::options::Progress;
 use crate::session::{AnySession, Fill, Session, Watch};
 use crate::statistics::Counts;
-use crate::stream::{Identity, Pace, Positions, Receiver, Report, Silence, Standby, Tolerance};
+use crate::stream::{
+    Feedback, Identity, Pace, Positions, Receiver, Report, Silence, ToldProgress, Tolerance,
+};
 use crate::sys::Alarm;
 use crate::wire::Reply;
 
@@ -132,8 +133,8 @@ async fn given_up(shared: &Shared, attempt: u64) {
 pub(super) struct Course {
     pub(super) receiver: Receiver,
     pub(super) intake: Intake,
-    /// When the consumer was last told of progress, or could have been, and of what.
-    pub(super) progress: (Instant, u64),
+    /// What the consumer was last told of progress.
+    pub(super) progress: ToldProgress,
     /// The end that was asked for is reached.
     pub(super) ended: bool,
     /// Where the stream began.
@@ -155,7 +156,7 @@ impl Course {
         Self {
             receiver,
             intake: Intake::new(Arc::clone(shared)),
-            progress: (Instant::now(), connected.start.0),
+            progress: ToldProgress::new(connected.start.0, Instant::now()),
             ended: false,
             began: connected.start,
             server: connected.identity,
@@ -178,13 +179,9 @@ pub(super) struct Streaming<S> {
     pub(super) shared: Arc<Shared>,
     pub(super) session: S,
     pub(super) course: Course,
-    pub(super) rhythm: Duration,
-    /// When the last status update left, and what it said.
-    pub(super) last: (Instant, Report),
-    pub(super) asked: Asked,
-    pub(super) next_read: NextRead,
+    pub(super) feedback: Feedback,
     pub(super) silence: Silence,
-    pub(super) standby: Standby,
+    next_read: NextRead,
     pace: Pace,
     /// How much was read since there last was no more.
     gulp: usize,
@@ -192,7 +189,7 @@ pub(super) struct Streaming<S> {
 
 /// When to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum NextRead {
+enum NextRead {
     /// As soon as something comes.
     WhenReady,
     /// At a moment: what comes before is gathered in the kernel.
@@ -206,10 +203,7 @@ pub(super) enum NextRead {
 impl Streaming<AnySession> {
     fn new(shared: Arc<Shared>, connected: Connected, course: Course) -> Self {
         Self {
-            rhythm: connected.rhythm,
-            last: (Instant::now(), Report { write: 0, flush: 0 }),
-            asked: Asked::at_rest(connected.standby),
-            standby: connected.standby,
+            feedback: Feedback::new(connected.report_interval, connected.standby, Instant::now()),
             pace: Pace::new(shared.config.latency_budget, connected.path, Instant::now()),
             next_read: NextRead::WhenReady,
             gulp: 0,
@@ -232,8 +226,7 @@ impl<S: Session> Streaming<S> {
             Ok(()) => self.say_goodbye().await,
             Err(error) => {
                 // What was acknowledged last is worth a try, whatever ended the connection: else it comes again.
-                let report = self.positions().report(self.shared.acks.acked());
-                let _ = self.send(report, Reply::NotNeeded);
+                let _ = self.send(self.due_report(), Reply::NotNeeded);
                 Err(error)
             }
         };
@@ -246,7 +239,7 @@ impl<S: Session> Streaming<S> {
         tokio::pin!(due);
         if self.shared.config.stop_lsn.is_some() {
             // The end may be where the server stands already: it is asked at once.
-            self.report(self.positions().report(self.shared.acks.acked()), Instant::now())?;
+            self.report(self.due_report(), Instant::now())?;
         }
         loop {
             let wanted = self.shared.wanted();
@@ -277,6 +270,43 @@ impl<S: Session> Streaming<S> {
                 tokio::task::yield_now().await;
             }
         }
+    }
+
+    fn next_report(&self) -> Instant {
+        // Where the socket is full poll_io tells when it is not any more.
+        self.feedback.next(self.session.has_unsent(), Instant::now())
+    }
+
+    fn report_what_is_due(&mut self, flush: Option<u64>) -> Result<()> {
+        let now = Instant::now();
+        // Awaited before the position is looked at: an acknowledgement in between wakes us again.
+        self.shared.await_ack(self.feedback.awaits_ack() || self.course.ended);
+        let report = self.due_report();
+        let due = self.feedback.is_due(report, now);
+        // An update that the socket has not taken yet says enough; a second behind it would only fill the buffer.
+        if (due || flush.is_some()) && !self.session.has_unsent() {
+            self.report(report, now)?;
+        }
+        match flush {
+            Some(number) if !self.session.has_unsent() => self.shared.flushed(number),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn report(&mut self, report: Report, now: Instant) -> Result<()> {
+        // The end of a bounded replay is known from the server's answers.
+        let asks = self.shared.config.stop_lsn.is_some() && !self.course.ended;
+        if let Err(error) = self.send(report, if asks { Reply::AtOnce } else { Reply::NotNeeded }) {
+            // What the server said before it went is the better reason, and comes before it in the stream.
+            self.next_read = NextRead::Now;
+            while self.next_read == NextRead::Now && self.shared.has_room(0) {
+                self.read()?;
+            }
+            return Err(error);
+        }
+        let update = self.feedback.sent(report, now);
+        self.tell_progress(update, now)
     }
 
     /// The server describes each table once, so that what a connection described is kept as long as it lasts. Where that
@@ -342,7 +372,7 @@ impl<S: Session> Streaming<S> {
     }
 
     /// One turn of reading; tells how much it was. Whatever ends it, what came before is handed over and told first.
-    pub(super) fn read(&mut self) -> Result<usize> {
+    fn read(&mut self) -> Result<usize> {
         let mut noted = Noted::default();
         let mut bytes = 0;
         let begun = self.course.intake.begun();
@@ -424,7 +454,7 @@ impl<S: Session> Streaming<S> {
             self.shared.logger.log(Level::WAL_LOG_WARN, "stream", || remark);
         }
         if noted.reply_due {
-            self.asked = Asked::Reply;
+            self.feedback.ask();
         }
         if noted.ended {
             self.course.ended = true;
@@ -435,7 +465,7 @@ impl<S: Session> Streaming<S> {
     /// a reset, which can overtake the report: so the end is awaited, for as long as closing may take.
     async fn say_goodbye(&mut self) -> Result<()> {
         let deadline = Instant::now() + self.shared.config.close_timeout;
-        self.send(self.positions().report(self.shared.acks.acked()), Reply::NotNeeded)?;
+        self.send(self.due_report(), Reply::NotNeeded)?;
         self.session.say_goodbye()?;
         self.session.watch(Watch::On)?;
         let ended = timeout_at(deadline.into(), self.drain()).await;

@@ -7,6 +7,7 @@ mod assembled;
 mod backoff;
 mod continuation;
 mod ending;
+mod feedback;
 mod health;
 mod outstanding;
 mod pace;
@@ -27,6 +28,7 @@ pub use backoff::Backoff;
 pub use continuation::{
     Branch, Come, Doubt, Identity, Lineage, Loss, Occasion, Parting, Restart, Resume, Role,
 };
+pub use feedback::{Feedback, ToldProgress, Update, report_interval};
 pub use health::{Concern, Health, health_query};
 pub use outstanding::Outstanding;
 pub use pace::{Pace, Path};
