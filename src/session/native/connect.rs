@@ -3,21 +3,21 @@
 //! It must never go on after the caller's deadline, and never hide why an earlier address failed.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::time::timeout_at;
 
 use super::dial::{self, Address};
 use super::negotiate::{self, Begun, Way};
-use super::startup::{self, Greeting, StartupSettings};
+use super::startup::{self, Greeting};
 use super::target;
 use super::tls::Shown;
 use super::transport::Transport;
 use super::{NativeSession, Phase};
 use crate::conninfo::{Conninfo, Given, Host, SslCertMode, Target};
 use crate::error::{Error, Result, Status};
-use crate::session::progress::{Progress, Wait};
-use crate::session::{Session, credentials};
+use crate::session::progress::{Progress, Wait, late};
+use crate::session::{Session, StartupSettings, credentials};
 
 impl NativeSession {
     /// Connects and goes through start-up and authentication. `connect_timeout` of the connection string limits each
@@ -308,18 +308,6 @@ fn joined(before: Option<Error>, last: Error) -> Error {
     lines.retain(|line| !line.is_empty());
     let detail = lines.join("\n");
     last.with_detail(detail)
-}
-
-#[cold]
-pub(in crate::layers::session) fn late(place: &str, limit: Option<Duration>, wait: Wait) -> Error {
-    let message = match limit {
-        Some(limit) => {
-            let seconds = limit.as_secs();
-            format!("connecting to {place} took longer than connect_timeout, {seconds} s{}", wait.phrase())
-        }
-        None => format!("connecting to {place} took longer than the caller waits{}", wait.phrase()),
-    };
-    Error::new(Status::WAL_E_CONNECT_TIMEOUT, message).with_hint(wait.hint())
 }
 
 #[cfg(test)]
