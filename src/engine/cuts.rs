@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::intake::{Intake, Noted};
+use super::lifecycle::Step;
 use super::log::Logger;
-use super::shared::{Found, Phase, Shared};
+use super::shared::{Found, Shared};
 use crate::batch::EventKind;
 use crate::lsn::Lsn;
 use crate::options::Options;
@@ -152,7 +153,7 @@ impl Rig {
         }
         let shared = Arc::new(Shared::new(options.config().unwrap(), Logger::default()).unwrap());
         let (attempt, _life) = shared.begin_attempt().unwrap();
-        shared.enter(attempt, Phase::Streaming);
+        shared.enter(attempt, Step::Stream);
         let receiver = Receiver::new(&shared.config);
         Self {
             intake: Intake::new(Arc::clone(&shared)),

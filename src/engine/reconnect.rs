@@ -10,9 +10,10 @@ use std::time::Instant;
 
 use super::capture;
 use super::connect::{Connected, connect};
+use super::lifecycle::Phase;
 use super::log::Level;
 use super::reconnected::Reconnected;
-use super::shared::{Phase, Shared};
+use super::shared::Shared;
 use super::task::Course;
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;

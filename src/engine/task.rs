@@ -14,10 +14,11 @@ use super::capture;
 use super::connect::Connected;
 use super::health;
 use super::intake::{Intake, Noted};
+use super::lifecycle::Step;
 use super::log::Level;
 use super::panics;
 use super::reconnect::{Recovery, first};
-use super::shared::{Phase, Shared, TaskLife};
+use super::shared::{Shared, TaskLife};
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
 use crate::options::Progress;
@@ -61,10 +62,10 @@ pub async fn supervise<W>(
         Err(_) => Err(Error::new(Status::WAL_E_INTERNAL, "the stream's task was cancelled")),
     };
     match outcome {
-        Ok(()) => shared.enter(attempt, Phase::Closed),
+        Ok(()) => shared.enter(attempt, Step::Leave(None)),
         Err(error) => {
             shared.logger.log(Level::WAL_LOG_ERROR, "stream", || format!("ended: {error:?}"));
-            shared.enter(attempt, Phase::Ended(error))
+            shared.enter(attempt, Step::Leave(Some(error)))
         }
     };
     drop(life);
@@ -79,7 +80,7 @@ async fn work(shared: Arc<Shared>, attempt: u64, deadline: Option<Instant>) -> R
     };
     // Before the program can acknowledge.
     shared.acks.begin(connected.start.0);
-    if !shared.enter(attempt, Phase::Streaming) {
+    if !shared.enter(attempt, Step::Stream) {
         return Ok(());
     }
     shared.capture.epoch(&capture::epoch(&shared.config, &connected))?;
