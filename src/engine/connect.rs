@@ -16,9 +16,9 @@ use crate::options::{Config, SlotCreate, Streaming};
 use crate::session::{AnySession, Session, StartupSettings};
 use crate::statistics::Counts;
 use crate::stream::{
-    Branch, Come, DecodingMemory, Finding, Identity, Lineage, Occasion, Parting, Path, Preflight,
-    PublishedTable, Resume, Role, Server, Standby, WalKept, Which, advice, report_interval, tables_query,
-    validity, validity_query,
+    Branch, Come, DecodingMemory, Finding, Identity, Lineage, Parting, Path, Preflight, PublishedTable,
+    Purpose, Resume, Role, Server, Standby, WalKept, Which, advice, report_interval, tables_query, validity,
+    validity_query,
 };
 
 /// How long a reconnect spends on one address, unless connect_timeout says otherwise.
@@ -63,7 +63,7 @@ pub struct Connected {
 }
 
 /// Connects, checks the server and starts the stream, or goes on with it.
-pub async fn connect(shared: &Shared, deadline: Option<Instant>, occasion: Occasion) -> Result<Connected> {
+pub async fn connect(shared: &Shared, deadline: Option<Instant>, purpose: Purpose) -> Result<Connected> {
     let whole;
     let config = match shared.unstreamed.load(std::sync::atomic::Ordering::Acquire) {
         true => {
@@ -75,7 +75,7 @@ pub async fn connect(shared: &Shared, deadline: Option<Instant>, occasion: Occas
     let log = |level, text: String| shared.logger.log(level, "connect", || text);
     log(Level::WAL_LOG_DEBUG, format!("connecting to {}", config.conninfo.redacted()));
     // Who calls wal_stream_connect says how long it may take; a reconnect must come to the next address by itself.
-    let address_timeout = (occasion != Occasion::First).then_some(ADDRESS_TIMEOUT);
+    let address_timeout = (purpose != Purpose::First).then_some(ADDRESS_TIMEOUT);
     let server_settings = LASTING.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
     let settings = StartupSettings { server_settings, address_timeout, ..StartupSettings::default() };
     let mut session = AnySession::connect(config.backend, &config.conninfo, &settings, deadline)
@@ -85,13 +85,13 @@ pub async fn connect(shared: &Shared, deadline: Option<Instant>, occasion: Occas
 
     let version = session.server_version();
     pass_on(shared, &mut session);
-    if occasion == Occasion::First {
+    if purpose == Purpose::First {
         warn_of_units(shared);
     }
-    let preflight = Preflight::new(config, version, occasion)?;
+    let preflight = Preflight::new(config, version, purpose)?;
     timely(config, session.query(&preflight.lasting_query())).await?;
     let identity = Identity::parse(&timely(config, session.query(Identity::QUERY)).await?.rows)?;
-    if let Occasion::Again(resume) = occasion {
+    if let Purpose::Again(resume) = purpose {
         identity.belongs_with(resume.before)?;
     }
     let server = preflight.server(&timely(config, session.query(&preflight.server_query())).await?.rows)?;
@@ -107,9 +107,9 @@ pub async fn connect(shared: &Shared, deadline: Option<Instant>, occasion: Occas
         );
     }
     let identity = identity.known(server.role, server.started);
-    let branch = part(shared, &mut session, identity, occasion).await?;
-    let occasion = branch.map_or(occasion, |branch| occasion.branched(branch.at));
-    let preflight = preflight.on(occasion);
+    let branch = part(shared, &mut session, identity, purpose).await?;
+    let purpose = branch.map_or(purpose, |branch| purpose.branched(branch.at));
+    let preflight = preflight.on(purpose);
     let mut identity = identity;
     if preflight.reaches(&identity, None).is_err() && server.role == Role::Primary {
         // IDENTIFY_SYSTEM tells what is flushed, and a program may have asked where the server writes.
@@ -124,7 +124,7 @@ pub async fn connect(shared: &Shared, deadline: Option<Instant>, occasion: Occas
             &server,
         )?;
     }
-    if occasion == Occasion::First {
+    if purpose == Purpose::First {
         warn_of_waiting(shared, &server);
         if config.messages && matches!(config.streaming, Streaming::On | Streaming::Parallel) {
             log(
@@ -194,9 +194,9 @@ async fn part(
     shared: &Shared,
     session: &mut AnySession,
     identity: Identity,
-    occasion: Occasion,
+    purpose: Purpose,
 ) -> Result<Option<Branch>> {
-    let Occasion::Again(Resume { before, acked, confirmed, delivered }) = occasion else { return Ok(None) };
+    let Purpose::Again(Resume { before, acked, confirmed, delivered }) = purpose else { return Ok(None) };
     let warn = |text: String| shared.logger.log(Level::WAL_LOG_WARN, "reconnect", || text);
     if identity.after(before)? == Lineage::Same {
         let moved = before.role == Role::Standby && identity.role == Role::Primary;

@@ -30,7 +30,7 @@ impl<S: Session> Streaming<S> {
         let usual = self.shared.config.receive_timeout;
         if self.silence.limit() != usual {
             // Something moved since: the server was decoding, and is through.
-            let limit = self.course.tolerance.limit(usual, self.course.reached());
+            let limit = self.state.tolerance.limit(usual, self.state.reached());
             self.silence.set_limit(limit);
         }
         match self.silence.check(now) {
@@ -40,8 +40,8 @@ impl<S: Session> Streaming<S> {
             Patience::Ask => self.send(self.due_report(), Reply::AtOnce),
             Patience::Over => {
                 let limit = self.silence.limit().unwrap_or_default();
-                let at = self.course.reached();
-                self.course.tolerance.gave_up(at);
+                let at = self.state.reached();
+                self.state.tolerance.gave_up(at);
                 Err(Error::new(
                     Status::WAL_E_CONNECTION_LOST,
                     format!(
@@ -66,7 +66,7 @@ impl<S: Session> Streaming<S> {
         frontend::status_update(&mut bytes, &update);
         self.shared.capture.sent(&bytes)?;
         self.session.send(&bytes)?;
-        self.course.receiver.positions.sent(report);
+        self.state.receiver.positions.sent(report);
         Counts::add(&self.shared.counts.status_updates, 1);
         Counts::set(&self.shared.counts.reported_lsn, report.flush);
         Counts::set(&self.shared.counts.confirmed_lsn, report.flush);
@@ -81,12 +81,12 @@ impl<S: Session> Streaming<S> {
     pub(super) fn tell_progress(&mut self, update: Update, now: Instant) -> Result<()> {
         // A server that waits to stop can go on only once the program has acknowledged all that was sent.
         let at_once = update == Update::Answer && self.shared.config.progress == Progress::Acknowledged;
-        let is_due = self.course.progress.is_due(self.feedback.interval(), at_once, now);
-        if !is_due || self.course.receiver.is_inside() || self.course.ended {
+        let is_due = self.state.progress.is_due(self.feedback.interval(), at_once, now);
+        if !is_due || self.state.receiver.is_inside() || self.state.ended {
             return Ok(());
         }
         match self.positions().progress(self.shared.acks.acked()) {
-            Some(lsn) if self.course.progress.tells(lsn, now) => self.course.intake.tell_progress(lsn),
+            Some(lsn) if self.state.progress.tells(lsn, now) => self.state.intake.tell_progress(lsn),
             _ => Ok(()),
         }
     }

@@ -28,6 +28,7 @@ mod registry;
 mod replay;
 mod shared;
 mod slots;
+mod state;
 mod stats;
 mod task;
 mod thread;

@@ -26,7 +26,7 @@ pub use advice::advice;
 pub use assembled::{Delivered, assemble_options};
 pub use backoff::Backoff;
 pub use continuation::{
-    Branch, Come, Doubt, Identity, Lineage, Loss, Occasion, Parting, Restart, Resume, Role,
+    Branch, Come, Doubt, Identity, Lineage, Loss, Parting, Purpose, Restart, Resume, Role,
 };
 pub use feedback::{Feedback, ToldProgress, Update, report_interval};
 pub use health::{Concern, Health, health_query};

@@ -69,7 +69,7 @@ pub struct Receiver {
     pub(super) decoder: Decoder,
     pub(super) way: Way,
     pub(super) continuation: Continuation,
-    /// Where a bounded replay ends.
+    /// Where a bounded stream ends.
     pub(super) stop: Option<u64>,
     on_gap: GapPolicy,
     streaming: Streaming,
@@ -141,7 +141,7 @@ impl Receiver {
         self.decoder.definitions_weight()
     }
 
-    /// At the end of a bounded replay, or of a connection: what tells the consumer of the streamed transactions that
+    /// At the end of a bounded stream, or of a connection: what tells the consumer of the streamed transactions that
     /// are open. Nobody knows yet what becomes of them.
     pub fn discarded(&self) -> Vec<Event> {
         discarded(&self.decoder)

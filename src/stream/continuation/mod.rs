@@ -6,11 +6,11 @@
 
 mod dedupe;
 mod identity;
-mod occasion;
 mod prepared;
+mod purpose;
 
 pub use identity::{Branch, Come, Doubt, Identity, Lineage, Loss, Parting, Role};
-pub use occasion::{Occasion, Resume};
+pub use purpose::{Purpose, Resume};
 
 use super::Positions;
 use crate::batch::{Arrays, Event, EventKind, flags};
