@@ -6,15 +6,18 @@
 mod arrays;
 mod chunk;
 mod event;
+pub mod flags;
 mod pool;
+mod reconnect;
 mod relation;
 mod value;
 mod view;
 
 pub use arrays::{Arrays, Mark};
 pub use chunk::Chunk;
-pub use event::{Event, EventKind, flags};
+pub use event::{Event, EventKind};
 pub use pool::{Batch, Home, Pool};
+pub use reconnect::ReconnectNumbers;
 pub use relation::{Column, Relation};
 pub use value::{Value, ValueKind};
 pub use view::{EventView, RowView, ValueView};

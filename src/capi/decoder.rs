@@ -236,8 +236,8 @@ pub unsafe extern "C" fn wal_decoder_free(decoder: *mut wal_decoder) {
 
 /// The decoder that options ask for.
 pub(crate) fn feeder(options: &Options) -> Result<Feeder> {
-    let (events, bytes) = options.batch_bounds();
-    if !options.assembles() {
+    let (events, bytes) = options.batch_bounds()?;
+    if !options.assembles()? {
         return Ok(Feeder::new(events, bytes));
     }
     Ok(Feeder::assembling(events, bytes, assemble_options(&options.replay_config()?)))

@@ -12,14 +12,14 @@ use tokio::time::sleep_until;
 
 use super::intake::{Intake, Noted};
 use super::log::Level;
-use super::reconnected::{Next, Reconnected};
+use super::reconnected::Reconnected;
 use super::shared::Shared;
-use super::stats::Counts;
 use crate::capture::{Chain, Epoch, Head, Kind};
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
-use crate::options::{Config, Options, ReplayPace};
-use crate::stream::{Branch, Loss, Receiver};
+use crate::options::{Choice, Config, Options, ReplayPace, Streaming};
+use crate::statistics::Counts;
+use crate::stream::Receiver;
 
 /// How much is read before other streams of the thread have their turn.
 const TURN: usize = 256 << 10;
@@ -51,14 +51,15 @@ impl Source {
         let epoch = if self.first.is_some() { read_epoch(&self.chain)? } else { Epoch::default() };
         for name in ["decode", "plugin", "on_gap", "stop_lsn", "dedupe"] {
             // What ends a stream is known from decoding only.
-            let is_moot = name == "stop_lsn" && !options.decodes();
+            let is_moot = name == "stop_lsn" && !options.decodes()?;
             if !options.is_given(name) && !is_moot {
                 options.set(name, epoch.get(name))?;
             }
         }
+        let assembled = Streaming::Assembled.word();
         // Any other way of streaming shows in what was received.
-        if epoch.get("streaming") == Some("assembled") && !options.is_given("streaming") {
-            options.set("streaming", Some("assembled"))?;
+        if epoch.get("streaming") == Some(assembled) && !options.is_given("streaming") {
+            options.set("streaming", Some(assembled))?;
         }
         options.replay_config()
     }
@@ -239,11 +240,10 @@ impl Replay {
         self.timeline = number(&epoch, "timeline").unwrap_or(0);
         Counts::set(&self.shared.counts.timeline, self.timeline.into());
         if self.connections > 0 {
-            let next =
-                Next { start: number(&epoch, "start_lsn").unwrap_or_default(), branch: branch(&epoch) };
-            let told = Reconnected::read(&epoch, self.reason.take(), (lost, self.timeline));
+            let how = Reconnected::read(&epoch, self.reason.take(), (lost, self.timeline));
             self.intake.end()?;
-            told.go_on(&self.shared, &mut self.receiver, &mut self.intake, next)?;
+            let restart = Reconnected::restart(&epoch);
+            how.go_on(&self.shared, &mut self.receiver, &mut self.intake, restart)?;
             self.intake.begin();
         }
         self.connections += 1;
@@ -273,13 +273,6 @@ impl Replay {
 /// A fact that is a number or a position.
 fn number<T: FromStr>(epoch: &Epoch, name: &str) -> Option<T> {
     epoch.get(name).and_then(|text| text.parse().ok())
-}
-
-/// Where the server's history left that of the server before.
-fn branch(epoch: &Epoch) -> Option<Branch> {
-    let at = |name| number(epoch, name);
-    let told = at("rewound_lsn").map(|at| Branch { at, loss: Loss::Told });
-    told.or_else(|| at("branch_lsn").map(|at| Branch { at, loss: Loss::Nothing }))
 }
 
 /// The present record as a connection.

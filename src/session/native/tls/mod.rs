@@ -38,7 +38,7 @@ pub use examine::examine;
 use fault::When;
 
 /// What one read takes at most; some four records.
-const GULP: usize = 64 << 10;
+const MOST_READ: usize = 64 << 10;
 
 /// And at least: less than a record's header and tag would not be worth a system call.
 const LEAST: usize = 4 << 10;
@@ -132,7 +132,7 @@ impl Tls {
                     End::Failed(error) => return Err(error.clone()),
                 }
                 let before = self.begun.len();
-                let after = before + room.clamp(LEAST, GULP);
+                let after = before + room.clamp(LEAST, MOST_READ);
                 if received.len() < after {
                     received.resize(after, 0);
                 }
