@@ -399,7 +399,7 @@ mod tests {
         ] {
             assert_eq!(proto_version(ProtoVersion::Auto, streaming, two_phase).unwrap(), needed);
             for word in ["1", "2", "3", "4"] {
-                let asked = word.parse().unwrap();
+                let asked: u32 = word.parse().unwrap();
                 let got = proto_version(ProtoVersion::of_word(word).unwrap(), streaming, two_phase);
                 match got {
                     Ok(version) => assert!(version == asked && asked >= needed),
