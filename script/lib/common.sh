@@ -79,10 +79,12 @@ apt_get() {
 }
 
 # Debian's PostgreSQL 15 with wal2json, for what the servers of script/servers lack. Installed so that it makes no cluster
-# and starts nothing; where the server is installed already, nothing of its settings is touched.
+# and starts nothing: a setting of postgresql-common, which stays and is named. Where the server is installed already, nothing
+# of its settings is touched.
 debian_server_need() {
   if ! dpkg-query -W -f='${Status}' postgresql-15 2>/dev/null | grep -q 'ok installed'; then
     apt_need postgresql-common
+    say "setting create_main_cluster = false in /etc/postgresql-common/createcluster.conf, so that postgresql-15 makes no cluster"
     as_root sed -i 's/^#\{0,1\} *create_main_cluster *=.*/create_main_cluster = false/' /etc/postgresql-common/createcluster.conf
     grep -qx 'create_main_cluster = false' /etc/postgresql-common/createcluster.conf ||
       die "cannot keep postgresql-15 from making a cluster (/etc/postgresql-common/createcluster.conf)"

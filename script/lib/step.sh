@@ -13,6 +13,15 @@ steps_names=()
 steps_times=()
 cases_passed=0
 cases_failed=0
+step_keeper=
+
+# Ctrl-C ends the run, not only the step, and nothing that shows a log outlives it.
+step_end() {
+  [ -z "$step_keeper" ] || kill "$step_keeper" 2>/dev/null || true
+  step_keeper=
+}
+trap step_end EXIT
+trap 'exit 130' INT
 
 step_wanted() {
   local name
@@ -21,8 +30,16 @@ step_wanted() {
   return 1
 }
 
+# steps_only_known LIST: every name that was asked for is in the list, or the run ends.
+steps_only_known() {
+  local name
+  for name in "${steps_only[@]}"; do
+    grep -qx -- "$name" <<<"$1" || die "there is no step '$name' (see --list)"
+  done
+}
+
 step() {
-  local name=$1 log begin took rc passed failed keeper shower
+  local name=$1 log begin took rc passed failed shower
   shift
   if [ -n "$steps_list" ]; then
     printf '%s\n' "$name"
@@ -37,8 +54,8 @@ step() {
   # The log is shown by a tail of its own, not through a pipe: a server that a failed test leaves behind must not
   # keep the pipe, and so this script, open.
   sleep infinity >/dev/null 2>&1 &
-  keeper=$!
-  tail -n +1 -f -s 0.1 --pid="$keeper" "$log" 2>/dev/null &
+  step_keeper=$!
+  tail -n +1 -f -s 0.1 --pid="$step_keeper" "$log" 2>/dev/null &
   shower=$!
   set +e
   (
@@ -46,8 +63,7 @@ step() {
     "$@"
   ) >>"$log" 2>&1 </dev/null
   rc=$?
-  kill "$keeper"
-  wait "$keeper" 2>/dev/null
+  step_end
   wait "$shower" 2>/dev/null
   set -e
   took=$(((${EPOCHREALTIME/[.,]/} - begin) / 100000))
@@ -87,27 +103,6 @@ step_after() {
   step "$@"
 }
 
-# together NAME=COMMAND…: run functions of the caller beside each other, show what each printed, and fail with the first.
-together() {
-  local job pids=() folder rc=0 at=0
-  folder=$(mktemp -d)
-  for job; do
-    (
-      set -euo pipefail
-      ${job#*=}
-    ) >"$folder/${job%%=*}" 2>&1 &
-    pids+=($!)
-  done
-  for job; do
-    wait "${pids[$at]}" || rc=1
-    printf -- '-- %s\n' "${job%%=*}"
-    cat "$folder/${job%%=*}"
-    at=$((at + 1))
-  done
-  rm -rf "$folder"
-  return "$rc"
-}
-
 # The tests that took longest, by the logs of this run's steps: cargo's, ctest's and Go's.
 slowest() { # COUNT
   local name
@@ -125,7 +120,6 @@ slowest() { # COUNT
 steps_summary() {
   local at total=0
   [ -z "$steps_list" ] || return 0
-  [ ${#steps_names[@]} -gt 0 ] || die "no such step (see --list): ${steps_only[*]}"
   printf '\nThe slowest tests:\n'
   slowest 10
   printf '\nThe steps:\n'
