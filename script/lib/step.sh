@@ -13,12 +13,11 @@ steps_names=()
 steps_times=()
 cases_passed=0
 cases_failed=0
-step_keeper=
+step_shows=() # the processes that show a step's log
 
 # Ctrl-C ends the run, not only the step, and nothing that shows a log outlives it.
 step_end() {
-  [ -z "$step_keeper" ] || kill "$step_keeper" 2>/dev/null || true
-  step_keeper=
+  [ ${#step_shows[@]} -eq 0 ] || kill "${step_shows[@]}" 2>/dev/null || true
 }
 trap step_end EXIT
 trap 'exit 130' INT
@@ -39,7 +38,7 @@ steps_only_known() {
 }
 
 step() {
-  local name=$1 log begin took rc passed failed shower
+  local name=$1 log begin took rc passed failed keeper shower
   shift
   if [ -n "$steps_list" ]; then
     printf '%s\n' "$name"
@@ -54,17 +53,20 @@ step() {
   # The log is shown by a tail of its own, not through a pipe: a server that a failed test leaves behind must not
   # keep the pipe, and so this script, open.
   sleep infinity >/dev/null 2>&1 &
-  step_keeper=$!
-  tail -n +1 -f -s 0.1 --pid="$step_keeper" "$log" 2>/dev/null &
+  keeper=$!
+  tail -n +1 -f -s 0.1 --pid="$keeper" "$log" 2>/dev/null &
   shower=$!
+  step_shows=("$keeper" "$shower")
   set +e
   (
     set -euo pipefail
     "$@"
   ) >>"$log" 2>&1 </dev/null
   rc=$?
-  step_end
+  kill "$keeper"
+  wait "$keeper" 2>/dev/null
   wait "$shower" 2>/dev/null
+  step_shows=()
   set -e
   took=$(((${EPOCHREALTIME/[.,]/} - begin) / 100000))
   took=$((took / 10)).$((took % 10))
