@@ -75,8 +75,9 @@
  *
  * - A function that takes a `const wal_stream *` may be called on any thread at any time, also while another thread waits in the
  *   same stream. It never ends the life of a borrowed event.
- * - A function that takes a `wal_stream *` may be called on any thread, by one at a time. A second caller gets ::WAL_E_BUSY. So does
- *   a log callback that calls back into the stream it was called for.
+ * - A function that takes a `wal_stream *` may be called on any thread, by one at a time. A second caller gets ::WAL_E_BUSY.
+ * - Inside a log or password callback every function that makes a stream or a connection, or that works on one and returns a
+ *   ::wal_status, gives ::WAL_E_BUSY. Nothing may be freed there.
  * - A batch is plain memory. Any thread may read it, several at once, and any thread may free it.
  * - wal_stream_free() wakes a thread that waits in the stream, and waits until that thread has left. Calls after it are the
  *   caller's mistake, as with any memory.
@@ -163,9 +164,9 @@
  * - A transaction that was prepared before the switchpoint and ended beyond it is prepared again.
  * - Definitions of tables come anew behind the event.
  *
- * Acknowledged and delivered positions go back to the switchpoint with the event, so nothing of the lost history is ever confirmed to
- * the new primary. A late acknowledgement of something before the event counts up to the switchpoint. Do not give one after events
- * behind it have come: it would be taken for theirs.
+ * With the event, acknowledged and delivered positions go back to the switchpoint. So nothing of the lost history is ever confirmed to
+ * the new primary. An acknowledgement of an earlier event then counts up to the switchpoint only. Give none once you have read an event
+ * behind this one: the library would take the position for one of the new history.
  *
  * The stream ends, with the error, where going on would lose something or cannot succeed:
  *
@@ -192,6 +193,9 @@
  *   their order, as they would without streaming;
  * - ::WAL_EVENT_STREAM_START with #WAL_EVENT_FLAG_FIRST_SEGMENT for a transaction that is known: the server sends it anew from its
  *   beginning, after a reconnect; drop what came before.
+ *
+ * With `streaming` "assembled" the library keeps the blocks until the transaction ends: the program sees committed transactions, as with
+ * "off" (docs/large-transactions.md).
  *
  * A message that was emitted inside a savepoint has the transaction's id only, so rolling the savepoint back drops it by its place.
  * Blocks hold nothing back on the server: acknowledge only the end of the transaction.
