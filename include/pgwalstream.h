@@ -19,8 +19,8 @@
  *
  * @mainpage libpgwalstream
  *
- * A program opens a stream on a replication slot, reads events one by one or in batches, makes them safe in its own
- * way, and acknowledges. The server keeps what was not acknowledged and sends it again after a reconnect or a restart.
+ * A program opens a stream on a replication slot and reads events, one by one or in batches. It makes them safe in its own way, and
+ * acknowledges them. The server keeps what was not acknowledged and sends it again after a reconnect or a restart.
  *
  * @code{.c}
  * wal_options *options = NULL;
@@ -90,8 +90,9 @@
  *
  * - A function that takes a `const wal_stream *` may be called on any thread at any time, also while another thread waits in the
  *   same stream. It never ends the life of a borrowed event.
- * - A function that takes a `wal_stream *` may be called on any thread, by one at a time. A second caller gets ::WAL_E_BUSY. So does
- *   a log callback that calls back into the stream it was called for.
+ * - A function that takes a `wal_stream *` may be called on any thread, by one at a time. A second caller gets ::WAL_E_BUSY.
+ * - Inside a log or password callback no stream or connection can be made, and functions that work on one and return a ::wal_status
+ *   give ::WAL_E_BUSY. Nothing may be freed there.
  * - A batch is plain memory. Any thread may read it, several at once, and any thread may free it.
  * - wal_stream_free() wakes a thread that waits in the stream, and waits until that thread has left. Calls after it are the
  *   caller's mistake, as with any memory.
@@ -113,7 +114,7 @@
  *
  * @section process The process
  *
- * The library prints nothing, installs no signal handler and no allocator, calls neither setlocale(3) nor atexit(3), raises no
+ * The library prints nothing, installs no signal handler and no allocator, and calls neither setlocale(3) nor atexit(3). It raises no
  * SIGPIPE, and blocks all signals in its own threads. No panic leaves it: the call returns ::WAL_E_PANIC, and the handle answers
  * nothing else any more.
  *
@@ -124,9 +125,9 @@
  *
  * Where a server says how much memory something takes and it cannot be had, the call gives ::WAL_E_NO_MEMORY. This holds for a
  * message, a text, the values of a row and of an answer. Each has a bound: 1 MiB in all until a server waits for queries, 16 MiB for
- * an answer, 1 GiB for a message of the stream, and the first 256 KiB of an error or a notice. Other allocations are small and of
- * fixed size. Where those fail, or those for a batch's events, definitions of tables, cloned events and texts of options, the
- * process is aborted, as Rust has it. With the backend libpq, what libpq allocates is libpq's.
+ * an answer, 1 GiB for a message of the stream. Of an error or a notice the first 256 KiB count. Other allocations are small and of
+ * fixed size. Where one of those fails, the process is aborted, as Rust has it. So it is where memory is missing for a batch's events,
+ * definitions of tables, cloned events or texts of options. With the backend libpq, what libpq allocates is libpq's.
  *
  * @section text Text
  *
@@ -178,9 +179,9 @@
  * - A transaction that was prepared before the switchpoint and ended beyond it is prepared again.
  * - Definitions of tables come anew behind the event.
  *
- * Acknowledged and delivered positions go back to the switchpoint with the event, so nothing of the lost history is ever confirmed to
- * the new primary. A late acknowledgement of something before the event counts up to the switchpoint. Do not give one after events
- * behind it have come: it would be taken for theirs.
+ * With the event, acknowledged and delivered positions go back to the switchpoint. So nothing of the lost history is ever confirmed to
+ * the new primary. An acknowledgement of an earlier event then counts up to the switchpoint only. Give none once you have read an event
+ * behind this one: the library would take the position for one of the new history.
  *
  * The stream ends, with the error, where going on would lose something or cannot succeed:
  *
@@ -208,6 +209,9 @@
  * - ::WAL_EVENT_STREAM_START with #WAL_EVENT_FLAG_FIRST_SEGMENT for a transaction that is known: the server sends it anew from its
  *   beginning, after a reconnect; drop what came before.
  *
+ * With `streaming` "assembled" the library keeps the blocks until the transaction ends: the program sees committed transactions, as with
+ * "off" (docs/large-transactions.md).
+ *
  * A message that was emitted inside a savepoint has the transaction's id only, so rolling the savepoint back drops it by its place.
  * Blocks hold nothing back on the server: acknowledge only the end of the transaction.
  *
@@ -219,8 +223,8 @@
  * @section slots Slots, publications, snapshots
  *
  * A ::wal_connection runs commands. Each waits for its answer for at most `timeout_ms`, and can be interrupted on any thread with
- * wal_connection_interrupt(). A command that is given up is cancelled on the server, and the call returns once the server has said
- * so, a few seconds later at most. Commands follow each other over one connection, one at a time.
+ * wal_connection_interrupt(). A command that is given up is cancelled on the server. The call returns once the server has
+ * said so, a few seconds later at most. Commands follow each other over one connection, one at a time.
  *
  * To copy tables and go on with their changes, each row once: make the publication; make the slot with #WAL_SLOT_EXPORT_SNAPSHOT; copy
  * in other sessions after `SET TRANSACTION SNAPSHOT`; only then stream. The snapshot lives until the connection is closed or used.
@@ -244,8 +248,8 @@
  *
  * The layouts of ::wal_event, ::wal_value, ::wal_bytes and ::wal_message are fixed, and asserted at the end of this header for 64-bit
  * machines. Spare words are 0 until a release gives them a meaning. ::wal_stats, ::wal_health and ::wal_option_info grow at their end:
- * their functions take `sizeof` of the struct as the program was compiled with it, write no more than that, and 0 for what they do not
- * know. An opaque type has no size. `docs/abi.md` says more.
+ * their functions take `sizeof` of the struct as the program was compiled with it. They write no more than that, and 0 for what they do
+ * not know. An opaque type has no size. `docs/abi.md` says more.
  */
 
 /**
@@ -787,7 +791,7 @@ enum wal_log_level
      */
     WAL_LOG_ERROR = 1,
     /**
-     * Something is lost, or will be if nobody looks.
+     * Something needs attention, or changes may be lost; the stream goes on.
      */
     WAL_LOG_WARN = 2,
     /**
@@ -1079,14 +1083,16 @@ typedef struct wal_option_info {
  *
  * Called on the engine's thread or on one that is inside a call; the texts live as long as the call of the callback.
  * While it runs, that thread does nothing else: on the engine's, all streams of the thread wait for it. So it must not
- * block for long; queue the message where writing it may take time. It must not throw, longjmp, free a stream or call
- * any other wal_stream function: those answer WAL_E_BUSY from here.
+ * block for long; queue the message where writing it may take time. It must not throw or longjmp.
+ *
+ * From here every function that makes a wal_stream or a wal_connection, or that works on any of them and returns a
+ * wal_status, gives WAL_E_BUSY. Not refused are wal_stream_fd, wal_stream_interrupt, wal_connection_interrupt, the _clear
+ * functions beside them, wal_connection_server_version and wal_stats_prometheus. Do not free a stream or a connection here.
  */
 typedef void (*wal_log_callback)(void *userdata, int32_t level, const char *target, const char *message);
 
 /**
- * Who wants to log in where. Everything in it lives as long as the call of the callback. Later versions may add members
- * at its end.
+ * Who wants to log in where. Everything in it lives as long as the call of the callback.
  */
 typedef struct wal_password_request {
     /**
@@ -1114,8 +1120,8 @@ typedef struct wal_password_request {
  * Called on a helper thread of the library, never on the engine's: it may block, for as long as option `password_timeout`
  * says; what it gives later counts for nothing. It may be called by several threads at once, and, where it takes long,
  * still run when the stream is freed: what `userdata` points at must live until the function that frees it was called. It
- * must not throw, longjmp or end its thread. A function of a wal_stream or a wal_connection that is called from here
- * answers WAL_E_BUSY.
+ * must not throw, longjmp or end its thread. Functions of streams and connections are refused from here as from a
+ * wal_log_callback.
  */
 typedef void (*wal_password_callback)(void *userdata,
                                       const struct wal_password_request *request,
@@ -2068,8 +2074,9 @@ WAL_NOEXCEPT;
  *
  * @param[in] path of the capture
  * @param[in] options copied; may be NULL; replay_pace, ack, queue_bytes, batch_events, batch_bytes and the log callback
- * count; decode, on_gap and stop_lsn are as in the captured stream if they are not set; the others, which are of a
- * connection, do not count
+ * count, and with streaming "assembled" assemble_memory, assemble_disk, spill_directory and spill_min_free; decode, plugin,
+ * on_gap, stop_lsn, dedupe and streaming "assembled" are as in the captured stream if they are not set; the others, which
+ * are of a connection, do not count
  * @param[out] out the stream, owned by the caller: wal_stream_free; NULL on an error
  * @param[out] err may be NULL; owned by the caller
  * @return WAL_OK; WAL_E_CAPTURE: the file cannot be opened, is no capture, or is damaged before its first record;
@@ -2962,8 +2969,8 @@ WAL_NOEXCEPT;
 /**
  * Makes a connection that is not open yet, so that another thread or a signal handler can interrupt opening it.
  *
- * @param[in] options copied; what counts is conninfo, env, the log callback, and publication: see
- * wal_slot_create_logical
+ * @param[in] options copied; what counts is conninfo, env, backend, the log callback, the password callback with
+ * password_timeout, and publication: see wal_slot_create_logical
  * @param[out] out the connection, owned by the caller: wal_connection_free
  * @param[out] err may be NULL; owned by the caller
  * @return WAL_OK, WAL_E_BAD_OPTION, WAL_E_CONNINFO, WAL_E_NOT_BUILT, WAL_E_SYSTEM, WAL_E_INVALID_ARGUMENT

@@ -46,7 +46,7 @@ pub struct Options {
 pub enum LogLevel {
     /// The stream ends.
     Error,
-    /// Something is lost, or will be if nobody looks.
+    /// Something needs attention, or changes may be lost; the stream goes on.
     Warn,
     /// Connecting, connected, ended.
     Info,

@@ -316,7 +316,7 @@ pub static TABLE: &[Spec] = &[
         name: "close_timeout",
         kind: Kind::Duration { least: 0, most: 60_000 },
         default: "1s",
-        sentence: "Limit how long closing may take to report the last acknowledged position and say good-bye.",
+        sentence: "Limit how long closing may take to report the last acknowledged position and send Terminate.",
     },
     Spec {
         id: Id::HealthInterval,

@@ -114,7 +114,7 @@ enum class value_kind : std::uint8_t {
 /** How much a log message matters: wal_log_level. */
 enum class log_level : std::int32_t {
     error = WAL_LOG_ERROR, ///< the stream ends
-    warn = WAL_LOG_WARN,   ///< something is lost, or will be if nobody looks
+    warn = WAL_LOG_WARN,   ///< something needs attention, or changes may be lost; the stream goes on
     info = WAL_LOG_INFO,   ///< connecting, connected, ended
     debug = WAL_LOG_DEBUG, ///< every step
 };
