@@ -43,3 +43,21 @@ pub fn wrapped(text: &str, prefix: &str, width: usize) -> String {
     }
     lines.iter().map(|line| format!("{line}\n")).collect()
 }
+
+/// A file that is written by hand holds each of these, up to what is no word.
+pub fn holds(path: &str, texts: impl IntoIterator<Item = String>) {
+    let full = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path);
+    let found = std::fs::read_to_string(full).unwrap();
+    let words: Vec<&str> = found.split_whitespace().collect();
+    let found = format!(" {} ", words.join(" ").replace(',', " ,"));
+    for text in texts {
+        assert!(found.contains(&format!(" {text} ")), "{path} has no \"{text}\"");
+    }
+}
+
+/// `STREAM_START` as Go writes it.
+pub fn camel(name: &str) -> String {
+    name.split('_')
+        .map(|word| format!("{}{}", &word[..word.len().min(1)], word[word.len().min(1)..].to_lowercase()))
+        .collect()
+}

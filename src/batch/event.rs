@@ -71,6 +71,9 @@ pub enum EventKind {
 
 macro_rules! kinds {
     ($($kind:ident: $name:literal,)*) => {
+        #[cfg(test)]
+        const KINDS: &[EventKind] = &[$(EventKind::$kind),*];
+
         impl EventKind {
             /// The kind of a number, where it is one.
             pub const fn of(number: u32) -> Option<Self> {
@@ -195,5 +198,29 @@ impl Event {
             number: 0,
             spare: [0; 2],
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::generated::{camel, holds};
+
+    /// Their comments name what each language reads of a kind, so that they are written by hand.
+    #[test]
+    fn cpp_and_go_have_every_kind_with_its_number() {
+        let name = |kind: &EventKind| kind.name().to_str().unwrap();
+        let cpp = KINDS.iter().map(|kind| format!("= WAL_EVENT_{}", name(kind)));
+        holds("bindings/cpp/pgwalstream/status.hpp", cpp);
+        let go = KINDS.iter().map(|kind| format!("Kind{} Kind = {}", camel(name(kind)), *kind as u32));
+        holds("bindings/go/event.go", go);
+    }
+
+    #[test]
+    fn a_kind_is_found_by_its_number() {
+        for kind in KINDS {
+            assert_eq!(EventKind::of(*kind as u32), Some(*kind));
+        }
+        assert_eq!(EventKind::of(0), None);
     }
 }

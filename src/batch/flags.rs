@@ -38,7 +38,7 @@ flags! {
 #[cfg(test)]
 mod tests {
     use super::TABLE;
-    use crate::generated::{region, wrapped};
+    use crate::generated::{camel, region, wrapped};
 
     /// The text as a comment of C on one line, or on several.
     fn comment(text: &str, indent: &str) -> String {
@@ -76,12 +76,8 @@ mod tests {
 
     #[test]
     fn documents_and_the_constants_of_go_have_the_same_flags() {
-        let name = |name: &str| {
-            let words = name.split('_').map(|word| format!("{}{}", &word[..1], word[1..].to_lowercase()));
-            words.collect::<String>()
-        };
         let row = |(of, bit, text): &(&str, u32, &str)| {
-            format!("{}\tFlag{} Flags = {bit}\n", wrapped(text, "\t// ", 114), name(of))
+            format!("{}\tFlag{} Flags = {bit}\n", wrapped(text, "\t// ", 114), camel(of))
         };
         let wanted = format!("const (\n{}", TABLE.iter().map(row).collect::<String>());
         region("bindings/go/event.go", "// The bits of an event's Flags", ")", &wanted);

@@ -1,6 +1,7 @@
 //! The statuses as a Markdown page, docs/errors.md, made of the enum's comments. It must never say of a status what the
 //! source does not; a test keeps the page equal to it.
 
+use std::ffi::CStr;
 use std::fmt::Write;
 
 use super::{Status, TABLE};
@@ -70,4 +71,14 @@ fn documents_have_the_table_of_statuses() {
     let wanted = markdown();
     assert_eq!(wanted.matches("\n| `WAL_").count(), TABLE.len(), "each status has a row");
     crate::generated::file("docs/errors.md", &wanted);
+}
+
+/// What they say of a status is written by hand, in the words of their languages.
+#[test]
+fn cpp_and_go_have_every_status() {
+    let name = |row: &(Status, &CStr, &CStr)| row.1.to_str().unwrap().to_owned();
+    let cpp = TABLE.iter().map(|row| format!("= {}", name(row)));
+    crate::generated::holds("bindings/cpp/pgwalstream/status.hpp", cpp);
+    let errors = TABLE.iter().filter(|row| (row.0 as i32) < 0);
+    crate::generated::holds("bindings/go/status.go", errors.map(|row| format!("Status = {}", row.0 as i32)));
 }

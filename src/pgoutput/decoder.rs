@@ -4,6 +4,7 @@
 use std::ptr;
 
 use super::fault::{Fault, Read};
+use super::kind::MessageKind;
 use super::names::{Origins, Types};
 use super::reader::Reader;
 use super::relations::{Definition, Entry, Relations};
@@ -142,34 +143,6 @@ impl Decoder {
         self.dispatch(*kind, lsn, body, out).or_else(|fault| refuse(fault, out))
     }
 
-    /// For a message that is the next: the position that decides whether it comes before the end of a replay. That of
-    /// its transaction's end where the message begins or ends one, its own in a streamed block; None where it only
-    /// goes on with what was begun, or says nothing of positions.
-    pub fn place(&self, lsn: u64, message: &[u8]) -> Option<u64> {
-        let (kind, body) = message.split_first()?;
-        let mut body = Reader::new(body);
-        let mut behind = |bytes: usize| {
-            for _ in 0..bytes {
-                body.u8().ok()?;
-            }
-            body.u64().ok()
-        };
-        match kind {
-            b'B' | b'b' => behind(0),
-            // Its transaction was let through as it began, or streamed; a Prepare may come without a beginning.
-            b'P' | b'p' | b'K' => behind(1),
-            b'c' => behind(5),
-            // The end of its record, where the next may begin.
-            b'M' if matches!(self.transaction, Transaction::None) => {
-                behind(1).map(|end| end.saturating_sub(1))
-            }
-            b'r' => Some(lsn),
-            // Whatever was committed before this was sent before it.
-            _ if matches!(self.transaction, Transaction::Block(_)) => Some(lsn),
-            _ => None,
-        }
-    }
-
     /// Whether the next message belongs to a block of a streamed transaction.
     pub fn is_in_block(&self) -> bool {
         self.block().is_some()
@@ -211,7 +184,7 @@ impl Decoder {
     #[cold]
     #[inline(never)]
     fn dispatch_aside(&mut self, kind: u8, lsn: u64, mut body: Reader<'_>, out: &mut Arrays) -> Read<Step> {
-        let has_subxid = matches!(kind, b'I' | b'U' | b'D' | b'T' | b'M' | b'R' | b'Y');
+        let has_subxid = MessageKind::of(kind).is_some_and(MessageKind::has_id_in_block);
         if let Transaction::Block(block) = &mut self.transaction {
             block.subxid = if has_subxid { body.u32()? } else { 0 };
         }
@@ -234,17 +207,31 @@ impl Decoder {
     /// version (measured on 18.4), so that no kind depends on the version.
     #[inline(never)]
     fn dispatch_rest(&mut self, kind: u8, lsn: u64, body: Reader<'_>, out: &mut Arrays) -> Read<Step> {
-        match kind {
-            b'S' => self.stream_start(lsn, body, out),
-            b'E' => self.stream_stop(lsn, body, out),
-            b'c' => self.stream_commit(body, out),
-            b'A' => self.stream_abort(lsn, body, out),
-            b'b' => self.begin_prepare(lsn, body, out),
-            b'P' => self.prepare(body, out),
-            b'K' => self.commit_prepared(body, out),
-            b'r' => self.rollback_prepared(lsn, body, out),
-            b'p' => self.stream_prepare(body, out),
-            _ => Err(Fault::UnknownKind),
+        use MessageKind as K;
+        match MessageKind::of(kind) {
+            Some(K::StreamStart) => self.stream_start(lsn, body, out),
+            Some(K::StreamStop) => self.stream_stop(lsn, body, out),
+            Some(K::StreamCommit) => self.stream_commit(body, out),
+            Some(K::StreamAbort) => self.stream_abort(lsn, body, out),
+            Some(K::BeginPrepare) => self.begin_prepare(lsn, body, out),
+            Some(K::Prepare) => self.prepare(body, out),
+            Some(K::CommitPrepared) => self.commit_prepared(body, out),
+            Some(K::RollbackPrepared) => self.rollback_prepared(lsn, body, out),
+            Some(K::StreamPrepare) => self.stream_prepare(body, out),
+            // Seen to before.
+            Some(
+                K::Begin
+                | K::Commit
+                | K::Origin
+                | K::Relation
+                | K::Type
+                | K::Insert
+                | K::Update
+                | K::Delete
+                | K::Truncate
+                | K::Message,
+            )
+            | None => Err(Fault::UnknownKind),
         }
     }
 

@@ -7,8 +7,10 @@
 
 mod decoder;
 mod fault;
+mod kind;
 mod leaves;
 mod names;
+mod place;
 mod prepared;
 mod reader;
 mod relations;
@@ -21,4 +23,5 @@ mod tuple;
 
 pub use decoder::{Decoder, Effect, Step, TRUNCATED_RELATION};
 pub use fault::malformed;
+pub use kind::MessageKind;
 pub use resume::{OriginDelivered, Partial};

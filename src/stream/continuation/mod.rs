@@ -17,7 +17,7 @@ use crate::batch::{Arrays, Event, EventKind, flags};
 use crate::error::Result;
 use crate::lsn::Lsn;
 use crate::options::Config;
-use crate::pgoutput::{Decoder, Partial, Step};
+use crate::pgoutput::{Decoder, MessageKind, Partial, Step};
 use dedupe::{Dedupe, Repetition, Then};
 use prepared::Prepares;
 
@@ -105,7 +105,7 @@ impl Continuation {
             return Ok((unsafe { decoder.decode(lsn, message, out) }?, 0));
         };
         // Its definitions come before its first change: whether they are new depends on where it ends.
-        let begins = message.first() == Some(&b'B');
+        let begins = MessageKind::of_message(message) == Some(MessageKind::Begin);
         if begins && decoder.place(lsn, message).is_some_and(|end| repetition.is_behind(end)) {
             decoder.caught_up();
         }
