@@ -3889,7 +3889,9 @@ WAL_NOEXCEPT;
  * @param[in] len how many bytes
  * @param[out] err may be NULL; owned by the caller
  * @return WAL_OK; WAL_E_DECODE, WAL_E_UNKNOWN_RELATION, WAL_E_UNKNOWN_MESSAGE: the message was refused and changed
- * nothing; WAL_E_SPILL: it cannot be kept; WAL_E_NO_MEMORY; WAL_E_INVALID_ARGUMENT
+ * nothing; WAL_E_NO_MEMORY; WAL_E_INVALID_ARGUMENT. With streaming=assembled also WAL_E_SPILL: the message cannot be kept;
+ * WAL_E_AMBIGUOUS: the transaction that this message ends is dropped (see the status). An error may be that of the
+ * transaction that ended before; then the message was not taken.
  * @since 0.1
  */
 WAL_API
@@ -3917,7 +3919,8 @@ WAL_NOEXCEPT;
  * the messages
  * @param[out] err may be NULL; owned by the caller
  * @return WAL_OK; WAL_E_DECODE, WAL_E_UNKNOWN_RELATION, WAL_E_UNKNOWN_MESSAGE: the first message was refused and changed
- * nothing; WAL_E_STATE: wal_decoder_next_batch has something to give; WAL_E_NO_MEMORY; WAL_E_INVALID_ARGUMENT, also where
+ * nothing; WAL_E_STATE: wal_decoder_next_batch has something to give, or the decoder has streaming=assembled, which copies
+ * what it keeps; WAL_E_NO_MEMORY; WAL_E_INVALID_ARGUMENT, also where
  * the first message's data is NULL or longer than PostgreSQL's 1 GiB
  * @since 0.1
  */

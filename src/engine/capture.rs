@@ -199,12 +199,19 @@ impl Capture {
         };
         let fd = file.as_raw_fd();
         let seam = Seam { number: writing.seam.number.wrapping_add(1), ..writing.seam };
-        match writing.writer.go_on(writing.began.0.elapsed(), file, seam) {
+        let at = writing.began.0.elapsed();
+        if let Err(error) = writing.writer.lead_on(at, seam) {
+            let _ = std::fs::remove_file(&path);
+            return Err(self.give_up(&mut state, cannot_write, &error));
+        }
+        // From here on an error is the new file's.
+        writing.path = path;
+        match writing.writer.go_on(at, file, seam) {
             Ok(before) => {
                 // A forked child closes the one that is used, not what has the number of the one before then.
                 self.fd.store(fd, Ordering::Release);
                 drop(before);
-                (writing.seam, writing.path, writing.began.1) = (seam, path, Instant::now());
+                (writing.seam, writing.began.1) = (seam, Instant::now());
                 Ok(())
             }
             Err(error) => Err(self.give_up(&mut state, cannot_write, &error)),

@@ -117,7 +117,7 @@ pub async fn connect(shared: &Shared, deadline: Option<Instant>, purpose: Purpos
     }
     preflight.reaches(&identity, None)?;
     Counts::set(&shared.counts.timeline, identity.timeline.into());
-    tune(shared, &mut session, &server).await?;
+    tune(shared, config, &mut session, &server).await?;
     if !config.publications.is_empty() {
         preflight.publications(
             &timely(config, session.query(&preflight.publication_query())).await?.rows,
@@ -221,11 +221,11 @@ async fn part(
 
 /// Sets the walsender's memory where it is ours to choose. Not through start-up `options`: what the role, the database
 /// and the server's configuration say is known only here, and would be overruled there.
-async fn tune(shared: &Shared, session: &mut AnySession, server: &Server) -> Result<()> {
+async fn tune(shared: &Shared, config: &Config, session: &mut AnySession, server: &Server) -> Result<()> {
     let found = server.memory;
     let mut kib = found.kib;
-    if let Some(chosen) = found.choose(&shared.config) {
-        match timely(&shared.config, session.query(&DecodingMemory::command(chosen))).await {
+    if let Some(chosen) = found.choose(config) {
+        match timely(config, session.query(&DecodingMemory::command(chosen))).await {
             Ok(_) => kib = chosen,
             // Anybody may set it on a PostgreSQL as it is published; one that refuses streams all the same.
             Err(error) if !error.sqlstate().is_empty() => {

@@ -142,6 +142,8 @@ impl Recovery {
                 ))
             }
             Some(how) if reason.is_retriable() && !leaves => Ok(how),
+            // The same would come again: only a reconnect does without streaming by itself.
+            _ if reason.status() == Status::WAL_E_AMBIGUOUS => Err(reason.clone().with_retriable(false)),
             _ => Err(reason.clone()),
         }
     }

@@ -58,7 +58,7 @@ impl Source {
         }
         let assembled = Streaming::Assembled.word();
         // Any other way of streaming shows in what was received.
-        if epoch.get("streaming") == Some(assembled) && !options.is_given("streaming") {
+        if epoch.get("streaming") == Some(assembled) && options.decodes()? && !options.is_given("streaming") {
             options.set("streaming", Some(assembled))?;
         }
         options.replay_config()
@@ -252,12 +252,18 @@ impl Replay {
 
     /// What ended a connection did not end the stream if it connected again.
     fn after_error(&mut self, error: Error) -> Result<Turn> {
-        if error.status() == Status::WAL_E_CAPTURE {
+        if is_local(error.status()) {
             return Err(error);
         }
         self.fed = None;
+        self.intake.reconnected();
         while let Ok(Some(head)) = self.following() {
             if head.kind == Kind::Epoch {
+                let lost: Option<i32> = number(&read_epoch(&self.chain)?, "lost_status");
+                // Of this the stream knew a way out that a replay has not.
+                if error.status() == Status::WAL_E_AMBIGUOUS && lost != Some(error.status() as i32) {
+                    return Err(error);
+                }
                 self.shared
                     .logger
                     .log(Level::WAL_LOG_WARN, "replay", || format!("connected anew after: {error:?}"));
@@ -268,6 +274,16 @@ impl Replay {
         }
         Err(error)
     }
+}
+
+/// Whether an error is of the capture or of this process: the stream did not go on after it, so that going on would leave
+/// out what came until its next connection.
+fn is_local(status: Status) -> bool {
+    use Status::{WAL_E_CAPTURE, WAL_E_INTERNAL, WAL_E_NO_MEMORY, WAL_E_PANIC, WAL_E_SPILL, WAL_E_SYSTEM};
+    matches!(
+        status,
+        WAL_E_CAPTURE | WAL_E_SPILL | WAL_E_NO_MEMORY | WAL_E_SYSTEM | WAL_E_INTERNAL | WAL_E_PANIC
+    )
 }
 
 /// A fact that is a number or a position.

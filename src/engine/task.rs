@@ -21,7 +21,7 @@ use super::reconnect::{Recovery, first};
 use super::shared::{Shared, TaskLife};
 use super::state::StreamState;
 use crate::error::{Error, Result, Status};
-use crate::options::Progress;
+use crate::options::{Progress, SlotCreate};
 use crate::session::{AnySession, Fill, Session, Watch};
 use crate::statistics::Counts;
 use crate::stream::{Feedback, Pace, Positions, Report, Silence};
@@ -267,7 +267,10 @@ impl<S: Session> Streaming<S> {
     /// is too much another connection begins, at a moment when it repeats nothing.
     fn shed_definitions(&mut self) -> Result<()> {
         let (most, weight) = (self.shared.config.relations_bytes, self.state.receiver.definitions_weight());
-        if weight <= most || self.state.ended || self.shared.config.reconnect.is_none() {
+        let config = &self.shared.config;
+        // A temporary slot would be gone with the connection.
+        let may_reconnect = config.reconnect.is_some() && config.slot_create != SlotCreate::Temporary;
+        if weight <= most || self.state.ended || !may_reconnect {
             return Ok(());
         }
         let lately = self.state.shed.is_some_and(|at| at.elapsed() < SHED_AGAIN);

@@ -256,7 +256,7 @@ fn backend(name: BackendName) -> Result<Backend> {
 fn rotate(options: &Options) -> Result<Rotate> {
     let (text, file) = (options.text(Id::CaptureRotate), options.text(Id::CaptureFile));
     let how = options.read(Id::CaptureRotate, |text| match (millis(text), size(text)) {
-        (Some(0), _) => Some(Rotate::Never),
+        (Some(0), _) | (_, Some(0)) => Some(Rotate::Never),
         (Some(millis), _) => Some(Rotate::Time(Duration::from_millis(millis))),
         (None, Some(bytes)) => Some(Rotate::Size(bytes)),
         (None, None) => None,
@@ -381,6 +381,15 @@ mod tests {
         for text in ["host=h user=u sslmode=nonsense", "host=h user=u replication=on"] {
             options.set("backend", Some("libpq")).unwrap();
             assert_eq!(options.set("conninfo", Some(text)).unwrap_err().status(), Status::WAL_E_CONNINFO);
+        }
+    }
+
+    #[test]
+    fn nothing_is_no_size_to_rotate_at() {
+        let mut options = Options::new();
+        for text in ["0", "0s", "0kB", "0MB", "0B"] {
+            options.set("capture_rotate", Some(text)).unwrap();
+            assert_eq!(rotate(&options).unwrap(), Rotate::Never, "{text}");
         }
     }
 

@@ -107,7 +107,10 @@ impl Receiver {
                         }
                         continue;
                     }
-                    Ok(Step::Full) => chunk.retreat(len),
+                    Ok(Step::Full) => {
+                        chunk.retreat(len);
+                        out.full_though_empty()?;
+                    }
                     Err(error) => {
                         chunk.retreat(len);
                         return Err(error);

@@ -133,7 +133,11 @@ impl Receiver {
 
     /// Whether nothing is begun: a new connection that starts at what is acknowledged by then repeats nothing.
     pub fn is_at_rest(&self) -> bool {
-        !self.continuation.repeats() && !self.is_inside() && self.decoder.open_streams().next().is_none()
+        let keeps = self.assembling().is_some_and(|kept| kept.open > 0);
+        !self.continuation.repeats()
+            && !self.is_inside()
+            && !keeps
+            && self.decoder.open_streams().next().is_none()
     }
 
     /// How much memory definitions take.

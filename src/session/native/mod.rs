@@ -25,6 +25,8 @@ use crate::wire::{ServerMessage, frontend};
 pub use cancel::Canceller;
 use dial::Address;
 use startup::Greeting;
+#[cfg(all(feature = "internals", feature = "rustls"))]
+pub use tls::examine as examine_certificates;
 use transport::Transport;
 
 /// A connection to a server.

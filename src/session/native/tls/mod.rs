@@ -7,6 +7,8 @@ mod chain;
 mod client_certificate;
 mod config;
 mod end_point;
+#[cfg(feature = "internals")]
+mod examine;
 mod fault;
 mod host_name;
 mod private_key;
@@ -31,6 +33,8 @@ use crate::wire::EndPoint;
 use client_certificate::ClientCertificate;
 pub(super) use client_certificate::Shown;
 pub(super) use config::{Setup, load};
+#[cfg(feature = "internals")]
+pub use examine::examine;
 use fault::When;
 
 /// What one read takes at most; some four records.
