@@ -125,7 +125,9 @@ pub use conninfo::{Password, PasswordRequest};
 pub use engine::Snapshot as Counters;
 pub use error::{Error, Result};
 pub use lsn::Lsn;
-pub use options::{AckMode, FailoverPolicy, GapPolicy, OriginFilter, Progress, SlotCreate, Streaming};
+pub use options::{
+    AckMode, BatchBoundary, FailoverPolicy, GapPolicy, OriginFilter, Progress, SlotCreate, Streaming,
+};
 
 /// The programs of docs/rust.md, which doc tests compile.
 #[cfg(doctest)]

@@ -287,6 +287,21 @@ impl Arrays {
         (self.events.capacity(), self.values.capacity())
     }
 
+    /// Keeps alive what others keep that is at one of these addresses, which are in order. Its memory stays counted there.
+    pub(super) fn keep_of(&mut self, others: &Self, addresses: &[usize]) {
+        let has = |at: usize| addresses.binary_search(&at).is_ok();
+        let relations = others.relations.iter().filter(|it| has(Arc::as_ptr(it) as usize));
+        self.relations.extend(relations.cloned());
+        let texts = others.texts.iter().filter(|it| has(it.as_ptr() as usize));
+        self.texts.extend(texts.cloned());
+    }
+
+    /// Takes back all events and values but the first; no event that stays points at the others, nor acknowledges.
+    pub(super) fn cut(&mut self, events: usize, values: usize) {
+        self.events.truncate(events);
+        self.truncate_values(values);
+    }
+
     /// Empties the arrays for the next filling.
     pub(super) fn clear(&mut self, max_events: usize) {
         self.serial = next_serial();

@@ -8,6 +8,7 @@ mod chunk;
 mod event;
 mod pool;
 mod relation;
+mod split;
 mod value;
 mod view;
 

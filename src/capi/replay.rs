@@ -22,8 +22,8 @@ use crate::options::Options;
 /// names the offset.
 ///
 /// @param[in] path of the capture
-/// @param[in] options copied; may be NULL; replay_pace, ack, queue_bytes, batch_events, batch_bytes and the log callback
-/// count; decode, on_gap and stop_lsn are as in the captured stream if they are not set; the others, which are of a
+/// @param[in] options copied; may be NULL; replay_pace, ack, queue_bytes, batch_events, batch_bytes, batch_boundary and the log
+/// callback count; decode, on_gap and stop_lsn are as in the captured stream if they are not set; the others, which are of a
 /// connection, do not count
 /// @param[out] out the stream, owned by the caller: wal_stream_free; NULL on an error
 /// @param[out] err may be NULL; owned by the caller

@@ -11,7 +11,7 @@ use crate::engine::{Level, Logger};
 use crate::error::{Error, Result};
 use crate::lsn::Lsn;
 use crate::options::{
-    self, AckMode, FailoverPolicy, GapPolicy, OriginFilter, Progress, SlotCreate, Streaming,
+    self, AckMode, BatchBoundary, FailoverPolicy, GapPolicy, OriginFilter, Progress, SlotCreate, Streaming,
 };
 
 /// What a stream is made of. `conninfo`, `slot` and `publication` are required.
@@ -214,6 +214,12 @@ impl Options {
     /// The most received bytes of one batch. 128 kB by default.
     pub fn batch_bytes(self, most: usize) -> Self {
         self.set("batch_bytes", most.to_string())
+    }
+
+    /// Where a batch ends. [`BatchBoundary::Any`] by default; with [`BatchBoundary::Transaction`] behind the end of a
+    /// transaction, wherever one fits.
+    pub fn batch_boundary(self, which: BatchBoundary) -> Self {
+        self.set("batch_boundary", if which == BatchBoundary::Transaction { "transaction" } else { "any" })
     }
 
     /// How long the engine may gather what comes while a stream is busy. 2 ms by default; a quiet stream is never

@@ -126,6 +126,8 @@ struct Rig {
     told: Vec<String>,
     /// What of each event is the same over any connection.
     facts: Vec<Fact>,
+    /// The `ack_lsn` of each batch's last event.
+    ends: Vec<u64>,
     acks: Acks,
     acked: u64,
 }
@@ -141,12 +143,17 @@ enum Acks {
 
 impl Rig {
     fn new(acks: Acks, batch_events: &str) -> Self {
+        Self::bounded(acks, batch_events, "any")
+    }
+
+    fn bounded(acks: Acks, batch_events: &str, boundary: &str) -> Self {
         let mut options = Options::new();
         for (key, value) in [
             ("conninfo", "host=h user=u dbname=d"),
             ("slot", "s"),
             ("publication", "p"),
             ("batch_events", batch_events),
+            ("batch_boundary", boundary),
         ] {
             options.set(key, Some(value)).unwrap();
         }
@@ -160,6 +167,7 @@ impl Rig {
             shared,
             told: Vec::new(),
             facts: Vec::new(),
+            ends: Vec::new(),
             acks,
             acked: 0,
         }
@@ -167,14 +175,23 @@ impl Rig {
 
     /// A connection that is cut where `bytes` end, and comes in pieces.
     fn feed(&mut self, bytes: &[u8]) {
-        for piece in bytes.chunks(97) {
+        self.feed_in(bytes, 97);
+    }
+
+    fn feed_in(&mut self, bytes: &[u8], length: usize) {
+        for piece in bytes.chunks(length) {
             self.intake.begin();
             let room = self.intake.room().unwrap();
             room[..piece.len()].copy_from_slice(piece);
             self.intake.received(piece.len(), &mut self.receiver, &mut Noted::default()).unwrap();
             self.intake.end().unwrap();
         }
+        self.take();
+    }
+
+    fn take(&mut self) {
         while let Found::Batch(batch) = self.shared.find() {
+            self.ends.extend(batch.events().last().map(|event| event.ack_lsn));
             for event in batch.events() {
                 let relation = batch.arrays.relations().iter().find(|it| Arc::as_ptr(it) == event.relation);
                 let columns = relation.map_or(0, |it| it.columns.len());
@@ -203,6 +220,8 @@ impl Rig {
     }
 
     fn reconnect(&mut self) {
+        self.intake.flush().unwrap();
+        self.take();
         assert_eq!(self.receiver.reconnected(Lsn(self.acked), None).len(), 0);
         self.intake.reconnected();
     }
@@ -220,9 +239,11 @@ fn p32_a_session_cut_at_every_byte_tells_the_same() {
     let expected = uncut(&units);
     assert!(expected.len() > 30, "{expected:#?}");
     let length = session(&units, 0).len();
-    for acks in [Acks::Never, Acks::All] {
+    for (acks, boundary) in
+        [(Acks::Never, "any"), (Acks::All, "any"), (Acks::Never, "transaction"), (Acks::All, "transaction")]
+    {
         for first in 0..=length {
-            let mut rig = Rig::new(acks, "16");
+            let mut rig = Rig::bounded(acks, "16", boundary);
             rig.feed(&session(&units, 0)[..first]);
             rig.reconnect();
             // Cut a second time: before, at and behind where it was cut first.
@@ -230,9 +251,27 @@ fn p32_a_session_cut_at_every_byte_tells_the_same() {
             rig.feed(&again[..first * 7919 % (again.len() + 1)]);
             rig.reconnect();
             rig.feed(&session(&units, rig.acked));
-            assert_eq!(rig.told, expected, "{acks:?}, cut at {first}");
+            assert_eq!(rig.told, expected, "{acks:?}, {boundary}, cut at {first}");
         }
     }
+}
+
+/// However the bytes come, also where the batch is full or nothing more is there in the middle of a transaction.
+#[test]
+fn batches_end_behind_a_transaction_wherever_one_fits() {
+    let units = units();
+    let expected = uncut(&units);
+    let bytes = session(&units, 0);
+    for length in [1, 7, 97, 500, bytes.len()] {
+        let mut rig = Rig::bounded(Acks::Never, "16", "transaction");
+        rig.feed_in(&bytes, length);
+        assert_eq!(rig.told, expected, "in pieces of {length}");
+        assert!(rig.ends.len() >= 3 && rig.ends.iter().all(|end| *end != 0), "{length}: {:X?}", rig.ends);
+    }
+    // In the other way they end anywhere.
+    let mut rig = Rig::new(Acks::Never, "16");
+    rig.feed_in(&bytes, 97);
+    assert!(rig.ends.contains(&0), "{:X?}", rig.ends);
 }
 
 /// After the repetition nothing is left of it: what is acknowledged is reported, and an idle server's position counts.

@@ -128,7 +128,7 @@ impl Replay {
             if let Some(number) = wanted.flush {
                 self.shared.flushed(number);
             }
-            if !self.shared.has_room(0) {
+            if !self.shared.has_room(self.intake.pending()) {
                 self.shared.engine.notified().await;
                 continue;
             }
@@ -157,7 +157,10 @@ impl Replay {
         self.shared.publish(&mut self.receiver);
         let ended = self.intake.end();
         let turn = match turn {
-            Err(error) => self.after_error(error)?,
+            Err(error) => {
+                self.intake.flush()?;
+                self.after_error(error)?
+            }
             Ok(turn) => turn,
         };
         ended?;
@@ -242,7 +245,7 @@ impl Replay {
             let next =
                 Next { start: number(&epoch, "start_lsn").unwrap_or_default(), branch: branch(&epoch) };
             let told = Reconnected::read(&epoch, self.reason.take(), (lost, self.timeline));
-            self.intake.end()?;
+            self.intake.flush()?;
             told.go_on(&self.shared, &mut self.receiver, &mut self.intake, next)?;
             self.intake.begin();
         }

@@ -231,6 +231,8 @@ impl<S: Session> Streaming<S> {
         let outcome = match self.serve().await {
             Ok(()) => self.say_goodbye().await,
             Err(error) => {
+                // Of a transaction that was to end in its batch nothing more comes.
+                let _ = self.course.intake.flush();
                 // What was acknowledged last is worth a try, whatever ended the connection: else it comes again.
                 let report = self.positions().report(self.shared.acks.acked());
                 let _ = self.send(report, Reply::NotNeeded);
@@ -255,9 +257,9 @@ impl<S: Session> Streaming<S> {
             }
             self.report_what_is_due(wanted.flush)?;
             self.shed_definitions()?;
-            // Every event is in the queue between turns: what waits for room waits for the consumer, never for
-            // nobody.
-            let may_read = !self.course.ended && self.shared.has_room(0);
+            // What is not in the queue between turns takes less than all of it: what waits for room waits for the
+            // consumer, never for nobody.
+            let may_read = !self.course.ended && self.shared.has_room(self.course.intake.pending());
             if may_read && self.next_read == NextRead::Now {
                 self.read()?;
                 tokio::task::yield_now().await;

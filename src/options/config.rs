@@ -107,6 +107,16 @@ pub enum Rotate {
     Time(Duration),
 }
 
+/// Where batches end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BatchBoundary {
+    /// Where they are full, or nothing more is there.
+    Any,
+    /// Behind a transaction's end, wherever one fits.
+    Transaction,
+}
+
 /// How fast a capture is replayed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReplayPace {
@@ -188,6 +198,8 @@ pub struct Config {
     pub batch_events: usize,
     /// The most bytes of a batch.
     pub batch_bytes: usize,
+    /// Where a batch ends.
+    pub batch_boundary: BatchBoundary,
     /// How long a busy stream may be gathered.
     pub latency_budget: Duration,
     /// How long closing may take.
@@ -304,6 +316,10 @@ impl Config {
             relations_bytes: number(Id::RelationsBytes),
             batch_events: number(Id::BatchEvents),
             batch_bytes: number(Id::BatchBytes),
+            batch_boundary: match options.text(Id::BatchBoundary) {
+                "transaction" => BatchBoundary::Transaction,
+                _ => BatchBoundary::Any,
+            },
             latency_budget: time(Id::LatencyBudget),
             close_timeout: time(Id::CloseTimeout),
             health_interval: time(Id::HealthInterval),

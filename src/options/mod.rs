@@ -7,8 +7,8 @@ mod parse;
 mod table;
 
 pub use config::{
-    AckMode, Backend, Config, FailoverPolicy, GapPolicy, OriginFilter, Progress, Reconnect, ReplayPace,
-    Rotate, ServerTuning, SlotCreate, Streaming,
+    AckMode, Backend, BatchBoundary, Config, FailoverPolicy, GapPolicy, OriginFilter, Progress, Reconnect,
+    ReplayPace, Rotate, ServerTuning, SlotCreate, Streaming,
 };
 pub use document::markdown;
 pub use parse::{Kind, qualified_names, slot_name};

@@ -39,6 +39,7 @@ pub enum Id {
     RelationsBytes,
     BatchEvents,
     BatchBytes,
+    BatchBoundary,
     LatencyBudget,
     CloseTimeout,
     HealthInterval,
@@ -299,6 +300,13 @@ pub static TABLE: &[Spec] = &[
         kind: Kind::Size { least: 4 * KIB, most: 64 * KIB * KIB },
         default: "128kB",
         sentence: "Limit the received bytes of one batch (B, kB, MB, GB). A longer message gets a batch of its own.",
+    },
+    Spec {
+        id: Id::BatchBoundary,
+        name: "batch_boundary",
+        kind: Kind::Choice(&["any", "transaction"]),
+        default: "any",
+        sentence: "Choose where batches end. \"any\": where they are full, or nothing more is there. \"transaction\": behind a transaction's end, wherever one fits into batch_events, batch_bytes and queue_bytes.",
     },
     Spec {
         id: Id::LatencyBudget,

@@ -40,6 +40,7 @@ static const struct sample {
     {"queue_bytes", {"64kB", "4MB", "1GB"}, {"63kB", "many", "-1", "4 parsecs", ""}},
     {"batch_events", {"16", "4096"}, {"15", "0", "-1", "x", ""}},
     {"batch_bytes", {"4kB", "64MB"}, {"1", "65MB", "x", ""}},
+    {"batch_boundary", {"any", "transaction"}, {"commit", "Any", ""}},
     {"latency_budget", {"0", "1ms", "100ms"}, {"101ms", "x", "-1", ""}},
     {"close_timeout", {"0", "1s", "60s"}, {"61s", "x", "-1", ""}},
     {"health_interval", {"0", "1s", "24h"}, {"25h", "x", "-1", ""}},

@@ -9,6 +9,7 @@ mod a_bounded_replay_ends_where_it_was_told;
 mod a_captured_session_replays_as_it_was;
 mod a_decoder_needs_no_connection;
 mod an_assembled_transaction_is_as_one_never_streamed;
+mod batches_end_where_transactions_do;
 mod changes_from_elsewhere_can_be_left_out;
 mod every_message_is_understood_to_the_last_byte;
 mod large_transactions_are_kept_in_bounds;
