@@ -214,7 +214,13 @@
  * With option `two_phase`, and always from a slot that was made with it, a transaction that ends with PREPARE TRANSACTION comes when
  * it is prepared: between ::WAL_EVENT_BEGIN_PREPARE and ::WAL_EVENT_PREPARE, or in blocks that end with ::WAL_EVENT_STREAM_PREPARE. It
  * is NOT COMMITTED before ::WAL_EVENT_COMMIT_PREPARED of the same gid. It may come twice, with the same gid and the same
- * wal_event_prepare_end_lsn(). Its end may come without it, if it was acknowledged before or changed nothing.
+ * wal_event_prepare_end_lsn(). Its end may come without it, if it was acknowledged before or changed nothing:
+ * #WAL_EVENT_FLAG_UNKNOWN_PREPARE.
+ *
+ * With `two_phase` "join" the library keeps a prepared transaction until COMMIT PREPARED, and gives it then as an ordinary one, whose
+ * `commit_lsn` is that of the COMMIT PREPARED record; wal_event_prepare_lsn() of BEGIN and COMMIT is the position of the PREPARE. While
+ * one is kept every `ack_lsn` stays behind its PREPARE. So a program that stores positions stores the `commit_lsn` of the last
+ * transaction too, and after a start passes over those that are not greater. Since 0.2.0.
  *
  * @section slots Slots, publications, snapshots
  *
@@ -319,6 +325,12 @@
  * Only with option failover_policy "rewind".
  */
 #define WAL_EVENT_FLAG_REWOUND UINT32_C(256)
+/**
+ * COMMIT_PREPARED, ROLLBACK_PREPARED: this stream did not give the PREPARE that it ends. It was given and acknowledged in an
+ * earlier life of the program, lies before the slot or start_lsn, or changed nothing. A decoder without a connection never sets
+ * it. Since 0.2.0.
+ */
+#define WAL_EVENT_FLAG_UNKNOWN_PREPARE UINT32_C(512)
 /** @} */
 
 /**
@@ -694,12 +706,13 @@ enum wal_event_kind
     WAL_EVENT_PREPARE = 16,
     /**
      * A prepared transaction committed: `wal_event_gid`. It comes alone where the PREPARE was acknowledged
-     * before, and where the transaction changed nothing.
+     * before, and where the transaction changed nothing: with UNKNOWN_PREPARE.
      * `ack_lsn` is set.
      */
     WAL_EVENT_COMMIT_PREPARED = 17,
     /**
-     * A prepared transaction was rolled back: `wal_event_gid`, `wal_event_prepare_end_lsn`. `ack_lsn` is set.
+     * A prepared transaction was rolled back: `wal_event_gid`, `wal_event_prepare_end_lsn`. `ack_lsn` is set. With
+     * UNKNOWN_PREPARE where it comes alone.
      */
     WAL_EVENT_ROLLBACK_PREPARED = 18,
     /**
@@ -1430,6 +1443,16 @@ typedef struct wal_stats {
      * What of streamed transactions was received and thrown away since it was rolled back, in bytes.
      */
     uint64_t rolled_back_bytes;
+    /**
+     * Prepared transactions that are held until their fate is known (two_phase=join). They pin WAL on the server, and hold
+     * every ack_lsn back. Since 0.2.0.
+     */
+    uint64_t prepared_transactions;
+    /**
+     * How long ago the oldest of these was prepared, in microseconds; 0 while there is none. The clocks of this machine and of
+     * the server must agree. Since 0.2.0.
+     */
+    uint64_t prepared_microseconds;
 } wal_stats;
 
 /**
@@ -2330,6 +2353,9 @@ WAL_API struct wal_bytes wal_event_gid(const struct wal_event *event) WAL_NOEXCE
 /**
  * The position of a transaction's PREPARE TRANSACTION, which is the commit_lsn that identifies its changes: of
  * BEGIN_PREPARE, PREPARE and STREAM_PREPARE events; 0 for other kinds.
+ *
+ * With option two_phase "join", since 0.2.0, of the BEGIN and COMMIT of a transaction that was prepared too: there the
+ * commit_lsn is that of its COMMIT PREPARED. 0 for those of others.
  *
  * @param event may be NULL
  * @return the position, or 0

@@ -127,6 +127,7 @@ pub use error::{Error, Result};
 pub use lsn::Lsn;
 pub use options::{
     AckMode, BatchBoundary, FailoverPolicy, GapPolicy, OriginFilter, Progress, SlotCreate, Streaming,
+    TwoPhase,
 };
 
 /// The programs of docs/rust.md, which doc tests compile.

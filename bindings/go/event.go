@@ -64,6 +64,7 @@ const (
 	FlagFirstSegment                      // STREAM_START: the first block of its transaction
 	FlagDiscarded                         // STREAM_ABORT: nothing was rolled back, and what came is to be dropped
 	FlagRewound                           // RECONNECTED: the server lacks what was delivered beyond the switchpoint
+	FlagUnknownPrepare                    // COMMIT_PREPARED, ROLLBACK_PREPARED: this stream did not give the PREPARE
 )
 
 // Kind says what the event is.

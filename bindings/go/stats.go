@@ -98,6 +98,10 @@ type Stats struct {
 	RolledBackParts uint64
 	// RolledBackBytes is what of streamed transactions was received and thrown away since it was rolled back.
 	RolledBackBytes uint64
+	// PreparedTransactions counts prepared transactions that are held until their fate is known (two_phase=join).
+	PreparedTransactions uint64
+	// PreparedAge is how long ago the oldest of these was prepared.
+	PreparedAge time.Duration
 }
 
 func statsOf(c capi.Stats) Stats {
@@ -142,6 +146,8 @@ func statsOf(c capi.Stats) Stats {
 		SpilledTransactions:   c.SpilledTransactions,
 		RolledBackParts:       c.RolledBackParts,
 		RolledBackBytes:       c.RolledBackBytes,
+		PreparedTransactions:  c.PreparedTransactions,
+		PreparedAge:           time.Duration(c.PreparedMicroseconds) * time.Microsecond,
 	}
 }
 

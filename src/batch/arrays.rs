@@ -296,6 +296,33 @@ impl Arrays {
         self.texts.extend(texts.cloned());
     }
 
+    /// Changes the events behind a mark, which were pushed since.
+    ///
+    /// # Safety
+    /// As `push_event`, of each event as it is then.
+    pub unsafe fn amend(&mut self, mark: &Mark, change: impl Fn(&mut Event)) {
+        self.last_ack = mark.last_ack;
+        for event in self.events.get_mut(mark.events..).unwrap_or_default() {
+            change(event);
+            self.last_ack = self.last_ack.max(event.ack_lsn);
+        }
+    }
+
+    /// The newest event acknowledges no more than `most`, which is no less than any before it does.
+    pub fn cap(&mut self, most: u64) {
+        if let Some(event) = self.events.last_mut() {
+            event.ack_lsn = event.ack_lsn.min(most);
+            self.last_ack = self.last_ack.min(most);
+        }
+    }
+
+    /// Sets flags of the newest event.
+    pub fn flag(&mut self, flags: u32) {
+        if let Some(event) = self.events.last_mut() {
+            event.flags |= flags;
+        }
+    }
+
     /// Takes back all events and values but the first; no event that stays points at the others, nor acknowledges.
     pub(super) fn cut(&mut self, events: usize, values: usize) {
         self.events.truncate(events);

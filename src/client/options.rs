@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::lsn::Lsn;
 use crate::options::{
     self, AckMode, BatchBoundary, FailoverPolicy, GapPolicy, OriginFilter, Progress, SlotCreate, Streaming,
+    TwoPhase,
 };
 
 /// What a stream is made of. `conninfo`, `slot` and `publication` are required.
@@ -157,6 +158,17 @@ impl Options {
     /// Whether prepared transactions come at PREPARE TRANSACTION. This marks the slot for good. Off by default.
     pub fn two_phase(self, on: bool) -> Self {
         self.switch("two_phase", on)
+    }
+
+    /// What becomes of prepared transactions: [`two_phase`](Self::two_phase) with a third way, [`TwoPhase::Join`], which keeps
+    /// them and gives them at COMMIT PREPARED as ordinary ones.
+    pub fn prepared(self, how: TwoPhase) -> Self {
+        let word = match how {
+            TwoPhase::Off => "off",
+            TwoPhase::On => "on",
+            TwoPhase::Join => "join",
+        };
+        self.set("two_phase", word)
     }
 
     /// Which changes to send, by where they were made first. [`OriginFilter::Any`] by default.

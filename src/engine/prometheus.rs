@@ -108,6 +108,14 @@ const METRICS: &[Metric] = &[
         "What of streamed transactions was received and thrown away since it was rolled back, in bytes.",
         |at| Value::Counter(at.rolled_back_bytes),
     ),
+    metric(
+        "prepared_transactions",
+        "Prepared transactions that are held until their fate is known (two_phase=join).",
+        |at| Value::Gauge(at.prepared_transactions),
+    ),
+    metric("prepared_age_seconds", "How long ago the oldest of these was prepared.", |at| {
+        Value::Micros(i64::try_from(at.prepared_microseconds).unwrap_or(i64::MAX))
+    }),
 ];
 
 /// From 1970-01-01 to 2000-01-01 in microseconds.

@@ -60,6 +60,9 @@ impl Source {
         if epoch.get("streaming") == Some("assembled") && !options.is_given("streaming") {
             options.set("streaming", Some("assembled"))?;
         }
+        if epoch.get("two_phase") == Some("join") && !options.is_given("two_phase") {
+            options.set("two_phase", Some("join"))?;
+        }
         options.replay_config()
     }
 }

@@ -18,6 +18,8 @@ macro_rules! stats {
             $($(#[doc = $doc])* pub $name: AtomicU64,)*
             /// The server's clock in the last message, microseconds since 2000-01-01 UTC.
             pub last_message_time: AtomicI64,
+            /// When the oldest prepared transaction that is held was prepared, likewise; 0 without one.
+            pub prepared_since: AtomicI64,
         }
 
         /// The counters at one moment.
@@ -38,6 +40,8 @@ macro_rules! stats {
             pub lag_bytes: u64,
             /// How long ago the oldest committed of what is received and not acknowledged; 0 if all is.
             pub lag_microseconds: u64,
+            /// How long ago the oldest of the prepared transactions that are held was prepared; 0 without one.
+            pub prepared_microseconds: u64,
         }
 
         impl Counts {
@@ -119,6 +123,8 @@ stats! {
     rolled_back_parts,
     /// What of streamed transactions was received and thrown away since it was rolled back, in bytes.
     rolled_back_bytes,
+    /// Prepared transactions that are held until their fate is known (two_phase=join).
+    prepared_transactions,
 }
 
 impl Counts {
@@ -167,9 +173,11 @@ impl Counts {
             (&self.spilled_transactions, kept.spilled),
             (&self.rolled_back_parts, kept.truncated),
             (&self.rolled_back_bytes, kept.rolled_back_bytes),
+            (&self.prepared_transactions, kept.prepared),
         ] {
             Self::set(counter, value);
         }
+        self.prepared_since.store(kept.prepared_since, Ordering::Relaxed);
     }
 }
 
@@ -220,7 +228,10 @@ impl Shared {
         let safe = at.acked_lsn.max(at.reported_lsn).max(at.confirmed_lsn);
         at.lag_bytes = at.server_wal_end.saturating_sub(safe);
         let since = self.owed.oldest(at.acked_lsn);
-        at.lag_microseconds = since.map_or(0, |time| pg_micros().saturating_sub(time).max(0).cast_unsigned());
+        let age = |time| pg_micros().saturating_sub(time).max(0).cast_unsigned();
+        at.lag_microseconds = since.map_or(0, age);
+        let prepared = self.counts.prepared_since.load(Ordering::Relaxed);
+        at.prepared_microseconds = if at.prepared_transactions > 0 { age(prepared) } else { 0 };
         at
     }
 }

@@ -66,6 +66,18 @@ pub enum Streaming {
     Assembled,
 }
 
+/// What becomes of prepared transactions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TwoPhase {
+    /// They come at COMMIT PREPARED, unless the slot is marked two_phase.
+    Off,
+    /// They come at PREPARE TRANSACTION, and what becomes of them later.
+    On,
+    /// They are kept until COMMIT PREPARED, and come then as ordinary ones.
+    Join,
+}
+
 /// Which changes are sent, by where they were made first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -171,7 +183,7 @@ pub struct Config {
     /// How much room must stay on that disk.
     pub spill_min_free: u64,
     /// Whether prepared transactions come when they are prepared.
-    pub two_phase: bool,
+    pub two_phase: TwoPhase,
     /// Which changes are sent.
     pub origin: OriginFilter,
     /// Whether changes are decoded, or given as the output plugin made them.
@@ -242,6 +254,11 @@ pub struct Reconnect {
 }
 
 impl Config {
+    /// Whether transactions are kept until their fate is known.
+    pub fn assembles(&self) -> bool {
+        self.streaming == Streaming::Assembled || self.two_phase == TwoPhase::Join
+    }
+
     /// What a stream from a server needs.
     pub(super) fn new(options: &Options) -> Result<Self> {
         check_plugin(options)?;
@@ -277,7 +294,11 @@ impl Config {
             "assembled" => Streaming::Assembled,
             _ => Streaming::Off,
         };
-        let two_phase = on(Id::TwoPhase);
+        let two_phase = match options.text(Id::TwoPhase) {
+            "join" => TwoPhase::Join,
+            text if switch(text).unwrap_or(false) => TwoPhase::On,
+            _ => TwoPhase::Off,
+        };
         let progress = progress(options)?;
         Ok(Self {
             conninfo: Conninfo::parse("host=/ user=none")?,
@@ -294,7 +315,11 @@ impl Config {
             stop_lsn: Some(options.text(Id::StopLsn).parse()?).filter(|lsn| *lsn != Lsn(0)),
             messages: on(Id::Messages),
             binary: on(Id::Binary),
-            proto_version: proto_version(options.text(Id::ProtoVersion), streaming, two_phase)?,
+            proto_version: proto_version(
+                options.text(Id::ProtoVersion),
+                streaming,
+                two_phase != TwoPhase::Off,
+            )?,
             streaming,
             assemble_memory: number(Id::AssembleMemory),
             assemble_disk: number(Id::AssembleDisk) as u64,
@@ -422,6 +447,15 @@ fn check_plugin(options: &Options) -> Result<()> {
             "streaming=assembled needs decode=on",
             "Set streaming to \"on\" to have the payloads as they come.",
         );
+    }
+    if options.text(Id::TwoPhase) == "join" {
+        if !decodes {
+            return refuse("two_phase=join needs decode=on", "Set two_phase to \"on\".");
+        }
+        if !matches!(options.text(Id::Streaming), "off" | "assembled") {
+            let hint = "Set streaming to \"assembled\" or \"off\": blocks are given before anybody knows their fate.";
+            return refuse("two_phase=join does not go with streaming=on or parallel", hint);
+        }
     }
     let of_pgoutput = [
         Id::Publication,

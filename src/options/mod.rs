@@ -8,7 +8,7 @@ mod table;
 
 pub use config::{
     AckMode, Backend, BatchBoundary, Config, FailoverPolicy, GapPolicy, OriginFilter, Progress, Reconnect,
-    ReplayPace, Rotate, ServerTuning, SlotCreate, Streaming,
+    ReplayPace, Rotate, ServerTuning, SlotCreate, Streaming, TwoPhase,
 };
 pub use document::markdown;
 pub use parse::{Kind, qualified_names, slot_name};

@@ -206,9 +206,9 @@ pub static TABLE: &[Spec] = &[
     Spec {
         id: Id::TwoPhase,
         name: "two_phase",
-        kind: Kind::Switch,
+        kind: Kind::SwitchOr(&["join"]),
         default: "off",
-        sentence: "Receive prepared transactions at PREPARE TRANSACTION (PostgreSQL 15). This marks the slot for good: it sends them to later streams, too.",
+        sentence: "Receive prepared transactions at PREPARE TRANSACTION (PostgreSQL 15). This marks the slot for good: it sends them to later streams, too. \"join\" keeps them and gives them at COMMIT PREPARED, as ordinary ones; see docs/transactions.md.",
     },
     Spec {
         id: Id::Origin,

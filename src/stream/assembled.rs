@@ -7,10 +7,11 @@ use std::sync::atomic::AtomicI32;
 use super::Receiver;
 use super::receiver::Way;
 use crate::batch::{Arrays, Chunk};
+use crate::batch::{Event, EventKind};
 use crate::error::Result;
-use crate::options::Config;
-use crate::pgoutput::Step;
-use crate::transaction::{AssembleCounters, AssembleOptions, Assembler, Offered, SpillOptions};
+use crate::options::{Config, TwoPhase};
+use crate::pgoutput::{Effect, Step};
+use crate::transaction::{AssembleCounters, AssembleOptions, Assembler, OfPrepared, Offered, SpillOptions};
 
 /// How far a delivery has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +33,10 @@ pub fn assemble_options(config: &Config) -> AssembleOptions {
             named: config.spill_directory.is_some(),
             most: Some(config.assemble_disk).filter(|most| *most > 0),
             floor: config.spill_min_free,
+        },
+        prepared: match config.two_phase {
+            TwoPhase::Join => OfPrepared::Join,
+            TwoPhase::Off | TwoPhase::On => OfPrepared::Tell,
         },
     }
 }
@@ -73,9 +78,41 @@ impl Receiver {
     #[inline]
     pub(super) fn offer(&mut self, lsn: u64, message: &[u8]) -> Result<Offered> {
         match &mut self.way {
+            Way::Assemble(assembler) if assembler.joins() => {
+                if let [b'b' | b'P' | b'p', ..] = message {
+                    assembler.told(self.positions.last());
+                }
+                let offered = assembler.offer(lsn, message);
+                self.positions.keep_below(assembler.floor());
+                offered
+            }
             Way::Assemble(assembler) => assembler.offer(lsn, message),
             Way::Decode | Way::Raw => Ok(Offered::Pass),
         }
+    }
+
+    /// Decodes what has to be described before the message that was offered, for as long as the batch has room. The batch keeps
+    /// the messages.
+    pub(super) fn describe(&mut self, out: &mut Arrays) -> Result<Step> {
+        loop {
+            let Way::Assemble(assembler) = &self.way else { break };
+            let Some(message) = assembler.next_description().cloned() else { break };
+            out.keep_text(&message);
+            // SAFETY: the arrays keep the message.
+            match unsafe { self.decode_again(0, &message, out) }? {
+                Step::Full => return Ok(Step::Full),
+                Step::Done(_) => {}
+            }
+            if let Way::Assemble(assembler) = &mut self.way {
+                assembler.described();
+            }
+        }
+        Ok(Step::Done(Effect::None))
+    }
+
+    /// Whether a prepared transaction waits for its fate.
+    pub(super) fn holds_prepared(&self) -> bool {
+        matches!(&self.way, Way::Assemble(assembler) if assembler.floor().is_some())
     }
 
     /// Decodes the transaction that ended, from where the last call came to, for as long as the batch has room. What comes
@@ -88,6 +125,8 @@ impl Receiver {
             let Way::Assemble(assembler) = &self.way else { return Ok(Delivered::Done) };
             let Some((lsn, message)) = assembler.peek()? else { return Ok(Delivered::Done) };
             let len = message.len();
+            let joining = assembler.joining();
+            let mark = out.mark();
             if chunk.append_whole(message) {
                 let copied = chunk.filled().get(chunk.filled().len() - len..).unwrap_or_default();
                 let step = match self.replay {
@@ -100,6 +139,11 @@ impl Receiver {
                     Ok(Step::Done(effect)) => {
                         if let Way::Assemble(assembler) = &mut self.way {
                             assembler.advance()?;
+                            self.positions.keep_below(assembler.floor());
+                        }
+                        if let Some(prepare_lsn) = joining {
+                            // SAFETY: what the events point at stays as it is.
+                            unsafe { out.amend(&mark, |event| note_prepare(event, prepare_lsn)) };
                         }
                         self.apply(effect, self.counters.last_message_time, out);
                         if self.stop.is_some() && self.ends(effect) {
@@ -116,5 +160,12 @@ impl Receiver {
             }
             return Ok(Delivered::Full(len));
         }
+    }
+}
+
+/// The ends of a transaction that was prepared tell where.
+fn note_prepare(event: &mut Event, prepare_lsn: u64) {
+    if event.kind == EventKind::WAL_EVENT_BEGIN as u32 || event.kind == EventKind::WAL_EVENT_COMMIT as u32 {
+        event.number = prepare_lsn;
     }
 }

@@ -5,7 +5,7 @@ use super::identity::{Identity, Role};
 use super::occasion::{Occasion, Resume};
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
-use crate::options::{Config, OriginFilter, Progress, SlotCreate, Streaming};
+use crate::options::{Config, OriginFilter, Progress, SlotCreate, Streaming, TwoPhase};
 
 use super::publications::missing_publication;
 use super::slot_commands::NewSlot;
@@ -113,7 +113,7 @@ impl<'a> Preflight<'a> {
             ("streaming=parallel", config.streaming == Streaming::Parallel, 16),
             ("origin=none", config.origin == OriginFilter::None, 16),
             ("proto_version=4", config.proto_version >= 4, 16),
-            ("two_phase=on", config.two_phase, 15),
+            ("two_phase=on", config.two_phase != TwoPhase::Off, 15),
             ("proto_version=3", config.proto_version == 3, 15),
         ];
         let lacking = since.into_iter().find(|(_, wanted, since)| *wanted && self.version < since * 10_000);
@@ -381,7 +381,7 @@ impl<'a> Preflight<'a> {
             Streaming::Assembled => options.push_str(", streaming 'on'"),
             Streaming::Parallel => options.push_str(", streaming 'parallel'"),
         }
-        if self.config.two_phase {
+        if self.config.two_phase != TwoPhase::Off {
             options.push_str(", two_phase 'on'");
         }
         if self.config.origin == OriginFilter::None {
@@ -456,7 +456,7 @@ impl<'a> Preflight<'a> {
     }
 
     fn create_command(&self, temporary: u32) -> Result<String> {
-        let two_phase = if self.config.two_phase { slot_flag::TWO_PHASE } else { 0 };
+        let two_phase = if self.config.two_phase != TwoPhase::Off { slot_flag::TWO_PHASE } else { 0 };
         let flags = temporary | two_phase;
         NewSlot { name: &self.config.slot, plugin: Some(&self.config.plugin), flags }.command(self.version)
     }

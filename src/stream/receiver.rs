@@ -6,7 +6,7 @@ use super::assembled::assembler;
 use super::ending::stream_error;
 use super::replay::{Dedupe, Prepares, Replay, Then, void};
 use super::{Branch, Loss, Outstanding, Positions};
-use crate::batch::{Arrays, Event, EventKind, Value, ValueKind};
+use crate::batch::{Arrays, Event, EventKind, Value, ValueKind, flags};
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
 use crate::options::{Config, GapPolicy, Progress, Streaming};
@@ -101,8 +101,8 @@ impl Way {
     fn of(config: &Config) -> Self {
         match config.streaming {
             _ if !config.decode => Self::Raw,
-            Streaming::Assembled => Self::Assemble(Box::new(assembler(config))),
-            Streaming::Off | Streaming::On | Streaming::Parallel => Self::Decode,
+            _ if config.assembles() => Self::Assemble(Box::new(assembler(config))),
+            Streaming::Off | Streaming::On | Streaming::Parallel | Streaming::Assembled => Self::Decode,
         }
     }
 }
@@ -136,7 +136,8 @@ impl Receiver {
 
     /// Whether nothing is begun: a new connection that starts at what is acknowledged by then repeats nothing.
     pub fn is_at_rest(&self) -> bool {
-        self.replay.is_none() && !self.is_inside() && self.decoder.open_streams().next().is_none()
+        let is_alone = self.decoder.open_streams().next().is_none() && !self.holds_prepared();
+        self.replay.is_none() && !self.is_inside() && is_alone
     }
 
     /// How much memory definitions take.
@@ -190,7 +191,7 @@ impl Receiver {
             let lost = partial.take_if(|partial| partial.final_lsn >= at.0);
             discarded.extend(lost.map(|partial| void(0, partial.xid)));
         }
-        self.replay = Some(Replay::new(self.positions.outstanding(), partial, self.dedupe));
+        self.replay = Some(Replay::new(self.positions.told(), partial, self.dedupe));
         discarded
     }
 
@@ -229,6 +230,11 @@ impl Receiver {
                     _ => match self.offer(start.0, body)? {
                         // SAFETY: as above.
                         Offered::Pass => unsafe { self.decode_again(start.0, body, out) }?,
+                        Offered::Describe => match self.describe(out)? {
+                            // SAFETY: as above.
+                            Step::Done(_) => unsafe { self.decode_again(start.0, body, out) }?,
+                            Step::Full => Step::Full,
+                        },
                         Offered::Kept => Step::Done(Effect::None),
                         Offered::Deliver => {
                             self.came(end, clock);
@@ -333,17 +339,17 @@ impl Receiver {
     }
 
     #[inline]
-    pub(super) fn apply(&mut self, effect: Effect, clock: i64, out: &Arrays) {
+    pub(super) fn apply(&mut self, effect: Effect, clock: i64, out: &mut Arrays) {
         match effect {
             Effect::None => {}
             Effect::Began { final_lsn } => self.positions.transaction(Some(final_lsn)),
             Effect::Outstanding { ack_lsn } => {
-                self.pin(ack_lsn, clock, out);
+                let ack_lsn = self.pin(ack_lsn, clock, out);
                 self.note_prepared(ack_lsn, out);
                 self.end_of_transaction();
             }
             Effect::StreamEnded { ack_lsn } => {
-                self.pin(ack_lsn, clock, out);
+                let ack_lsn = self.pin(ack_lsn, clock, out);
                 self.note_prepared(ack_lsn, out);
                 self.counters.transactions += 1;
             }
@@ -358,19 +364,33 @@ impl Receiver {
 
     /// The newest event is to be acknowledged. One that tells no time, such as a message outside transactions, counts
     /// from when the server sent it.
-    fn pin(&mut self, ack_lsn: u64, clock: i64, out: &Arrays) {
-        self.positions.pin(ack_lsn);
+    ///
+    /// Gives the position that acknowledges it, which lies before its end while something is kept back that came before.
+    #[inline]
+    fn pin(&mut self, end: u64, clock: i64, out: &mut Arrays) -> u64 {
+        let ack_lsn = self.positions.capped(end);
+        if ack_lsn < end {
+            self.positions.pin_capped(ack_lsn, end);
+            // Unless it was told before, and is left out.
+            if out.events().last().is_some_and(|event| event.ack_lsn == end) {
+                out.cap(ack_lsn);
+            }
+        } else {
+            self.positions.pin(ack_lsn);
+        }
         let time = out.events().last().map_or(0, |event| event.commit_time);
         self.outstanding.push(ack_lsn, if time == 0 { clock } else { time });
+        ack_lsn
     }
 
     #[inline]
-    fn note_prepared(&mut self, ack_lsn: u64, out: &Arrays) {
+    fn note_prepared(&mut self, ack_lsn: u64, out: &mut Arrays) {
         let last = out.events().last();
         if let Some(event) =
             last.filter(|event| event.kind >= EventKind::WAL_EVENT_PREPARE as u32 && event.ack_lsn == ack_lsn)
+            && !self.prepares.note(event, self.positions.reported())
         {
-            self.prepares.note(event, self.positions.reported());
+            out.flag(flags::UNKNOWN_PREPARE);
         }
     }
 

@@ -165,7 +165,7 @@ impl Replay {
         if is(WAL_EVENT_BEGIN_PREPARE) {
             return self.begin(event, prepares.contain(event.number));
         }
-        let told = event.ack_lsn <= self.end;
+        let told = event.ack_lsn <= self.end || event.commit_lsn != 0 && event.commit_lsn < self.end;
         if is(WAL_EVENT_COMMIT_PREPARED) || is(WAL_EVENT_ROLLBACK_PREPARED) {
             return if told { Judged::Told } else { Judged::New(event) };
         }
@@ -273,8 +273,9 @@ enum Fate {
 }
 
 impl Prepares {
-    /// Notes an event that was told. What is acknowledged up to `settled` does not come again.
-    pub(super) fn note(&mut self, event: &Event, settled: u64) {
+    /// Notes an event that was told. What is acknowledged up to `settled` does not come again. False: it tells the fate of a
+    /// transaction that was never told.
+    pub(super) fn note(&mut self, event: &Event, settled: u64) -> bool {
         let is = |kind: EventKind| event.kind == kind as u32;
         if is(EventKind::WAL_EVENT_PREPARE) || is(EventKind::WAL_EVENT_STREAM_PREPARE) {
             while let Some((at, end)) = self.sealed.first().copied().filter(|(at, _)| *at <= settled) {
@@ -287,12 +288,17 @@ impl Prepares {
                 self.open.insert(xid, end);
             }
         } else if is(EventKind::WAL_EVENT_COMMIT_PREPARED) || is(EventKind::WAL_EVENT_ROLLBACK_PREPARED) {
-            let Some(end) = self.open.remove(&event.xid) else { return };
+            let Some(end) = self.open.remove(&event.xid) else {
+                // It may come again.
+                let known = (event.ack_lsn, 0)..=(event.ack_lsn, u64::MAX);
+                return self.sealed.range(known).next().is_some();
+            };
             if let Some(it) = self.told.get_mut(&end) {
                 it.fate = Fate::Sealed(event.ack_lsn);
                 self.sealed.insert((event.ack_lsn, end));
             }
         }
+        true
     }
 
     /// Those that were prepared beyond `branch` never were, where the stream goes on; those whose end came beyond it

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use std::sync::atomic::AtomicI32;
 
-use super::{AssembleOptions, Assembler, Offered};
+use super::{AssembleOptions, Assembler, OfPrepared, Offered};
 use crate::batch::{Batch, Home, Pool};
 use crate::error::{Error, Result, Status};
 use crate::pgoutput::{Decoder, Step};
@@ -53,6 +53,7 @@ impl Feeder {
 
     /// One that keeps streamed transactions until they end.
     pub fn assembling(events: usize, bytes: usize, options: AssembleOptions) -> Self {
+        let options = AssembleOptions { prepared: OfPrepared::Tell, ..options };
         let assembler = Assembler::new(options, Arc::new(AtomicI32::new(-1)));
         Self { assembler: Some(Box::new(assembler)), ..Self::new(events, bytes) }
     }
@@ -65,7 +66,11 @@ impl Feeder {
             Some(assembler) => assembler.offer(lsn, message)?,
             None => Offered::Pass,
         };
-        if offered == Offered::Pass { self.decode(lsn, message) } else { Ok(()) }
+        match offered {
+            // Descriptions come first only where prepared transactions are joined, which no feeder does.
+            Offered::Pass | Offered::Describe => self.decode(lsn, message),
+            Offered::Kept | Offered::Deliver => Ok(()),
+        }
     }
 
     /// Decodes a batch of a transaction that ended, or what is left of it. False: there is none.

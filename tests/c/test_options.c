@@ -25,7 +25,7 @@ static const struct sample {
     {"assemble_disk", {"0", "64MB", "1024GB"}, {"x", "-1", ""}},
     {"spill_directory", {"/var/tmp", ""}, {NULL}},
     {"spill_min_free", {"0", "64MB", "1024GB"}, {"x", "-1", ""}},
-    {"two_phase", {"on", "off"}, {"maybe", "2", ""}},
+    {"two_phase", {"on", "off", "join"}, {"maybe", "2", ""}},
     {"origin", {"any", "none"}, {"some", ""}},
     {"stop_lsn", {"0/0", "16/B374D848"}, {"12", "x/y", ""}},
     {"decode", {"on", "off"}, {"maybe", "2", ""}},

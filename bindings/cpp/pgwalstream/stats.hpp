@@ -57,6 +57,8 @@ struct stats {
     std::uint64_t spilled_transactions = 0;   ///< of which something went to disk
     std::uint64_t rolled_back_parts = 0;      ///< subtransactions that were cut out
     std::uint64_t rolled_back_bytes = 0;      ///< received and thrown away with them
+    std::uint64_t prepared_transactions = 0;  ///< prepared ones that are held (two_phase=join)
+    std::chrono::microseconds prepared_age{}; ///< of the oldest of these
 
     /** All 0. */
     stats() = default;
@@ -77,7 +79,8 @@ struct stats {
           late_starts(raw.late_starts), kept_transactions(raw.kept_transactions), kept_bytes(raw.kept_bytes),
           spilled_bytes(raw.spilled_bytes), assembled_transactions(raw.assembled_transactions),
           spilled_transactions(raw.spilled_transactions), rolled_back_parts(raw.rolled_back_parts),
-          rolled_back_bytes(raw.rolled_back_bytes) {}
+          rolled_back_bytes(raw.rolled_back_bytes), prepared_transactions(raw.prepared_transactions),
+          prepared_age(static_cast<std::chrono::microseconds::rep>(raw.prepared_microseconds)) {}
 };
 
 /** How a slot was doing when it was looked at: wal_health. */

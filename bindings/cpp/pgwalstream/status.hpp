@@ -168,6 +168,7 @@ enum class event_flags : std::uint32_t {
     first_segment = WAL_EVENT_FLAG_FIRST_SEGMENT,       ///< stream_start: the transaction's first block
     discarded = WAL_EVENT_FLAG_DISCARDED, ///< stream_abort: nothing was rolled back; drop what came
     rewound = WAL_EVENT_FLAG_REWOUND,     ///< reconnected: some of what was delivered is lost
+    unknown_prepare = WAL_EVENT_FLAG_UNKNOWN_PREPARE, ///< commit_prepared, …: without its prepare
 };
 
 /** What a slot is made for, and how it stands: WAL_SLOT_…. */

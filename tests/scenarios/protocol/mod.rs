@@ -8,6 +8,7 @@ mod workload;
 mod a_bounded_replay_ends_where_it_was_told;
 mod a_captured_session_replays_as_it_was;
 mod a_decoder_needs_no_connection;
+mod a_prepared_transaction_comes_when_it_commits;
 mod an_assembled_transaction_is_as_one_never_streamed;
 mod batches_end_where_transactions_do;
 mod changes_from_elsewhere_can_be_left_out;
