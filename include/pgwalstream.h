@@ -331,6 +331,12 @@
  * it. Since 0.2.0.
  */
 #define WAL_EVENT_FLAG_UNKNOWN_PREPARE UINT32_C(512)
+/**
+ * MESSAGE, and BEGIN and COMMIT (or BEGIN_PREPARE and PREPARE) of its transaction: a savepoint of the transaction was rolled back,
+ * and the server does not say whether this message was part of it. If it was, the `sequence` of what follows in the transaction is
+ * higher than it would be without streaming. Only with options streaming "assembled", messages and on_ambiguous "flag". Since 0.2.0.
+ */
+#define WAL_EVENT_FLAG_AMBIGUOUS UINT32_C(1024)
 /** @} */
 
 /**

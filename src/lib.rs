@@ -126,8 +126,8 @@ pub use engine::Snapshot as Counters;
 pub use error::{Error, Result};
 pub use lsn::Lsn;
 pub use options::{
-    AckMode, BatchBoundary, FailoverPolicy, GapPolicy, OriginFilter, Progress, SlotCreate, Streaming,
-    TwoPhase,
+    AckMode, BatchBoundary, FailoverPolicy, GapPolicy, OnAmbiguous, OriginFilter, Progress, SlotCreate,
+    Streaming, TwoPhase,
 };
 
 /// The programs of docs/rust.md, which doc tests compile.

@@ -65,6 +65,7 @@ const (
 	FlagDiscarded                         // STREAM_ABORT: nothing was rolled back, and what came is to be dropped
 	FlagRewound                           // RECONNECTED: the server lacks what was delivered beyond the switchpoint
 	FlagUnknownPrepare                    // COMMIT_PREPARED, ROLLBACK_PREPARED: this stream did not give the PREPARE
+	FlagAmbiguous                         // MESSAGE, and ends of its transaction: it may have been rolled back
 )
 
 // Kind says what the event is.

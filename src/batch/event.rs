@@ -92,6 +92,9 @@ pub mod flags {
     pub const REWOUND: u32 = 1 << 8;
     /// COMMIT_PREPARED, ROLLBACK_PREPARED: this stream did not give the PREPARE.
     pub const UNKNOWN_PREPARE: u32 = 1 << 9;
+    /// MESSAGE, and the beginning and end of its transaction: a message may have been rolled back with a savepoint (option
+    /// on_ambiguous).
+    pub const AMBIGUOUS: u32 = 1 << 10;
 }
 
 /// One event. 128 bytes; the layout is part of the ABI.

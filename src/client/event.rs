@@ -148,6 +148,11 @@ questions! { 'a self;
     /// acknowledged in an earlier life of the program, lies before the slot, or changed nothing.
     is_unknown_prepare -> bool { self.has(flags::UNKNOWN_PREPARE) }
 
+    /// Whether a message of the transaction may have been rolled back with a savepoint: of its `Begin` and `Commit`, or
+    /// `BeginPrepare` and `Prepare`, and of each `Message` that may be it. With
+    /// [`OnAmbiguous::Flag`](crate::OnAmbiguous::Flag) only.
+    is_ambiguous -> bool { self.has(flags::AMBIGUOUS) }
+
     /// Whether a `Truncate` was with CASCADE.
     is_cascade -> bool { self.has(flags::CASCADE) }
 

@@ -11,8 +11,8 @@ use crate::engine::{Level, Logger};
 use crate::error::{Error, Result};
 use crate::lsn::Lsn;
 use crate::options::{
-    self, AckMode, BatchBoundary, FailoverPolicy, GapPolicy, OriginFilter, Progress, SlotCreate, Streaming,
-    TwoPhase,
+    self, AckMode, BatchBoundary, FailoverPolicy, GapPolicy, OnAmbiguous, OriginFilter, Progress, SlotCreate,
+    Streaming, TwoPhase,
 };
 
 /// What a stream is made of. `conninfo`, `slot` and `publication` are required.
@@ -153,6 +153,12 @@ impl Options {
     /// With [`Streaming::Assembled`]: how much room must stay free there. 1 GB by default.
     pub fn spill_min_free(self, bytes: u64) -> Self {
         self.set("spill_min_free", bytes.to_string())
+    }
+
+    /// With [`Streaming::Assembled`] and messages: what follows when nobody can tell whether a savepoint took a logical message
+    /// with it. [`OnAmbiguous::Refetch`] by default; see [`Event::is_ambiguous`](crate::Event::is_ambiguous).
+    pub fn on_ambiguous(self, what: OnAmbiguous) -> Self {
+        self.set("on_ambiguous", if what == OnAmbiguous::Flag { "flag" } else { "refetch" })
     }
 
     /// Whether prepared transactions come at PREPARE TRANSACTION. This marks the slot for good. Off by default.

@@ -15,7 +15,7 @@ use super::capture_file::Names;
 use super::connect::Connected;
 use crate::capture::{Epoch, Seam, Writer};
 use crate::error::{Error, Result, Status};
-use crate::options::{Config, GapPolicy, OriginFilter, Rotate, Streaming, TwoPhase};
+use crate::options::{Config, GapPolicy, OnAmbiguous, OriginFilter, Rotate, Streaming, TwoPhase};
 use crate::session::Session;
 use crate::stream::{Branch, Loss};
 use crate::sys::pg_micros;
@@ -261,6 +261,7 @@ pub fn epoch(config: &Config, connected: &Connected) -> Epoch {
         .with("decode", on(config.decode))
         .with("start_lsn", start)
         .with("dedupe", on(config.dedupe))
+        .with("on_ambiguous", if config.on_ambiguous == OnAmbiguous::Flag { "flag" } else { "refetch" })
         .with("on_gap", if config.on_gap == GapPolicy::Warn { "warn" } else { "error" });
     if let Some(stop) = config.stop_lsn {
         it = it.with("stop_lsn", stop);

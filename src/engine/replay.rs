@@ -49,7 +49,7 @@ impl Source {
     pub fn config(&self, options: &Options) -> Result<Config> {
         let mut options = options.clone();
         let epoch = if self.first.is_some() { read_epoch(&self.chain)? } else { Epoch::default() };
-        for name in ["decode", "plugin", "on_gap", "stop_lsn", "dedupe"] {
+        for name in ["decode", "plugin", "on_gap", "stop_lsn", "dedupe", "on_ambiguous"] {
             // What ends a stream is known from decoding only.
             let is_moot = name == "stop_lsn" && !options.decodes();
             if !options.is_given(name) && !is_moot {

@@ -66,6 +66,16 @@ pub enum Streaming {
     Assembled,
 }
 
+/// What to do where nobody can tell whether a logical message was rolled back with a savepoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OnAmbiguous {
+    /// Fetch the transaction again, and all that follows, without streaming.
+    Refetch,
+    /// Deliver it, and say so.
+    Flag,
+}
+
 /// What becomes of prepared transactions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -184,6 +194,8 @@ pub struct Config {
     pub spill_min_free: u64,
     /// Whether prepared transactions come when they are prepared.
     pub two_phase: TwoPhase,
+    /// What to do where a message may have been rolled back.
+    pub on_ambiguous: OnAmbiguous,
     /// Which changes are sent.
     pub origin: OriginFilter,
     /// Whether changes are decoded, or given as the output plugin made them.
@@ -328,6 +340,10 @@ impl Config {
                 .map(PathBuf::from),
             spill_min_free: number(Id::SpillMinFree) as u64,
             two_phase,
+            on_ambiguous: match options.text(Id::OnAmbiguous) {
+                "flag" => OnAmbiguous::Flag,
+                _ => OnAmbiguous::Refetch,
+            },
             origin: if options.text(Id::Origin) == "none" { OriginFilter::None } else { OriginFilter::Any },
             decode: on(Id::Decode),
             plugin: options.text(Id::Plugin).to_owned(),

@@ -7,8 +7,8 @@ mod parse;
 mod table;
 
 pub use config::{
-    AckMode, Backend, BatchBoundary, Config, FailoverPolicy, GapPolicy, OriginFilter, Progress, Reconnect,
-    ReplayPace, Rotate, ServerTuning, SlotCreate, Streaming, TwoPhase,
+    AckMode, Backend, BatchBoundary, Config, FailoverPolicy, GapPolicy, OnAmbiguous, OriginFilter, Progress,
+    Reconnect, ReplayPace, Rotate, ServerTuning, SlotCreate, Streaming, TwoPhase,
 };
 pub use document::markdown;
 pub use parse::{Kind, qualified_names, slot_name};

@@ -25,6 +25,7 @@ pub enum Id {
     AssembleDisk,
     SpillDirectory,
     SpillMinFree,
+    OnAmbiguous,
     TwoPhase,
     Origin,
     Decode,
@@ -202,6 +203,13 @@ pub static TABLE: &[Spec] = &[
         kind: Kind::Size { least: 0, most: 1 << 50 },
         default: "1GB",
         sentence: "Leave at least this room free where spill_directory is (B, kB, MB, GB). With less, then or at connect, the stream ends with WAL_E_SPILL.",
+    },
+    Spec {
+        id: Id::OnAmbiguous,
+        name: "on_ambiguous",
+        kind: Kind::Choice(&["refetch", "flag"]),
+        default: "refetch",
+        sentence: "Choose what follows when nobody can tell whether a savepoint took a logical message with it, with streaming=assembled. \"refetch\" reconnects without streaming; \"flag\" delivers with WAL_EVENT_FLAG_AMBIGUOUS.",
     },
     Spec {
         id: Id::TwoPhase,

@@ -7,11 +7,12 @@ use std::sync::atomic::AtomicI32;
 use super::Receiver;
 use super::receiver::Way;
 use crate::batch::{Arrays, Chunk};
-use crate::batch::{Event, EventKind};
 use crate::error::Result;
-use crate::options::{Config, TwoPhase};
+use crate::options::{Config, OnAmbiguous, TwoPhase};
 use crate::pgoutput::{Effect, Step};
-use crate::transaction::{AssembleCounters, AssembleOptions, Assembler, OfPrepared, Offered, SpillOptions};
+use crate::transaction::{
+    AssembleCounters, AssembleOptions, Assembler, OfDoubtful, OfPrepared, Offered, SpillOptions,
+};
 
 /// How far a delivery has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +38,10 @@ pub fn assemble_options(config: &Config) -> AssembleOptions {
         prepared: match config.two_phase {
             TwoPhase::Join => OfPrepared::Join,
             TwoPhase::Off | TwoPhase::On => OfPrepared::Tell,
+        },
+        doubtful: match config.on_ambiguous {
+            OnAmbiguous::Refetch => OfDoubtful::Refuse,
+            OnAmbiguous::Flag => OfDoubtful::Flag,
         },
     }
 }
@@ -94,9 +99,9 @@ impl Receiver {
     /// Decodes what has to be described before the message that was offered, for as long as the batch has room. The batch keeps
     /// the messages.
     pub(super) fn describe(&mut self, out: &mut Arrays) -> Result<Step> {
-        loop {
-            let Way::Assemble(assembler) = &self.way else { break };
-            let Some(message) = assembler.next_description().cloned() else { break };
+        while let Way::Assemble(assembler) = &self.way
+            && let Some(message) = assembler.next_description().cloned()
+        {
             out.keep_text(&message);
             // SAFETY: the arrays keep the message.
             match unsafe { self.decode_again(0, &message, out) }? {
@@ -125,7 +130,7 @@ impl Receiver {
             let Way::Assemble(assembler) = &self.way else { return Ok(Delivered::Done) };
             let Some((lsn, message)) = assembler.peek()? else { return Ok(Delivered::Done) };
             let len = message.len();
-            let joining = assembler.joining();
+            let notes = assembler.notes();
             let mark = out.mark();
             if chunk.append_whole(message) {
                 let copied = chunk.filled().get(chunk.filled().len() - len..).unwrap_or_default();
@@ -141,9 +146,9 @@ impl Receiver {
                             assembler.advance()?;
                             self.positions.keep_below(assembler.floor());
                         }
-                        if let Some(prepare_lsn) = joining {
+                        if notes.is_any() {
                             // SAFETY: what the events point at stays as it is.
-                            unsafe { out.amend(&mark, |event| note_prepare(event, prepare_lsn)) };
+                            unsafe { out.amend(&mark, |event| notes.note(event)) };
                         }
                         self.apply(effect, self.counters.last_message_time, out);
                         if self.stop.is_some() && self.ends(effect) {
@@ -160,12 +165,5 @@ impl Receiver {
             }
             return Ok(Delivered::Full(len));
         }
-    }
-}
-
-/// The ends of a transaction that was prepared tell where.
-fn note_prepare(event: &mut Event, prepare_lsn: u64) {
-    if event.kind == EventKind::WAL_EVENT_BEGIN as u32 || event.kind == EventKind::WAL_EVENT_COMMIT as u32 {
-        event.number = prepare_lsn;
     }
 }

@@ -11,6 +11,7 @@ use super::log::Log;
 use super::outside::{Outside, oid};
 use super::prepared::{Prepared, Receiving, Waiting, relations_of, xid_behind};
 use super::spill::{Spill, SpillOptions};
+use crate::batch::{Event, EventKind, flags};
 use crate::error::{Error, Result, Status};
 use crate::pgoutput::malformed;
 
@@ -29,6 +30,49 @@ pub struct AssembleOptions {
     pub spill: SpillOptions,
     /// What becomes of prepared transactions.
     pub prepared: OfPrepared,
+    /// What becomes of one with a message that may have been rolled back.
+    pub doubtful: OfDoubtful,
+}
+
+/// What becomes of a transaction with a message of which nobody knows whether it was rolled back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OfDoubtful {
+    /// It is refused: an unstreamed one is exact.
+    Refuse,
+    /// It is told, and what may be wrong has a flag.
+    Flag,
+}
+
+/// What the events of the transaction that is being delivered have to say beyond its messages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Notes {
+    /// Where it was prepared, if it was.
+    prepare_lsn: u64,
+    /// What its ends, and its logical messages, have.
+    flags: u32,
+}
+
+impl Notes {
+    /// Whether there is anything to say.
+    pub fn is_any(self) -> bool {
+        self != Self::default()
+    }
+
+    /// Says it in an event of the transaction.
+    pub fn note(self, event: &mut Event) {
+        use EventKind::{
+            WAL_EVENT_BEGIN, WAL_EVENT_BEGIN_PREPARE, WAL_EVENT_COMMIT, WAL_EVENT_MESSAGE, WAL_EVENT_PREPARE,
+        };
+        let is = |kinds: &[EventKind]| kinds.iter().any(|kind| event.kind == *kind as u32);
+        let (bounds, prepares) =
+            (is(&[WAL_EVENT_BEGIN, WAL_EVENT_COMMIT]), is(&[WAL_EVENT_BEGIN_PREPARE, WAL_EVENT_PREPARE]));
+        if bounds {
+            event.number = self.prepare_lsn;
+        }
+        if bounds || prepares || is(&[WAL_EVENT_MESSAGE]) {
+            event.flags |= self.flags;
+        }
+    }
 }
 
 /// What becomes of prepared transactions.
@@ -85,6 +129,9 @@ pub struct Assembler {
     delivery: Option<Delivery>,
     outside: Outside,
     prepared: OfPrepared,
+    doubtful: OfDoubtful,
+    /// Whether what is being delivered is.
+    in_doubt: bool,
     /// That of `block`, where it is one of an ordinary form.
     receiving: Option<Receiving>,
     /// Of those in `logs`.
@@ -111,6 +158,8 @@ impl Assembler {
             delivery: None,
             outside: Outside::default(),
             prepared: options.prepared,
+            doubtful: options.doubtful,
+            in_doubt: false,
             receiving: None,
             waiting: Waiting::default(),
             joining: None,
@@ -172,9 +221,12 @@ impl Assembler {
         [receiving, joining, self.waiting.floor()].into_iter().flatten().min()
     }
 
-    /// The position of the PREPARE of the transaction that is being delivered, if it was prepared.
-    pub fn joining(&self) -> Option<u64> {
-        self.joining.map(|it| it.lsn)
+    /// What has to be said of the transaction that is being delivered.
+    pub fn notes(&self) -> Notes {
+        Notes {
+            prepare_lsn: self.joining.map_or(0, |it| it.lsn),
+            flags: if self.in_doubt { flags::AMBIGUOUS } else { 0 },
+        }
     }
 
     /// What has to be described before the message that was offered last.
@@ -436,7 +488,7 @@ impl Assembler {
     /// What is not known to be committed is not given: a message names only its transaction, so that one before a
     /// subtransaction's first change may be of that, which was rolled back, or of what is around it.
     fn certain(&mut self, log: Log) -> Result<Log> {
-        if !log.is_in_doubt() {
+        if !log.is_in_doubt() || self.doubtful == OfDoubtful::Flag {
             return Ok(log);
         }
         let what = format!(
@@ -445,7 +497,7 @@ impl Assembler {
         );
         log.drop_all(0, &mut self.spill);
         Err(Error::new(Status::WAL_E_AMBIGUOUS, what).with_hint(
-            "Nothing is lost: a new connection fetches it as a whole, and all that follows, without streaming. Set messages to \"off\" to have it streamed, or streaming to \"off\" to save the reconnect.",
+            "Nothing is lost: a new connection fetches it as a whole, and all that follows, without streaming. Set messages to \"off\" to have it streamed, streaming to \"off\" to save the reconnect, or on_ambiguous to \"flag\" to have it with a flag.",
         ))
     }
 
@@ -481,6 +533,7 @@ impl Assembler {
     }
 
     fn deliver(&mut self, log: Log, ending: Ending, begin: Vec<u8>, end: Vec<u8>) -> Result<Offered> {
+        self.in_doubt = log.is_in_doubt();
         self.delivery = Some(Delivery::new(log, ending, begin, end, &mut self.spill)?);
         Ok(Offered::Deliver)
     }

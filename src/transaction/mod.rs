@@ -14,6 +14,6 @@ mod spill;
 #[cfg(test)]
 mod tests;
 
-pub use assembler::{AssembleCounters, AssembleOptions, Assembler, OfPrepared, Offered};
+pub use assembler::{AssembleCounters, AssembleOptions, Assembler, Notes, OfDoubtful, OfPrepared, Offered};
 pub use feeder::Feeder;
 pub use spill::{SpillOptions, try_directory};

@@ -25,6 +25,7 @@ static const struct sample {
     {"assemble_disk", {"0", "64MB", "1024GB"}, {"x", "-1", ""}},
     {"spill_directory", {"/var/tmp", ""}, {NULL}},
     {"spill_min_free", {"0", "64MB", "1024GB"}, {"x", "-1", ""}},
+    {"on_ambiguous", {"refetch", "flag"}, {"warn", "Flag", ""}},
     {"two_phase", {"on", "off", "join"}, {"maybe", "2", ""}},
     {"origin", {"any", "none"}, {"some", ""}},
     {"stop_lsn", {"0/0", "16/B374D848"}, {"12", "x/y", ""}},

@@ -169,6 +169,7 @@ enum class event_flags : std::uint32_t {
     discarded = WAL_EVENT_FLAG_DISCARDED, ///< stream_abort: nothing was rolled back; drop what came
     rewound = WAL_EVENT_FLAG_REWOUND,     ///< reconnected: some of what was delivered is lost
     unknown_prepare = WAL_EVENT_FLAG_UNKNOWN_PREPARE, ///< commit_prepared, …: without its prepare
+    ambiguous = WAL_EVENT_FLAG_AMBIGUOUS,             ///< message, …: it may have been rolled back
 };
 
 /** What a slot is made for, and how it stands: WAL_SLOT_…. */

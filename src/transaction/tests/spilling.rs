@@ -9,7 +9,9 @@ use std::sync::atomic::{AtomicI32, Ordering};
 
 use super::model::options;
 use crate::error::{Error, Status};
-use crate::transaction::{AssembleOptions, Assembler, OfPrepared, Offered, SpillOptions, try_directory};
+use crate::transaction::{
+    AssembleOptions, Assembler, OfDoubtful, OfPrepared, Offered, SpillOptions, try_directory,
+};
 
 const XID: u32 = 901;
 
@@ -206,7 +208,12 @@ fn p7_a_limit_a_full_disk_and_a_missing_directory_name_place_and_remedy() {
         let place = spill.directory.display().to_string();
         let fd = Arc::new(AtomicI32::new(-1));
         let mut assembler = Assembler::new(
-            AssembleOptions { memory: 300 << 10, spill, prepared: OfPrepared::Tell },
+            AssembleOptions {
+                memory: 300 << 10,
+                spill,
+                prepared: OfPrepared::Tell,
+                doubtful: OfDoubtful::Refuse,
+            },
             Arc::clone(&fd),
         );
         keep(&mut assembler, [start(XID, true)]).unwrap();
