@@ -6,7 +6,9 @@
 mod arrays;
 mod chunk;
 mod event;
+pub mod flags;
 mod pool;
+mod reconnect;
 mod relation;
 mod split;
 mod value;
@@ -14,8 +16,9 @@ mod view;
 
 pub use arrays::{Arrays, Mark};
 pub use chunk::Chunk;
-pub use event::{Event, EventKind, flags};
+pub use event::{Event, EventKind};
 pub use pool::{Batch, Home, Pool};
+pub use reconnect::ReconnectNumbers;
 pub use relation::{Column, Relation};
 pub use value::{Value, ValueKind};
 pub use view::{EventView, RowView, ValueView};

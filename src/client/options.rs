@@ -11,8 +11,8 @@ use crate::engine::{Level, Logger};
 use crate::error::{Error, Result};
 use crate::lsn::Lsn;
 use crate::options::{
-    self, AckMode, BatchBoundary, FailoverPolicy, GapPolicy, OnAmbiguous, OriginFilter, Progress, SlotCreate,
-    Streaming, TwoPhase,
+    self, AckMode, BatchBoundary, Choice, FailoverPolicy, GapPolicy, OnAmbiguous, OriginFilter, Progress,
+    SlotCreate, Streaming, TwoPhase,
 };
 
 /// What a stream is made of. `conninfo`, `slot` and `publication` are required.
@@ -91,12 +91,7 @@ impl Options {
 
     /// Whether connecting may create the slot. [`SlotCreate::Never`] by default.
     pub fn slot_create(self, when: SlotCreate) -> Self {
-        let word = match when {
-            SlotCreate::Never => "never",
-            SlotCreate::IfMissing => "if_missing",
-            SlotCreate::Temporary => "temporary",
-        };
-        self.set("slot_create", word)
+        self.set("slot_create", when.word())
     }
 
     /// Where to start if that is beyond the slot's own position.
@@ -123,13 +118,7 @@ impl Options {
     /// Whether large transactions come while they run: **not yet committed**, or, with [`Streaming::Assembled`], kept by the
     /// library and given whole. [`Streaming::Off`] by default.
     pub fn streaming(self, how: Streaming) -> Self {
-        let word = match how {
-            Streaming::Off => "off",
-            Streaming::On => "on",
-            Streaming::Parallel => "parallel",
-            Streaming::Assembled => "assembled",
-        };
-        self.set("streaming", word)
+        self.set("streaming", how.word())
     }
 
     /// With [`Streaming::Assembled`]: the most memory of the transactions that have not ended. 64 MB by default; what does not
@@ -158,7 +147,7 @@ impl Options {
     /// With [`Streaming::Assembled`] and messages: what follows when nobody can tell whether a savepoint took a logical message
     /// with it. [`OnAmbiguous::Refetch`] by default; see [`Event::is_ambiguous`](crate::Event::is_ambiguous).
     pub fn on_ambiguous(self, what: OnAmbiguous) -> Self {
-        self.set("on_ambiguous", if what == OnAmbiguous::Flag { "flag" } else { "refetch" })
+        self.set("on_ambiguous", what.word())
     }
 
     /// Whether prepared transactions come at PREPARE TRANSACTION. This marks the slot for good. Off by default.
@@ -169,28 +158,23 @@ impl Options {
     /// What becomes of prepared transactions: [`two_phase`](Self::two_phase) with a third way, [`TwoPhase::Join`], which keeps
     /// them and gives them at COMMIT PREPARED as ordinary ones.
     pub fn prepared(self, how: TwoPhase) -> Self {
-        let word = match how {
-            TwoPhase::Off => "off",
-            TwoPhase::On => "on",
-            TwoPhase::Join => "join",
-        };
-        self.set("two_phase", word)
+        self.set("two_phase", how.word())
     }
 
     /// Which changes to send, by where they were made first. [`OriginFilter::Any`] by default.
     pub fn origin(self, which: OriginFilter) -> Self {
-        self.set("origin", if which == OriginFilter::None { "none" } else { "any" })
+        self.set("origin", which.word())
     }
 
     /// Who acknowledges. [`AckMode::Manual`] by default: the program calls [`Stream::ack`](crate::Stream::ack). With
     /// [`AckMode::Auto`] a batch is acknowledged when the last handle to it, or to an event of it, is dropped.
     pub fn ack(self, who: AckMode) -> Self {
-        self.set("ack", if who == AckMode::Auto { "auto" } else { "manual" })
+        self.set("ack", who.word())
     }
 
     /// What moves the slot while nothing is to be acknowledged. [`Progress::Auto`] by default.
     pub fn progress(self, what: Progress) -> Self {
-        self.set("progress", if what == Progress::Acknowledged { "acknowledged" } else { "auto" })
+        self.set("progress", what.word())
     }
 
     /// Takes over, for this one start, a slot that ran with [`Progress::Auto`] before. Off by default.
@@ -205,12 +189,12 @@ impl Options {
 
     /// What to do when the server says that it skipped changes. [`GapPolicy::Error`] by default.
     pub fn on_gap(self, what: GapPolicy) -> Self {
-        self.set("on_gap", if what == GapPolicy::Warn { "warn" } else { "error" })
+        self.set("on_gap", what.word())
     }
 
     /// What to do when a promoted standby lacks some of what was delivered. [`FailoverPolicy::Fail`] by default.
     pub fn failover_policy(self, what: FailoverPolicy) -> Self {
-        self.set("failover_policy", if what == FailoverPolicy::Rewind { "rewind" } else { "fail" })
+        self.set("failover_policy", what.word())
     }
 
     /// How long the first connection is tried again while the slot is in use, or the server starts or cannot be reached
@@ -237,7 +221,7 @@ impl Options {
     /// Where a batch ends. [`BatchBoundary::Any`] by default; with [`BatchBoundary::Transaction`] behind the end of a
     /// transaction, wherever one fits.
     pub fn batch_boundary(self, which: BatchBoundary) -> Self {
-        self.set("batch_boundary", if which == BatchBoundary::Transaction { "transaction" } else { "any" })
+        self.set("batch_boundary", which.word())
     }
 
     /// How long the engine may gather what comes while a stream is busy. 2 ms by default; a quiet stream is never

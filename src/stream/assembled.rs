@@ -115,11 +115,6 @@ impl Receiver {
         Ok(Step::Done(Effect::None))
     }
 
-    /// Whether a prepared transaction waits for its fate.
-    pub(super) fn holds_prepared(&self) -> bool {
-        matches!(&self.way, Way::Assemble(assembler) if assembler.floor().is_some())
-    }
-
     /// Decodes the transaction that ended, from where the last call came to, for as long as the batch has room. What comes
     /// out is copied into the chunk.
     ///
@@ -134,11 +129,11 @@ impl Receiver {
             let mark = out.mark();
             if chunk.append_whole(message) {
                 let copied = chunk.filled().get(chunk.filled().len() - len..).unwrap_or_default();
-                let step = match self.replay {
+                let step = match self.continuation.repeats() {
                     // SAFETY: the message lies in the chunk, behind what was filled before: the caller's promise.
-                    None => unsafe { self.decoder.decode(lsn, copied, out) },
+                    false => unsafe { self.decoder.decode(lsn, copied, out) },
                     // SAFETY: as above.
-                    Some(_) => unsafe { self.decode_again(lsn, copied, out) },
+                    true => unsafe { self.decode_again(lsn, copied, out) },
                 };
                 match step {
                     Ok(Step::Done(effect)) => {
@@ -156,7 +151,10 @@ impl Receiver {
                         }
                         continue;
                     }
-                    Ok(Step::Full) => chunk.retreat(len),
+                    Ok(Step::Full) => {
+                        chunk.retreat(len);
+                        out.full_though_empty()?;
+                    }
                     Err(error) => {
                         chunk.retreat(len);
                         return Err(error);

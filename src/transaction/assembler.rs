@@ -186,7 +186,7 @@ impl Assembler {
                 return self.in_block(lsn, message);
             }
             let order = if *kind == b'R' { self.outside.next() } else { 0 };
-            log.append(lsn, *kind, u32::from_be_bytes([*a, *b, *c, *d]), body, order);
+            log.append(lsn, *kind, u32::from_be_bytes([*a, *b, *c, *d]), body, order)?;
             let memory = log.memory();
             return self.mind(memory);
         }
@@ -309,7 +309,7 @@ impl Assembler {
             }
             [kind @ b'O', body @ ..] => {
                 if let Some(log) = &mut self.block {
-                    log.append(lsn, *kind, 0, body, 0);
+                    log.append(lsn, *kind, 0, body, 0)?;
                 }
                 Ok(Offered::Kept)
             }
@@ -412,7 +412,7 @@ impl Assembler {
                     if receiving.described.insert(oid)
                         && let Some((order, [kind, definition @ ..])) = self.outside.definition(oid)
                     {
-                        log.append(0, *kind, 0, definition, order);
+                        log.append(0, *kind, 0, definition, order)?;
                     }
                 }
             }
@@ -428,7 +428,7 @@ impl Assembler {
             b'P' => return self.complete(lsn, message),
             _ => return Err(malformed("it comes inside a prepared transaction", lsn, message)),
         }
-        log.append(lsn, *kind, 0, body, order);
+        log.append(lsn, *kind, 0, body, order)?;
         let memory = log.memory();
         self.mind(memory)
     }
@@ -497,7 +497,7 @@ impl Assembler {
         );
         log.drop_all(0, &mut self.spill);
         Err(Error::new(Status::WAL_E_AMBIGUOUS, what).with_hint(
-            "Nothing is lost: a new connection fetches it as a whole, and all that follows, without streaming. Set messages to \"off\" to have it streamed, streaming to \"off\" to save the reconnect, or on_ambiguous to \"flag\" to have it with a flag.",
+            "The server sends it again, as a whole, to a connection with streaming=off. Set messages to \"off\" to have it streamed, or on_ambiguous to \"flag\" to have it with a flag.",
         ))
     }
 
@@ -585,9 +585,10 @@ impl Assembler {
                     .with_hint("Raise assemble_memory, or set streaming to \"off\"."));
             }
             self.counters.spilled += u64::from(!was_spilled);
-            let freed = before - log.memory();
+            // What stands for a segment may be larger than a short one was.
+            let after = log.memory();
             if self.block.as_ref().map(|block| block.xid) != in_block {
-                self.others -= freed;
+                self.others = self.others + after - before;
             }
         }
     }

@@ -200,7 +200,7 @@ fn compare(metrics: &Metrics, labels: &[(&str, &str)], at: &abi::wal_stats) {
     let shown = metrics.get("pgwalstream_last_message_timestamp_seconds", labels);
     assert!((unix - shown).abs() < 1e-3, "{unix} {shown}");
     assert_eq!(at.prepared_microseconds, 0);
-    assert_eq!(metrics.get("pgwalstream_prepared_age_seconds", labels), 0.0);
+    assert_eq!(metrics.get("pgwalstream_prepared_seconds", labels), 0.0);
     assert_eq!(metrics.names(labels).len(), expected.len() + 3, "{:?}", metrics.names(labels));
 }
 

@@ -5,6 +5,8 @@ import "C"
 
 import "unsafe"
 
+// ---- generated from src/statistics/table.rs ----
+
 // Stats is wal_stats, copied.
 type Stats struct {
 	Events                uint64
@@ -97,6 +99,8 @@ func copyStats(c *C.wal_stats) Stats {
 		PreparedMicroseconds:  uint64(c.prepared_microseconds),
 	}
 }
+
+// ---- end of what is generated ----
 
 // Health is wal_health, copied.
 type Health struct {
