@@ -218,7 +218,13 @@
  * With option `two_phase`, and always from a slot that was made with it, a transaction that ends with PREPARE TRANSACTION comes when
  * it is prepared: between ::WAL_EVENT_BEGIN_PREPARE and ::WAL_EVENT_PREPARE, or in blocks that end with ::WAL_EVENT_STREAM_PREPARE. It
  * is NOT COMMITTED before ::WAL_EVENT_COMMIT_PREPARED of the same gid. It may come twice, with the same gid and the same
- * wal_event_prepare_end_lsn(). Its end may come without it, if it was acknowledged before or changed nothing.
+ * wal_event_prepare_end_lsn(). Its end may come without it, if it was acknowledged before or changed nothing:
+ * #WAL_EVENT_FLAG_UNKNOWN_PREPARE.
+ *
+ * With `two_phase` "join" the library keeps a prepared transaction until COMMIT PREPARED, and gives it then as an ordinary one, whose
+ * `commit_lsn` is that of the COMMIT PREPARED record; wal_event_prepare_lsn() of BEGIN and COMMIT is the position of the PREPARE. While
+ * one is kept every `ack_lsn` stays behind its PREPARE. So a program that stores positions stores the `commit_lsn` of the last
+ * transaction too, and after a start passes over those that are not greater. Since 0.2.0.
  *
  * @section slots Slots, publications, snapshots
  *
@@ -327,6 +333,19 @@
  * with option failover_policy "rewind".
  */
 #define WAL_EVENT_FLAG_REWOUND UINT32_C(256)
+/**
+ * COMMIT_PREPARED, ROLLBACK_PREPARED: this stream did not give the PREPARE that it ends. It was given and
+ * acknowledged in an earlier life of the program, lies before the slot or start_lsn, or changed nothing. A
+ * decoder without a connection never sets it. Since 0.2.0.
+ */
+#define WAL_EVENT_FLAG_UNKNOWN_PREPARE UINT32_C(512)
+/**
+ * MESSAGE, and BEGIN and COMMIT (or BEGIN_PREPARE and PREPARE) of its transaction: a savepoint of the
+ * transaction was rolled back, and the server does not say whether this message was part of it. If it was,
+ * the sequence of what follows in the transaction is higher than it would be without streaming. Only with
+ * options streaming "assembled", messages and on_ambiguous "flag". Since 0.2.0.
+ */
+#define WAL_EVENT_FLAG_AMBIGUOUS UINT32_C(1024)
 /** @} */
 
 /**
@@ -702,12 +721,13 @@ enum wal_event_kind
     WAL_EVENT_PREPARE = 16,
     /**
      * A prepared transaction committed: `wal_event_gid`. It comes alone where the PREPARE was acknowledged
-     * before, and where the transaction changed nothing.
+     * before, and where the transaction changed nothing: with UNKNOWN_PREPARE.
      * `ack_lsn` is set.
      */
     WAL_EVENT_COMMIT_PREPARED = 17,
     /**
-     * A prepared transaction was rolled back: `wal_event_gid`, `wal_event_prepare_end_lsn`. `ack_lsn` is set.
+     * A prepared transaction was rolled back: `wal_event_gid`, `wal_event_prepare_end_lsn`. `ack_lsn` is set. With
+     * UNKNOWN_PREPARE where it comes alone.
      */
     WAL_EVENT_ROLLBACK_PREPARED = 18,
     /**
@@ -1442,6 +1462,16 @@ typedef struct wal_stats {
      * What of streamed transactions was received and thrown away since it was rolled back, in bytes.
      */
     uint64_t rolled_back_bytes;
+    /**
+     * Prepared transactions that are held until their fate is known (two_phase=join). They pin WAL on the
+     * server, and hold every position to acknowledge back.
+     */
+    uint64_t prepared_transactions;
+    /**
+     * How long ago the oldest of these was prepared. 0 while there is none. The clocks of this machine and
+     * of the server must agree. In microseconds.
+     */
+    uint64_t prepared_microseconds;
 } wal_stats;
 
 /**
@@ -1948,10 +1978,17 @@ WAL_NOEXCEPT;
 
 /**
  * All that is ready, as one batch: read it without any further call, on any thread. First of all it gives what is
- * left of the batch that wal_stream_next walks through. A batch may begin and end inside a transaction.
+ * left of the batch that wal_stream_next walks through.
  *
- * A batch ends where it is full or where nothing more has come: in the middle of a transaction too. A program that saves
- * position and state together does so behind a COMMIT, not behind a batch.
+ * A batch ends where it is full or where nothing more has come: in the middle of a transaction too, and the next one begins
+ * there. A program that saves position and state together does so behind an event with an ack_lsn, not behind a batch.
+ *
+ * With option batch_boundary "transaction" a batch ends behind an event with an ack_lsn (COMMIT, PREPARE, COMMIT_PREPARED, …)
+ * wherever its transaction fits into one: into batch_events, batch_bytes and queue_bytes. It then begins at a transaction's
+ * beginning, and holds one or several of them whole. It ends elsewhere in three cases: its transaction does not fit; the
+ * connection was lost, as RECONNECTED tells in the next one; or a block of a streamed transaction ends. So look at the last
+ * event's ack_lsn before state and position are saved. A transaction is not given before all of it has come, or as much as
+ * fits; wal_stream_next waits for that too. Since 0.2.0.
  *
  * @param[in,out] stream to read from
  * @param[in] timeout_ms -1 waits for ever, 0 does not wait
@@ -2073,10 +2110,10 @@ WAL_NOEXCEPT;
  * names the offset.
  *
  * @param[in] path of the capture
- * @param[in] options copied; may be NULL; replay_pace, ack, queue_bytes, batch_events, batch_bytes and the log callback
- * count, and with streaming "assembled" assemble_memory, assemble_disk, spill_directory and spill_min_free; decode, plugin,
- * on_gap, stop_lsn, dedupe and streaming "assembled" are as in the captured stream if they are not set; the others, which
- * are of a connection, do not count
+ * @param[in] options copied; may be NULL; replay_pace, ack, queue_bytes, batch_events, batch_bytes, batch_boundary and the log
+ * callback count, and with streaming "assembled" assemble_memory, assemble_disk, spill_directory and spill_min_free; decode,
+ * plugin, on_gap, stop_lsn, dedupe and streaming "assembled" are as in the captured stream if they are not set; the others,
+ * which are of a connection, do not count
  * @param[out] out the stream, owned by the caller: wal_stream_free; NULL on an error
  * @param[out] err may be NULL; owned by the caller
  * @return WAL_OK; WAL_E_CAPTURE: the file cannot be opened, is no capture, or is damaged before its first record;
@@ -2336,6 +2373,9 @@ WAL_API struct wal_bytes wal_event_gid(const struct wal_event *event) WAL_NOEXCE
 /**
  * The position of a transaction's PREPARE TRANSACTION, which is the commit_lsn that identifies its changes: of
  * BEGIN_PREPARE, PREPARE and STREAM_PREPARE events; 0 for other kinds.
+ *
+ * With option two_phase "join", since 0.2.0, of the BEGIN and COMMIT of a transaction that was prepared too: there the
+ * commit_lsn is that of its COMMIT PREPARED. 0 for those of others.
  *
  * @param event may be NULL
  * @return the position, or 0

@@ -10,6 +10,7 @@ pub mod flags;
 mod pool;
 mod reconnect;
 mod relation;
+mod split;
 mod value;
 mod view;
 

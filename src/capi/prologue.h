@@ -203,7 +203,13 @@
  * With option `two_phase`, and always from a slot that was made with it, a transaction that ends with PREPARE TRANSACTION comes when
  * it is prepared: between ::WAL_EVENT_BEGIN_PREPARE and ::WAL_EVENT_PREPARE, or in blocks that end with ::WAL_EVENT_STREAM_PREPARE. It
  * is NOT COMMITTED before ::WAL_EVENT_COMMIT_PREPARED of the same gid. It may come twice, with the same gid and the same
- * wal_event_prepare_end_lsn(). Its end may come without it, if it was acknowledged before or changed nothing.
+ * wal_event_prepare_end_lsn(). Its end may come without it, if it was acknowledged before or changed nothing:
+ * #WAL_EVENT_FLAG_UNKNOWN_PREPARE.
+ *
+ * With `two_phase` "join" the library keeps a prepared transaction until COMMIT PREPARED, and gives it then as an ordinary one, whose
+ * `commit_lsn` is that of the COMMIT PREPARED record; wal_event_prepare_lsn() of BEGIN and COMMIT is the position of the PREPARE. While
+ * one is kept every `ack_lsn` stays behind its PREPARE. So a program that stores positions stores the `commit_lsn` of the last
+ * transaction too, and after a start passes over those that are not greater. Since 0.2.0.
  *
  * @section slots Slots, publications, snapshots
  *
@@ -312,6 +318,19 @@
  * with option failover_policy "rewind".
  */
 #define WAL_EVENT_FLAG_REWOUND UINT32_C(256)
+/**
+ * COMMIT_PREPARED, ROLLBACK_PREPARED: this stream did not give the PREPARE that it ends. It was given and
+ * acknowledged in an earlier life of the program, lies before the slot or start_lsn, or changed nothing. A
+ * decoder without a connection never sets it. Since 0.2.0.
+ */
+#define WAL_EVENT_FLAG_UNKNOWN_PREPARE UINT32_C(512)
+/**
+ * MESSAGE, and BEGIN and COMMIT (or BEGIN_PREPARE and PREPARE) of its transaction: a savepoint of the
+ * transaction was rolled back, and the server does not say whether this message was part of it. If it was,
+ * the sequence of what follows in the transaction is higher than it would be without streaming. Only with
+ * options streaming "assembled", messages and on_ambiguous "flag". Since 0.2.0.
+ */
+#define WAL_EVENT_FLAG_AMBIGUOUS UINT32_C(1024)
 /** @} */
 
 /**
