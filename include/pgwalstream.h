@@ -771,6 +771,88 @@ typedef uint8_t wal_value_kind;
 #endif // __cplusplus
 
 /**
+ * What a type is made of.
+ */
+enum wal_type_kind_code
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * The stream does not say: an enum, a composite, an array or range of a user's type, or a type of an extension.
+     */
+    WAL_TYPE_KIND_UNKNOWN = 0,
+    /**
+     * A type without parts.
+     */
+    WAL_TYPE_KIND_BASE = 1,
+    /**
+     * An array.
+     */
+    WAL_TYPE_KIND_ARRAY = 2,
+    /**
+     * A row type.
+     */
+    WAL_TYPE_KIND_COMPOSITE = 3,
+    /**
+     * A range.
+     */
+    WAL_TYPE_KIND_RANGE = 4,
+    /**
+     * A multirange.
+     */
+    WAL_TYPE_KIND_MULTIRANGE = 5,
+    /**
+     * An enum.
+     */
+    WAL_TYPE_KIND_ENUM = 6,
+    /**
+     * A domain over another type.
+     */
+    WAL_TYPE_KIND_DOMAIN = 7,
+    /**
+     * What only functions have, such as record.
+     */
+    WAL_TYPE_KIND_PSEUDO = 8,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum wal_type_kind_code wal_type_kind_code;
+#else
+typedef uint32_t wal_type_kind_code;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * Where the knowledge of a type comes from.
+ */
+enum wal_type_source_code
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * Nowhere: nothing is known but the OID.
+     */
+    WAL_TYPE_SOURCE_NONE = 0,
+    /**
+     * It is PostgreSQL's own, and the library knows it.
+     */
+    WAL_TYPE_SOURCE_BUILT_IN = 1,
+    /**
+     * The stream described it before the table, as it was when the change was made.
+     */
+    WAL_TYPE_SOURCE_STREAM = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum wal_type_source_code wal_type_source_code;
+#else
+typedef uint32_t wal_type_source_code;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * How much a message matters.
  */
 enum wal_log_level
@@ -966,6 +1048,13 @@ typedef struct wal_batch wal_batch;
  * The same definition sent again is the same generation; a changed one is the next.
  */
 typedef struct wal_relation wal_relation;
+
+/**
+ * A type of a column.
+ *
+ * PostgreSQL's own live for ever, the others as long as the relation whose column they are of.
+ */
+typedef struct wal_type wal_type;
 
 /**
  * A connection for commands about slots and publications, and for SQL. It streams nothing: that is what a wal_stream is
@@ -2587,10 +2676,149 @@ WAL_NOEXCEPT;
 WAL_API void wal_relation_free(struct wal_relation *relation) WAL_NOEXCEPT;
 
 /**
- * Reads a value as bool. Reads: bool; of types that are not built in, what parses as it.
+ * What is known of a column's type, from the stream alone: nothing is asked of the server, and it is what held when the
+ * change was made. The server describes each type that is not built in before the table (PostgreSQL documentation, "Logical
+ * Replication Message Formats", Type): for a domain with the name of its base type, through any depth of domains
+ * (logicalrep_write_typ). So a domain over a built-in type is known with its base and without its own name; of enums,
+ * composites, arrays of them, and types of extensions the name is known.
+ *
+ * @param relation may be NULL
+ * @param[in] column from 0
+ * @return borrowed from the relation, and the same for the same type; NULL if there is no such column
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API
+const struct wal_type *wal_relation_column_type_info(const struct wal_relation *relation,
+                                                     uint32_t column)
+WAL_NOEXCEPT;
+
+/**
+ * One of PostgreSQL's own types, by its OID: those that 14 to 18 have, with their arrays, ranges and multiranges.
+ *
+ * @param[in] oid of the type
+ * @return static; NULL for an OID that is none of theirs
+ * @par Thread safety
+ * any thread
+ * @since 0.2.0
+ */
+WAL_API
+const struct wal_type *wal_type_built_in(uint32_t oid)
+WAL_NOEXCEPT;
+
+/**
+ * The type's OID, which of other than built-in types is of one database only.
+ *
+ * @param data_type may be NULL, which gives 0
+ * @return the OID, or 0
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API uint32_t wal_type_oid(const struct wal_type *data_type) WAL_NOEXCEPT;
+
+/**
+ * What the type is made of.
+ *
+ * @param data_type may be NULL, which gives WAL_TYPE_KIND_UNKNOWN
+ * @return a wal_type_kind_code; WAL_TYPE_KIND_UNKNOWN where the stream tells no more than the name
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API uint32_t wal_type_kind(const struct wal_type *data_type) WAL_NOEXCEPT;
+
+/**
+ * Where the knowledge of the type comes from.
+ *
+ * @param data_type may be NULL, which gives WAL_TYPE_SOURCE_NONE
+ * @return a wal_type_source_code
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API uint32_t wal_type_source(const struct wal_type *data_type) WAL_NOEXCEPT;
+
+/**
+ * Whether it is known how the binary form of the type's values is read. If not, wal_value_as_text() gives what is UTF-8 (an
+ * enum's label is right, of another type nobody can tell), and every other accessor of a binary value gives WAL_E_TYPE.
+ *
+ * @param data_type may be NULL, which gives 0
+ * @return 1 or 0
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API
+int32_t wal_type_is_resolved(const struct wal_type *data_type)
+WAL_NOEXCEPT;
+
+/**
+ * The schema that the type is in.
+ *
+ * @param data_type may be NULL, which gives nothing
+ * @return borrowed from the type; empty where it is not known, as of domains, which the stream does not name
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API struct wal_bytes wal_type_namespace(const struct wal_type *data_type) WAL_NOEXCEPT;
+
+/**
+ * The type's name in pg_type, as in "int4" or "_int4".
+ *
+ * @param data_type may be NULL, which gives nothing
+ * @return borrowed from the type; empty where it is not known, as of domains, which the stream does not name
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API struct wal_bytes wal_type_name(const struct wal_type *data_type) WAL_NOEXCEPT;
+
+/**
+ * The name of a built-in type as SQL shows it (format_type without a modifier), as in "integer" or "integer[]".
+ *
+ * @param data_type may be NULL, which gives nothing
+ * @return static; empty for what is not built in
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API
+struct wal_bytes wal_type_sql_name(const struct wal_type *data_type)
+WAL_NOEXCEPT;
+
+/**
+ * The type that a domain is over, which is no domain itself.
+ *
+ * @param data_type may be NULL
+ * @return static; NULL for what is no domain
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API const struct wal_type *wal_type_base(const struct wal_type *data_type) WAL_NOEXCEPT;
+
+/**
+ * The element of an array, the subtype of a range, or the range of a multirange. Of a domain over one, ask its base.
+ *
+ * @param data_type may be NULL
+ * @return static; NULL for what has none, or of which it is not known
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API
+const struct wal_type *wal_type_element(const struct wal_type *data_type)
+WAL_NOEXCEPT;
+
+/**
+ * Reads a value as bool. Reads: bool; a domain as its base
+ * type; of other types that are not built in, text that parses as it.
  *
  * @param[in] value of an event
- * @param[in] relation the event's; NULL: the type is not known, and what parses is taken
+ * @param[in] relation the event's; NULL: the caller answers for the type, and what parses is taken
  * @param[in] column the value's place in the row
  * @param[out] out 1 or 0; 0 on an error
  * @param[out] err may be NULL; owned by the caller
@@ -2609,10 +2837,11 @@ wal_status wal_value_as_bool(const struct wal_value *value,
 WAL_NOEXCEPT;
 
 /**
- * Reads a value as a 16-bit integer. Reads: smallint; integer and bigint if the number fits; of types that are not built in, what parses as it.
+ * Reads a value as a 16-bit integer. Reads: smallint; integer and bigint if the number fits; a domain as its base
+ * type; of other types that are not built in, text that parses as it.
  *
  * @param[in] value of an event
- * @param[in] relation the event's; NULL: the type is not known, and what parses is taken
+ * @param[in] relation the event's; NULL: the caller answers for the type, and what parses is taken
  * @param[in] column the value's place in the row
  * @param[out] out the number; 0 on an error
  * @param[out] err may be NULL; owned by the caller
@@ -2631,10 +2860,11 @@ wal_status wal_value_as_int16(const struct wal_value *value,
 WAL_NOEXCEPT;
 
 /**
- * Reads a value as a 32-bit integer. Reads: smallint, integer; bigint and oid if the number fits; of types that are not built in, what parses as it.
+ * Reads a value as a 32-bit integer. Reads: smallint, integer; bigint and oid if the number fits; a domain as its base
+ * type; of other types that are not built in, text that parses as it.
  *
  * @param[in] value of an event
- * @param[in] relation the event's; NULL: the type is not known, and what parses is taken
+ * @param[in] relation the event's; NULL: the caller answers for the type, and what parses is taken
  * @param[in] column the value's place in the row
  * @param[out] out the number; 0 on an error
  * @param[out] err may be NULL; owned by the caller
@@ -2653,10 +2883,11 @@ wal_status wal_value_as_int32(const struct wal_value *value,
 WAL_NOEXCEPT;
 
 /**
- * Reads a value as a 64-bit integer. Reads: smallint, integer, bigint, oid; of types that are not built in, what parses as it.
+ * Reads a value as a 64-bit integer. Reads: smallint, integer, bigint, oid; a domain as its base
+ * type; of other types that are not built in, text that parses as it.
  *
  * @param[in] value of an event
- * @param[in] relation the event's; NULL: the type is not known, and what parses is taken
+ * @param[in] relation the event's; NULL: the caller answers for the type, and what parses is taken
  * @param[in] column the value's place in the row
  * @param[out] out the number; 0 on an error
  * @param[out] err may be NULL; owned by the caller
@@ -2675,10 +2906,11 @@ wal_status wal_value_as_int64(const struct wal_value *value,
 WAL_NOEXCEPT;
 
 /**
- * Reads a value as an unsigned 32-bit integer. Reads: oid, xid and their like; integers if the number fits; of types that are not built in, what parses as it.
+ * Reads a value as an unsigned 32-bit integer. Reads: oid, xid and their like; integers if the number fits; a domain as its base
+ * type; of other types that are not built in, text that parses as it.
  *
  * @param[in] value of an event
- * @param[in] relation the event's; NULL: the type is not known, and what parses is taken
+ * @param[in] relation the event's; NULL: the caller answers for the type, and what parses is taken
  * @param[in] column the value's place in the row
  * @param[out] out the number; 0 on an error
  * @param[out] err may be NULL; owned by the caller
@@ -2697,10 +2929,11 @@ wal_status wal_value_as_uint32(const struct wal_value *value,
 WAL_NOEXCEPT;
 
 /**
- * Reads a value as a float. Reads: real; what else is exact in it; of types that are not built in, what parses as it.
+ * Reads a value as a float. Reads: real; what else is exact in it; a domain as its base
+ * type; of other types that are not built in, text that parses as it.
  *
  * @param[in] value of an event
- * @param[in] relation the event's; NULL: the type is not known, and what parses is taken
+ * @param[in] relation the event's; NULL: the caller answers for the type, and what parses is taken
  * @param[in] column the value's place in the row
  * @param[out] out the number, NaN and infinities kept; 0 on an error
  * @param[out] err may be NULL; owned by the caller
@@ -2719,10 +2952,11 @@ wal_status wal_value_as_float32(const struct wal_value *value,
 WAL_NOEXCEPT;
 
 /**
- * Reads a value as a double. Reads: real, double precision; integers that are exact in it. A numeric is read as text, which loses nothing; of types that are not built in, what parses as it.
+ * Reads a value as a double. Reads: real, double precision; integers that are exact in it. A numeric is read as text, which loses nothing; a domain as its base
+ * type; of other types that are not built in, text that parses as it.
  *
  * @param[in] value of an event
- * @param[in] relation the event's; NULL: the type is not known, and what parses is taken
+ * @param[in] relation the event's; NULL: the caller answers for the type, and what parses is taken
  * @param[in] column the value's place in the row
  * @param[out] out the number, NaN and infinities kept; 0 on an error
  * @param[out] err may be NULL; owned by the caller
@@ -2741,10 +2975,11 @@ wal_status wal_value_as_float64(const struct wal_value *value,
 WAL_NOEXCEPT;
 
 /**
- * Reads a value as a date. Reads: date; of types that are not built in, what parses as it.
+ * Reads a value as a date. Reads: date; a domain as its base
+ * type; of other types that are not built in, text that parses as it.
  *
  * @param[in] value of an event
- * @param[in] relation the event's; NULL: the type is not known, and what parses is taken
+ * @param[in] relation the event's; NULL: the caller answers for the type, and what parses is taken
  * @param[in] column the value's place in the row
  * @param[out] out days since 2000-01-01; INT32_MIN is -infinity, INT32_MAX infinity; 0 on an error
  * @param[out] err may be NULL; owned by the caller
@@ -2763,10 +2998,11 @@ wal_status wal_value_as_date(const struct wal_value *value,
 WAL_NOEXCEPT;
 
 /**
- * Reads a value as a time. Reads: time; of types that are not built in, what parses as it.
+ * Reads a value as a time. Reads: time; a domain as its base
+ * type; of other types that are not built in, text that parses as it.
  *
  * @param[in] value of an event
- * @param[in] relation the event's; NULL: the type is not known, and what parses is taken
+ * @param[in] relation the event's; NULL: the caller answers for the type, and what parses is taken
  * @param[in] column the value's place in the row
  * @param[out] out microseconds since midnight, up to 24:00:00; 0 on an error
  * @param[out] err may be NULL; owned by the caller
@@ -2785,10 +3021,11 @@ wal_status wal_value_as_time(const struct wal_value *value,
 WAL_NOEXCEPT;
 
 /**
- * Reads a value as a timestamp. Reads: timestamp without time zone; of types that are not built in, what parses as it.
+ * Reads a value as a timestamp. Reads: timestamp without time zone; a domain as its base
+ * type; of other types that are not built in, text that parses as it.
  *
  * @param[in] value of an event
- * @param[in] relation the event's; NULL: the type is not known, and what parses is taken
+ * @param[in] relation the event's; NULL: the caller answers for the type, and what parses is taken
  * @param[in] column the value's place in the row
  * @param[out] out microseconds since 2000-01-01 00:00:00; INT64_MIN is -infinity, INT64_MAX infinity; 0 on an error
  * @param[out] err may be NULL; owned by the caller
@@ -2807,10 +3044,11 @@ wal_status wal_value_as_timestamp(const struct wal_value *value,
 WAL_NOEXCEPT;
 
 /**
- * Reads a value as a timestamp with time zone. Reads: timestamp with time zone; of types that are not built in, what parses as it.
+ * Reads a value as a timestamp with time zone. Reads: timestamp with time zone; a domain as its base
+ * type; of other types that are not built in, text that parses as it.
  *
  * @param[in] value of an event
- * @param[in] relation the event's; NULL: the type is not known, and what parses is taken
+ * @param[in] relation the event's; NULL: the caller answers for the type, and what parses is taken
  * @param[in] column the value's place in the row
  * @param[out] out microseconds since 2000-01-01 00:00:00 UTC; INT64_MIN is -infinity, INT64_MAX infinity; 0 on an error
  * @param[out] err may be NULL; owned by the caller
@@ -2830,7 +3068,11 @@ WAL_NOEXCEPT;
 
 /**
  * Reads a value as text: the bytes of a text value, and of a binary one of a type whose binary form is its text.
- * Every value that came as text can be read so, numeric among them.
+ * Every value that came as text can be read so, numeric among them. A version byte, as jsonb and ltree have in binary, is
+ * no part of it, and the "char" of byte 0 is empty.
+ *
+ * A binary value of a type that is not resolved, as an enum, gives its bytes if they are UTF-8 without NUL: ask
+ * wal_type_is_resolved() of wal_relation_column_type_info() where that matters.
  *
  * @param[in] value of an event
  * @param[in] relation the event's; NULL: the type is not known
@@ -2895,6 +3137,40 @@ wal_status wal_value_as_uuid(const struct wal_value *value,
                              uint32_t column,
                              uint8_t *out,
                              struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Writes a value as the server's output function for its type does: a text value as it came, a binary one of any built-in type
+ * or a domain over one, so that both forms give the same text. The settings are those of the library's sessions: dates in ISO
+ * form, timestamps with time zone in UTC, intervals in the style postgres, bytea in hex, floating-point numbers with the fewest
+ * digits that read back the same.
+ *
+ * Use wal_value_as_text() where the text is borrowed and nothing is to be written: text values, and binary ones of types whose
+ * binary form is their text.
+ *
+ * Of binary values, money is refused (its decimals are a setting of the server), and so is what has no readable binary form:
+ * pg_ndistinct and its kin, the summaries of BRIN, row types. regclass and its like give the OID. An enum, or
+ * another type that is not resolved, gives its bytes if they are UTF-8.
+ *
+ * @param[in] value of an event
+ * @param[in] data_type of the value, as wal_relation_column_type_info() gives it; NULL only for text values
+ * @param[out] buffer where to, with a NUL behind the text; NULL with size 0 asks for the length only
+ * @param[in] size of the buffer: the text needs its length and 1
+ * @param[out] length of the text without the NUL, also when it does not fit; 0 on other errors
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK, also where only the length was asked for; WAL_E_OUT_OF_RANGE: the buffer is too small, and holds nothing of
+ * use; WAL_E_NO_VALUE: NULL, unchanged or not sent; WAL_E_TYPE; WAL_E_INVALID_ARGUMENT
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API
+wal_status wal_value_format(const struct wal_value *value,
+                            const struct wal_type *data_type,
+                            char *buffer,
+                            size_t size,
+                            size_t *length,
+                            struct wal_error **err)
 WAL_NOEXCEPT;
 
 /**
@@ -4060,6 +4336,30 @@ WAL_API const char *wal_invalidation_name(uint32_t invalidation) WAL_NOEXCEPT;
 WAL_API
 const char *wal_identity_name(uint32_t identity)
 WAL_NOEXCEPT;
+
+/**
+ * The name of a kind of type, as in "DOMAIN"; "UNKNOWN" for WAL_TYPE_KIND_UNKNOWN and for a number without one.
+ *
+ * @param[in] kind a wal_type_kind_code
+ * @return a static text
+ * @par Thread safety
+ * any thread
+ * @since 0.2.0
+ */
+WAL_API
+const char *wal_type_kind_name(uint32_t kind)
+WAL_NOEXCEPT;
+
+/**
+ * The name of where the knowledge of a type comes from, as in "STREAM"; "UNKNOWN" for a number without one.
+ *
+ * @param[in] source a wal_type_source_code
+ * @return a static text
+ * @par Thread safety
+ * any thread
+ * @since 0.2.0
+ */
+WAL_API const char *wal_type_source_name(uint32_t source) WAL_NOEXCEPT;
 
 #if defined(WAL_TEST_HOOKS)
 /**

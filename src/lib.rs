@@ -119,7 +119,7 @@ pub use layers::{
     types, wire,
 };
 
-pub use batch::{Column, Relation};
+pub use batch::{Column, Relation, Type};
 pub use client::*;
 pub use conninfo::{Password, PasswordRequest};
 pub use engine::Snapshot as Counters;

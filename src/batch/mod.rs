@@ -5,6 +5,7 @@
 
 mod arrays;
 mod chunk;
+mod data_type;
 mod event;
 mod pool;
 mod relation;
@@ -13,6 +14,7 @@ mod view;
 
 pub use arrays::{Arrays, Mark};
 pub use chunk::Chunk;
+pub use data_type::{Type, TypeKind, TypeRef, TypeSource};
 pub use event::{Event, EventKind, flags};
 pub use pool::{Batch, Home, Pool};
 pub use relation::{Column, Relation};

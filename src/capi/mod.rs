@@ -32,7 +32,11 @@ mod reconnect;
 
 mod relation;
 
+mod data_type;
+
 mod value;
+
+mod format;
 
 mod stats;
 
@@ -61,10 +65,12 @@ mod testing;
 
 pub use batch::*;
 pub use connection::*;
+pub use data_type::*;
 pub use decoder::*;
 pub use ending::*;
 pub use error::*;
 pub use event::*;
+pub use format::*;
 pub use health::*;
 pub use lsn::*;
 pub use names::*;

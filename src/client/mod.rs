@@ -6,6 +6,7 @@ mod batch;
 mod connection;
 #[cfg(any(feature = "chrono", feature = "jiff", feature = "uuid"))]
 mod convert;
+mod data_type;
 #[cfg(feature = "serde")]
 mod de;
 mod decoder;
@@ -25,6 +26,7 @@ mod value;
 pub use acker::{Acker, Stats};
 pub use batch::{Batch, BatchEvents, IntoEvents};
 pub use connection::{Connection, DropSlot};
+pub use data_type::{TypeKind, TypeSource};
 #[cfg(feature = "serde")]
 pub use de::Maybe;
 pub use decoder::Decoder;

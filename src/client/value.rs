@@ -3,8 +3,8 @@
 
 use std::fmt;
 
-use crate::batch::{Column, ValueKind as Number, ValueView};
-use crate::error::{Error, Result, Status};
+use crate::batch::{Column, Relation, ValueKind as Number, ValueView};
+use crate::error::{Error, Result};
 use crate::types::{self, Field, ReadError};
 
 pub use crate::types::TimeTz;
@@ -13,6 +13,7 @@ pub use crate::types::TimeTz;
 #[derive(Clone, Copy)]
 pub struct Value<'a> {
     view: ValueView<'a>,
+    relation: &'a Relation,
     column: &'a Column,
 }
 
@@ -76,8 +77,8 @@ readers! {
 
 impl<'a> Value<'a> {
     #[inline]
-    pub(super) fn new(view: ValueView<'a>, column: &'a Column) -> Self {
-        Self { view, column }
+    pub(super) fn new(view: ValueView<'a>, relation: &'a Relation, column: &'a Column) -> Self {
+        Self { view, relation, column }
     }
 
     /// The value's column.
@@ -123,10 +124,18 @@ impl<'a> Value<'a> {
     }
 
     /// The text of a value: of any type that came as text; in binary of the text types, json, jsonb, xml, and of types
-    /// that are not PostgreSQL's own if it is UTF-8.
+    /// of which the stream tells the name only, as of enums, if it is UTF-8 ([`Type::is_resolved`](super::Type::is_resolved)).
     pub fn as_str(self) -> Result<&'a str> {
         let text = types::as_text(self.field()).map_err(|error| self.explain(error, "text"))?;
         std::str::from_utf8(text).map_err(|_| self.explain(ReadError::Malformed, "text in UTF-8"))
+    }
+
+    /// The text that the server's output function writes: of a binary value of any built-in type, or a domain over one, too.
+    /// Refused is money, whose decimals are a setting of the server, and what has no readable binary form.
+    pub fn format(self) -> Result<String> {
+        let mut text = Vec::new();
+        types::format(self.field(), &mut text).map_err(|error| self.explain(error, "text"))?;
+        String::from_utf8(text).map_err(|_| self.explain(ReadError::Malformed, "text in UTF-8"))
     }
 
     /// The bytes of a bytea.
@@ -140,7 +149,7 @@ impl<'a> Value<'a> {
     /// What the readers of `types` take.
     #[inline]
     pub(super) fn field(self) -> Field<'a> {
-        Field::new(self.view.kind(), self.view.bytes(), self.column.type_oid)
+        Field::of(self.view.kind(), self.view.bytes(), &self.column.data_type)
     }
 
     /// The error of a reader, with the column in front.
@@ -149,18 +158,10 @@ impl<'a> Value<'a> {
         self.place(error.explain(self.field(), wanted))
     }
 
-    /// Names the column in front of an error.
+    /// Names the table and the column in front of an error.
     #[cold]
     pub(super) fn place(self, error: Error) -> Error {
-        let of =
-            self.column.type_name().map_or_else(|| format!("type {}", self.column.type_oid), str::to_owned);
-        let place = format!("column \"{}\" ({of})", self.column.name());
-        if error.status() == Status::WAL_E_NO_VALUE && self.kind() == ValueKind::Unchanged {
-            return error.within(place).with_hint(
-                "The UPDATE left the large value alone: keep what you have, or set REPLICA IDENTITY FULL and read the old row.",
-            );
-        }
-        error.within(place)
+        error.within(types::place(self.relation, self.column))
     }
 }
 

@@ -330,6 +330,15 @@ static void value_calls(const wal_event *event) {
     ACCESSOR(wal_value_as_timestamptz, int64_t);
     ACCESSOR(wal_value_as_text, wal_bytes);
     memset(uuid, 0x55, sizeof uuid);
+    CHECK(wal_relation_column_type_info(NULL, 0) == NULL && wal_type_built_in(0) == NULL);
+    CHECK(wal_type_oid(NULL) == 0 && wal_type_kind(NULL) == WAL_TYPE_KIND_UNKNOWN);
+    CHECK(wal_type_source(NULL) == WAL_TYPE_SOURCE_NONE && wal_type_is_resolved(NULL) == 0);
+    CHECK(wal_type_namespace(NULL).data == NULL && wal_type_name(NULL).data == NULL);
+    CHECK(wal_type_sql_name(NULL).data == NULL && wal_type_base(NULL) == NULL &&
+          wal_type_element(NULL) == NULL);
+    INVALID(wal_value_format(NULL, NULL, NULL, 0, &length, &error));
+    INVALID(wal_value_format(&event->new_values[0], NULL, NULL, 0, NULL, &error));
+    INVALID(wal_value_format(&event->new_values[0], NULL, NULL, 8, &length, &error));
     INVALID(wal_value_as_uuid(NULL, NULL, 0, uuid, &error));
     CHECK(memcmp(uuid, nothing, sizeof uuid) == 0);
     INVALID(wal_value_as_uuid(&event->new_values[0], NULL, 0, NULL, &error));

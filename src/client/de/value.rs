@@ -36,7 +36,7 @@ impl<'a> ValueSource<'a> {
     }
 
     fn type_oid(self) -> u32 {
-        self.0.column().type_oid
+        self.0.field().type_oid
     }
 
     fn is_json(self) -> bool {
@@ -59,7 +59,7 @@ impl<'a> ValueSource<'a> {
                 }
             }
             oid::NUMERIC if is_binary => {
-                self.read(|field| types::write_numeric(field, &mut out), "text")?;
+                self.read(|field| types::write_numeric_to(field, &mut out), "text")?;
             }
             oid::UUID if is_binary => {
                 let uuid = u128::from_be_bytes(self.read(types::as_uuid, "a uuid")?);
