@@ -56,6 +56,7 @@
 #include <pgwalstream/status.hpp>
 #include <pgwalstream/stream.hpp>
 #include <pgwalstream/time.hpp>
+#include <pgwalstream/type.hpp>
 #include <pgwalstream/value.hpp>
 #include <pgwalstream/version.hpp>
 

@@ -52,6 +52,11 @@ static void the_first_row(const wal::row &row, bool binary) {
     CHECK(row["i4"].as<std::optional<int>>() == std::numeric_limits<int>::max());
     CHECK(*row["i4"].as<wal::cell<int>>() == std::numeric_limits<int>::max());
 
+    CHECK_EQ(row["tz"].format(), "2024-02-29 11:00:00+00");
+    CHECK_EQ(row["y"].format(), "\\x00ff");
+    CHECK_EQ(row["u"].format(), "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11");
+    CHECK_EQ(*row["i8"].try_format(), "9223372036854775807");
+
     CHECK_EQ(fails<std::int32_t>(row["i8"]), wal::status::out_of_range);
     CHECK_EQ(fails<std::uint16_t>(row["i4"]), wal::status::out_of_range);
     CHECK_EQ(fails<std::uint64_t>(row["i2"]), wal::status::out_of_range);
@@ -112,6 +117,28 @@ static void read(bool binary) {
     CHECK_EQ(removed.old_row()["id"].as<int>(), 5);
 }
 
+// S14: a domain is read as its base, and an error says which value it was.
+static void domains(bool binary) {
+    auto stream = check::open(std::move(check::options_for("cpp_types").set("binary", binary)));
+    const wal::row row = check::next_of(stream, wal::event_kind::insert).new_row();
+    CHECK_EQ(row["word"].as<std::int32_t>(), 1633837924);
+    CHECK_EQ(row["big"].as<double>(), 42.0);
+    CHECK_EQ(row["doc"].as<std::string>(), "{}");
+    CHECK_EQ(row["mood"].as<std::string>(), "able");
+    CHECK_EQ(row["empty"].as<std::string>(), "");
+    const auto refused = row["mood"].try_as<std::int32_t>();
+    CHECK_EQ(check::status_of(refused), wal::status::type);
+    CHECK(std::string(refused.error().what()).find("column \"mood\" of public.cpp_types (public.cpp_mood") !=
+          std::string::npos);
+    const wal::type_info word = row["word"].column().type_info();
+    CHECK(word.kind() == wal::type_kind::domain && word.source() == wal::type_source::stream);
+    CHECK(word.base().sql_name() == "integer" && word.is_resolved() && word.name().empty());
+    const wal::type_info mood = row["mood"].column().type_info();
+    CHECK(mood.kind() == wal::type_kind::unknown && !mood.is_resolved() && !mood.base());
+    CHECK(mood.schema() == "public" && mood.name() == "cpp_mood" && wal::name(mood.kind()) == "UNKNOWN");
+    CHECK(wal::type_info::built_in(1007).element().name() == "int4" && !wal::type_info::built_in(0));
+}
+
 int main() {
     check::set_up(
         name, "id int PRIMARY KEY, b bool, i2 int2, i4 int4, i8 int8, o oid, f4 float4, f8 float8, t text, "
@@ -132,5 +159,15 @@ int main() {
     sql("DELETE FROM cpp_values WHERE id = 5");
     read(false);
     read(true);
+    sql("DROP TABLE IF EXISTS cpp_types; DROP DOMAIN IF EXISTS cpp_int, cpp_big, cpp_doc; DROP TYPE IF "
+        "EXISTS "
+        "cpp_mood; CREATE DOMAIN cpp_int AS int; CREATE DOMAIN cpp_big AS bigint; CREATE DOMAIN cpp_doc AS "
+        "jsonb; "
+        "CREATE TYPE cpp_mood AS ENUM ('able')");
+    check::set_up("cpp_types", "id int PRIMARY KEY, word cpp_int, big cpp_big, doc cpp_doc, mood cpp_mood, "
+                               "empty \"char\"");
+    sql("INSERT INTO cpp_types VALUES (1, 1633837924, 42, '{}', 'able', '')");
+    domains(false);
+    domains(true);
     return check::finish();
 }

@@ -96,6 +96,35 @@ class value {
     }
 #endif
 
+    /**
+     * The text that the server's output function writes: of a binary value of any built-in type, or a domain
+     * over one, too. Status type: money in binary, whose decimals are a setting of the server, and what has
+     * no readable binary form.
+     */
+    result<std::string> try_format() const {
+        const wal_type *type = wal_relation_column_type_info(relation_, index_);
+        std::string text(32, '\0');
+        std::size_t length = 0;
+        const auto call = [&](wal_error **reason) {
+            return wal_value_format(raw_, type, text.data(), text.size() + 1, &length, reason);
+        };
+        auto done = detail::attempt(call);
+        if (!done && length > text.size()) {
+            text.resize(length);
+            done = detail::attempt(call);
+        }
+        if (!done)
+            return detail::failure(done.error());
+        text.resize(length);
+        return text;
+    }
+#if PGWALSTREAM_EXCEPTIONS
+    /** As try_format; throws `error`. */
+    std::string format() const {
+        return detail::take(try_format());
+    }
+#endif
+
     /** The same of the C API. */
     const wal_value *capi() const noexcept {
         return raw_;
