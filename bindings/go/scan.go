@@ -78,6 +78,9 @@ type scanError struct {
 }
 
 func (e *scanError) Error() string {
+	if _, ok := e.cause.(*valueError); ok {
+		return e.cause.Error()
+	}
 	return fmt.Sprintf("column %q of %s: %v", e.relation.Columns[e.column].Name, e.relation, e.cause)
 }
 
@@ -284,8 +287,6 @@ func unsigned(f Field) (uint64, error) {
 	const wanted = "an unsigned 64-bit integer"
 	magnitude, negative, status := f.integer()
 	switch {
-	case status == ErrNoValue:
-		return 0, ErrNoValue
 	case status != 0:
 		return 0, f.fault(status, wanted)
 	case negative && magnitude != 0:
@@ -345,7 +346,7 @@ func sqlValue(f Field) (any, error) {
 	case f.IsNull():
 		return nil, nil
 	case !f.IsSent():
-		return nil, ErrNoValue
+		return nil, f.fault(ErrNoValue, "a value")
 	}
 	switch f.typ {
 	case oidBool:

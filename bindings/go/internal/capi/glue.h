@@ -30,6 +30,15 @@ static inline void go_decoder_next(wal_decoder *decoder, wal_batch *last, go_vie
     view->events = wal_batch_events(view->batch, &view->count);
 }
 
+/* A value by its parts: one that Go keeps lies in memory of Go's, and C may not be given a pointer to a
+ * pointer to that. */
+static inline wal_status go_value_format(const uint8_t *data, uint32_t len, uint8_t kind,
+                                         const wal_type *type, char *buffer, size_t size, size_t *length,
+                                         wal_error **error) {
+    wal_value value = {data, len, kind, {0, 0, 0}};
+    return wal_value_format(&value, type, buffer, size, length, error);
+}
+
 /* Messages on their way from the engine's thread, which must not wait for Go, to the goroutine that logs
  * them. */
 typedef struct go_log go_log;
