@@ -853,6 +853,35 @@ typedef uint32_t wal_type_source_code;
 #endif // __cplusplus
 
 /**
+ * Whether a numeric is a number.
+ */
+enum wal_numeric_special_code
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * It is a number.
+     */
+    WAL_NUMERIC_FINITE = 0,
+    /**
+     * NaN.
+     */
+    WAL_NUMERIC_NAN = 1,
+    /**
+     * Infinity or minus infinity.
+     */
+    WAL_NUMERIC_INFINITY = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum wal_numeric_special_code wal_numeric_special_code;
+#else
+typedef uint32_t wal_numeric_special_code;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * How much a message matters.
  */
 enum wal_log_level
@@ -1344,6 +1373,82 @@ typedef struct wal_bytes {
      */
     size_t len;
 } wal_bytes;
+
+/**
+ * A numeric as it came: a view, good as long as its event. 32 bytes, which never grow. Nothing is converted until
+ * wal_numeric_text(), wal_numeric_int128() or wal_numeric_float64() is asked.
+ *
+ * In binary the digits are 16-bit numbers in network order to the base of 10000, at `data` + 8, the first of which counts
+ * 10000^weight (numeric_send).
+ */
+typedef struct wal_numeric {
+    /**
+     * The value's bytes.
+     */
+    const uint8_t *data;
+    /**
+     * How many bytes.
+     */
+    uint32_t len;
+    /**
+     * WAL_VALUE_TEXT or WAL_VALUE_BINARY.
+     */
+    uint8_t form;
+    /**
+     * A wal_numeric_special_code.
+     */
+    uint8_t special;
+    /**
+     * 1 below 0, also for -infinity; else 0.
+     */
+    uint8_t is_negative;
+    /**
+     * Kept for later releases; 0.
+     */
+    uint8_t reserved;
+    /**
+     * How many digits to the base of 10000 there are; 0 for text.
+     */
+    uint32_t ndigits;
+    /**
+     * The power of 10000 that the first digit counts; 0 for text.
+     */
+    int32_t weight;
+    /**
+     * How many decimals the server shows behind the point, which is a part of the value; 0 for what is no number.
+     */
+    uint32_t scale;
+    /**
+     * Kept for later releases; 0.
+     */
+    uint32_t spare;
+} wal_numeric;
+
+/**
+ * An inet or a cidr. 24 bytes, which never grow.
+ */
+typedef struct wal_inet {
+    /**
+     * The address in network order: 4 bytes for IPv4, 16 for IPv6; the rest is 0.
+     */
+    uint8_t address[16];
+    /**
+     * 4 or 6.
+     */
+    uint8_t version;
+    /**
+     * How many bits of the address are the network's.
+     */
+    uint8_t bits;
+    /**
+     * 1 for a cidr, 0 for an inet.
+     */
+    uint8_t is_cidr;
+    /**
+     * Kept for later releases; 0.
+     */
+    uint8_t reserved[5];
+} wal_inet;
 
 /**
  * The counters of a stream since it was made. New ones come at the end.
@@ -3174,6 +3279,295 @@ wal_status wal_value_format(const struct wal_value *value,
 WAL_NOEXCEPT;
 
 /**
+ * Reads a numeric, without converting it.
+ *
+ * @param[in] value of an event
+ * @param[in] relation the event's; NULL: the caller answers for the type, and what parses is taken
+ * @param[in] column the value's place in the row
+ * @param[out] out a view of the value, borrowed from the event; all 0 on an error
+ * @param[out] err may be NULL; owned by the caller
+ * @return as wal_value_as_int64
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API
+wal_status wal_value_as_numeric(const struct wal_value *value,
+                                const struct wal_relation *relation,
+                                uint32_t column,
+                                struct wal_numeric *out,
+                                struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Writes a numeric as the server does, with every digit: "12.50", "NaN", "-Infinity".
+ *
+ * @param[in] numeric of wal_value_as_numeric(), whose event is still good
+ * @param[out] buffer where to, with a NUL behind the text; NULL with size 0 asks for the length only
+ * @param[in] size of the buffer: the text needs its length and 1
+ * @param[out] length of the text without the NUL, also when it does not fit; 0 on other errors
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK, also where only the length was asked for; WAL_E_OUT_OF_RANGE: the buffer is too small, and holds nothing of
+ * use; WAL_E_INVALID_ARGUMENT
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API
+wal_status wal_numeric_text(const struct wal_numeric *numeric,
+                            char *buffer,
+                            size_t size,
+                            size_t *length,
+                            struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * A numeric times 10^scale as an integer of 128 bits, exactly: what Arrow calls decimal128. 12.50 at scale 2 is 1250.
+ *
+ * @param[in] numeric of wal_value_as_numeric(), whose event is still good
+ * @param[in] scale how many decimals are kept; below 0 digits before the point are left out
+ * @param[out] hi the upper 64 bits, with the sign; 0 on an error
+ * @param[out] lo the lower 64 bits; 0 on an error
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK; WAL_E_OUT_OF_RANGE: digits would be lost, it does not fit, or it is NaN or an infinity;
+ * WAL_E_INVALID_ARGUMENT
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API
+wal_status wal_numeric_int128(const struct wal_numeric *numeric,
+                              int32_t scale,
+                              int64_t *hi,
+                              uint64_t *lo,
+                              struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * The double that is nearest to a numeric: digits may be lost, which wal_numeric_text() and wal_numeric_int128() never do.
+ *
+ * @param[in] numeric of wal_value_as_numeric(), whose event is still good
+ * @param[out] out the number; NaN and the infinities stay; 0 on an error
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK; WAL_E_OUT_OF_RANGE: it is greater than any double; WAL_E_INVALID_ARGUMENT
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API
+wal_status wal_numeric_float64(const struct wal_numeric *numeric,
+                               double *out,
+                               struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Reads an interval as its three numbers, which are no one number: a month has no fixed days, and a day no fixed hours. Infinity
+ * (17) has all three at their highest, -infinity at their lowest.
+ *
+ * @param[in] value of an event
+ * @param[in] relation the event's; NULL: the caller answers for the type, and what parses is taken
+ * @param[in] column the value's place in the row
+ * @param[out] months 0 on an error
+ * @param[out] days 0 on an error
+ * @param[out] micros microseconds; 0 on an error
+ * @param[out] err may be NULL; owned by the caller
+ * @return as wal_value_as_int64
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API
+wal_status wal_value_as_interval(const struct wal_value *value,
+                                 const struct wal_relation *relation,
+                                 uint32_t column,
+                                 int32_t *months,
+                                 int32_t *days,
+                                 int64_t *micros,
+                                 struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Reads a time with time zone, as it was written: 24:00:00 included, and never turned to UTC.
+ *
+ * @param[in] value of an event
+ * @param[in] relation the event's; NULL: the caller answers for the type, and what parses is taken
+ * @param[in] column the value's place in the row
+ * @param[out] micros microseconds since midnight, there; 0 on an error
+ * @param[out] offset seconds east of Greenwich, as ISO counts them; 0 on an error
+ * @param[out] err may be NULL; owned by the caller
+ * @return as wal_value_as_int64
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API
+wal_status wal_value_as_timetz(const struct wal_value *value,
+                               const struct wal_relation *relation,
+                               uint32_t column,
+                               int64_t *micros,
+                               int32_t *offset,
+                               struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Reads an amount of money in its smallest unit: 1234 for $12.34. How many decimals that unit has is the server's setting
+ * lc_monetary, and neither form of the value says it.
+ *
+ * @param[in] value of an event
+ * @param[in] relation the event's; NULL: the caller answers for the type, and what parses is taken
+ * @param[in] column the value's place in the row
+ * @param[out] out the units; 0 on an error
+ * @param[out] err may be NULL; owned by the caller
+ * @return as wal_value_as_int64
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API
+wal_status wal_value_as_money(const struct wal_value *value,
+                              const struct wal_relation *relation,
+                              uint32_t column,
+                              int64_t *out,
+                              struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Reads an inet or a cidr.
+ *
+ * @param[in] value of an event
+ * @param[in] relation the event's; NULL: the caller answers for the type, and what parses is taken
+ * @param[in] column the value's place in the row
+ * @param[out] out address and mask; all 0 on an error
+ * @param[out] err may be NULL; owned by the caller
+ * @return as wal_value_as_int64
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API
+wal_status wal_value_as_inet(const struct wal_value *value,
+                             const struct wal_relation *relation,
+                             uint32_t column,
+                             struct wal_inet *out,
+                             struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Reads a bit or bit varying into a buffer: the first bit in the highest place of the first byte, the rest of the last byte 0.
+ *
+ * @param[in] value of an event
+ * @param[in] relation the event's; NULL: the caller answers for the type, and what parses is taken
+ * @param[in] column the value's place in the row
+ * @param[out] buffer where to; NULL with size 0 asks for the number of bits only
+ * @param[in] size of the buffer in bytes
+ * @param[out] bits how many there are, also when they do not fit; 0 on other errors
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK, also where only the number was asked for; WAL_E_OUT_OF_RANGE: the buffer is too small; else as
+ * wal_value_as_int64
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API
+wal_status wal_value_as_bits(const struct wal_value *value,
+                             const struct wal_relation *relation,
+                             uint32_t column,
+                             uint8_t *buffer,
+                             size_t size,
+                             size_t *bits,
+                             struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Reads a tid.
+ *
+ * @param[in] value of an event
+ * @param[in] relation the event's; NULL: the caller answers for the type, and what parses is taken
+ * @param[in] column the value's place in the row
+ * @param[out] block 0 on an error
+ * @param[out] offset in the block; 0 on an error
+ * @param[out] err may be NULL; owned by the caller
+ * @return as wal_value_as_int64
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API
+wal_status wal_value_as_tid(const struct wal_value *value,
+                            const struct wal_relation *relation,
+                            uint32_t column,
+                            uint32_t *block,
+                            uint16_t *offset,
+                            struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Reads a point.
+ *
+ * @param[in] value of an event
+ * @param[in] relation the event's; NULL: the caller answers for the type, and what parses is taken
+ * @param[in] column the value's place in the row
+ * @param[out] x may be NaN or an infinity; 0 on an error
+ * @param[out] y may be NaN or an infinity; 0 on an error
+ * @param[out] err may be NULL; owned by the caller
+ * @return as wal_value_as_int64
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API
+wal_status wal_value_as_point(const struct wal_value *value,
+                              const struct wal_relation *relation,
+                              uint32_t column,
+                              double *x,
+                              double *y,
+                              struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Reads a pg_lsn.
+ *
+ * @param[in] value of an event
+ * @param[in] relation the event's; NULL: the caller answers for the type, and what parses is taken
+ * @param[in] column the value's place in the row
+ * @param[out] out the position; 0 on an error
+ * @param[out] err may be NULL; owned by the caller
+ * @return as wal_value_as_int64
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API
+wal_status wal_value_as_lsn(const struct wal_value *value,
+                            const struct wal_relation *relation,
+                            uint32_t column,
+                            uint64_t *out,
+                            struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Reads a value as an unsigned 64-bit integer, as xid8 is. Reads every integer type, if the number fits; a domain as its base
+ * type; of other types that are not built in, text that parses as it.
+ *
+ * @param[in] value of an event
+ * @param[in] relation the event's; NULL: the caller answers for the type, and what parses is taken
+ * @param[in] column the value's place in the row
+ * @param[out] out the number; 0 on an error
+ * @param[out] err may be NULL; owned by the caller
+ * @return as wal_value_as_int64
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API
+wal_status wal_value_as_uint64(const struct wal_value *value,
+                               const struct wal_relation *relation,
+                               uint32_t column,
+                               uint64_t *out,
+                               struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
  * The counters at this moment. Each is right; together they may straddle an update.
  *
  * @param[in] stream to ask
@@ -4396,6 +4790,19 @@ WAL_ASSERT_LAYOUT_(sizeof(wal_message) == 24);
 WAL_ASSERT_LAYOUT_(offsetof(wal_message, lsn) == 0);
 WAL_ASSERT_LAYOUT_(offsetof(wal_message, data) == 8);
 WAL_ASSERT_LAYOUT_(offsetof(wal_message, len) == 16);
+WAL_ASSERT_LAYOUT_(sizeof(wal_numeric) == 32);
+WAL_ASSERT_LAYOUT_(offsetof(wal_numeric, data) == 0);
+WAL_ASSERT_LAYOUT_(offsetof(wal_numeric, len) == 8);
+WAL_ASSERT_LAYOUT_(offsetof(wal_numeric, form) == 12);
+WAL_ASSERT_LAYOUT_(offsetof(wal_numeric, special) == 13);
+WAL_ASSERT_LAYOUT_(offsetof(wal_numeric, is_negative) == 14);
+WAL_ASSERT_LAYOUT_(offsetof(wal_numeric, ndigits) == 16);
+WAL_ASSERT_LAYOUT_(offsetof(wal_numeric, weight) == 20);
+WAL_ASSERT_LAYOUT_(offsetof(wal_numeric, scale) == 24);
+WAL_ASSERT_LAYOUT_(sizeof(wal_inet) == 24);
+WAL_ASSERT_LAYOUT_(offsetof(wal_inet, version) == 16);
+WAL_ASSERT_LAYOUT_(offsetof(wal_inet, bits) == 17);
+WAL_ASSERT_LAYOUT_(offsetof(wal_inet, is_cidr) == 18);
 WAL_ASSERT_LAYOUT_(sizeof(wal_event) == 128);
 WAL_ASSERT_LAYOUT_(offsetof(wal_event, kind) == 0);
 WAL_ASSERT_LAYOUT_(offsetof(wal_event, flags) == 4);

@@ -5,7 +5,7 @@ use std::ffi::c_char;
 use super::boundary::{boundary, not_null, reference};
 use super::{wal_error, wal_status};
 use crate::batch::{Type, Value, ValueKind};
-use crate::error::{Error, Status};
+use crate::error::{Error, Result, Status};
 use crate::types::{self, Buffer, Field};
 
 /// Writes a value as the server's output function for its type does: a text value as it came, a binary one of any built-in type
@@ -62,11 +62,20 @@ pub unsafe extern "C" fn wal_value_format(
         let n = text.length();
         // SAFETY: checked not to be NULL.
         unsafe { length.write(n) };
-        match room.get_mut(n) {
-            Some(end) => *end = 0,
-            None if buffer.is_null() => {}
-            None => return Err(Error::new(Status::WAL_E_OUT_OF_RANGE, format!("the buffer holds {size} bytes, the text needs {n} and 1"))),
-        }
-        Ok(Status::WAL_OK)
+        terminate(room, n, buffer.is_null())
     }))
+}
+
+/// Puts a NUL behind a text of `n` bytes, if it is there.
+pub(super) fn terminate(room: &mut [u8], n: usize, only_asked: bool) -> Result<Status> {
+    let size = room.len();
+    match room.get_mut(n) {
+        Some(end) => *end = 0,
+        None if only_asked => {}
+        None => {
+            let what = format!("the buffer holds {size} bytes, the text needs {n} and 1");
+            return Err(Error::new(Status::WAL_E_OUT_OF_RANGE, what));
+        }
+    }
+    Ok(Status::WAL_OK)
 }

@@ -38,6 +38,8 @@ mod value;
 
 mod format;
 
+mod scalar;
+
 mod stats;
 
 mod connection;
@@ -81,6 +83,7 @@ pub use reconnect::*;
 pub use relation::*;
 pub use replay::*;
 pub use rows::*;
+pub use scalar::*;
 pub use slot::*;
 pub use slot_info::*;
 pub use stats::*;

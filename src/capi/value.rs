@@ -403,7 +403,7 @@ pub unsafe extern "C" fn wal_value_as_uuid(
 
 /// # Safety
 /// `value` is NULL or live with its bytes, `relation` NULL or live, `out` may be written to.
-unsafe fn read<'a, T>(
+pub(super) unsafe fn read<'a, T>(
     value: *const Value,
     relation: *const Relation,
     column: u32,

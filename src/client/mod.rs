@@ -15,6 +15,7 @@ mod event;
 #[cfg(feature = "futures")]
 mod futures;
 mod kind;
+mod numeric;
 mod options;
 mod publication;
 mod relation;
@@ -40,7 +41,7 @@ pub use publication::{IdentityFault, NewPublication, Operation, Publication, Pub
 pub use row::Row;
 pub use slot::{Invalidation, NewSlot, Slot, SlotHealth, SlotKind, SlotSnapshot, WalStatus};
 pub use stream::Stream;
-pub use value::{TimeTz, Value, ValueKind};
+pub use value::{Inet, Interval, Numeric, TimeTz, Value, ValueKind};
 
 use crate::error::Result;
 

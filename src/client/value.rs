@@ -7,7 +7,9 @@ use crate::batch::{Column, Relation, ValueKind as Number, ValueView};
 use crate::error::{Error, Result};
 use crate::types::{self, Field, ReadError};
 
-pub use crate::types::TimeTz;
+use crate::lsn::Lsn;
+
+pub use crate::types::{Inet, Interval, Numeric, TimeTz};
 
 /// One column's value in a row, with its column.
 #[derive(Clone, Copy)]
@@ -55,6 +57,8 @@ readers! {
     as_i64 -> i64 = as_int64 "a 64-bit integer",
     /// An unsigned integer of 32 bits, as oid and xid are, from any of the integer types.
     as_u32 -> u32 = as_uint32 "an unsigned 32-bit integer",
+    /// An unsigned integer of 64 bits, as xid8 is, from any of the integer types.
+    as_u64 -> u64 = as_uint64 "an unsigned 64-bit integer",
     /// A number of 32 bits: real; double precision and the integer types where it is exact.
     as_f32 -> f32 = as_float32 "a 32-bit float",
     /// A number of 64 bits: double precision and real; the integer types where it is exact.
@@ -67,6 +71,19 @@ readers! {
     as_time -> i64 = as_time "a time",
     /// A time with time zone.
     as_timetz -> TimeTz = as_timetz "a time with time zone",
+    /// An interval: three numbers that are no one number.
+    as_interval -> Interval = as_interval "an interval",
+    /// An amount of money in its smallest unit; how many decimals that has is the server's setting `lc_monetary`, and not in the
+    /// value.
+    as_money -> i64 = as_money "money",
+    /// An inet or a cidr.
+    as_inet -> Inet = as_inet "an inet",
+    /// A tid: block and place in it.
+    as_tid -> (u32, u16) = as_tid "a tid",
+    /// A point.
+    as_point -> (f64, f64) = as_point "a point",
+    /// A pg_lsn.
+    as_lsn -> Lsn = as_lsn "an LSN",
     /// A timestamp without time zone: microseconds since 2000-01-01 00:00:00; `i64::MAX` is infinity, `i64::MIN` minus
     /// infinity.
     as_timestamp -> i64 = as_timestamp "a timestamp",
@@ -136,6 +153,20 @@ impl<'a> Value<'a> {
         let mut text = Vec::new();
         types::format(self.field(), &mut text).map_err(|error| self.explain(error, "text"))?;
         String::from_utf8(text).map_err(|_| self.explain(ReadError::Malformed, "text in UTF-8"))
+    }
+
+    /// A numeric as it came: a view, with every digit.
+    pub fn as_numeric(self) -> Result<Numeric<'a>> {
+        types::as_numeric(self.field()).map_err(|error| self.explain(error, "a numeric"))
+    }
+
+    /// A bit or bit varying: its bytes, the first bit in the highest place, and how many bits there are.
+    pub fn as_bits(self) -> Result<(Vec<u8>, usize)> {
+        let failed = |error| self.explain(error, "a bit string");
+        let bits = types::as_bits(self.field(), &mut []).map_err(failed)?;
+        let mut bytes = vec![0; bits.div_ceil(8)];
+        types::as_bits(self.field(), &mut bytes).map_err(failed)?;
+        Ok((bytes, bits))
     }
 
     /// The bytes of a bytea.

@@ -35,6 +35,15 @@ fn right_reading(type_oid: u32) -> Option<&'static str> {
         oid::FLOAT4 | oid::FLOAT8 => "Read it as a number of 64 bits.",
         oid::BYTEA => "Read it as bytea.",
         oid::UUID => "Read it as a uuid.",
+        oid::NUMERIC => "Read it as a numeric, or format it as text.",
+        oid::INTERVAL => "Read it as an interval.",
+        oid::TIMETZ => "Read it as a time with time zone.",
+        oid::MONEY => "Read it as money, in its smallest unit.",
+        oid::INET | oid::CIDR => "Read it as an inet.",
+        oid::BIT | oid::VARBIT => "Read it as a bit string.",
+        oid::TID => "Read it as a tid.",
+        oid::POINT => "Read it as a point.",
+        oid::PG_LSN => "Read it as an LSN.",
         oid::DATE => "Read it as a date.",
         oid::TIME => "Read it as a time.",
         oid::TIMESTAMP => "Read it as a timestamp.",
@@ -42,7 +51,7 @@ fn right_reading(type_oid: u32) -> Option<&'static str> {
         oid::TEXT | oid::VARCHAR | oid::BPCHAR | oid::NAME | oid::CHAR => "Read it as text.",
         oid::JSON | oid::JSONB | oid::XML => "Read it as text.",
         _ if oid::is_built_in(type_oid) => {
-            "Set option binary to off, and read its text: then the server writes every type as text."
+            "Format it as text, or set option binary to off: then the server writes every type as text."
         }
         _ => return None,
     };

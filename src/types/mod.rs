@@ -36,7 +36,7 @@ pub use datetime::{as_date, as_time, as_timestamp, as_timestamptz, as_timetz};
 pub use field::{Field, ReadError};
 pub use format::{Buffer, Sink, format, write_numeric_to};
 pub use number::{as_bool, as_float32, as_float64, as_int16, as_int32, as_int64, as_uint32, as_uint64};
-pub use numeric::{Numeric, as_numeric};
+pub use numeric::{Numeric, NumericSpecial, as_numeric};
 pub use place::{is_resolved, label, place};
 pub use render::{Style, is_time, write_time};
 pub use scalar::{Inet, Interval, as_bits, as_inet, as_interval, as_lsn, as_money, as_point, as_tid};

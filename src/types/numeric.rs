@@ -7,6 +7,29 @@ use super::format::{Buffer, NumericParts, NumericSign, Sink, write_numeric};
 use super::oid;
 use crate::batch::ValueKind;
 
+/// Whether a numeric is a number.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(non_camel_case_types)]
+pub enum NumericSpecial {
+    /// It is a number.
+    WAL_NUMERIC_FINITE = 0,
+    /// NaN.
+    WAL_NUMERIC_NAN = 1,
+    /// Infinity or minus infinity.
+    WAL_NUMERIC_INFINITY = 2,
+}
+
+/// What can be seen of a numeric without converting it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shape {
+    pub(crate) special: NumericSpecial,
+    pub(crate) is_negative: bool,
+    pub(crate) ndigits: u16,
+    pub(crate) weight: i16,
+    pub(crate) scale: u32,
+}
+
 /// A numeric: a view of its value.
 #[derive(Clone, Copy, Debug)]
 pub struct Numeric<'a> {
@@ -27,7 +50,7 @@ pub fn as_numeric(field: Field<'_>) -> Read<Numeric<'_>> {
 
 impl<'a> Numeric<'a> {
     /// Writes the server's text.
-    pub fn write(self, out: &mut dyn Sink) -> Read<()> {
+    pub(crate) fn write(self, out: &mut dyn Sink) -> Read<()> {
         match self.form {
             Form::Text(text) => {
                 out.put(text);
@@ -38,7 +61,7 @@ impl<'a> Numeric<'a> {
     }
 
     /// The value times 10^scale, exactly: OutOfRange for digits behind that, for what does not fit, NaN and the infinities.
-    pub fn to_i128(self, scale: i32) -> Read<i128> {
+    pub(crate) fn i128_at(self, scale: i32) -> Read<i128> {
         match self.form {
             Form::Binary(bytes) => binary_to_i128(NumericParts::of(bytes)?, scale),
             Form::Text(text) => Digits::of(text)?.to_i128(scale),
@@ -46,7 +69,7 @@ impl<'a> Numeric<'a> {
     }
 
     /// The double that is nearest; NaN and the infinities stay. OutOfRange: it is greater than any double.
-    pub fn to_f64(self) -> Read<f64> {
+    pub(crate) fn nearest_f64(self) -> Read<f64> {
         let mut room = [0; 256];
         let mut short = Buffer::new(&mut room);
         self.write(&mut short)?;
@@ -69,10 +92,42 @@ impl<'a> Numeric<'a> {
 
     /// Whether it is a number, neither NaN nor an infinity.
     pub fn is_finite(self) -> bool {
+        self.shape().special == NumericSpecial::WAL_NUMERIC_FINITE
+    }
+
+    /// What can be seen of it.
+    pub(crate) fn shape(self) -> Shape {
+        use NumericSpecial::{WAL_NUMERIC_FINITE, WAL_NUMERIC_INFINITY, WAL_NUMERIC_NAN};
+        let none = Shape { special: WAL_NUMERIC_NAN, is_negative: false, ndigits: 0, weight: 0, scale: 0 };
         match self.form {
-            Form::Binary(bytes) => NumericParts::of(bytes)
-                .is_ok_and(|it| matches!(it.sign, NumericSign::Plus | NumericSign::Minus)),
-            Form::Text(text) => text.iter().all(|byte| !byte.is_ascii_alphabetic()),
+            Form::Text(b"NaN") => none,
+            Form::Text(b"Infinity") => Shape { special: WAL_NUMERIC_INFINITY, ..none },
+            Form::Text(b"-Infinity") => Shape { special: WAL_NUMERIC_INFINITY, is_negative: true, ..none },
+            Form::Text(text) => {
+                let scale = text.iter().rev().position(|byte| *byte == b'.').unwrap_or(0);
+                Shape {
+                    special: WAL_NUMERIC_FINITE,
+                    is_negative: text.starts_with(b"-"),
+                    scale: scale as u32,
+                    ..none
+                }
+            }
+            Form::Binary(bytes) => match NumericParts::of(bytes) {
+                Ok(it) if matches!(it.sign, NumericSign::Plus | NumericSign::Minus) => Shape {
+                    special: WAL_NUMERIC_FINITE,
+                    is_negative: it.sign == NumericSign::Minus,
+                    ndigits: it.digits.len() as u16,
+                    weight: it.weight,
+                    scale: it.scale.into(),
+                },
+                Ok(it) if it.sign == NumericSign::NaN => none,
+                Ok(it) => {
+                    let is_negative = it.sign == NumericSign::MinusInfinity;
+                    Shape { special: WAL_NUMERIC_INFINITY, is_negative, ..none }
+                }
+                // It was checked when it was made.
+                Err(_) => none,
+            },
         }
     }
 

@@ -336,6 +336,19 @@ static void value_calls(const wal_event *event) {
     CHECK(wal_type_namespace(NULL).data == NULL && wal_type_name(NULL).data == NULL);
     CHECK(wal_type_sql_name(NULL).data == NULL && wal_type_base(NULL) == NULL &&
           wal_type_element(NULL) == NULL);
+    INVALID(wal_value_as_numeric(NULL, NULL, 0, NULL, &error));
+    INVALID(wal_numeric_text(NULL, NULL, 0, &length, &error));
+    INVALID(wal_numeric_int128(NULL, 0, NULL, NULL, &error));
+    INVALID(wal_numeric_float64(NULL, NULL, &error));
+    INVALID(wal_value_as_interval(NULL, NULL, 0, NULL, NULL, NULL, &error));
+    INVALID(wal_value_as_timetz(NULL, NULL, 0, NULL, NULL, &error));
+    INVALID(wal_value_as_money(NULL, NULL, 0, NULL, &error));
+    INVALID(wal_value_as_inet(NULL, NULL, 0, NULL, &error));
+    INVALID(wal_value_as_bits(NULL, NULL, 0, NULL, 0, &length, &error));
+    INVALID(wal_value_as_tid(NULL, NULL, 0, NULL, NULL, &error));
+    INVALID(wal_value_as_point(NULL, NULL, 0, NULL, NULL, &error));
+    INVALID(wal_value_as_lsn(NULL, NULL, 0, NULL, &error));
+    INVALID(wal_value_as_uint64(NULL, NULL, 0, NULL, &error));
     INVALID(wal_value_format(NULL, NULL, NULL, 0, &length, &error));
     INVALID(wal_value_format(&event->new_values[0], NULL, NULL, 0, NULL, &error));
     INVALID(wal_value_format(&event->new_values[0], NULL, NULL, 8, &length, &error));

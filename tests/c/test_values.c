@@ -309,6 +309,98 @@ static void formatted(const wal_event *event) {
     CHECK(strcmp(buffer, "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11") == 0);
 }
 
+/* Types that no number of C says: the same from either form. */
+static void scalars(bool binary) {
+    static const char slot[] = "c_scalars";
+    wal_options *options = test_options(slot, slot);
+    wal_stream *stream = NULL;
+    const wal_event *event;
+    wal_error *error = NULL;
+    wal_numeric numeric;
+    wal_inet inet;
+    char text[32];
+    uint8_t bytes[4];
+    size_t length = 0;
+    int32_t months = 7, days = 7, offset = 7;
+    int64_t i64 = 7;
+    uint64_t u64 = 7;
+    uint32_t block = 7;
+    uint16_t place = 7;
+    double x = 7, y = 7;
+    enum {
+        S_NUM,
+        S_NAN,
+        S_SPAN,
+        S_CLOCK,
+        S_CASH,
+        S_INET,
+        S_CIDR,
+        S_BITS,
+        S_TID,
+        S_POINT,
+        S_LSN,
+        S_XID8,
+        S_NULL
+    };
+
+    test_slot(slot);
+    CHECK_STATUS(wal_options_set(options, "binary", binary ? "on" : "off", &error), WAL_OK, &error);
+    REQUIRE(CHECK_STATUS(wal_stream_open(options, &stream, &error), WAL_OK, &error));
+    sql("INSERT INTO c_scalars VALUES (-12345.6780, '-Infinity'::numeric, '1 year 2 mons -3 days "
+        "-00:00:00.5', "
+        "'24:00:00-15:59:59', -12.34::numeric::money, '10.0.0.1/24', '2001:db8::/32', B'1010111101', "
+        "'(42,7)', "
+        "'(-1.5,Infinity)', '16/B374D848', '18446744073709551615')");
+    event = test_next(stream, WAL_EVENT_INSERT);
+    REQUIRE(event != NULL);
+    CHECK_STATUS(wal_value_as_numeric(AT(S_NUM), &numeric, &error), WAL_OK, &error);
+    CHECK(numeric.special == WAL_NUMERIC_FINITE && numeric.is_negative == 1 && numeric.scale == 4);
+    CHECK_STATUS(wal_numeric_text(&numeric, text, sizeof text, &length, &error), WAL_OK, &error);
+    CHECK(length == 11 && strcmp(text, "-12345.6780") == 0);
+    CHECK_STATUS(wal_numeric_text(&numeric, text, 11, &length, &error), WAL_E_OUT_OF_RANGE, &error);
+    CHECK_EQ(length, 11);
+    CHECK_STATUS(wal_numeric_int128(&numeric, 3, &i64, &u64, &error), WAL_OK, &error);
+    CHECK(i64 == -1 && u64 == UINT64_C(0) - 12345678);
+    CHECK_STATUS(wal_numeric_int128(&numeric, 2, &i64, &u64, &error), WAL_E_OUT_OF_RANGE, &error);
+    CHECK(i64 == 0 && u64 == 0);
+    CHECK_STATUS(wal_numeric_float64(&numeric, &x, &error), WAL_OK, &error);
+    CHECK(x == -12345.678);
+    CHECK_STATUS(wal_value_as_numeric(AT(S_NAN), &numeric, &error), WAL_OK, &error);
+    CHECK(numeric.special == WAL_NUMERIC_INFINITY && numeric.is_negative == 1 && numeric.scale == 0);
+    CHECK_STATUS(wal_numeric_int128(&numeric, 0, &i64, &u64, &error), WAL_E_OUT_OF_RANGE, &error);
+    CHECK_STATUS(wal_value_as_interval(AT(S_SPAN), &months, &days, &i64, &error), WAL_OK, &error);
+    CHECK(months == 14 && days == -3 && i64 == -500000);
+    CHECK_STATUS(wal_value_as_timetz(AT(S_CLOCK), &i64, &offset, &error), WAL_OK, &error);
+    CHECK(i64 == INT64_C(86400000000) && offset == -57599);
+    CHECK_STATUS(wal_value_as_money(AT(S_CASH), &i64, &error), WAL_OK, &error);
+    CHECK_EQ(i64, -1234);
+    CHECK_STATUS(wal_value_as_inet(AT(S_INET), &inet, &error), WAL_OK, &error);
+    CHECK(inet.version == 4 && inet.bits == 24 && inet.is_cidr == 0 &&
+          memcmp(inet.address, "\x0a\0\0\x01", 5) == 0);
+    CHECK_STATUS(wal_value_as_inet(AT(S_CIDR), &inet, &error), WAL_OK, &error);
+    CHECK(inet.version == 6 && inet.bits == 32 && inet.is_cidr == 1 &&
+          memcmp(inet.address, "\x20\x01\x0d\xb8", 5) == 0);
+    CHECK_STATUS(wal_value_as_bits(AT(S_BITS), NULL, 0, &length, &error), WAL_OK, &error);
+    CHECK_EQ(length, 10);
+    CHECK_STATUS(wal_value_as_bits(AT(S_BITS), bytes, 1, &length, &error), WAL_E_OUT_OF_RANGE, &error);
+    CHECK_STATUS(wal_value_as_bits(AT(S_BITS), bytes, sizeof bytes, &length, &error), WAL_OK, &error);
+    CHECK(length == 10 && bytes[0] == 0xaf && bytes[1] == 0x40);
+    CHECK_STATUS(wal_value_as_tid(AT(S_TID), &block, &place, &error), WAL_OK, &error);
+    CHECK(block == 42 && place == 7);
+    CHECK_STATUS(wal_value_as_point(AT(S_POINT), &x, &y, &error), WAL_OK, &error);
+    CHECK(x == -1.5 && isinf(y) && y > 0);
+    CHECK_STATUS(wal_value_as_lsn(AT(S_LSN), &u64, &error), WAL_OK, &error);
+    CHECK_EQ(u64, UINT64_C(0x16b374d848));
+    CHECK_STATUS(wal_value_as_uint64(AT(S_XID8), &u64, &error), WAL_OK, &error);
+    CHECK(u64 == UINT64_MAX);
+    CHECK_STATUS(wal_value_as_interval(AT(S_NULL), &months, &days, &i64, &error), WAL_E_NO_VALUE, &error);
+    CHECK(months == 0 && days == 0 && i64 == 0);
+    CHECK_STATUS(wal_value_as_money(AT(S_NUM), &i64, &error), WAL_E_TYPE, &error);
+    wal_stream_free(stream);
+    wal_options_free(options);
+    test_drop_slot(slot);
+}
+
 static void run(bool binary) {
     wal_options *options = test_options(name, name);
     wal_stream *stream = NULL;
@@ -372,6 +464,14 @@ int main(void) {
     domains(false);
     sql("DELETE FROM c_values_types");
     domains(true);
+    sql("SET client_min_messages = warning; DROP TABLE IF EXISTS c_scalars; DROP PUBLICATION IF EXISTS "
+        "c_scalars");
+    sql("CREATE TABLE c_scalars (num numeric, nan numeric, span interval, clock timetz, cash money, net "
+        "inet, "
+        "block cidr, bits varbit, tid tid, point point, lsn pg_lsn, xid8 xid8, nothing interval); CREATE "
+        "PUBLICATION c_scalars FOR TABLE c_scalars");
+    scalars(false);
+    scalars(true);
     test_drop_slot(name);
     return check_finish();
 }

@@ -73,6 +73,12 @@ impl<'a> ValueSource<'a> {
             oid::INT2 | oid::INT4 | oid::INT8 | oid::OID | oid::XID | oid::CID if is_binary => {
                 out = self.read(types::as_int64, "a 64-bit integer")?.to_string();
             }
+            _ if is_binary && types::as_text(field) == Err(ReadError::OtherType) => {
+                let mut text = Vec::new();
+                self.read(|field| types::format(field, &mut text), "text")?;
+                out = String::from_utf8(text)
+                    .or_else(|_| self.read(|_| Err(ReadError::Malformed), "text in UTF-8"))?;
+            }
             _ => {
                 let text = self.read(types::as_text, "text")?;
                 let text = std::str::from_utf8(text).or(Err(ReadError::Malformed));

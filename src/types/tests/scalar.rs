@@ -154,12 +154,15 @@ fn numerics_become_integers_exactly_or_not_at_all() {
             (as_numeric(text(said, oid::NUMERIC)).unwrap(), as_numeric(binary(sent, oid::NUMERIC)).unwrap());
         assert_eq!((a.to_string(), b.to_string()), ((*said).to_owned(), (*said).to_owned()));
         for scale in -12..45 {
-            assert_eq!(a.to_i128(scale), b.to_i128(scale), "{said} at {scale}");
+            assert_eq!(a.i128_at(scale), b.i128_at(scale), "{said} at {scale}");
         }
-        assert_eq!((a.to_f64(), b.to_f64()), (Ok(said.parse().unwrap()), Ok(said.parse().unwrap())));
+        assert_eq!(
+            (a.nearest_f64(), b.nearest_f64()),
+            (Ok(said.parse().unwrap()), Ok(said.parse().unwrap()))
+        );
         assert!(a.is_finite() && b.is_finite());
     }
-    let of = |said, scale| as_numeric(text(said, oid::NUMERIC)).unwrap().to_i128(scale);
+    let of = |said, scale| as_numeric(text(said, oid::NUMERIC)).unwrap().i128_at(scale);
     assert_eq!((of("12345.6789", 4), of("12345.6789", 6)), (Ok(123_456_789), Ok(12_345_678_900)));
     assert_eq!(
         (of("12345.6789", 3), of("12000", -3), of("12500", -3)),
@@ -171,12 +174,12 @@ fn numerics_become_integers_exactly_or_not_at_all() {
         let sent = numeric(sign, 0, scale, &[]);
         for field in [text(said, oid::NUMERIC), binary(&sent, oid::NUMERIC)] {
             let it = as_numeric(field).unwrap();
-            assert_eq!((it.to_string().as_str(), it.to_i128(0)), (said, Err(ReadError::OutOfRange)));
-            assert!(!it.is_finite() && !it.to_f64().unwrap().is_finite());
+            assert_eq!((it.to_string().as_str(), it.i128_at(0)), (said, Err(ReadError::OutOfRange)));
+            assert!(!it.is_finite() && !it.nearest_f64().unwrap().is_finite());
         }
     }
     assert_eq!(
-        as_numeric(text(&format!("1{}", "0".repeat(400)), oid::NUMERIC)).unwrap().to_f64(),
+        as_numeric(text(&format!("1{}", "0".repeat(400)), oid::NUMERIC)).unwrap().nearest_f64(),
         Err(ReadError::OutOfRange)
     );
     for bad in ["", "-", "1.", ".5", "1e5", "1.2.3", "nan", "+1"] {
@@ -201,7 +204,7 @@ proptest! {
             let _ = (as_interval(field), as_money(field), as_inet(field), as_bits(field, &mut [0; 4]), as_tid(field), as_point(field));
             let _ = (as_lsn(field), as_uint64(field));
             if let Ok(numeric) = as_numeric(field) {
-                let _ = (numeric.to_i128(scale), numeric.to_f64(), numeric.to_string());
+                let _ = (numeric.i128_at(scale), numeric.nearest_f64(), numeric.to_string());
             }
         }
     }
