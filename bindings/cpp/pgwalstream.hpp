@@ -50,6 +50,7 @@
 #include <pgwalstream/relation.hpp>
 #include <pgwalstream/result.hpp>
 #include <pgwalstream/row.hpp>
+#include <pgwalstream/scalar.hpp>
 #include <pgwalstream/slot.hpp>
 #include <pgwalstream/span.hpp>
 #include <pgwalstream/stats.hpp>

@@ -139,6 +139,32 @@ static void domains(bool binary) {
     CHECK(wal::type_info::built_in(1007).element().name() == "int4" && !wal::type_info::built_in(0));
 }
 
+// Types that C++ has none for.
+static void scalars(bool binary) {
+    auto stream = check::open(std::move(check::options_for("cpp_scalars").set("binary", binary)));
+    const wal::row row = check::next_of(stream, wal::event_kind::insert).new_row();
+    const auto number = row["num"].as<wal::numeric>();
+    CHECK(number.is_finite() && number.is_negative() && number.scale() == 4);
+    CHECK_EQ(number.text(), "-12345.6780");
+    CHECK(number.int128_at(3) == (wal::int128{-1, ~std::uint64_t{0} - 12345677}));
+    CHECK_EQ(check::status_of(number.try_int128_at(2)), wal::status::out_of_range);
+    CHECK_EQ(number.float64(), -12345.678);
+    CHECK(row["span"].as<wal::interval>() == (wal::interval{14, -3, -500ms}));
+    const auto clock = row["clock"].as<wal::timetz>();
+    CHECK(clock.time == 24h && clock.offset == -57599s);
+    CHECK_EQ(row["cash"].as<wal::money>().units, -1234);
+    const auto net = row["net"].as<wal::inet>();
+    CHECK(net.version == 4 && net.bits == 24 && !net.is_cidr && net.address[0] == 10 && net.address[3] == 1);
+    const auto bits = row["bits"].as<wal::bit_string>();
+    CHECK(bits.count == 10 && bits.bytes == std::vector<std::byte>({std::byte{0xaf}, std::byte{0x40}}));
+    CHECK(row["place"].as<wal::tid>().block == 42 && row["place"].as<wal::tid>().offset == 7);
+    CHECK(row["spot"].as<wal::point>().x == -1.5 && std::isinf(row["spot"].as<wal::point>().y));
+    CHECK_EQ(to_string(row["position"].as<wal::lsn>()), "16/B374D848");
+    CHECK_EQ(row["long"].as<std::uint64_t>(), std::numeric_limits<std::uint64_t>::max());
+    CHECK(row["nothing"].as<std::optional<wal::interval>>() == std::nullopt);
+    CHECK_EQ(fails<wal::interval>(row["num"]), wal::status::type);
+}
+
 int main() {
     check::set_up(
         name, "id int PRIMARY KEY, b bool, i2 int2, i4 int4, i8 int8, o oid, f4 float4, f8 float8, t text, "
@@ -169,5 +195,14 @@ int main() {
     sql("INSERT INTO cpp_types VALUES (1, 1633837924, 42, '{}', 'able', '')");
     domains(false);
     domains(true);
+    check::set_up("cpp_scalars",
+                  "num numeric, span interval, clock timetz, cash money, net inet, bits varbit, "
+                  "place tid, spot point, position pg_lsn, long xid8, nothing interval");
+    sql("INSERT INTO cpp_scalars VALUES (-12345.6780, '1 year 2 mons -3 days -00:00:00.5', "
+        "'24:00:00-15:59:59', "
+        "-12.34::numeric::money, '10.0.0.1/24', B'1010111101', '(42,7)', '(-1.5,Infinity)', '16/B374D848', "
+        "'18446744073709551615')");
+    scalars(false);
+    scalars(true);
     return check::finish();
 }

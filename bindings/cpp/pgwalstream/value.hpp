@@ -45,7 +45,8 @@ struct uuid {
  * How a value is read as a T: specialise it for types of your own, with `static result<T> read(const value
  * &)`. What the library reads: bool; integers; float, double; std::string_view (borrowed), std::string;
  * std::vector<std::byte> (bytea); uuid; date, timestamp, timestamptz; std::chrono::microseconds (time);
- * std::optional<T> (nothing for NULL); cell<T>.
+ * std::optional<T> (nothing for NULL); cell<T>; and of scalar.hpp numeric, interval, timetz, money, inet,
+ * bit_string, tid, point, lsn.
  */
 template <class T, class = void> struct value_reader;
 
@@ -236,7 +237,12 @@ template <class T> struct value_reader<T, std::enable_if_t<detail::is_number<T>>
             if (!number)
                 return detail::failure(number.error());
             return static_cast<T>(*number);
-        } else // unsigned of 16 and of 64 bits
+        } else if constexpr (sizeof(T) == 8) {
+            const auto number = detail::read_value<std::uint64_t, wal_value_as_uint64>(from);
+            if (!number)
+                return detail::failure(number.error());
+            return static_cast<T>(*number);
+        } else // unsigned of 16 bits
             return detail::narrowed<T>(from, detail::read_value<std::int64_t, wal_value_as_int64>(from));
     }
 };
