@@ -3,8 +3,13 @@ package pgwalstream_test
 import (
 	"errors"
 	"fmt"
+	"math"
+	"math/big"
+	"net/netip"
+	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	wal "github.com/pgwalstream/pgwalstream/bindings/go"
 )
@@ -96,6 +101,74 @@ func TestAValueIsFormattedAsTheServerDoes(t *testing.T) {
 			}
 			if text, err := rows[0].New().Values()[0].As(23).Format(); err != nil || text != "7" {
 				t.Error(text, err)
+			}
+		})
+	}
+}
+
+func TestTypesThatGoHasNoneForAreReadAlike(t *testing.T) {
+	for _, binary := range []string{"off", "on"} {
+		t.Run("binary "+binary, func(t *testing.T) {
+			s := setUp(t, "go_scalars", `num numeric, span interval, clock timetz, cash money, net inet, bits varbit, place tid, spot point,
+				position pg_lsn, long xid8, nothing interval, ip inet, words text[]`)
+			stream := s.open("binary=" + binary)
+			s.sql(`INSERT INTO go_scalars VALUES (-12345.6780, '1 year 2 mons -3 days -00:00:00.5', '24:00:00-15:59:59', -12.34::numeric::money,
+				'10.0.0.1/24', B'1010111101', '(42,7)', '(-1.5,Infinity)', '16/B374D848', '18446744073709551615', NULL, '::1', '{a,NULL}')`)
+			event := changes(t, stream, 1)[0]
+			field := func(name string) wal.Field {
+				f, _ := event.New().Named(name)
+				return f
+			}
+			check := func(name string, got any, err error, want any) {
+				t.Helper()
+				if err != nil || !reflect.DeepEqual(got, want) {
+					t.Errorf("%s: %v, not %v: %v", name, got, want, err)
+				}
+			}
+			text, err := field("num").Numeric()
+			check("num", text, err, "-12345.6780")
+			whole, err := field("num").NumericInt(3)
+			check("num", whole, err, big.NewInt(-12345678))
+			if _, err = field("num").NumericInt(2); !errors.Is(err, wal.ErrOutOfRange) {
+				t.Error(err)
+			}
+			double, err := field("num").NumericFloat64()
+			check("num", double, err, -12345.678)
+			span, err := field("span").Interval()
+			check("span", span, err, wal.Interval{Months: 14, Days: -3, Micros: -500000})
+			clock, err := field("clock").TimeTZ()
+			check("clock", clock, err, wal.TimeTZ{Time: 24 * time.Hour, Offset: -57599})
+			cash, err := field("cash").Money()
+			check("cash", cash, err, int64(-1234))
+			net, err := field("net").Prefix()
+			check("net", net, err, netip.MustParsePrefix("10.0.0.1/24"))
+			bits, err := field("bits").Bits()
+			check("bits", bits, err, wal.Bits{Bytes: []byte{0xaf, 0x40}, Len: 10})
+			place, err := field("place").TID()
+			check("place", place, err, wal.TID{Block: 42, Offset: 7})
+			spot, err := field("spot").Point()
+			check("spot", spot, err, wal.Point{X: -1.5, Y: math.Inf(1)})
+			position, err := field("position").LSN()
+			check("position", position, err, wal.LSN(0x16B374D848))
+			long, err := field("long").Uint64()
+			check("long", long, err, uint64(math.MaxUint64))
+			if _, err = field("nothing").Interval(); !errors.Is(err, wal.ErrNoValue) {
+				t.Error(err)
+			}
+			if _, err = field("num").Interval(); !errors.Is(err, wal.ErrType) {
+				t.Error(err)
+			}
+			var scanned struct {
+				Num     string        `wal:"num"`
+				Span    wal.Interval  `wal:"span"`
+				Net     netip.Prefix  `wal:"net"`
+				IP      netip.Addr    `wal:"ip"`
+				Nothing *wal.Interval `wal:"nothing"`
+				Words   string        `wal:"words"`
+			}
+			if err := event.ScanRow(&scanned); err != nil || scanned.Num != "-12345.6780" || scanned.Span != span || scanned.Net != net ||
+				scanned.IP != netip.MustParseAddr("::1") || scanned.Nothing != nil || scanned.Words != "{a,NULL}" {
+				t.Errorf("%+v %v", scanned, err)
 			}
 		})
 	}
