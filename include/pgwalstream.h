@@ -297,9 +297,12 @@
  */
 /** MESSAGE: it belongs to the transaction around it. Without it the message stands alone. */
 #define WAL_EVENT_FLAG_TRANSACTIONAL UINT32_C(1)
-/** UPDATE, DELETE: `old_values` holds the columns of the replica identity only; the others are ABSENT. */
+/**
+ * UPDATE, DELETE: the old row holds the columns of the replica identity only; the others are ABSENT. So it
+ * is, too, where a partition's own replica identity is less than that of the table it is published as.
+ */
 #define WAL_EVENT_FLAG_OLD_KEY UINT32_C(2)
-/** UPDATE, DELETE: `old_values` holds the whole old row (REPLICA IDENTITY FULL). */
+/** UPDATE, DELETE: the old row is whole (REPLICA IDENTITY FULL). */
 #define WAL_EVENT_FLAG_OLD_FULL UINT32_C(4)
 /** TRUNCATE: CASCADE was given. */
 #define WAL_EVENT_FLAG_CASCADE UINT32_C(8)
@@ -310,13 +313,14 @@
 /** STREAM_START: the first block of its transaction. */
 #define WAL_EVENT_FLAG_FIRST_SEGMENT UINT32_C(64)
 /**
- * STREAM_ABORT: nothing was rolled back, and what came of the transaction is to be dropped: the stream ends at option
- * stop_lsn before anybody knows what becomes of it, or the connection was lost and it comes again from its beginning.
+ * STREAM_ABORT: nothing was rolled back, and what came of the transaction is to be dropped. The stream ends
+ * at option stop_lsn before anybody knows what becomes of it, or the connection was lost and it comes again
+ * from its beginning.
  */
 #define WAL_EVENT_FLAG_DISCARDED UINT32_C(128)
 /**
- * RECONNECTED: the server is a promoted standby that lacks what was delivered beyond wal_event_reconnect_switchpoint().
- * Only with option failover_policy "rewind".
+ * RECONNECTED: the server is a promoted standby that lacks what was delivered beyond the switchpoint. Only
+ * with option failover_policy "rewind".
  */
 #define WAL_EVENT_FLAG_REWOUND UINT32_C(256)
 /** @} */
@@ -1483,11 +1487,11 @@ typedef struct wal_stats {
      */
     uint64_t wakeups;
     /**
-     * Status updates sent.
+     * Status updates sent to the server.
      */
     uint64_t status_updates;
     /**
-     * Keepalives received.
+     * Keepalives received from the server.
      */
     uint64_t keepalives;
     /**
@@ -1503,7 +1507,7 @@ typedef struct wal_stats {
      */
     uint64_t notices;
     /**
-     * Notices that changes were skipped: see option on_gap.
+     * Notices that changes were skipped. See option on_gap.
      */
     uint64_t gaps;
     /**
@@ -1523,17 +1527,18 @@ typedef struct wal_stats {
      */
     uint64_t reported_lsn;
     /**
-     * The server's position in its last message: how far it had decoded, which while it catches up lies before the
-     * end of what it has written (pg_current_wal_lsn()).
+     * The server's position in its last message. It tells how far the server had decoded. While the server
+     * catches up, that lies before the end of what it has written (pg_current_wal_lsn()).
      */
     uint64_t server_wal_end;
     /**
-     * Memory of the batches that wait for the program, in bytes: received bytes, events and values. It is less than
-     * option queue_bytes plus one batch, or one message where that is longer.
+     * Memory of the batches that wait for the program, in bytes. It counts received bytes, events and
+     * values. It is less than option queue_bytes plus one batch, or one message where that is longer.
      */
     uint64_t queue_bytes;
     /**
-     * Batches in the program's hands: handed out and not freed. The one that wal_stream_next walks through is one.
+     * Batches in the program's hands. They were handed out and are not freed; the one that the stream walks
+     * through is one of them.
      */
     uint64_t batches_live;
     /**
@@ -1541,15 +1546,15 @@ typedef struct wal_stats {
      */
     uint64_t live_bytes;
     /**
-     * The server's clock in its last message, microseconds since 2000-01-01 00:00:00 UTC.
+     * The server's clock in its last message. Microseconds since 2000-01-01 00:00:00 UTC.
      */
     int64_t last_message_time;
     /**
-     * The server's version, as in server_version_num; 0 before connecting.
+     * The server's version, as in server_version_num. 0 before connecting.
      */
     uint32_t server_version;
     /**
-     * Process id of the walsender; 0 before connecting.
+     * Process id of the walsender. 0 before connecting.
      */
     uint32_t backend_pid;
     /**
@@ -1557,43 +1562,44 @@ typedef struct wal_stats {
      */
     uint64_t reconnects;
     /**
-     * How far the acknowledgement is behind the server: from the position that is known to be safe, acknowledged by
-     * the program or, while nothing was outstanding, reported without it, to server_wal_end; before either, from
-     * confirmed_lsn. WAL that the server has
-     * not decoded yet is not in it.
+     * From what is known to be safe to the server's position in its last message, in bytes. Safe is what the
+     * program acknowledged and, while nothing was outstanding, what was reported without it; before either,
+     * the slot's confirmed position. WAL that the server has not decoded yet is not in it.
      */
     uint64_t lag_bytes;
     /**
-     * The age of the oldest commit that was received and is not acknowledged, in microseconds; 0 while there is none.
-     * The clocks of this machine and of the server must agree. A message outside transactions, and a raw payload,
-     * count from when the server sent them. Exact while at most 256 are outstanding; with more, it may be the age of a
-     * transaction that is a few hundredths of them later.
+     * Age of the oldest commit that was received and is not acknowledged. 0 while there is none. The clocks
+     * of this machine and of the server must agree. A message outside transactions, and a raw payload, count
+     * from when the server sent them. Exact while at most 256 are outstanding; with more, it may be the age
+     * of a transaction that is a few hundredths of them later. In microseconds.
      */
     uint64_t lag_microseconds;
     /**
-     * The stream's number in this process, from 1: label "stream" of wal_stats_prometheus().
+     * The stream's number in this process, from 1. It is the label "stream" of the metrics.
      */
     uint64_t stream_id;
     /**
-     * Events that came again after a reconnect and were left out: see option dedupe.
+     * Events that came again after a reconnect and were left out. See option dedupe.
      */
     uint64_t repeated_events;
     /**
-     * The timeline that the server writes: with `commit_lsn` and `sequence` it identifies a change. 0 before connecting.
+     * The timeline that the server writes. Timeline, position of the commit and sequence identify a change.
+     * 0 before connecting.
      */
     uint64_t timeline;
     /**
-     * The walsender's logical_decoding_work_mem in kB, as option server_tuning chose it or as it was found; 0 before
-     * connecting.
+     * The walsender's logical_decoding_work_mem in kB. Option server_tuning chose it, or it was found so. 0
+     * before connecting.
      */
     uint64_t server_work_mem_kb;
     /**
-     * The slot's confirmed position, as far as the stream knows: where it stood when the connection was made, or what was
-     * reported since. 0 before connecting.
+     * The slot's confirmed position, as far as the stream knows. It is where the slot stood when the
+     * connection was made, or what was reported since. 0 before connecting.
      */
     uint64_t confirmed_lsn;
     /**
-     * Starts with a start_lsn before the slot's position, which began at the slot's instead: see option progress.
+     * Starts before the slot's position, which began there instead. A start_lsn asked for them; see option
+     * progress.
      */
     uint64_t late_starts;
     /**
@@ -4553,7 +4559,9 @@ WAL_NOEXCEPT;
  * @param[in] len how many bytes
  * @param[out] err may be NULL; owned by the caller
  * @return WAL_OK; WAL_E_DECODE, WAL_E_UNKNOWN_RELATION, WAL_E_UNKNOWN_MESSAGE: the message was refused and changed
- * nothing; WAL_E_SPILL: it cannot be kept; WAL_E_NO_MEMORY; WAL_E_INVALID_ARGUMENT
+ * nothing; WAL_E_NO_MEMORY; WAL_E_INVALID_ARGUMENT. With streaming=assembled also WAL_E_SPILL: the message cannot be kept;
+ * WAL_E_AMBIGUOUS: the transaction that this message ends is dropped (see the status). An error may be that of the
+ * transaction that ended before; then the message was not taken.
  * @since 0.1
  */
 WAL_API
@@ -4581,7 +4589,8 @@ WAL_NOEXCEPT;
  * the messages
  * @param[out] err may be NULL; owned by the caller
  * @return WAL_OK; WAL_E_DECODE, WAL_E_UNKNOWN_RELATION, WAL_E_UNKNOWN_MESSAGE: the first message was refused and changed
- * nothing; WAL_E_STATE: wal_decoder_next_batch has something to give; WAL_E_NO_MEMORY; WAL_E_INVALID_ARGUMENT, also where
+ * nothing; WAL_E_STATE: wal_decoder_next_batch has something to give, or the decoder has streaming=assembled, which copies
+ * what it keeps; WAL_E_NO_MEMORY; WAL_E_INVALID_ARGUMENT, also where
  * the first message's data is NULL or longer than PostgreSQL's 1 GiB
  * @since 0.1
  */

@@ -103,29 +103,32 @@
 //! | `capture` | capture files: blocks and records, bytes only |
 //! | `conninfo` | connection strings |
 //! | `options` | the one table of options |
+//! | `statistics` | the one table of statistics |
 //! | `sys` | the few system calls that std and tokio do not offer |
 //! | `error`, `lsn` | what everything speaks of |
 
 // What only the project's tests, benches and fuzz targets use is not dead.
 #![cfg_attr(not(feature = "internals"), allow(dead_code, unused_imports))]
 
+#[cfg(test)]
+mod generated;
 mod layers;
 
 use layers::*;
 #[cfg(feature = "internals")]
 #[doc(hidden)]
 pub use layers::{
-    batch, capi, capture, conninfo, engine, error, lsn, options, pgoutput, session, stream, sys, transaction,
-    types, wire,
+    batch, capi, capture, conninfo, engine, error, lsn, options, pgoutput, session, statistics, stream, sys,
+    transaction, types, wire,
 };
 
 pub use batch::{Column, Relation, Type};
 pub use client::*;
 pub use conninfo::{Password, PasswordRequest};
-pub use engine::Snapshot as Counters;
 pub use error::{Error, Result};
 pub use lsn::Lsn;
 pub use options::{AckMode, FailoverPolicy, GapPolicy, OriginFilter, Progress, SlotCreate, Streaming};
+pub use statistics::Counters;
 
 /// The programs of docs/rust.md, which doc tests compile.
 #[cfg(doctest)]

@@ -1,5 +1,5 @@
 //! Every input that fuzzing has kept, through its target once more: what was found stays mended. Fuzzing itself is
-//! `script/fuzz`.
+//! `script/fuzz`. S64: what TLS negotiation and certificates are fed is among them.
 
 #![allow(
     clippy::unwrap_used,
@@ -51,4 +51,4 @@ macro_rules! corpora {
     };
 }
 
-corpora! { capture conninfo decoder_api pgoutput startup wire }
+corpora! { capture certificate conninfo decoder_api negotiation pgoutput startup wire }

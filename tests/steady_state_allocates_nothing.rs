@@ -76,7 +76,7 @@ const SPARE: u64 = 20_000;
 
 /// Allocations that may happen in the counted part: those that belong to the clock and not to an event or a batch, such as
 /// a status update's buffer, a progress event, and the two of the reactor each time that the socket is watched again
-/// behind gulps or a full queue.
+/// behind windows or a full queue.
 const BY_THE_CLOCK: u64 = 800;
 
 #[derive(Clone, Copy)]

@@ -55,15 +55,28 @@ type Flags uint32
 
 // The bits of an event's Flags.
 const (
-	FlagTransactional   Flags = 1 << iota // MESSAGE: it belongs to the transaction around it
-	FlagOldKey                            // UPDATE, DELETE: Old has the replica identity's columns only
-	FlagOldFull                           // UPDATE, DELETE: Old is the whole old row
-	FlagCascade                           // TRUNCATE: CASCADE was given
-	FlagRestartIdentity                   // TRUNCATE: RESTART IDENTITY was given
-	FlagStreamed                          // between STREAM_START and STREAM_STOP: NOT COMMITTED, and it may never be
-	FlagFirstSegment                      // STREAM_START: the first block of its transaction
-	FlagDiscarded                         // STREAM_ABORT: nothing was rolled back, and what came is to be dropped
-	FlagRewound                           // RECONNECTED: the server lacks what was delivered beyond the switchpoint
+	// MESSAGE: it belongs to the transaction around it. Without it the message stands alone.
+	FlagTransactional Flags = 1
+	// UPDATE, DELETE: the old row holds the columns of the replica identity only; the others are ABSENT. So it is,
+	// too, where a partition's own replica identity is less than that of the table it is published as.
+	FlagOldKey Flags = 2
+	// UPDATE, DELETE: the old row is whole (REPLICA IDENTITY FULL).
+	FlagOldFull Flags = 4
+	// TRUNCATE: CASCADE was given.
+	FlagCascade Flags = 8
+	// TRUNCATE: RESTART IDENTITY was given.
+	FlagRestartIdentity Flags = 16
+	// Everything between STREAM_START and STREAM_STOP: NOT COMMITTED, and it may never be.
+	FlagStreamed Flags = 32
+	// STREAM_START: the first block of its transaction.
+	FlagFirstSegment Flags = 64
+	// STREAM_ABORT: nothing was rolled back, and what came of the transaction is to be dropped. The stream ends at
+	// option stop_lsn before anybody knows what becomes of it, or the connection was lost and it comes again from
+	// its beginning.
+	FlagDiscarded Flags = 128
+	// RECONNECTED: the server is a promoted standby that lacks what was delivered beyond the switchpoint. Only with
+	// option failover_policy "rewind".
+	FlagRewound Flags = 256
 )
 
 // Kind says what the event is.

@@ -7,6 +7,8 @@ import (
 	"github.com/pgwalstream/pgwalstream/bindings/go/internal/capi"
 )
 
+// ---- generated from src/statistics/table.rs ----
+
 // Stats are the counters of a stream since it was made.
 type Stats struct {
 	// Events made ready for the program.
@@ -23,9 +25,9 @@ type Stats struct {
 	Reads uint64
 	// Times the engine woke for this stream.
 	Wakeups uint64
-	// Status updates sent.
+	// Status updates sent to the server.
 	StatusUpdates uint64
-	// Keepalives received.
+	// Keepalives received from the server.
 	Keepalives uint64
 	// Stream Aborts of transactions that were never announced.
 	IgnoredAborts uint64
@@ -33,7 +35,7 @@ type Stats struct {
 	UnknownFrames uint64
 	// Notices and warnings from the server.
 	Notices uint64
-	// Notices that changes were skipped: see option on_gap.
+	// Notices that changes were skipped. See option on_gap.
 	Gaps uint64
 	// The end of what was received.
 	ReceivedLSN LSN
@@ -43,60 +45,62 @@ type Stats struct {
 	AckedLSN LSN
 	// The flush position last reported to the server.
 	ReportedLSN LSN
-	// The server's position in its last message: how far it had decoded, which while it catches up lies before the end
-	// of what it has written (pg_current_wal_lsn()).
+	// The server's position in its last message. It tells how far the server had decoded. While the server catches
+	// up, that lies before the end of what it has written (pg_current_wal_lsn()).
 	ServerWALEnd LSN
-	// Memory of the batches that wait for the program, in bytes: received bytes, events and values. It is less than
-	// option queue_bytes plus one batch, or one message where that is longer.
+	// Memory of the batches that wait for the program, in bytes. It counts received bytes, events and values. It is
+	// less than option queue_bytes plus one batch, or one message where that is longer.
 	QueueBytes uint64
-	// Batches in the program's hands: handed out and not freed. The one that the stream walks through is one.
+	// Batches in the program's hands. They were handed out and are not freed; the one that the stream walks through
+	// is one of them.
 	BatchesLive uint64
 	// Memory of the batches in the program's hands, in bytes.
 	LiveBytes uint64
 	// The server's clock in its last message.
 	LastMessageTime Timestamp
-	// The server's version, as in server_version_num; 0 before connecting.
+	// The server's version, as in server_version_num. 0 before connecting.
 	ServerVersion uint32
-	// Process id of the walsender; 0 before connecting.
+	// Process id of the walsender. 0 before connecting.
 	BackendPID uint32
 	// Times the connection was made anew.
 	Reconnects uint64
-	// How far the acknowledgement is behind the server: from the position that is known to be safe, acknowledged by
-	// the program or, while nothing was outstanding, reported without it, to server_wal_end. WAL that the server has
-	// not decoded yet is not in it.
+	// From what is known to be safe to the server's position in its last message, in bytes. Safe is what the program
+	// acknowledged and, while nothing was outstanding, what was reported without it; before either, the slot's
+	// confirmed position. WAL that the server has not decoded yet is not in it.
 	LagBytes uint64
-	// How long ago the oldest transaction committed that was received and is not acknowledged by this machine's clock
-	// and the server's, which must agree; 0 while everything received is acknowledged. A message outside transactions,
-	// and a raw payload, count from when the server sent them. Exact as long as no more than 256 are outstanding at a
-	// time; else it may be that of a transaction a few hundredths of them later.
+	// Age of the oldest commit that was received and is not acknowledged. 0 while there is none. The clocks of this
+	// machine and of the server must agree. A message outside transactions, and a raw payload, count from when the
+	// server sent them. Exact while at most 256 are outstanding; with more, it may be the age of a transaction that
+	// is a few hundredths of them later.
 	Lag time.Duration
-	// The stream's number in this process, from 1: label "stream" of WriteMetrics.
+	// The stream's number in this process, from 1. It is the label "stream" of the metrics.
 	StreamID uint64
-	// Events that came again after a reconnect and were left out: see option dedupe.
+	// Events that came again after a reconnect and were left out. See option dedupe.
 	RepeatedEvents uint64
-	// The timeline that the server writes: with CommitLSN and Sequence it identifies a change. 0 before connecting.
+	// The timeline that the server writes. Timeline, position of the commit and sequence identify a change. 0 before
+	// connecting.
 	Timeline uint64
-	// The walsender's logical_decoding_work_mem in kB, as option server_tuning chose it or as it was found; 0 before
+	// The walsender's logical_decoding_work_mem in kB. Option server_tuning chose it, or it was found so. 0 before
 	// connecting.
 	ServerWorkMemKB uint64
-	// ConfirmedLSN is the slot's confirmed position, as far as the stream knows: where it stood when the connection was
-	// made, or what was reported since.
+	// The slot's confirmed position, as far as the stream knows. It is where the slot stood when the connection was
+	// made, or what was reported since. 0 before connecting.
 	ConfirmedLSN LSN
-	// LateStarts counts starts before the slot's position, which began there instead: see option progress.
+	// Starts before the slot's position, which began there instead. A start_lsn asked for them; see option progress.
 	LateStarts uint64
-	// KeptTransactions counts streamed transactions that have not ended, or are being delivered (streaming=assembled).
+	// Streamed transactions that have not ended, or are being delivered (streaming=assembled).
 	KeptTransactions uint64
-	// KeptBytes is the memory that these take.
+	// Memory that these take.
 	KeptBytes uint64
-	// SpilledBytes is how much of these is on disk.
+	// How much of these is on disk.
 	SpilledBytes uint64
-	// AssembledTransactions counts streamed transactions that ended and were delivered whole.
+	// Streamed transactions that ended and were delivered whole.
 	AssembledTransactions uint64
-	// SpilledTransactions counts streamed transactions of which something went to disk.
+	// Streamed transactions of which something went to disk.
 	SpilledTransactions uint64
-	// RolledBackParts counts subtransactions of streamed transactions that were rolled back and cut out.
+	// Subtransactions of streamed transactions that were rolled back and cut out.
 	RolledBackParts uint64
-	// RolledBackBytes is what of streamed transactions was received and thrown away since it was rolled back.
+	// What of streamed transactions was received and thrown away since it was rolled back, in bytes.
 	RolledBackBytes uint64
 }
 
@@ -144,6 +148,8 @@ func statsOf(c capi.Stats) Stats {
 		RolledBackBytes:       c.RolledBackBytes,
 	}
 }
+
+// ---- end of what is generated ----
 
 // Health is how a slot was doing when it was looked at.
 type Health struct {

@@ -68,7 +68,7 @@ pub enum Command {
 /// Print changes as they are committed, one JSON object a line.
 ///
 /// Without --slot a temporary slot is made, so that the stream begins now and leaves nothing behind; with it the stream goes on
-/// where it was acknowledged. Without --publication, --table makes a publication and drops it at the end.
+/// where it was acknowledged. --table makes a publication and drops it at the end; a slot that lasts needs one that lasts.
 #[derive(Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("what").required(true).args(["publications", "tables"]))]
 pub struct Tail {
@@ -81,8 +81,8 @@ pub struct Tail {
     /// Publication to read; may be repeated
     #[arg(short = 'P', long = "publication", value_name = "NAME")]
     pub publications: Vec<String>,
-    /// Table to read, as SQL writes it; a publication is made for it and dropped at the end. May be repeated
-    #[arg(short, long = "table", value_name = "TABLE")]
+    /// Table to read from now on, as SQL writes it; a publication is made for it and dropped at the end. May be repeated
+    #[arg(short, long = "table", value_name = "TABLE", conflicts_with = "slot")]
     pub tables: Vec<String>,
     /// Write to a file, which is appended to, instead of stdout
     #[arg(short, long, value_name = "FILE")]

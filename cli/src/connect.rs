@@ -1,9 +1,9 @@
 //! From the arguments to the library's options.
 
-use pgwalstream::{LogLevel, Options};
+use pgwalstream::{LogLevel, Options, Streaming};
 
-use crate::args::Args;
-use crate::trouble::Trouble;
+use crate::args::{Args, Command};
+use crate::trouble::{Trouble, say};
 
 /// The options that all commands share.
 pub fn options(args: &Args) -> Result<Options, Trouble> {
@@ -16,11 +16,19 @@ pub fn options(args: &Args) -> Result<Options, Trouble> {
     let mut options = Options::new()
         .conninfo(conninfo(args)?)
         .env(true)
-        .on_log(level, |level, part, text| eprintln!("pgwalstream: {}: {part}: {text}", word(level)));
+        .on_log(level, |level, part, text| say(format_args!("{}: {part}: {text}", word(level))));
+    if let Command::Replay(_) = args.command {
+        // A capture may hold streamed transactions, and of these only what was committed is a change.
+        options = options.streaming(Streaming::Assembled);
+    }
     for given in &args.options {
         let Some((name, value)) = given.split_once('=') else {
             return Err(Trouble::Usage(format!("--option {given}: expected NAME=VALUE")));
         };
+        if name == "streaming" && matches!(value, "on" | "parallel") {
+            let why = "what is printed is committed, and this gives changes before they are";
+            return Err(Trouble::Usage(format!("--option {given}: {why}: use streaming=assembled")));
+        }
         options = options.set(name, value);
     }
     Ok(options)

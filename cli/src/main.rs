@@ -38,7 +38,7 @@ async fn run(args: Args) -> Result<(), Trouble> {
     let options = connect::options(&args);
     match args.command {
         Command::Tail(tail) => tail::run(options?, tail).await,
-        Command::Replay(replay) => replay::run(replay).await,
+        Command::Replay(replay) => replay::run(options?, replay).await,
         Command::Slot(slot) => slot::run(options?, slot).await,
         Command::Publication(publication) => publication::run(options?, publication).await,
         Command::Completions { shell } => args::completions(shell),

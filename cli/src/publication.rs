@@ -7,7 +7,7 @@ use crate::json::{member, string};
 use crate::output::print;
 use crate::slot::sure;
 use crate::table::table;
-use crate::trouble::Trouble;
+use crate::trouble::{Trouble, note};
 
 pub async fn run(options: Options, command: Publication) -> Result<(), Trouble> {
     if let Publication::Drop { names, yes } = &command {
@@ -27,7 +27,7 @@ pub async fn run(options: Options, command: Publication) -> Result<(), Trouble> 
         Publication::Drop { names, .. } => {
             for name in names {
                 connection.drop_publication(&name).await?;
-                eprintln!("dropped publication {name}");
+                note(format_args!("dropped publication {name}"));
             }
             Ok(())
         }

@@ -7,10 +7,10 @@ use crate::json;
 use crate::output::Output;
 use crate::trouble::Trouble;
 
-pub async fn run(command: Replay) -> Result<(), Trouble> {
+pub async fn run(options: Options, command: Replay) -> Result<(), Trouble> {
     let mut output = Output::open(None)?;
     let mut lines = String::new();
-    let mut stream = Stream::replay_files(command.files, &Options::new())?;
+    let mut stream = Stream::replay_files(command.files, &options)?;
     while let Some(batch) = stream.next_batch().await? {
         lines.clear();
         for event in &batch {

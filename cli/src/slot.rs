@@ -3,13 +3,15 @@
 use std::fmt::Write as _;
 use std::io::{self, BufRead, IsTerminal, Write as _};
 
-use pgwalstream::{Connection, DropSlot, NewSlot, Options, Slot as Found, SlotHealth, SlotKind, WalStatus};
+use pgwalstream::{
+    Connection, DropSlot, ErrorCode, NewSlot, Options, Slot as Found, SlotHealth, SlotKind, WalStatus,
+};
 
 use crate::args::Slot;
 use crate::json::{member, string};
 use crate::output::print;
 use crate::table::{size, table};
-use crate::trouble::Trouble;
+use crate::trouble::{Trouble, note};
 
 pub async fn run(options: Options, command: Slot) -> Result<(), Trouble> {
     if let Slot::Drop { names, yes, .. } = &command {
@@ -29,13 +31,13 @@ pub async fn run(options: Options, command: Slot) -> Result<(), Trouble> {
             };
             let made = connection.create_slot(new.two_phase(two_phase).failover(failover)).await?;
             let place = made.consistent_point().map(|lsn| format!(" at {lsn}")).unwrap_or_default();
-            eprintln!("made slot {}{place}", made.name());
+            note(format_args!("made slot {}{place}", made.name()));
             Ok(())
         }
         Slot::Drop { names, wait, .. } => {
             for name in names {
                 connection.drop_slot(&name, if wait { DropSlot::WhenFree } else { DropSlot::IfFree }).await?;
-                eprintln!("dropped slot {name}");
+                note(format_args!("dropped slot {name}"));
             }
             Ok(())
         }
@@ -47,7 +49,7 @@ pub async fn run(options: Options, command: Slot) -> Result<(), Trouble> {
         }
         Slot::Advance { name, lsn, .. } => {
             let came_to = connection.advance_slot(&name, lsn).await?;
-            eprintln!("slot {name} is at {came_to}");
+            note(format_args!("slot {name} is at {came_to}"));
             Ok(())
         }
         Slot::Copy { source, name } => {
@@ -60,7 +62,7 @@ pub async fn run(options: Options, command: Slot) -> Result<(), Trouble> {
             let plugin = source_slot.plugin().unwrap_or_default();
             let new = if plugin.is_empty() { new } else { new.plugin(plugin) };
             connection.copy_slot(&source, new).await?;
-            eprintln!("made slot {name}, which stands where {source} does");
+            note(format_args!("made slot {name}, which stands where {source} does"));
             Ok(())
         }
     }
@@ -74,8 +76,7 @@ pub fn sure(yes: bool, question: &str) -> Result<(), Trouble> {
     if !io::stdin().is_terminal() {
         return Err(Trouble::Usage(format!("{question} Give --yes where nobody can be asked.")));
     }
-    eprint!("{question} [y/N] ");
-    let _ = io::stderr().flush();
+    let _ = write!(io::stderr(), "{question} [y/N] ");
     let mut answer = String::new();
     let read = io::stdin().lock().read_line(&mut answer);
     match (read, answer.trim()) {
@@ -87,9 +88,11 @@ pub fn sure(yes: bool, question: &str) -> Result<(), Trouble> {
 async fn list(connection: &mut Connection, json: bool) -> Result<(), Trouble> {
     let mut slots = Vec::new();
     for slot in connection.slots().await? {
-        // A slot may go between the two questions.
-        if let Ok(health) = connection.slot_health(slot.name()).await {
-            slots.push((slot, health));
+        match connection.slot_health(slot.name()).await {
+            Ok(health) => slots.push((slot, health)),
+            // It went between the two questions.
+            Err(error) if error.code() == ErrorCode::SlotMissing => {}
+            Err(error) => return Err(error.into()),
         }
     }
     if json {

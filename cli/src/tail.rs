@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use pgwalstream::{Batch, Connection, EventKind, Lsn, NewPublication, Options, SlotCreate, Stream};
+use pgwalstream::{
+    AckMode, Batch, Connection, EventKind, Lsn, NewPublication, Options, Progress, SlotCreate, Stream,
+};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::args::{Ack, Tail};
@@ -15,11 +17,14 @@ pub async fn run(options: Options, tail: Tail) -> Result<(), Trouble> {
         return Err(Trouble::Usage("--ack fsynced needs --output: stdout has no disk".to_owned()));
     }
     let mut signals = Signals::new()?;
-    let made =
-        if tail.tables.is_empty() { None } else { Some(Made::new(&options, &tail.tables.join(", ")).await?) };
-    let streamed = stream(&options, &tail, made.as_ref(), &mut signals).await;
+    let made = match tail.tables.join(", ") {
+        none if none.is_empty() => None,
+        tables => Some(signals.outlast(Made::new(&options, &tables)).await?),
+    };
+    let streamed =
+        if signals.came { Ok(()) } else { stream(&options, &tail, made.as_ref(), &mut signals).await };
     let dropped = match made {
-        Some(made) => made.drop().await,
+        Some(made) => signals.outlast(made.drop()).await,
         None => Ok(()),
     };
     streamed.and(dropped)
@@ -33,7 +38,11 @@ async fn stream(
     signals: &mut Signals,
 ) -> Result<(), Trouble> {
     let mut output = Output::open(tail.output.as_deref())?;
-    let mut options = options.clone();
+    let mut options = options.clone().ack(AckMode::Manual);
+    if tail.ack == Ack::None {
+        // Else the slot would follow the server over what this publication leaves out.
+        options = options.progress(Progress::Acknowledged);
+    }
     for name in tail.publications.iter().map(String::as_str).chain(made.map(|made| made.name.as_str())) {
         options = options.publication(name);
     }
@@ -112,25 +121,32 @@ impl Printer<'_> {
 /// The publication that was made for this command.
 struct Made {
     name: String,
-    connection: Connection,
+    options: Options,
 }
 
 impl Made {
     async fn new(options: &Options, tables: &str) -> Result<Self, Trouble> {
         let mut connection = Connection::connect(options).await?;
-        let name = unique()?;
-        connection.create_publication(NewPublication::of_tables(&name, tables)).await?;
+        let made = Self { name: unique()?, options: options.clone() };
+        connection.create_publication(NewPublication::of_tables(&made.name, tables)).await?;
         // For those who find it after a kill.
-        connection
-            .query(format!(
-                "COMMENT ON PUBLICATION {name} IS 'made by pgwalstream tail, and dropped at its end'"
-            ))
-            .await?;
-        Ok(Self { name, connection })
+        let comment = format!(
+            "COMMENT ON PUBLICATION {} IS 'made by pgwalstream tail, and dropped at its end'",
+            made.name
+        );
+        match connection.query(comment).await {
+            Ok(_) => Ok(made),
+            Err(error) => made.drop().await.and(Err(error.into())),
+        }
     }
 
-    async fn drop(mut self) -> Result<(), Trouble> {
-        Ok(self.connection.drop_publication(&self.name).await?)
+    /// Over a connection of its own: one from the beginning might be lost by now.
+    async fn drop(self) -> Result<(), Trouble> {
+        let mut connection = Connection::connect(&self.options).await?;
+        connection.drop_publication(&self.name).await.map_err(|error| {
+            let why = error.message();
+            Trouble::other(format!("publication {} stays behind: {why}\n  hint: drop it", self.name))
+        })
     }
 }
 
@@ -138,19 +154,34 @@ impl Made {
 struct Signals {
     interrupt: Signal,
     terminate: Signal,
+    came: bool,
 }
 
 impl Signals {
     fn new() -> Result<Self, Trouble> {
         let listen =
             |kind| signal(kind).map_err(|error| Trouble::other(format!("cannot wait for signals: {error}")));
-        Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
+        let (interrupt, terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
+        Ok(Self { interrupt, terminate, came: false })
     }
 
     async fn wait(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
+        }
+        self.came = true;
+    }
+
+    /// Finishes what would leave something behind. A signal while another has been noted ends the process all the same.
+    async fn outlast<T>(&mut self, work: impl Future<Output = T>) -> T {
+        tokio::pin!(work);
+        loop {
+            let noted = self.came;
+            tokio::select! {
+                done = &mut work => return done,
+                () = self.wait() => if noted { std::process::exit(130) },
+            }
         }
     }
 }

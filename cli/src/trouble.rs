@@ -1,6 +1,7 @@
 //! What goes wrong, as a message and an exit status. It must never hold a password: the library's errors hold none.
 
-use std::io::{self, ErrorKind};
+use std::fmt;
+use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
 
 use pgwalstream::{Error, ErrorCode};
@@ -38,16 +39,14 @@ impl Trouble {
         let status = self.status();
         match self {
             Self::Library(error) | Self::Lost(error) => {
-                eprintln!("pgwalstream: {}", error.message());
-                for line in error.detail().lines() {
-                    eprintln!("  detail: {line}");
-                }
-                if !error.hint().is_empty() {
-                    eprintln!("  hint: {}", error.hint());
-                }
+                let detail: String =
+                    error.detail().lines().map(|line| format!("\n  detail: {line}")).collect();
+                let hint = Some(error.hint()).filter(|hint| !hint.is_empty());
+                let hint = hint.map(|hint| format!("\n  hint: {hint}")).unwrap_or_default();
+                say(format_args!("{}{detail}{hint}", error.message()));
             }
-            Self::Usage(message) => eprintln!("pgwalstream: {message}\n  hint: see pgwalstream --help"),
-            Self::Other(message) => eprintln!("pgwalstream: {message}"),
+            Self::Usage(message) => say(format_args!("{message}\n  hint: see pgwalstream --help")),
+            Self::Other(message) => say(format_args!("{message}")),
             Self::NoReader => {}
         }
         ExitCode::from(status)
@@ -68,6 +67,20 @@ impl Trouble {
             Self::Other(_) => 1,
         }
     }
+}
+
+/// Says what is not as it was wanted.
+pub fn say(what: fmt::Arguments<'_>) {
+    note(format_args!("pgwalstream: {what}"));
+}
+
+/// Writes a line to stderr, which may be closed. What a server says must not drive the terminal.
+pub fn note(what: fmt::Arguments<'_>) {
+    let text: String = format!("{what}\n")
+        .chars()
+        .map(|c| if c.is_control() && !matches!(c, '\n' | '\t') { '\u{fffd}' } else { c })
+        .collect();
+    let _ = io::stderr().write_all(text.as_bytes());
 }
 
 impl From<Error> for Trouble {

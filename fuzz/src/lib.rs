@@ -2,13 +2,16 @@
 //! that an event leads to. The project's tests run them over the corpora.
 
 pub mod capture;
+pub mod certificate;
 pub mod conninfo;
 pub mod decoder_api;
+pub mod negotiation;
 pub mod pgoutput;
 pub mod startup;
 pub mod wire;
 
 use pgwalstream::batch::{Event, Value, ValueKind};
+use pgwalstream::error::{Error, Status};
 use pgwalstream::pgoutput::TRUNCATED_RELATION;
 
 /// The messages of an input: each behind its length, two bytes, the lower first. The last may be short.
@@ -20,6 +23,12 @@ pub fn messages(mut input: &[u8]) -> impl Iterator<Item = &[u8]> {
         input = rest;
         Some(message)
     })
+}
+
+/// No input may lead to an error that says it is the library's fault, or to one without a message.
+pub fn check_error(error: &Error) {
+    assert!(error.status() != Status::WAL_E_INTERNAL, "{error:?}");
+    assert!(!error.message().is_empty(), "{error:?}");
 }
 
 /// Reads every byte that an event leads to, so that a sanitizer sees where they are.

@@ -1,5 +1,7 @@
 //! One event: a change, or what frames changes. Plain memory with a frozen layout; it must never own anything.
 
+use std::ffi::CStr;
+
 use super::{Relation, Value};
 
 /// What an event is. New kinds may come: skip what you do not know.
@@ -67,28 +69,46 @@ pub enum EventKind {
     WAL_EVENT_RECONNECTED = 65,
 }
 
-/// The bits of `wal_event.flags`.
-pub mod flags {
-    /// MESSAGE: it belongs to the transaction around it. Without it the message stands alone.
-    pub const TRANSACTIONAL: u32 = 1;
-    /// UPDATE, DELETE: `old_values` holds the columns of the replica identity only; the others are ABSENT. So it is, too,
-    /// where a partition's own replica identity is less than that of the table it is published as.
-    pub const OLD_KEY: u32 = 1 << 1;
-    /// UPDATE, DELETE: `old_values` holds the whole old row (REPLICA IDENTITY FULL).
-    pub const OLD_FULL: u32 = 1 << 2;
-    /// TRUNCATE: CASCADE was given.
-    pub const CASCADE: u32 = 1 << 3;
-    /// TRUNCATE: RESTART IDENTITY was given.
-    pub const RESTART_IDENTITY: u32 = 1 << 4;
-    /// Everything between STREAM_START and STREAM_STOP: not committed, and it may never be.
-    pub const STREAMED: u32 = 1 << 5;
-    /// STREAM_START: the first block of its transaction.
-    pub const FIRST_SEGMENT: u32 = 1 << 6;
-    /// STREAM_ABORT: nothing was rolled back; what came of the transaction means nothing. The stream ends at stop_lsn,
-    /// or the connection was lost and the transaction comes again from its beginning, unless it was told to its end.
-    pub const DISCARDED: u32 = 1 << 7;
-    /// RECONNECTED: what was told beyond the switchpoint is lost on the server (option failover_policy).
-    pub const REWOUND: u32 = 1 << 8;
+macro_rules! kinds {
+    ($($kind:ident: $name:literal,)*) => {
+        impl EventKind {
+            /// The kind of a number, where it is one.
+            pub const fn of(number: u32) -> Option<Self> {
+                $(if number == Self::$kind as u32 { return Some(Self::$kind); })*
+                None
+            }
+
+            /// Its name, as logs show it. A kind without one does not compile.
+            pub const fn name(self) -> &'static CStr {
+                match self { $(Self::$kind => $name,)* }
+            }
+        }
+    };
+}
+
+kinds! {
+    WAL_EVENT_BEGIN: c"BEGIN",
+    WAL_EVENT_COMMIT: c"COMMIT",
+    WAL_EVENT_ORIGIN: c"ORIGIN",
+    WAL_EVENT_RELATION: c"RELATION",
+    WAL_EVENT_TYPE: c"TYPE",
+    WAL_EVENT_INSERT: c"INSERT",
+    WAL_EVENT_UPDATE: c"UPDATE",
+    WAL_EVENT_DELETE: c"DELETE",
+    WAL_EVENT_TRUNCATE: c"TRUNCATE",
+    WAL_EVENT_MESSAGE: c"MESSAGE",
+    WAL_EVENT_STREAM_START: c"STREAM_START",
+    WAL_EVENT_STREAM_STOP: c"STREAM_STOP",
+    WAL_EVENT_STREAM_COMMIT: c"STREAM_COMMIT",
+    WAL_EVENT_STREAM_ABORT: c"STREAM_ABORT",
+    WAL_EVENT_BEGIN_PREPARE: c"BEGIN_PREPARE",
+    WAL_EVENT_PREPARE: c"PREPARE",
+    WAL_EVENT_COMMIT_PREPARED: c"COMMIT_PREPARED",
+    WAL_EVENT_ROLLBACK_PREPARED: c"ROLLBACK_PREPARED",
+    WAL_EVENT_STREAM_PREPARE: c"STREAM_PREPARE",
+    WAL_EVENT_RAW: c"RAW",
+    WAL_EVENT_PROGRESS: c"PROGRESS",
+    WAL_EVENT_RECONNECTED: c"RECONNECTED",
 }
 
 /// One event. 128 bytes; the layout is part of the ABI.

@@ -72,13 +72,6 @@ impl<'a> EventView<'a> {
         self.extras()?.at(at).map(ValueView::bytes)
     }
 
-    /// A number that an extra value without bytes holds in its length; 0 where there is none.
-    #[inline]
-    pub fn extra_number(self, at: usize) -> u32 {
-        let extras = self.extras().map_or(&[][..], |row| row.values);
-        extras.get(at).map_or(0, |value| value.len)
-    }
-
     /// The relations that extra values stand for, as those of a TRUNCATE do.
     pub fn extra_relations(self) -> impl Iterator<Item = &'a Relation> {
         // Without following the pointer: what it leads to is among what the batch keeps.

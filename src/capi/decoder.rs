@@ -69,7 +69,9 @@ pub unsafe extern "C" fn wal_decoder_new(
 /// @param[in] len how many bytes
 /// @param[out] err may be NULL; owned by the caller
 /// @return WAL_OK; WAL_E_DECODE, WAL_E_UNKNOWN_RELATION, WAL_E_UNKNOWN_MESSAGE: the message was refused and changed
-/// nothing; WAL_E_SPILL: it cannot be kept; WAL_E_NO_MEMORY; WAL_E_INVALID_ARGUMENT
+/// nothing; WAL_E_NO_MEMORY; WAL_E_INVALID_ARGUMENT. With streaming=assembled also WAL_E_SPILL: the message cannot be kept;
+/// WAL_E_AMBIGUOUS: the transaction that this message ends is dropped (see the status). An error may be that of the
+/// transaction that ended before; then the message was not taken.
 /// @since 0.1
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wal_decoder_feed(
@@ -126,7 +128,8 @@ const _: () = assert!(
 /// the messages
 /// @param[out] err may be NULL; owned by the caller
 /// @return WAL_OK; WAL_E_DECODE, WAL_E_UNKNOWN_RELATION, WAL_E_UNKNOWN_MESSAGE: the first message was refused and changed
-/// nothing; WAL_E_STATE: wal_decoder_next_batch has something to give; WAL_E_NO_MEMORY; WAL_E_INVALID_ARGUMENT, also where
+/// nothing; WAL_E_STATE: wal_decoder_next_batch has something to give, or the decoder has streaming=assembled, which copies
+/// what it keeps; WAL_E_NO_MEMORY; WAL_E_INVALID_ARGUMENT, also where
 /// the first message's data is NULL or longer than PostgreSQL's 1 GiB
 /// @since 0.1
 #[unsafe(no_mangle)]
@@ -236,8 +239,8 @@ pub unsafe extern "C" fn wal_decoder_free(decoder: *mut wal_decoder) {
 
 /// The decoder that options ask for.
 pub(crate) fn feeder(options: &Options) -> Result<Feeder> {
-    let (events, bytes) = options.batch_bounds();
-    if !options.assembles() {
+    let (events, bytes) = options.batch_bounds()?;
+    if !options.assembles()? {
         return Ok(Feeder::new(events, bytes));
     }
     Ok(Feeder::assembling(events, bytes, assemble_options(&options.replay_config()?)))

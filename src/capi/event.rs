@@ -323,13 +323,24 @@ pub(super) unsafe fn of_kind<'a>(event: *const Event, kind: EventKind) -> Option
 /// `event` is NULL or live, with its extra values.
 pub(super) unsafe fn extra(event: *const Event, kind: EventKind, index: usize) -> wal_bytes {
     // SAFETY: the caller's promise.
-    let value = unsafe { of_kind(event, kind).and_then(|event| extras(event).get(index)) };
+    let value = unsafe { extra_value(event, kind, index) };
     value.map_or(wal_bytes::NOTHING, |value| wal_bytes { data: value.data, len: value.len as usize })
 }
 
 /// # Safety
+/// As `extra`.
+pub(super) unsafe fn extra_value<'a>(
+    event: *const Event,
+    kind: EventKind,
+    index: usize,
+) -> Option<&'a Value> {
+    // SAFETY: the caller's promise.
+    unsafe { of_kind(event, kind).and_then(|event| extras(event).get(index)) }
+}
+
+/// # Safety
 /// The event's extra values are live.
-pub(super) unsafe fn extras<'a>(event: &Event) -> &'a [Value] {
+unsafe fn extras<'a>(event: &Event) -> &'a [Value] {
     // SAFETY: the caller's promise.
     unsafe { values(event.extra, event.n_extra) }
 }

@@ -27,30 +27,7 @@ macro_rules! name {
 #[unsafe(no_mangle)]
 pub extern "C" fn wal_event_kind_name(kind: u32) -> *const c_char {
     boundary!(neutral(c"UNKNOWN".as_ptr(); {
-        name!(kind; EventKind;
-            WAL_EVENT_BEGIN: c"BEGIN",
-            WAL_EVENT_COMMIT: c"COMMIT",
-            WAL_EVENT_ORIGIN: c"ORIGIN",
-            WAL_EVENT_RELATION: c"RELATION",
-            WAL_EVENT_TYPE: c"TYPE",
-            WAL_EVENT_INSERT: c"INSERT",
-            WAL_EVENT_UPDATE: c"UPDATE",
-            WAL_EVENT_DELETE: c"DELETE",
-            WAL_EVENT_TRUNCATE: c"TRUNCATE",
-            WAL_EVENT_MESSAGE: c"MESSAGE",
-            WAL_EVENT_STREAM_START: c"STREAM_START",
-            WAL_EVENT_STREAM_STOP: c"STREAM_STOP",
-            WAL_EVENT_STREAM_COMMIT: c"STREAM_COMMIT",
-            WAL_EVENT_STREAM_ABORT: c"STREAM_ABORT",
-            WAL_EVENT_BEGIN_PREPARE: c"BEGIN_PREPARE",
-            WAL_EVENT_PREPARE: c"PREPARE",
-            WAL_EVENT_COMMIT_PREPARED: c"COMMIT_PREPARED",
-            WAL_EVENT_ROLLBACK_PREPARED: c"ROLLBACK_PREPARED",
-            WAL_EVENT_STREAM_PREPARE: c"STREAM_PREPARE",
-            WAL_EVENT_RAW: c"RAW",
-            WAL_EVENT_PROGRESS: c"PROGRESS",
-            WAL_EVENT_RECONNECTED: c"RECONNECTED",
-        )
+        EventKind::of(kind).map_or(c"UNKNOWN", EventKind::name).as_ptr()
     }))
 }
 

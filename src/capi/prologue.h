@@ -282,9 +282,12 @@
  */
 /** MESSAGE: it belongs to the transaction around it. Without it the message stands alone. */
 #define WAL_EVENT_FLAG_TRANSACTIONAL UINT32_C(1)
-/** UPDATE, DELETE: `old_values` holds the columns of the replica identity only; the others are ABSENT. */
+/**
+ * UPDATE, DELETE: the old row holds the columns of the replica identity only; the others are ABSENT. So it
+ * is, too, where a partition's own replica identity is less than that of the table it is published as.
+ */
 #define WAL_EVENT_FLAG_OLD_KEY UINT32_C(2)
-/** UPDATE, DELETE: `old_values` holds the whole old row (REPLICA IDENTITY FULL). */
+/** UPDATE, DELETE: the old row is whole (REPLICA IDENTITY FULL). */
 #define WAL_EVENT_FLAG_OLD_FULL UINT32_C(4)
 /** TRUNCATE: CASCADE was given. */
 #define WAL_EVENT_FLAG_CASCADE UINT32_C(8)
@@ -295,13 +298,14 @@
 /** STREAM_START: the first block of its transaction. */
 #define WAL_EVENT_FLAG_FIRST_SEGMENT UINT32_C(64)
 /**
- * STREAM_ABORT: nothing was rolled back, and what came of the transaction is to be dropped: the stream ends at option
- * stop_lsn before anybody knows what becomes of it, or the connection was lost and it comes again from its beginning.
+ * STREAM_ABORT: nothing was rolled back, and what came of the transaction is to be dropped. The stream ends
+ * at option stop_lsn before anybody knows what becomes of it, or the connection was lost and it comes again
+ * from its beginning.
  */
 #define WAL_EVENT_FLAG_DISCARDED UINT32_C(128)
 /**
- * RECONNECTED: the server is a promoted standby that lacks what was delivered beyond wal_event_reconnect_switchpoint().
- * Only with option failover_policy "rewind".
+ * RECONNECTED: the server is a promoted standby that lacks what was delivered beyond the switchpoint. Only
+ * with option failover_policy "rewind".
  */
 #define WAL_EVENT_FLAG_REWOUND UINT32_C(256)
 /** @} */

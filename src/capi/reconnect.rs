@@ -1,17 +1,9 @@
 //! Accessors of the event that tells of a reconnect.
 
 use super::boundary::boundary;
-use super::event::{extra, extras, of_kind};
+use super::event::{extra, extra_value, of_kind};
 use super::{wal_bytes, wal_status};
-use crate::batch::{Event, EventKind};
-
-/// Where the values of the event stand (engine/reconnected.rs puts them there).
-const ATTEMPTS: usize = 1;
-const STATUS: usize = 2;
-const LOST_TIMELINE: usize = 3;
-const TIMELINE: usize = 4;
-const SWITCHPOINT_HIGH: usize = 5;
-const SWITCHPOINT_LOW: usize = 6;
+use crate::batch::{Event, EventKind, ReconnectNumbers};
 
 /// How far the connection had come that a RECONNECTED event says is lost: the end of what was received. Where the new
 /// one begins is the event's `lsn`, which is the acknowledged position or the slot's own.
@@ -34,7 +26,7 @@ pub unsafe extern "C" fn wal_event_reconnect_lost_lsn(event: *const Event) -> u6
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wal_event_reconnect_attempts(event: *const Event) -> u32 {
     // SAFETY: the contract: NULL or a live event.
-    boundary!(neutral(0; { unsafe { number(event, ATTEMPTS) } }))
+    boundary!(neutral(0; { unsafe { numbers(event) }.attempts }))
 }
 
 /// Why the connection was lost that a RECONNECTED event tells of, as a status that would have ended the stream without
@@ -46,7 +38,7 @@ pub unsafe extern "C" fn wal_event_reconnect_attempts(event: *const Event) -> u3
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wal_event_reconnect_status(event: *const Event) -> wal_status {
     // SAFETY: the contract: NULL or a live event.
-    boundary!(neutral(0; { unsafe { number(event, STATUS) }.cast_signed() }))
+    boundary!(neutral(0; { unsafe { numbers(event) }.status }))
 }
 
 /// Why the connection was lost that a RECONNECTED event tells of, in one sentence; nothing for other kinds.
@@ -57,7 +49,7 @@ pub unsafe extern "C" fn wal_event_reconnect_status(event: *const Event) -> wal_
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wal_event_reconnect_message(event: *const Event) -> wal_bytes {
     // SAFETY: the contract: NULL or a live event.
-    boundary!(neutral(wal_bytes::NOTHING; { unsafe { extra(event, EventKind::WAL_EVENT_RECONNECTED, 0) } }))
+    boundary!(neutral(wal_bytes::NOTHING; { unsafe { extra(event, EventKind::WAL_EVENT_RECONNECTED, ReconnectNumbers::MESSAGE_AT) } }))
 }
 
 /// The timeline of the server whose connection was lost that a RECONNECTED event tells of: the one that identifies the
@@ -69,7 +61,7 @@ pub unsafe extern "C" fn wal_event_reconnect_message(event: *const Event) -> wal
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wal_event_reconnect_lost_timeline(event: *const Event) -> u32 {
     // SAFETY: the contract: NULL or a live event.
-    boundary!(neutral(0; { unsafe { number(event, LOST_TIMELINE) } }))
+    boundary!(neutral(0; { unsafe { numbers(event) }.lost_timeline }))
 }
 
 /// The timeline of the server that a RECONNECTED event says is connected now. A later one than before means that the
@@ -81,7 +73,7 @@ pub unsafe extern "C" fn wal_event_reconnect_lost_timeline(event: *const Event) 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wal_event_reconnect_timeline(event: *const Event) -> u32 {
     // SAFETY: the contract: NULL or a live event.
-    boundary!(neutral(0; { unsafe { number(event, TIMELINE) } }))
+    boundary!(neutral(0; { unsafe { numbers(event) }.timeline }))
 }
 
 /// Where the history of the server that is connected now left that of the server before, for a RECONNECTED event with
@@ -93,18 +85,18 @@ pub unsafe extern "C" fn wal_event_reconnect_timeline(event: *const Event) -> u3
 /// @since 0.1
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wal_event_reconnect_switchpoint(event: *const Event) -> u64 {
-    boundary!(neutral(0; {
-        // SAFETY: the contract: NULL or a live event.
-        let (high, low) = unsafe { (number(event, SWITCHPOINT_HIGH), number(event, SWITCHPOINT_LOW)) };
-        u64::from(high) << 32 | u64::from(low)
-    }))
+    // SAFETY: the contract: NULL or a live event.
+    boundary!(neutral(0; { unsafe { numbers(event) }.switchpoint }))
 }
 
+/// All 0 for other kinds.
+///
 /// # Safety
 /// `event` is NULL or live, with its extra values.
-unsafe fn number(event: *const Event, index: usize) -> u32 {
+unsafe fn numbers(event: *const Event) -> ReconnectNumbers {
     // SAFETY: the caller's promise.
-    let event = unsafe { of_kind(event, EventKind::WAL_EVENT_RECONNECTED) };
-    // SAFETY: as above.
-    event.and_then(|event| unsafe { extras(event) }.get(index)).map_or(0, |value| value.len)
+    let value = unsafe { extra_value(event, EventKind::WAL_EVENT_RECONNECTED, ReconnectNumbers::AT) };
+    // SAFETY: the value is of a live event.
+    let bytes = value.map_or(&[][..], |value| unsafe { value.bytes() });
+    ReconnectNumbers::from_bytes(bytes).unwrap_or_default()
 }

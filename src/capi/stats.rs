@@ -5,9 +5,11 @@ use std::ffi::c_char;
 use super::boundary::{boundary, not_null};
 use super::stream::{shared_use, wal_stream};
 use super::{wal_error, wal_status};
-use crate::engine::{Shared, Snapshot, prometheus};
+use crate::engine::prometheus;
 use crate::error::{Error, Status};
+use crate::statistics::Counters;
 
+// ---- generated from src/statistics/table.rs ----
 /// The counters of a stream since it was made. New ones come at the end.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
@@ -27,9 +29,9 @@ pub struct wal_stats {
     pub reads: u64,
     /// Times the engine woke for this stream.
     pub wakeups: u64,
-    /// Status updates sent.
+    /// Status updates sent to the server.
     pub status_updates: u64,
-    /// Keepalives received.
+    /// Keepalives received from the server.
     pub keepalives: u64,
     /// Stream Aborts of transactions that were never announced.
     pub ignored_aborts: u64,
@@ -37,7 +39,7 @@ pub struct wal_stats {
     pub unknown_frames: u64,
     /// Notices and warnings from the server.
     pub notices: u64,
-    /// Notices that changes were skipped: see option on_gap.
+    /// Notices that changes were skipped. See option on_gap.
     pub gaps: u64,
     /// The end of what was received.
     pub received_lsn: u64,
@@ -47,47 +49,49 @@ pub struct wal_stats {
     pub acked_lsn: u64,
     /// The flush position last reported to the server.
     pub reported_lsn: u64,
-    /// The server's position in its last message: how far it had decoded, which while it catches up lies before the
-    /// end of what it has written (pg_current_wal_lsn()).
+    /// The server's position in its last message. It tells how far the server had decoded. While the server
+    /// catches up, that lies before the end of what it has written (pg_current_wal_lsn()).
     pub server_wal_end: u64,
-    /// Memory of the batches that wait for the program, in bytes: received bytes, events and values. It is less than
-    /// option queue_bytes plus one batch, or one message where that is longer.
+    /// Memory of the batches that wait for the program, in bytes. It counts received bytes, events and
+    /// values. It is less than option queue_bytes plus one batch, or one message where that is longer.
     pub queue_bytes: u64,
-    /// Batches in the program's hands: handed out and not freed. The one that wal_stream_next walks through is one.
+    /// Batches in the program's hands. They were handed out and are not freed; the one that the stream walks
+    /// through is one of them.
     pub batches_live: u64,
     /// Memory of the batches in the program's hands, in bytes.
     pub live_bytes: u64,
-    /// The server's clock in its last message, microseconds since 2000-01-01 00:00:00 UTC.
+    /// The server's clock in its last message. Microseconds since 2000-01-01 00:00:00 UTC.
     pub last_message_time: i64,
-    /// The server's version, as in server_version_num; 0 before connecting.
+    /// The server's version, as in server_version_num. 0 before connecting.
     pub server_version: u32,
-    /// Process id of the walsender; 0 before connecting.
+    /// Process id of the walsender. 0 before connecting.
     pub backend_pid: u32,
     /// Times the connection was made anew.
     pub reconnects: u64,
-    /// How far the acknowledgement is behind the server: from the position that is known to be safe, acknowledged by
-    /// the program or, while nothing was outstanding, reported without it, to server_wal_end; before either, from
-    /// confirmed_lsn. WAL that the server has
-    /// not decoded yet is not in it.
+    /// From what is known to be safe to the server's position in its last message, in bytes. Safe is what the
+    /// program acknowledged and, while nothing was outstanding, what was reported without it; before either,
+    /// the slot's confirmed position. WAL that the server has not decoded yet is not in it.
     pub lag_bytes: u64,
-    /// The age of the oldest commit that was received and is not acknowledged, in microseconds; 0 while there is none.
-    /// The clocks of this machine and of the server must agree. A message outside transactions, and a raw payload,
-    /// count from when the server sent them. Exact while at most 256 are outstanding; with more, it may be the age of a
-    /// transaction that is a few hundredths of them later.
+    /// Age of the oldest commit that was received and is not acknowledged. 0 while there is none. The clocks
+    /// of this machine and of the server must agree. A message outside transactions, and a raw payload, count
+    /// from when the server sent them. Exact while at most 256 are outstanding; with more, it may be the age
+    /// of a transaction that is a few hundredths of them later. In microseconds.
     pub lag_microseconds: u64,
-    /// The stream's number in this process, from 1: label "stream" of wal_stats_prometheus().
+    /// The stream's number in this process, from 1. It is the label "stream" of the metrics.
     pub stream_id: u64,
-    /// Events that came again after a reconnect and were left out: see option dedupe.
+    /// Events that came again after a reconnect and were left out. See option dedupe.
     pub repeated_events: u64,
-    /// The timeline that the server writes: with `commit_lsn` and `sequence` it identifies a change. 0 before connecting.
+    /// The timeline that the server writes. Timeline, position of the commit and sequence identify a change.
+    /// 0 before connecting.
     pub timeline: u64,
-    /// The walsender's logical_decoding_work_mem in kB, as option server_tuning chose it or as it was found; 0 before
-    /// connecting.
+    /// The walsender's logical_decoding_work_mem in kB. Option server_tuning chose it, or it was found so. 0
+    /// before connecting.
     pub server_work_mem_kb: u64,
-    /// The slot's confirmed position, as far as the stream knows: where it stood when the connection was made, or what was
-    /// reported since. 0 before connecting.
+    /// The slot's confirmed position, as far as the stream knows. It is where the slot stood when the
+    /// connection was made, or what was reported since. 0 before connecting.
     pub confirmed_lsn: u64,
-    /// Starts with a start_lsn before the slot's position, which began at the slot's instead: see option progress.
+    /// Starts before the slot's position, which began there instead. A start_lsn asked for them; see option
+    /// progress.
     pub late_starts: u64,
     /// Streamed transactions that have not ended, or are being delivered (streaming=assembled).
     pub kept_transactions: u64,
@@ -104,6 +108,54 @@ pub struct wal_stats {
     /// What of streamed transactions was received and thrown away since it was rolled back, in bytes.
     pub rolled_back_bytes: u64,
 }
+
+impl From<Counters> for wal_stats {
+    fn from(at: Counters) -> Self {
+        Self {
+            events: at.events,
+            batches: at.batches,
+            transactions: at.transactions,
+            empty_transactions: at.empty_transactions,
+            bytes_received: at.bytes_received,
+            reads: at.reads,
+            wakeups: at.wakeups,
+            status_updates: at.status_updates,
+            keepalives: at.keepalives,
+            ignored_aborts: at.ignored_aborts,
+            unknown_frames: at.unknown_frames,
+            notices: at.notices,
+            gaps: at.gaps,
+            received_lsn: at.received_lsn,
+            delivered_lsn: at.delivered_lsn,
+            acked_lsn: at.acked_lsn,
+            reported_lsn: at.reported_lsn,
+            server_wal_end: at.server_wal_end,
+            queue_bytes: at.queue_bytes,
+            batches_live: at.batches_live,
+            live_bytes: at.live_bytes,
+            last_message_time: at.last_message_time,
+            server_version: at.server_version as u32,
+            backend_pid: at.backend_pid as u32,
+            reconnects: at.reconnects,
+            lag_bytes: at.lag_bytes,
+            lag_microseconds: at.lag_microseconds,
+            stream_id: at.stream_id,
+            repeated_events: at.repeated_events,
+            timeline: at.timeline,
+            server_work_mem_kb: at.server_work_mem_kb,
+            confirmed_lsn: at.confirmed_lsn,
+            late_starts: at.late_starts,
+            kept_transactions: at.kept_transactions,
+            kept_bytes: at.kept_bytes,
+            spilled_bytes: at.spilled_bytes,
+            assembled_transactions: at.assembled_transactions,
+            spilled_transactions: at.spilled_transactions,
+            rolled_back_parts: at.rolled_back_parts,
+            rolled_back_bytes: at.rolled_back_bytes,
+        }
+    }
+}
+// ---- end of what is generated ----
 
 /// The counters at this moment. Each is right; together they may straddle an update.
 ///
@@ -129,7 +181,7 @@ pub unsafe extern "C" fn wal_stream_stats(
         unsafe { copy_sized(&wal_stats::default(), out, size) };
         // SAFETY: the contract: a live handle.
         unsafe { shared_use(stream, |shared| {
-            copy_sized(&of(shared), out, size);
+            copy_sized(&wal_stats::from(shared.counters()), out, size);
             Ok(Status::WAL_OK)
         }) }
     }))
@@ -204,51 +256,5 @@ pub(super) unsafe fn copy_sized<T: Copy>(from: &T, out: *mut T, size: usize) {
     unsafe {
         out.cast::<u8>().copy_from_nonoverlapping(std::ptr::from_ref(from).cast(), known);
         out.cast::<u8>().add(known).write_bytes(0, size - known);
-    }
-}
-
-fn of(shared: &Shared) -> wal_stats {
-    let at: Snapshot = shared.snapshot();
-    wal_stats {
-        events: at.events,
-        batches: at.batches,
-        transactions: at.transactions,
-        empty_transactions: at.empty_transactions,
-        bytes_received: at.bytes_received,
-        reads: at.reads,
-        wakeups: at.wakeups,
-        status_updates: at.status_updates,
-        keepalives: at.keepalives,
-        ignored_aborts: at.ignored_aborts,
-        unknown_frames: at.unknown_frames,
-        notices: at.notices,
-        gaps: at.gaps,
-        received_lsn: at.received_lsn,
-        delivered_lsn: at.delivered_lsn,
-        acked_lsn: at.acked_lsn,
-        reported_lsn: at.reported_lsn,
-        server_wal_end: at.server_wal_end,
-        queue_bytes: at.queue_bytes,
-        batches_live: at.batches_live,
-        live_bytes: at.live_bytes,
-        last_message_time: at.last_message_time,
-        server_version: at.server_version as u32,
-        backend_pid: at.backend_pid as u32,
-        reconnects: at.reconnects,
-        lag_bytes: at.lag_bytes,
-        lag_microseconds: at.lag_microseconds,
-        stream_id: at.stream_id,
-        repeated_events: at.repeated_events,
-        timeline: at.timeline,
-        server_work_mem_kb: at.server_work_mem_kb,
-        confirmed_lsn: at.confirmed_lsn,
-        late_starts: at.late_starts,
-        kept_transactions: at.kept_transactions,
-        kept_bytes: at.kept_bytes,
-        spilled_bytes: at.spilled_bytes,
-        assembled_transactions: at.assembled_transactions,
-        spilled_transactions: at.spilled_transactions,
-        rolled_back_parts: at.rolled_back_parts,
-        rolled_back_bytes: at.rolled_back_bytes,
     }
 }

@@ -107,7 +107,7 @@ pub fn is_empty(length: u64) -> bool {
     length <= FILE_HEADER as u64
 }
 
-/// Whether these are the first bytes of a header.
+/// Whether these are the first bytes of a header, of any version that is written.
 pub fn begins(bytes: &[u8]) -> bool {
-    header().starts_with(bytes)
+    (VERSION..=ASSEMBLED).any(|version| file_header(version).starts_with(bytes))
 }

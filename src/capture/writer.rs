@@ -64,13 +64,17 @@ impl<W: Write> Writer<W> {
         self.out.flush()
     }
 
-    /// Goes on in another file, and gives the one before.
-    pub fn go_on(&mut self, at: Duration, mut out: W, seam: Seam) -> Result<W> {
-        out.write_all(&file_header(self.version))?;
+    /// Ends this file with what leads to the next one.
+    pub fn lead_on(&mut self, at: Duration, seam: Seam) -> Result<()> {
         self.record(Kind::Next, at, &seam.encode())?;
-        self.flush()?;
+        self.flush()
+    }
+
+    /// Goes on in another file, after `lead_on`, and gives the one before.
+    pub fn go_on(&mut self, at: Duration, out: W, seam: Seam) -> Result<W> {
         let before = std::mem::replace(&mut self.out, out);
         (self.number, self.whole) = (0, FILE_HEADER as u64);
+        self.out.write_all(&file_header(self.version))?;
         self.record(Kind::Onward, at, &seam.encode())?;
         self.flush()?;
         Ok(before)

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::engine::{Shared, Snapshot};
+use crate::engine::Shared;
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
+use crate::statistics::Counters;
 use crate::sys::ForkGuard;
 
 /// Acknowledges for a stream, from any task or thread, also while the stream is being read. Cheap to clone.
@@ -19,7 +20,7 @@ pub struct Acker {
 #[non_exhaustive]
 pub struct Stats {
     /// What the engine counts.
-    pub counters: Snapshot,
+    pub counters: Counters,
     /// The highest position that was given to the program and may be acknowledged.
     pub delivered_lsn: Lsn,
     /// The acknowledged position.
@@ -48,7 +49,7 @@ impl Acker {
 
     /// The counters.
     pub fn stats(&self) -> Stats {
-        let counters = self.shared.snapshot();
+        let counters = self.shared.counters();
         Stats {
             delivered_lsn: Lsn(counters.delivered_lsn),
             acked_lsn: Lsn(counters.acked_lsn),

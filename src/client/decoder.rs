@@ -32,7 +32,7 @@ const MOST: usize = 1 << 30;
 impl Decoder {
     /// A decoder that knows no relation yet, with batches of the usual size.
     pub fn new() -> Self {
-        let (events, bytes) = crate::options::Options::new().batch_bounds();
+        let (events, bytes) = crate::options::USUAL_BATCH;
         Self::with_batches(events, bytes)
     }
 
@@ -50,7 +50,7 @@ impl Decoder {
     pub fn assembling(options: &Options) -> Result<Self> {
         let options = options.clone().streaming(crate::Streaming::Assembled);
         let options = options.set_options()?;
-        let (events, bytes) = options.batch_bounds();
+        let (events, bytes) = options.batch_bounds()?;
         Ok(Self(Feeder::assembling(events, bytes, assemble_options(&options.replay_config()?))))
     }
 

@@ -9,7 +9,7 @@ use super::batch::Held;
 use super::error::ErrorCode;
 use super::kind::EventKind;
 use super::row::Row;
-use crate::batch::{EventView, Relation, flags};
+use crate::batch::{EventView, ReconnectNumbers, Relation, flags};
 use crate::lsn::Lsn;
 
 /// One event: a change, or what frames changes. It keeps its batch in memory as long as it lives.
@@ -158,14 +158,14 @@ questions! { 'a self;
     /// What a `Reconnected` tells.
     reconnected -> Option<Reconnected<'a>> {
         let view = self.of(&[EventKind::Reconnected])?;
-        let [attempts, status, lost, present, high, low] = [1, 2, 3, 4, 5, 6].map(|at| view.extra_number(at));
+        let numbers = ReconnectNumbers::from_bytes(view.extra(ReconnectNumbers::AT)?)?;
         Some(Reconnected {
-            message: text(view, 0)?,
-            code: ErrorCode::of_number(status.cast_signed()),
-            attempts,
+            message: text(view, ReconnectNumbers::MESSAGE_AT)?,
+            code: ErrorCode::of_number(numbers.status),
+            attempts: numbers.attempts,
             lost_lsn: Lsn(view.plain().number),
-            timelines: (lost, present),
-            switchpoint: some_lsn(u64::from(high) << 32 | u64::from(low)),
+            timelines: (numbers.lost_timeline, numbers.timeline),
+            switchpoint: some_lsn(numbers.switchpoint),
         })
     }
 

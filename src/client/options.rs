@@ -11,7 +11,7 @@ use crate::engine::{Level, Logger};
 use crate::error::{Error, Result};
 use crate::lsn::Lsn;
 use crate::options::{
-    self, AckMode, FailoverPolicy, GapPolicy, OriginFilter, Progress, SlotCreate, Streaming,
+    self, AckMode, Choice, FailoverPolicy, GapPolicy, OriginFilter, Progress, SlotCreate, Streaming,
 };
 
 /// What a stream is made of. `conninfo`, `slot` and `publication` are required.
@@ -90,12 +90,7 @@ impl Options {
 
     /// Whether connecting may create the slot. [`SlotCreate::Never`] by default.
     pub fn slot_create(self, when: SlotCreate) -> Self {
-        let word = match when {
-            SlotCreate::Never => "never",
-            SlotCreate::IfMissing => "if_missing",
-            SlotCreate::Temporary => "temporary",
-        };
-        self.set("slot_create", word)
+        self.set("slot_create", when.word())
     }
 
     /// Where to start if that is beyond the slot's own position.
@@ -122,13 +117,7 @@ impl Options {
     /// Whether large transactions come while they run: **not yet committed**, or, with [`Streaming::Assembled`], kept by the
     /// library and given whole. [`Streaming::Off`] by default.
     pub fn streaming(self, how: Streaming) -> Self {
-        let word = match how {
-            Streaming::Off => "off",
-            Streaming::On => "on",
-            Streaming::Parallel => "parallel",
-            Streaming::Assembled => "assembled",
-        };
-        self.set("streaming", word)
+        self.set("streaming", how.word())
     }
 
     /// With [`Streaming::Assembled`]: the most memory of the transactions that have not ended. 64 MB by default; what does not
@@ -161,18 +150,18 @@ impl Options {
 
     /// Which changes to send, by where they were made first. [`OriginFilter::Any`] by default.
     pub fn origin(self, which: OriginFilter) -> Self {
-        self.set("origin", if which == OriginFilter::None { "none" } else { "any" })
+        self.set("origin", which.word())
     }
 
     /// Who acknowledges. [`AckMode::Manual`] by default: the program calls [`Stream::ack`](crate::Stream::ack). With
     /// [`AckMode::Auto`] a batch is acknowledged when the last handle to it, or to an event of it, is dropped.
     pub fn ack(self, who: AckMode) -> Self {
-        self.set("ack", if who == AckMode::Auto { "auto" } else { "manual" })
+        self.set("ack", who.word())
     }
 
     /// What moves the slot while nothing is to be acknowledged. [`Progress::Auto`] by default.
     pub fn progress(self, what: Progress) -> Self {
-        self.set("progress", if what == Progress::Acknowledged { "acknowledged" } else { "auto" })
+        self.set("progress", what.word())
     }
 
     /// Takes over, for this one start, a slot that ran with [`Progress::Auto`] before. Off by default.
@@ -187,12 +176,12 @@ impl Options {
 
     /// What to do when the server says that it skipped changes. [`GapPolicy::Error`] by default.
     pub fn on_gap(self, what: GapPolicy) -> Self {
-        self.set("on_gap", if what == GapPolicy::Warn { "warn" } else { "error" })
+        self.set("on_gap", what.word())
     }
 
     /// What to do when a promoted standby lacks some of what was delivered. [`FailoverPolicy::Fail`] by default.
     pub fn failover_policy(self, what: FailoverPolicy) -> Self {
-        self.set("failover_policy", if what == FailoverPolicy::Rewind { "rewind" } else { "fail" })
+        self.set("failover_policy", what.word())
     }
 
     /// How long the first connection is tried again while the slot is in use, or the server starts or cannot be reached

@@ -124,7 +124,9 @@ impl Stream {
             let _ = inner.leave().await;
         }
         let Stats { acked_lsn, reported_lsn, .. } = self.stats();
-        if acked_lsn <= reported_lsn {
+        // No report goes beyond the end that was asked for, which may lie inside a commit.
+        let due = self.shared.config.stop_lsn.map_or(acked_lsn, |stop| acked_lsn.min(stop));
+        if due <= reported_lsn {
             return Ok(());
         }
         Err(Error::new(

@@ -13,11 +13,11 @@ use std::time::{Duration, Instant};
 
 use super::capture_file::Names;
 use super::connect::Connected;
+use super::reconnected::Reconnected;
 use crate::capture::{Epoch, Seam, Writer};
 use crate::error::{Error, Result, Status};
-use crate::options::{Config, GapPolicy, OriginFilter, Rotate, Streaming};
+use crate::options::{Choice, Config, Rotate, Streaming};
 use crate::session::Session;
-use crate::stream::{Branch, Loss};
 use crate::sys::pg_micros;
 
 /// The capture of one stream, over all its connections.
@@ -199,12 +199,19 @@ impl Capture {
         };
         let fd = file.as_raw_fd();
         let seam = Seam { number: writing.seam.number.wrapping_add(1), ..writing.seam };
-        match writing.writer.go_on(writing.began.0.elapsed(), file, seam) {
+        let at = writing.began.0.elapsed();
+        if let Err(error) = writing.writer.lead_on(at, seam) {
+            let _ = std::fs::remove_file(&path);
+            return Err(self.give_up(&mut state, cannot_write, &error));
+        }
+        // From here on an error is the new file's.
+        writing.path = path;
+        match writing.writer.go_on(at, file, seam) {
             Ok(before) => {
                 // A forked child closes the one that is used, not what has the number of the one before then.
                 self.fd.store(fd, Ordering::Release);
                 drop(before);
-                (writing.seam, writing.path, writing.began.1) = (seam, path, Instant::now());
+                (writing.seam, writing.began.1) = (seam, Instant::now());
                 Ok(())
             }
             Err(error) => Err(self.give_up(&mut state, cannot_write, &error)),
@@ -246,12 +253,6 @@ impl Drop for Capture {
 pub fn epoch(config: &Config, connected: &Connected) -> Epoch {
     let Connected { session, identity, start, branch, .. } = connected;
     let on = |wanted| if wanted { "on" } else { "off" };
-    let streaming = match config.streaming {
-        Streaming::Off => "off",
-        Streaming::On => "on",
-        Streaming::Parallel => "parallel",
-        Streaming::Assembled => "assembled",
-    };
     let quoted = |name: &String| format!("\"{}\"", name.replace('"', "\"\""));
     let publications: Vec<String> = config.publications.iter().map(quoted).collect();
     let mut it = Epoch::new(pg_micros())
@@ -264,24 +265,21 @@ pub fn epoch(config: &Config, connected: &Connected) -> Epoch {
         .with("decode", on(config.decode))
         .with("start_lsn", start)
         .with("dedupe", on(config.dedupe))
-        .with("on_gap", if config.on_gap == GapPolicy::Warn { "warn" } else { "error" });
+        .with("on_gap", config.on_gap.word());
     if let Some(stop) = config.stop_lsn {
         it = it.with("stop_lsn", stop);
     }
-    if let Some(Branch { at, loss }) = branch {
-        let name = if *loss == Loss::Told { "rewound_lsn" } else { "branch_lsn" };
-        it = it.with(name, at);
-    }
+    it = Reconnected::write_branch(it, *branch);
     if config.publications.is_empty() {
         return it;
     }
     it.with("publication", publications.join(","))
         .with("proto_version", config.proto_version)
-        .with("streaming", streaming)
+        .with("streaming", config.streaming.word())
         .with("two_phase", on(config.two_phase))
         .with("binary", on(config.binary))
         .with("messages", on(config.messages))
-        .with("origin", if config.origin == OriginFilter::None { "none" } else { "any" })
+        .with("origin", config.origin.word())
 }
 
 fn cannot_make(path: &Path, error: &std::io::Error) -> Error {

@@ -8,7 +8,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::capture::is_empty;
-use crate::sys::{effective_uid, try_lock};
+use crate::sys::{Lock, effective_uid, try_lock};
 use crate::types::stamp;
 
 /// How many numbers are tried that others take at the same time.
@@ -79,8 +79,8 @@ fn create(path: &Path) -> Result<File> {
             Ok(Some(file)) => Ok(file),
             _ => Err(error),
         },
-        // Whoever found it before it was locked has it.
-        Ok(file) if !try_lock(&file) => taken(),
+        // Whoever found it before it was locked has it. Where there are no locks nobody takes a file over.
+        Ok(file) if try_lock(&file) == Lock::Held => taken(),
         made => made,
     }
 }
@@ -89,7 +89,7 @@ fn create(path: &Path) -> Result<File> {
 fn abandoned(path: &Path) -> Result<Option<File>> {
     let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
     let mut file = OpenOptions::new().read(true).write(true).custom_flags(flags).open(path)?;
-    if !try_lock(&file) {
+    if try_lock(&file) != Lock::Taken {
         return Ok(None);
     }
     let (it, there) = (file.metadata()?, std::fs::symlink_metadata(path)?);
@@ -146,12 +146,16 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("c");
         let header = crate::capture::header();
+        // As a stream with streaming=assembled writes it.
+        let mut assembled = Vec::new();
+        crate::capture::Writer::assembled(&mut assembled).unwrap().flush().unwrap();
         let put = |bytes: &[u8], mode| {
             std::fs::write(&path, bytes).unwrap();
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
         };
         for (bytes, mode, taken) in [
             (&header[..], 0o600, true),
+            (&assembled[..], 0o600, true),
             (&header[..5], 0o600, true),
             (b"", 0o600, true),
             (&header[..], 0o644, false),

@@ -9,15 +9,15 @@ use super::beside::Beside;
 use super::creation::{Made, Making, create};
 use super::log::Level;
 use super::shared::Shared;
-use super::stats::Counts;
 use crate::conninfo::nearest_name;
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
 use crate::options::{Config, SlotCreate, Streaming};
 use crate::session::{AnySession, Session, StartupSettings};
+use crate::statistics::Counts;
 use crate::stream::{
-    Branch, Come, DecodingMemory, Finding, Identity, Lineage, Occasion, Parting, Path, Preflight,
-    PublishedTable, Resume, Role, Server, Standby, WalKept, Which, advice, tables_query, validity,
+    Branch, Come, DecodingMemory, Finding, Identity, Lineage, Parting, Path, Preflight, PublishedTable,
+    Purpose, Resume, Role, Server, Standby, WalKept, Which, advice, report_interval, tables_query, validity,
     validity_query,
 };
 
@@ -47,7 +47,7 @@ pub struct Connected {
     /// What carries it.
     pub path: Path,
     /// How often a status update must leave.
-    pub rhythm: Duration,
+    pub report_interval: Duration,
     /// What it is to the server's commits.
     pub standby: Standby,
     /// Where the slot stood.
@@ -63,7 +63,7 @@ pub struct Connected {
 }
 
 /// Connects, checks the server and starts the stream, or goes on with it.
-pub async fn connect(shared: &Shared, deadline: Option<Instant>, occasion: Occasion) -> Result<Connected> {
+pub async fn connect(shared: &Shared, deadline: Option<Instant>, purpose: Purpose) -> Result<Connected> {
     let whole;
     let config = match shared.unstreamed.load(std::sync::atomic::Ordering::Acquire) {
         true => {
@@ -75,7 +75,7 @@ pub async fn connect(shared: &Shared, deadline: Option<Instant>, occasion: Occas
     let log = |level, text: String| shared.logger.log(level, "connect", || text);
     log(Level::WAL_LOG_DEBUG, format!("connecting to {}", config.conninfo.redacted()));
     // Who calls wal_stream_connect says how long it may take; a reconnect must come to the next address by itself.
-    let address_timeout = (occasion != Occasion::First).then_some(ADDRESS_TIMEOUT);
+    let address_timeout = (purpose != Purpose::First).then_some(ADDRESS_TIMEOUT);
     let server_settings = LASTING.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
     let settings = StartupSettings { server_settings, address_timeout, ..StartupSettings::default() };
     let mut session = AnySession::connect(config.backend, &config.conninfo, &settings, deadline)
@@ -85,13 +85,13 @@ pub async fn connect(shared: &Shared, deadline: Option<Instant>, occasion: Occas
 
     let version = session.server_version();
     pass_on(shared, &mut session);
-    if occasion == Occasion::First {
+    if purpose == Purpose::First {
         warn_of_units(shared);
     }
-    let preflight = Preflight::new(config, version, occasion)?;
+    let preflight = Preflight::new(config, version, purpose)?;
     timely(config, session.query(&preflight.lasting_query())).await?;
     let identity = Identity::parse(&timely(config, session.query(Identity::QUERY)).await?.rows)?;
-    if let Occasion::Again(resume) = occasion {
+    if let Purpose::Again(resume) = purpose {
         identity.belongs_with(resume.before)?;
     }
     let server = preflight.server(&timely(config, session.query(&preflight.server_query())).await?.rows)?;
@@ -107,9 +107,9 @@ pub async fn connect(shared: &Shared, deadline: Option<Instant>, occasion: Occas
         );
     }
     let identity = identity.known(server.role, server.started);
-    let branch = part(shared, &mut session, identity, occasion).await?;
-    let occasion = branch.map_or(occasion, |branch| occasion.branched(branch.at));
-    let preflight = preflight.on(occasion);
+    let branch = part(shared, &mut session, identity, purpose).await?;
+    let purpose = branch.map_or(purpose, |branch| purpose.branched(branch.at));
+    let preflight = preflight.on(purpose);
     let mut identity = identity;
     if preflight.reaches(&identity, None).is_err() && server.role == Role::Primary {
         // IDENTIFY_SYSTEM tells what is flushed, and a program may have asked where the server writes.
@@ -117,14 +117,14 @@ pub async fn connect(shared: &Shared, deadline: Option<Instant>, occasion: Occas
     }
     preflight.reaches(&identity, None)?;
     Counts::set(&shared.counts.timeline, identity.timeline.into());
-    tune(shared, &mut session, &server).await?;
+    tune(shared, config, &mut session, &server).await?;
     if !config.publications.is_empty() {
         preflight.publications(
             &timely(config, session.query(&preflight.publication_query())).await?.rows,
             &server,
         )?;
     }
-    if occasion == Occasion::First {
+    if purpose == Purpose::First {
         warn_of_waiting(shared, &server);
         if config.messages && matches!(config.streaming, Streaming::On | Streaming::Parallel) {
             log(
@@ -155,7 +155,7 @@ pub async fn connect(shared: &Shared, deadline: Option<Instant>, occasion: Occas
     Ok(Connected {
         session,
         path,
-        rhythm: rhythm(config.status_interval, &server),
+        report_interval: report_interval(config.status_interval, server.wal_sender_timeout),
         standby: server.standby,
         slot,
         start,
@@ -189,14 +189,14 @@ fn written(rows: &[Vec<Option<String>>]) -> Lsn {
     cell.and_then(|cell| cell.parse().ok()).unwrap_or_default()
 }
 
-/// Where the server's history left that of the server before: whether it has all that was told, or need not (P12).
+/// Where the server's history left that of the server before: whether it has all that was delivered, or need not (P12).
 async fn part(
     shared: &Shared,
     session: &mut AnySession,
     identity: Identity,
-    occasion: Occasion,
+    purpose: Purpose,
 ) -> Result<Option<Branch>> {
-    let Occasion::Again(Resume { before, acked, confirmed, told }) = occasion else { return Ok(None) };
+    let Purpose::Again(Resume { before, acked, confirmed, delivered }) = purpose else { return Ok(None) };
     let warn = |text: String| shared.logger.log(Level::WAL_LOG_WARN, "reconnect", || text);
     if identity.after(before)? == Lineage::Same {
         let moved = before.role == Role::Standby && identity.role == Role::Primary;
@@ -211,7 +211,7 @@ async fn part(
     let config = &shared.config;
     let history = timely(config, session.query(&identity.history_query())).await?;
     let history = history.get(0, "content").unwrap_or_default();
-    let come = Come { told, confirmed: acked.max(confirmed) };
+    let come = Come { delivered, confirmed: acked.max(confirmed) };
     let Parting { branch, doubt } = identity.branches_off(before, history, come, config.failover_policy)?;
     if let Some(doubt) = doubt {
         warn(doubt.to_string());
@@ -221,11 +221,11 @@ async fn part(
 
 /// Sets the walsender's memory where it is ours to choose. Not through start-up `options`: what the role, the database
 /// and the server's configuration say is known only here, and would be overruled there.
-async fn tune(shared: &Shared, session: &mut AnySession, server: &Server) -> Result<()> {
+async fn tune(shared: &Shared, config: &Config, session: &mut AnySession, server: &Server) -> Result<()> {
     let found = server.memory;
     let mut kib = found.kib;
-    if let Some(chosen) = found.choose(&shared.config) {
-        match timely(&shared.config, session.query(&DecodingMemory::command(chosen))).await {
+    if let Some(chosen) = found.choose(config) {
+        match timely(config, session.query(&DecodingMemory::command(chosen))).await {
             Ok(_) => kib = chosen,
             // Anybody may set it on a PostgreSQL as it is published; one that refuses streams all the same.
             Err(error) if !error.sqlstate().is_empty() => {
@@ -404,14 +404,6 @@ async fn reason(shared: &Shared, session: &mut AnySession, error: Error) -> Erro
     let query = validity_query(session.server_version(), slot);
     let found = session.query(&query).await.ok().and_then(|found| validity(slot, &found.rows));
     found.unwrap_or(error)
-}
-
-/// A slower rhythm than a third of the server's patience lets it end the connection (P3, P8).
-fn rhythm(wanted: Duration, server: &Server) -> Duration {
-    match server.wal_sender_timeout {
-        0 => wanted,
-        timeout => wanted.min(Duration::from_millis((timeout / 3).max(1))),
-    }
 }
 
 /// A role without REPLICATION is refused with 42501 before anything can be asked; so is one that may not CONNECT, whose

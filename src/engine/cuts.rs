@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use super::intake::{Intake, Noted};
+use super::lifecycle::Step;
 use super::log::Logger;
-use super::shared::{Found, Phase, Shared};
+use super::shared::{Found, Shared};
 use crate::batch::EventKind;
 use crate::lsn::Lsn;
 use crate::options::Options;
 use crate::pgoutput::tests::messages::{
     COLUMNS, Col, Def, OID, ROW, TIME, begin_at, change, commit_at, message, origin, relation_of, tuple,
 };
-use crate::stream::{Branch, Loss, Receiver};
+use crate::stream::{Branch, Loss, Receiver, Restart};
 
 /// The table before and after its definition changes.
 const NARROW: &[Def<'static>] = &[("id", 1, 23, -1)];
@@ -152,7 +153,7 @@ impl Rig {
         }
         let shared = Arc::new(Shared::new(options.config().unwrap(), Logger::default()).unwrap());
         let (attempt, _life) = shared.begin_attempt().unwrap();
-        shared.enter(attempt, Phase::Streaming);
+        shared.enter(attempt, Step::Stream);
         let receiver = Receiver::new(&shared.config);
         Self {
             intake: Intake::new(Arc::clone(&shared)),
@@ -203,7 +204,8 @@ impl Rig {
     }
 
     fn reconnect(&mut self) {
-        assert_eq!(self.receiver.reconnected(Lsn(self.acked), None).len(), 0);
+        let restart = Restart { start: Lsn(self.acked), branch: None };
+        assert_eq!(self.receiver.restart(restart).len(), 0);
         self.intake.reconnected();
     }
 }
@@ -295,19 +297,21 @@ fn p12_after_a_rewind_reused_positions_are_new_and_the_rest_comes_once() {
         for cut in 0..=length {
             let mut rig = Rig::new(acks, "16");
             rig.feed(&session(&lost, 0)[..cut]);
-            let loss = if rig.receiver.told() > BRANCH { Loss::Told } else { Loss::Nothing };
-            rewound += usize::from(loss == Loss::Told);
+            let loss = if rig.receiver.delivered() > BRANCH { Loss::Delivered } else { Loss::Nothing };
+            rewound += usize::from(loss == Loss::Delivered);
             let before = std::mem::take(&mut rig.facts);
             let open = before.iter().rev().find(|fact| fact.0 != EventKind::WAL_EVENT_RELATION as u32);
             let open = open.filter(|fact| fact.2 == 0 && fact.1 >= BRANCH);
             rig.acked = rig.acked.min(BRANCH);
-            let discarded = rig.receiver.reconnected(Lsn(rig.acked), Some(Branch { at: Lsn(BRANCH), loss }));
+            let discarded = rig
+                .receiver
+                .restart(Restart { start: Lsn(rig.acked), branch: Some(Branch { at: Lsn(BRANCH), loss }) });
             rig.intake.reconnected();
             // The rest of what was cut in the middle never comes.
             assert_eq!(discarded.len(), usize::from(open.is_some()), "cut at {cut}");
             halves += discarded.len();
             assert!(rig.receiver.positions.report(rig.acked).flush <= BRANCH);
-            assert!(rig.receiver.told() <= BRANCH);
+            assert!(rig.receiver.delivered() <= BRANCH);
             // Cut a second time.
             let again = session(&kept, rig.acked);
             rig.feed(&again[..cut * 7919 % (again.len() + 1)]);

@@ -4,8 +4,9 @@
 use std::sync::Arc;
 
 use super::intake::{Intake, Noted};
+use super::lifecycle::Step;
 use super::log::Logger;
-use super::shared::{Found, Phase, Shared, TaskLife};
+use super::shared::{Found, Shared, TaskLife};
 use crate::options::Options;
 use crate::pgoutput::tests::messages::{
     COLUMNS, OID, ROW, TIME, begin_at, change, commit_at, relation_of, tuple,
@@ -51,7 +52,7 @@ impl Rig {
         }
         let shared = Arc::new(Shared::new(options.config().unwrap(), Logger::default()).unwrap());
         let (attempt, life) = shared.begin_attempt().unwrap();
-        shared.enter(attempt, Phase::Streaming);
+        shared.enter(attempt, Step::Stream);
         shared.clear_ready();
         let receiver = Receiver::new(&shared.config);
         Self { intake: Intake::new(Arc::clone(&shared)), receiver, shared, at: 0x1000, _life: life }

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use super::log::Level;
 use super::shared::Shared;
-use super::stats::Counts;
 use crate::batch::{Arrays, Batch, Event, EventKind};
 use crate::error::Result;
+use crate::statistics::Counts;
 use crate::stream::{Delivered, Receiver, Taken};
 use crate::wire::backend::tag;
 use crate::wire::frame::HEADER;

@@ -17,6 +17,7 @@ mod feedback;
 mod handover;
 mod health;
 mod intake;
+mod lifecycle;
 mod log;
 mod panics;
 mod prometheus;
@@ -27,6 +28,7 @@ mod registry;
 mod replay;
 mod shared;
 mod slots;
+mod state;
 mod stats;
 mod task;
 mod thread;
@@ -41,7 +43,6 @@ pub use log::{Level, Logger, Sink};
 pub use panics::guard;
 pub use prometheus::prometheus;
 pub use shared::{Found, Shared};
-pub use stats::Snapshot;
 pub use thread::set_threads;
 
 use tokio::sync::oneshot;
@@ -52,7 +53,8 @@ use crate::options::{Options, Streaming};
 use crate::stream::assemble_options;
 use crate::sys::{self, ForkGuard, PollFd};
 use crate::transaction::try_directory;
-use shared::{Phase, TaskLife};
+use lifecycle::{Came, Phase, Step};
+use shared::TaskLife;
 use thread::Engine;
 
 /// How much longer closing may take than its option says.
@@ -103,7 +105,7 @@ impl Stream {
         it.shared.acks.begin(source.start()?.0);
         let (attempt, life) = it.shared.begin_attempt()?;
         let engine = thread::acquire()?;
-        it.shared.enter(attempt, Phase::Streaming);
+        it.shared.enter(attempt, Step::Stream);
         engine.spawn(task::supervise(Arc::clone(&it.shared), attempt, life, |shared| {
             replay::work(shared, source)
         }));
@@ -273,23 +275,17 @@ impl Stream {
     fn await_connected(&self, deadline: Option<Instant>) -> Result<Next<()>> {
         loop {
             self.shared.clear_ready();
-            match self.shared.phase() {
-                Phase::Connecting => {}
-                Phase::Failed(error) => {
+            match self.shared.came() {
+                Came::Connecting => {}
+                Came::Failed(error) => {
                     self.shared.signal();
                     return Err(error);
                 }
-                // A replay may end at once, and its task with it.
-                Phase::Closed if self.shared.is_finished() => {
+                Came::Connected => {
                     self.shared.signal();
                     return Ok(Next::Ready(()));
                 }
-                Phase::New | Phase::Closing | Phase::Closed => return Ok(Next::Ended),
-                // What ended it since then, the next call tells, behind what came before.
-                Phase::Streaming | Phase::Ended(_) => {
-                    self.shared.signal();
-                    return Ok(Next::Ready(()));
-                }
+                Came::Closed => return Ok(Next::Ended),
             }
             if self.shared.take_interrupt() {
                 return Ok(Next::Interrupted);

@@ -10,14 +10,15 @@ use std::time::Instant;
 
 use super::capture;
 use super::connect::{Connected, connect};
+use super::lifecycle::Phase;
 use super::log::Level;
-use super::reconnected::{Next, Reconnected};
-use super::shared::{Phase, Shared};
-use super::task::Course;
+use super::reconnected::Reconnected;
+use super::shared::Shared;
+use super::state::StreamState;
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
 use crate::options::{Reconnect, SlotCreate};
-use crate::stream::{Backoff, Branch, Occasion, Resume};
+use crate::stream::{Backoff, Branch, Purpose, Restart, Resume};
 
 /// How a stream gets over the loss of its connections.
 pub struct Recovery {
@@ -40,13 +41,13 @@ struct Outage {
 }
 
 impl Outage {
-    /// What the consumer is told of it.
-    fn told(&self, course: &Course, connected: &Connected) -> Reconnected {
+    /// What the event says of it.
+    fn reconnected(&self, state: &StreamState, connected: &Connected) -> Reconnected {
         Reconnected {
             message: self.reason.message().to_owned(),
             status: self.reason.status() as i32,
             attempts: self.attempts,
-            timelines: (course.server.timeline, connected.identity.timeline),
+            timelines: (state.server.timeline, connected.identity.timeline),
         }
     }
 }
@@ -64,14 +65,14 @@ impl Recovery {
     }
 
     /// Connects again after a connection broke for `reason`, or says why not. `None`: the program frees the stream.
-    pub async fn connect(&mut self, reason: Error, course: &Course) -> Result<Option<Connected>> {
-        let how = self.recoverable(&reason, course)?;
+    pub async fn connect(&mut self, reason: Error, state: &StreamState) -> Result<Option<Connected>> {
+        let how = self.recoverable(&reason, state)?;
         let log = |level, text: String| self.shared.logger.log(level, "reconnect", || text);
         log(Level::WAL_LOG_WARN, format!("the connection is lost and will be made again: {reason:?}"));
         if reason.status() == Status::WAL_E_AMBIGUOUS {
             self.shared.unstreamed.store(true, Ordering::Release);
         }
-        let lost = course.reached();
+        let lost = state.reached();
         let lasted = |mended: Option<Instant>| mended.is_some_and(|at| at.elapsed() >= how.max);
         let begun = self.outage.take().filter(|outage| outage.lost >= lost && !lasted(outage.mended));
         if begun.is_none() {
@@ -90,8 +91,8 @@ impl Recovery {
             outage.attempts = outage.attempts.saturating_add(1);
             let attempt = async {
                 tokio::time::sleep_until(next.into()).await;
-                let occasion = Occasion::Again(resume(&self.shared, course));
-                within(end, connect(&self.shared, end, occasion)).await
+                let purpose = Purpose::Again(resume(&self.shared, state));
+                within(end, connect(&self.shared, end, purpose)).await
             };
             let connected = tokio::select! {
                 connected = attempt => connected,
@@ -103,7 +104,7 @@ impl Recovery {
                 Err(error) => return Err(while_away(error, outage)),
             };
             let before = (outage.attempts > 1).then_some(last);
-            last = told_more(before, error, end);
+            last = telling_more(before, error, end);
             self.shared.logger.log(Level::WAL_LOG_INFO, "reconnect", || {
                 format!("attempt {} failed: {last:?}", outage.attempts)
             });
@@ -111,29 +112,29 @@ impl Recovery {
     }
 
     /// Tells the consumer of the new connection, between what the old one brought and what it will bring.
-    pub fn announce(&mut self, course: &mut Course, connected: &Connected) -> Result<()> {
+    pub fn announce(&mut self, state: &mut StreamState, connected: &Connected) -> Result<()> {
         let Some(outage) = &mut self.outage else { return Ok(()) };
         outage.mended = Some(Instant::now());
         self.shared.logger.log(Level::WAL_LOG_INFO, "reconnect", || {
             format!("connected again at attempt {}, going on from {}", outage.attempts, connected.start)
         });
-        let told = outage.told(course, connected);
-        self.shared.capture.epoch(&told.write(capture::epoch(&self.shared.config, connected)))?;
-        course.server = connected.identity;
+        let how = outage.reconnected(state, connected);
+        self.shared.capture.epoch(&how.write(capture::epoch(&self.shared.config, connected)))?;
+        state.server = connected.identity;
         if let Some(Branch { at, .. }) = connected.branch {
-            course.began = course.began.min(at);
-            course.progress.1 = course.progress.1.min(at.0);
+            state.began = state.began.min(at);
+            state.progress.branched(at.0);
         }
-        let next = Next { start: connected.start, branch: connected.branch };
-        told.go_on(&self.shared, &mut course.receiver, &mut course.intake, next)?;
+        let restart = Restart { start: connected.start, branch: connected.branch };
+        how.go_on(&self.shared, &mut state.receiver, &mut state.intake, restart)?;
         if connected.branch.is_some() {
-            outage.lost = course.reached();
+            outage.lost = state.reached();
         }
         Ok(())
     }
 
-    fn recoverable(&self, reason: &Error, course: &Course) -> Result<Reconnect> {
-        let leaves = course.ended || self.shared.is_closing();
+    fn recoverable(&self, reason: &Error, state: &StreamState) -> Result<Reconnect> {
+        let leaves = state.ended || self.shared.is_closing();
         match self.shared.config.reconnect {
             Some(_) if self.shared.config.slot_create == SlotCreate::Temporary && reason.is_retriable() => {
                 Err(reason.clone().with_hint(
@@ -141,6 +142,8 @@ impl Recovery {
                 ))
             }
             Some(how) if reason.is_retriable() && !leaves => Ok(how),
+            // The same would come again: only a reconnect does without streaming by itself.
+            _ if reason.status() == Status::WAL_E_AMBIGUOUS => Err(reason.clone().with_retriable(false)),
             _ => Err(reason.clone()),
         }
     }
@@ -149,7 +152,7 @@ impl Recovery {
 /// Makes the first connection: once, or for as long as `connect_wait` says where what fails may pass.
 pub async fn first(shared: &Shared, deadline: Option<Instant>) -> Result<Connected> {
     let Some(how) = shared.config.connect_wait else {
-        return connect(shared, deadline, Occasion::First).await;
+        return connect(shared, deadline, Purpose::First).await;
     };
     let begun = Instant::now();
     let own = how.timeout.and_then(|timeout| begun.checked_add(timeout));
@@ -157,8 +160,8 @@ pub async fn first(shared: &Shared, deadline: Option<Instant>) -> Result<Connect
     let mut backoff = Backoff::new(how.initial, how.max, RandomState::new().hash_one(0));
     let mut before = None;
     for attempt in 1_u32.. {
-        let error = match connect(shared, end, Occasion::First).await {
-            Err(error) if error.is_retriable() => told_more(before, error, end),
+        let error = match connect(shared, end, Purpose::First).await {
+            Err(error) if error.is_retriable() => telling_more(before, error, end),
             other => return other,
         };
         let next = Instant::now() + backoff.wait();
@@ -175,20 +178,20 @@ pub async fn first(shared: &Shared, deadline: Option<Instant>) -> Result<Connect
 }
 
 /// Which of two attempts' errors is reported. One that our own end cut short says nothing of the server: the error before does.
-fn told_more(before: Option<Error>, error: Error, end: Option<Instant>) -> Error {
+fn telling_more(before: Option<Error>, error: Error, end: Option<Instant>) -> Error {
     let cut = error.status() == Status::WAL_E_CONNECT_TIMEOUT && end.is_some_and(|end| Instant::now() >= end);
     before.filter(|_| cut).unwrap_or(error)
 }
 
 /// Where the new connection goes on: from what was acknowledged, and never from what was only received (P32).
-fn resume(shared: &Shared, course: &Course) -> Resume {
-    let reported = Lsn(course.receiver.positions.reported());
+fn resume(shared: &Shared, state: &StreamState) -> Resume {
+    let reported = Lsn(state.receiver.positions.reported());
     let acked = Lsn(shared.acks.acked());
     Resume {
         acked,
-        confirmed: course.began.max(reported),
-        before: course.server,
-        told: Lsn(course.receiver.told()),
+        confirmed: state.began.max(reported),
+        before: state.server,
+        delivered: Lsn(state.receiver.delivered()),
     }
 }
 

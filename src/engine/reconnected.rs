@@ -8,12 +8,12 @@ use std::sync::Arc;
 use super::intake::Intake;
 use super::log::Level;
 use super::shared::Shared;
-use super::stats::Counts;
-use crate::batch::{Arrays, Event, EventKind, Value, ValueKind, flags};
+use crate::batch::{Arrays, Event, EventKind, ReconnectNumbers, Value, ValueKind, flags};
 use crate::capture::Epoch;
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
-use crate::stream::{Branch, Loss, Receiver};
+use crate::statistics::Counts;
+use crate::stream::{Branch, Loss, Receiver, Restart};
 
 /// What the event says of how the last connection was lost.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,15 +26,6 @@ pub struct Reconnected {
     pub attempts: u32,
     /// The timelines of the two servers.
     pub timelines: (u32, u32),
-}
-
-/// Where the next connection begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Next {
-    /// The position.
-    pub start: Lsn,
-    /// Where its server's history left that of the server before, if it did.
-    pub branch: Option<Branch>,
 }
 
 impl Reconnected {
@@ -59,48 +50,62 @@ impl Reconnected {
             .with("attempts", self.attempts)
     }
 
+    /// What a capture says of where a connection begins.
+    pub fn restart(epoch: &Epoch) -> Restart {
+        let at = |name: &str| epoch.get(name).and_then(|text| text.parse().ok());
+        let branch = |name, loss| at(name).map(|at| Branch { at, loss });
+        let branch = branch("rewound_lsn", Loss::Delivered).or_else(|| branch("branch_lsn", Loss::Nothing));
+        Restart { start: at("start_lsn").unwrap_or_default(), branch }
+    }
+
+    /// Puts where the server's history left that of the server before into the description of its connection.
+    pub fn write_branch(epoch: Epoch, branch: Option<Branch>) -> Epoch {
+        match branch {
+            Some(Branch { at, loss: Loss::Delivered }) => epoch.with("rewound_lsn", at),
+            Some(Branch { at, loss: Loss::Nothing }) => epoch.with("branch_lsn", at),
+            None => epoch,
+        }
+    }
+
     /// Goes on with the next connection, and tells the consumer between what the old one brought and what it will bring.
     pub fn go_on(
         &self,
         shared: &Shared,
         receiver: &mut Receiver,
         intake: &mut Intake,
-        next: Next,
+        restart: Restart,
     ) -> Result<()> {
         Counts::add(&shared.counts.reconnects, 1);
         let lost = receiver.positions.end_of_received();
-        let discarded = receiver.reconnected(next.start, next.branch);
+        let discarded = receiver.restart(restart);
         intake.reconnected();
-        let rewound = next.branch.and_then(|branch| branched(shared, intake, branch));
+        let rewound = restart.branch.and_then(|branch| branched(shared, intake, branch));
         let decoded = shared.config.decode;
         intake.tell_with(|arrays| {
             // SAFETY: they point at nothing.
             discarded.into_iter().for_each(|event| unsafe { arrays.push_event(event) });
-            self.tell(arrays, next.start, lost, rewound, decoded);
+            self.tell(arrays, restart.start, lost, rewound, decoded);
         })
     }
 
-    /// The event. Its numbers stand in the lengths of values without bytes, so that a copy of it has them too.
+    /// The event.
     fn tell(&self, arrays: &mut Arrays, start: Lsn, lost: u64, rewound: Option<Lsn>, decoded: bool) {
-        let message: Arc<[u8]> = self.message.as_bytes().into();
-        let number = |n: u32| Value { len: n, ..Value::empty(ValueKind::WAL_VALUE_NULL) };
-        let mut text = Value::view(ValueKind::WAL_VALUE_TEXT, &message);
-        text.data = arrays.keep_text(&message);
+        let (lost_timeline, timeline) = self.timelines;
+        let (attempts, status) = (self.attempts, self.status);
         let switchpoint = rewound.unwrap_or_default().0;
-        let values = [
-            text,
-            number(self.attempts),
-            number(self.status as u32),
-            number(self.timelines.0),
-            number(self.timelines.1),
-            number((switchpoint >> 32) as u32),
-            number(switchpoint as u32),
-        ];
+        let numbers = ReconnectNumbers { attempts, status, lost_timeline, timeline, switchpoint };
         let mark = arrays.value_count();
-        if !arrays.reserve_values(values.len()) {
+        if !arrays.reserve_values(2) {
             return;
         }
-        values.into_iter().for_each(|value| arrays.push_value(value));
+        for (kind, bytes) in [
+            (ValueKind::WAL_VALUE_TEXT, self.message.as_bytes()),
+            (ValueKind::WAL_VALUE_BINARY, &numbers.to_bytes()),
+        ] {
+            let bytes: Arc<[u8]> = bytes.into();
+            let data = arrays.keep_text(&bytes);
+            arrays.push_value(Value { data, ..Value::view(kind, &bytes) });
+        }
         let event = Event {
             flags: if rewound.is_some() { flags::REWOUND } else { 0 },
             lsn: start.0,
@@ -108,16 +113,16 @@ impl Reconnected {
             ack_lsn: if decoded { switchpoint } else { 0 },
             number: lost,
             extra: arrays.values_from(mark),
-            n_extra: values.len() as u32,
+            n_extra: 2,
             ..Event::new(EventKind::WAL_EVENT_RECONNECTED)
         };
-        // SAFETY: it points at the values before it, which point at nothing or at texts that the arrays keep.
+        // SAFETY: it points at the values before it, which point at texts that the arrays keep.
         unsafe { arrays.push_event(event) };
     }
 }
 
 /// The history goes another way from `branch` on: nothing that the consumer says of what came before counts beyond.
-/// Gives the position where something was told that is lost.
+/// Gives the position where something was delivered that is lost.
 fn branched(shared: &Shared, intake: &Intake, branch: Branch) -> Option<Lsn> {
     let at = branch.at;
     // Before the event can be seen: what is acknowledged from then on is meant for the new history.

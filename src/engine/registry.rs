@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::shared::Shared;
-use super::stats::Snapshot;
 use crate::error::{Error, Result, Status};
+use crate::statistics::Counters;
 use crate::sys::PerProcess;
 
 static STREAMS: PerProcess<Mutex<Vec<Weak<Shared>>>> = PerProcess::new(|| Mutex::new(Vec::new()));
@@ -31,10 +31,10 @@ pub fn remove(stream: &Arc<Shared>) {
 }
 
 /// Each stream's slot and counters, in the order in which the streams were made.
-pub fn snapshots() -> Result<Vec<(String, Snapshot)>> {
+pub fn counters() -> Result<Vec<(String, Counters)>> {
     let streams = streams()?;
     let alive = streams.iter().filter_map(Weak::upgrade);
-    Ok(alive.map(|stream| (stream.config.slot.clone(), stream.snapshot())).collect())
+    Ok(alive.map(|stream| (stream.config.slot.clone(), stream.counters())).collect())
 }
 
 fn streams() -> Result<MutexGuard<'static, Vec<Weak<Shared>>>> {

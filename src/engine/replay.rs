@@ -12,14 +12,14 @@ use tokio::time::sleep_until;
 
 use super::intake::{Intake, Noted};
 use super::log::Level;
-use super::reconnected::{Next, Reconnected};
+use super::reconnected::Reconnected;
 use super::shared::Shared;
-use super::stats::Counts;
 use crate::capture::{Chain, Epoch, Head, Kind};
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
-use crate::options::{Config, Options, ReplayPace};
-use crate::stream::{Branch, Loss, Receiver};
+use crate::options::{Choice, Config, Options, ReplayPace, Streaming};
+use crate::statistics::Counts;
+use crate::stream::Receiver;
 
 /// How much is read before other streams of the thread have their turn.
 const TURN: usize = 256 << 10;
@@ -51,14 +51,15 @@ impl Source {
         let epoch = if self.first.is_some() { read_epoch(&self.chain)? } else { Epoch::default() };
         for name in ["decode", "plugin", "on_gap", "stop_lsn", "dedupe"] {
             // What ends a stream is known from decoding only.
-            let is_moot = name == "stop_lsn" && !options.decodes();
+            let is_moot = name == "stop_lsn" && !options.decodes()?;
             if !options.is_given(name) && !is_moot {
                 options.set(name, epoch.get(name))?;
             }
         }
+        let assembled = Streaming::Assembled.word();
         // Any other way of streaming shows in what was received.
-        if epoch.get("streaming") == Some("assembled") && !options.is_given("streaming") {
-            options.set("streaming", Some("assembled"))?;
+        if epoch.get("streaming") == Some(assembled) && options.decodes()? && !options.is_given("streaming") {
+            options.set("streaming", Some(assembled))?;
         }
         options.replay_config()
     }
@@ -239,11 +240,10 @@ impl Replay {
         self.timeline = number(&epoch, "timeline").unwrap_or(0);
         Counts::set(&self.shared.counts.timeline, self.timeline.into());
         if self.connections > 0 {
-            let next =
-                Next { start: number(&epoch, "start_lsn").unwrap_or_default(), branch: branch(&epoch) };
-            let told = Reconnected::read(&epoch, self.reason.take(), (lost, self.timeline));
+            let how = Reconnected::read(&epoch, self.reason.take(), (lost, self.timeline));
             self.intake.end()?;
-            told.go_on(&self.shared, &mut self.receiver, &mut self.intake, next)?;
+            let restart = Reconnected::restart(&epoch);
+            how.go_on(&self.shared, &mut self.receiver, &mut self.intake, restart)?;
             self.intake.begin();
         }
         self.connections += 1;
@@ -252,12 +252,18 @@ impl Replay {
 
     /// What ended a connection did not end the stream if it connected again.
     fn after_error(&mut self, error: Error) -> Result<Turn> {
-        if error.status() == Status::WAL_E_CAPTURE {
+        if is_local(error.status()) {
             return Err(error);
         }
         self.fed = None;
+        self.intake.reconnected();
         while let Ok(Some(head)) = self.following() {
             if head.kind == Kind::Epoch {
+                let lost: Option<i32> = number(&read_epoch(&self.chain)?, "lost_status");
+                // Of this the stream knew a way out that a replay has not.
+                if error.status() == Status::WAL_E_AMBIGUOUS && lost != Some(error.status() as i32) {
+                    return Err(error);
+                }
                 self.shared
                     .logger
                     .log(Level::WAL_LOG_WARN, "replay", || format!("connected anew after: {error:?}"));
@@ -270,16 +276,19 @@ impl Replay {
     }
 }
 
+/// Whether an error is of the capture or of this process: the stream did not go on after it, so that going on would leave
+/// out what came until its next connection.
+fn is_local(status: Status) -> bool {
+    use Status::{WAL_E_CAPTURE, WAL_E_INTERNAL, WAL_E_NO_MEMORY, WAL_E_PANIC, WAL_E_SPILL, WAL_E_SYSTEM};
+    matches!(
+        status,
+        WAL_E_CAPTURE | WAL_E_SPILL | WAL_E_NO_MEMORY | WAL_E_SYSTEM | WAL_E_INTERNAL | WAL_E_PANIC
+    )
+}
+
 /// A fact that is a number or a position.
 fn number<T: FromStr>(epoch: &Epoch, name: &str) -> Option<T> {
     epoch.get(name).and_then(|text| text.parse().ok())
-}
-
-/// Where the server's history left that of the server before.
-fn branch(epoch: &Epoch) -> Option<Branch> {
-    let at = |name| number(epoch, name);
-    let told = at("rewound_lsn").map(|at| Branch { at, loss: Loss::Told });
-    told.or_else(|| at("branch_lsn").map(|at| Branch { at, loss: Loss::Nothing }))
 }
 
 /// The present record as a connection.

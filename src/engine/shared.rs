@@ -15,13 +15,15 @@ use super::acks::Acks;
 use super::capture::Capture;
 use super::creation::Creation;
 use super::health::LastHealth;
+use super::lifecycle::{Came, Lifecycle, Phase, Rest, Step};
 use super::log::Logger;
 use super::registry;
-use super::stats::{Counts, Owed};
+use super::stats::Owed;
 use super::wakers::Wakers;
 use crate::batch::{Batch, EventKind, Home, Pool};
 use crate::error::{Error, Result, Status};
 use crate::options::Config;
+use crate::statistics::Counts;
 use crate::sys::{EventFd, ForkGuard, PerProcess};
 
 /// Freed batches of all streams of the process, kept for the next: as many of the usual size as fill the usual queue. One that
@@ -74,15 +76,7 @@ struct Queue {
     batches: VecDeque<Box<Batch>>,
     weight: usize,
     reading: Reading,
-    phase: Phase,
-    /// Which attempt to connect the phase belongs to: what an older one still says is not heard.
-    attempt: u64,
-    flush_asked: u64,
-    flush_done: u64,
-    /// The end that was asked for is reached: what is in the queue is all.
-    finished: bool,
-    /// How many tasks of this stream run: they log, so that freeing waits for them.
-    tasks: usize,
+    life: Lifecycle,
 }
 
 /// What the consumer wants of the engine.
@@ -100,21 +94,7 @@ pub struct TaskLife(Arc<Shared>);
 
 impl Drop for TaskLife {
     fn drop(&mut self) {
-        {
-            let mut queue = self.0.lock();
-            queue.tasks -= 1;
-            // A task that ended without a word, as when its engine died, must not leave anybody waiting.
-            if matches!(queue.phase, Phase::Connecting | Phase::Streaming | Phase::Closing)
-                && queue.tasks == 0
-            {
-                let lost = Error::new(Status::WAL_E_INTERNAL, "the stream's task was lost");
-                queue.phase = match queue.phase {
-                    Phase::Connecting => Phase::Failed(lost),
-                    Phase::Closing => Phase::Closed,
-                    _ => Phase::Ended(lost),
-                };
-            }
-        }
+        self.0.lock().life.task_ended();
         self.0.changed.notify_all();
         self.0.signal();
     }
@@ -126,25 +106,6 @@ enum Reading {
     On,
     /// The queue is full; the consumer wakes the engine when half of it is gone.
     Paused,
-}
-
-/// Where in its life a stream is.
-#[derive(Clone, Debug)]
-pub enum Phase {
-    /// Not connected.
-    New,
-    /// A task is connecting.
-    Connecting,
-    /// Connecting failed; the stream can be connected again.
-    Failed(Error),
-    /// Changes come.
-    Streaming,
-    /// The program frees the stream: the task says good-bye.
-    Closing,
-    /// Nothing more will come but what is in the queue; with the reason.
-    Ended(Error),
-    /// The task is gone after a good-bye.
-    Closed,
 }
 
 /// What a consumer finds.
@@ -187,12 +148,7 @@ impl Shared {
                 batches: VecDeque::with_capacity(64),
                 weight: 0,
                 reading: Reading::On,
-                phase: Phase::New,
-                attempt: 0,
-                flush_asked: 0,
-                flush_done: 0,
-                finished: false,
-                tasks: 0,
+                life: Lifecycle::new(),
             }),
             changed: Condvar::new(),
             wakers: Wakers::default(),
@@ -219,7 +175,7 @@ impl Shared {
     pub fn push(&self, mut batch: Box<Batch>) {
         {
             let mut queue = self.lock();
-            if !matches!(queue.phase, Phase::Closed) {
+            if queue.life.takes_batches() {
                 queue.weight += batch.weight();
                 queue.batches.push_back(batch);
                 return;
@@ -268,19 +224,10 @@ impl Shared {
         room
     }
 
-    /// Moves an attempt to its next phase. False: the attempt was given up, nobody waits for it.
-    pub fn enter(&self, attempt: u64, phase: Phase) -> bool {
-        {
-            let mut queue = self.lock();
-            let over =
-                matches!(queue.phase, Phase::Closing) && !matches!(phase, Phase::Closed | Phase::Ended(_));
-            if queue.attempt != attempt || over {
-                return false;
-            }
-            queue.phase = match (&queue.phase, phase) {
-                (Phase::Connecting, Phase::Ended(error)) => Phase::Failed(error),
-                (_, phase) => phase,
-            };
+    /// Something happens to an attempt. False: it was given up, nobody waits for it.
+    pub fn enter(&self, attempt: u64, step: Step) -> bool {
+        if !self.lock().life.step_of(attempt, step) {
+            return false;
         }
         self.changed.notify_all();
         self.signal();
@@ -289,38 +236,33 @@ impl Shared {
 
     /// Whether somebody still waits for this attempt to connect.
     pub fn is_attempt(&self, attempt: u64) -> bool {
-        self.lock().attempt == attempt
+        self.lock().life.is_attempt(attempt)
     }
 
     /// What the consumer wants.
     pub fn wanted(&self) -> Wanted {
-        let queue = self.lock();
-        Wanted {
-            // Closed while the task runs: freeing did not wait for it.
-            closing: matches!(queue.phase, Phase::Closing | Phase::Closed),
-            flush: (queue.flush_asked > queue.flush_done).then_some(queue.flush_asked),
-        }
+        self.lock().life.wanted()
     }
 
     /// Nothing more comes than what is in the queue, as was asked for.
     pub fn finish(&self) {
-        self.lock().finished = true;
+        self.lock().life.finish();
         self.signal();
     }
 
     /// Whether the end that was asked for is reached.
     pub fn is_finished(&self) -> bool {
-        self.lock().finished
+        self.lock().life.is_finished()
     }
 
     /// Whether the program frees the stream.
     pub fn is_closing(&self) -> bool {
-        matches!(self.lock().phase, Phase::Closing)
+        matches!(self.lock().life.phase(), Phase::Closing)
     }
 
     /// Requests up to this number are done.
     pub fn flushed(&self, number: u64) {
-        self.lock().flush_done = number;
+        self.lock().life.flushed(number);
         self.changed.notify_all();
         self.wakers.wake();
     }
@@ -349,8 +291,7 @@ impl Shared {
                     }
                     (Found::Batch(batch), wake)
                 }
-                None if queue.finished => (Found::Closed, false),
-                None => (Found::of(&queue.phase), false),
+                None => (Found::behind(queue.life.rest()), false),
             }
         };
         if wake {
@@ -426,7 +367,7 @@ impl Shared {
         let number = self.ask_flush();
         let mut queue = self.lock();
         loop {
-            if queue.is_flushed(number)? {
+            if queue.life.is_flushed(number)? {
                 return Ok(true);
             }
             queue = match deadline {
@@ -444,61 +385,40 @@ impl Shared {
 
     /// Asks for a flush and gives the request's number.
     fn ask_flush(&self) -> u64 {
-        let number = {
-            let mut queue = self.lock();
-            queue.flush_asked += 1;
-            queue.flush_asked
-        };
+        let number = self.lock().life.ask_flush();
         self.engine.notify_one();
         number
     }
 
     /// Begins an attempt to connect and gives its number, with what its task lives by.
     pub fn begin_attempt(self: &Arc<Self>) -> Result<(u64, TaskLife)> {
-        let mut queue = self.lock();
-        match queue.phase {
-            Phase::New => {
-                queue.phase = Phase::Connecting;
-                queue.attempt += 1;
-                queue.tasks += 1;
-                Ok((queue.attempt, TaskLife(Arc::clone(self))))
-            }
-            _ => Err(Error::new(Status::WAL_E_STATE, "the stream was connected before")
-                .with_hint("Make a new stream from the same options.")),
-        }
+        let attempt = self.lock().life.connect()?;
+        Ok((attempt, TaskLife(Arc::clone(self))))
     }
 
     /// Ends an attempt that failed or was given up, unless it succeeded in the meantime.
     pub fn end_attempt(&self) -> Phase {
         let mut queue = self.lock();
-        let phase = queue.phase.clone();
-        if matches!(phase, Phase::Connecting | Phase::Failed(_)) {
-            queue.phase = Phase::New;
-            queue.attempt += 1;
+        let phase = queue.life.phase().clone();
+        if queue.life.step(Step::GiveUp) {
             self.engine.notify_one();
         }
         phase
     }
 
+    /// What became of the attempt to connect.
+    pub fn came(&self) -> Came {
+        self.lock().life.came()
+    }
+
     /// The phase now.
     pub fn phase(&self) -> Phase {
-        self.lock().phase.clone()
+        self.lock().life.phase().clone()
     }
 
     /// Asks the task to say good-bye, and wakes whoever waits.
     pub fn begin_close(&self) {
-        {
-            let mut queue = self.lock();
-            match queue.phase {
-                Phase::Closing | Phase::Closed => {}
-                Phase::Streaming => queue.phase = Phase::Closing,
-                Phase::New | Phase::Connecting | Phase::Failed(_) | Phase::Ended(_) => {
-                    // A task that is connecting is told by its attempt's number.
-                    queue.phase = Phase::Closed;
-                    queue.attempt += 1;
-                }
-            }
-        }
+        self.lock().life.step(Step::Close);
         self.changed.notify_all();
         self.signal();
         self.engine.notify_one();
@@ -509,10 +429,10 @@ impl Shared {
         self.begin_close();
         let deadline = Instant::now() + timeout;
         let mut queue = self.lock();
-        while matches!(queue.phase, Phase::Closing) || queue.tasks > 0 {
+        while !queue.life.is_over() {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                queue.phase = Phase::Closed;
+                queue.life.step(Step::Overdue);
                 return false;
             }
             queue = self.changed.wait_timeout(queue, left).unwrap_or_else(PoisonError::into_inner).0;
@@ -544,20 +464,6 @@ impl Shared {
     }
 }
 
-impl Queue {
-    /// Whether the request to flush of this number is done. An error: it never will be.
-    fn is_flushed(&self, number: u64) -> Result<bool> {
-        match &self.phase {
-            _ if self.flush_done >= number => Ok(true),
-            Phase::Streaming | Phase::Closing => Ok(false),
-            Phase::Ended(error) => Err(error.clone()),
-            // It left because everything was acknowledged and reported.
-            Phase::Closed if self.finished => Ok(true),
-            Phase::New | Phase::Connecting | Phase::Failed(_) | Phase::Closed => Err(not_connected()),
-        }
-    }
-}
-
 impl Home for Shared {
     fn give_back(&self, batch: Box<Batch>) {
         if self.process.is_forked_child() {
@@ -576,16 +482,11 @@ impl Home for Shared {
 }
 
 impl Found {
-    fn of(phase: &Phase) -> Self {
-        match phase {
-            Phase::New | Phase::Failed(_) => Self::Ended(not_connected()),
-            Phase::Connecting | Phase::Streaming => Self::Nothing,
-            Phase::Ended(error) => Self::Ended(error.clone()),
-            Phase::Closing | Phase::Closed => Self::Closed,
+    fn behind(rest: Rest) -> Self {
+        match rest {
+            Rest::More => Self::Nothing,
+            Rest::Ended(error) => Self::Ended(error),
+            Rest::Closed => Self::Closed,
         }
     }
-}
-
-fn not_connected() -> Error {
-    Error::new(Status::WAL_E_STATE, "the stream is not connected").with_hint("Connect it first.")
 }

@@ -12,19 +12,19 @@ use tokio::time::{Sleep, sleep_until, timeout_at};
 
 use super::capture;
 use super::connect::Connected;
-use super::feedback::Asked;
 use super::health;
-use super::intake::{Intake, Noted};
+use super::intake::Noted;
+use super::lifecycle::Step;
 use super::log::Level;
 use super::panics;
 use super::reconnect::{Recovery, first};
-use super::shared::{Phase, Shared, TaskLife};
-use super::stats::Counts;
+use super::shared::{Shared, TaskLife};
+use super::state::StreamState;
 use crate::error::{Error, Result, Status};
-use crate::lsn::Lsn;
-use crate::options::Progress;
+use crate::options::{Progress, SlotCreate};
 use crate::session::{AnySession, Fill, Session, Watch};
-use crate::stream::{Identity, Pace, Positions, Receiver, Report, Silence, Standby, Tolerance};
+use crate::statistics::Counts;
+use crate::stream::{Feedback, Pace, Positions, Report, Silence};
 use crate::sys::Alarm;
 use crate::wire::Reply;
 
@@ -60,10 +60,10 @@ pub async fn supervise<W>(
         Err(_) => Err(Error::new(Status::WAL_E_INTERNAL, "the stream's task was cancelled")),
     };
     match outcome {
-        Ok(()) => shared.enter(attempt, Phase::Closed),
+        Ok(()) => shared.enter(attempt, Step::Leave(None)),
         Err(error) => {
             shared.logger.log(Level::WAL_LOG_ERROR, "stream", || format!("ended: {error:?}"));
-            shared.enter(attempt, Phase::Ended(error))
+            shared.enter(attempt, Step::Leave(Some(error)))
         }
     };
     drop(life);
@@ -78,7 +78,7 @@ async fn work(shared: Arc<Shared>, attempt: u64, deadline: Option<Instant>) -> R
     };
     // Before the program can acknowledge.
     shared.acks.begin(connected.start.0);
-    if !shared.enter(attempt, Phase::Streaming) {
+    if !shared.enter(attempt, Step::Stream) {
         return Ok(());
     }
     shared.capture.epoch(&capture::epoch(&shared.config, &connected))?;
@@ -100,24 +100,24 @@ async fn work(shared: Arc<Shared>, attempt: u64, deadline: Option<Instant>) -> R
 
 /// Streams over one connection after the other.
 async fn stream(shared: &Arc<Shared>, mut connected: Connected) -> Result<()> {
-    let mut course = Course::new(shared, &connected);
+    let mut state = StreamState::new(shared, &connected);
     if connected.late && shared.config.progress == Progress::Acknowledged {
         // What the program has stored is behind the slot: it shall store this.
-        course.intake.tell_progress(connected.start.0)?;
+        state.intake.tell_progress(connected.start.0)?;
     }
     let mut recovery = Recovery::new(shared);
     loop {
         let socket = connected.session.fd();
-        let (rest, outcome) = Streaming::new(Arc::clone(shared), connected, course).run().await;
-        course = rest;
+        let (rest, outcome) = Streaming::new(Arc::clone(shared), connected, state).run().await;
+        state = rest;
         // Unless another attempt has a connection by now.
         let _ = shared.socket.compare_exchange(socket, -1, Ordering::AcqRel, Ordering::Relaxed);
         let Err(reason) = outcome else { return Ok(()) };
-        connected = match recovery.connect(reason, &course).await? {
+        connected = match recovery.connect(reason, &state).await? {
             Some(connected) => connected,
             None => return Ok(()),
         };
-        recovery.announce(&mut course, &connected)?;
+        recovery.announce(&mut state, &connected)?;
     }
 }
 
@@ -128,71 +128,22 @@ async fn given_up(shared: &Shared, attempt: u64) {
     shared.creation.stop().await;
 }
 
-/// What of a stream outlives its connections.
-pub(super) struct Course {
-    pub(super) receiver: Receiver,
-    pub(super) intake: Intake,
-    /// When the consumer was last told of progress, or could have been, and of what.
-    pub(super) progress: (Instant, u64),
-    /// The end that was asked for is reached.
-    pub(super) ended: bool,
-    /// Where the stream began.
-    pub(super) began: Lsn,
-    /// Which server the last connection was to.
-    pub(super) server: Identity,
-    /// When a connection was last given up for the memory of its definitions.
-    shed: Option<Instant>,
-    /// What earlier connections taught of the server's silence.
-    pub(super) tolerance: Tolerance,
-    /// Made when a stream is first gathered; tokio's own clock is too coarse for that.
-    alarm: Option<Alarm>,
-}
-
-impl Course {
-    fn new(shared: &Arc<Shared>, connected: &Connected) -> Self {
-        let mut receiver = Receiver::new(&shared.config).showing(&shared.spill_fd);
-        receiver.positions.begin(connected.start.0, connected.slot.0);
-        Self {
-            receiver,
-            intake: Intake::new(Arc::clone(shared)),
-            progress: (Instant::now(), connected.start.0),
-            ended: false,
-            began: connected.start,
-            server: connected.identity,
-            tolerance: Tolerance::default(),
-            shed: None,
-            alarm: None,
-        }
-    }
-}
-
-impl Course {
-    /// What has to grow for a connection to be worth anything.
-    pub(super) fn reached(&self) -> (u64, u64) {
-        (self.receiver.counters.server_wal_end, self.receiver.positions.outstanding())
-    }
-}
-
 /// A stream in COPY mode.
 pub(super) struct Streaming<S> {
     pub(super) shared: Arc<Shared>,
     pub(super) session: S,
-    pub(super) course: Course,
-    pub(super) rhythm: Duration,
-    /// When the last status update left, and what it said.
-    pub(super) last: (Instant, Report),
-    pub(super) asked: Asked,
-    pub(super) next_read: NextRead,
+    pub(super) state: StreamState,
+    pub(super) feedback: Feedback,
     pub(super) silence: Silence,
-    pub(super) standby: Standby,
+    next_read: NextRead,
     pace: Pace,
     /// How much was read since there last was no more.
-    gulp: usize,
+    since_drained: usize,
 }
 
 /// When to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum NextRead {
+enum NextRead {
     /// As soon as something comes.
     WhenReady,
     /// At a moment: what comes before is gathered in the kernel.
@@ -204,21 +155,18 @@ pub(super) enum NextRead {
 }
 
 impl Streaming<AnySession> {
-    fn new(shared: Arc<Shared>, connected: Connected, course: Course) -> Self {
+    fn new(shared: Arc<Shared>, connected: Connected, state: StreamState) -> Self {
         Self {
-            rhythm: connected.rhythm,
-            last: (Instant::now(), Report { write: 0, flush: 0 }),
-            asked: Asked::at_rest(connected.standby),
-            standby: connected.standby,
+            feedback: Feedback::new(connected.report_interval, connected.standby, Instant::now()),
             pace: Pace::new(shared.config.latency_budget, connected.path, Instant::now()),
             next_read: NextRead::WhenReady,
-            gulp: 0,
+            since_drained: 0,
             silence: Silence::new(
-                course.tolerance.limit(shared.config.receive_timeout, course.reached()),
+                state.tolerance.limit(shared.config.receive_timeout, state.reached()),
                 Instant::now(),
             ),
             session: connected.session,
-            course,
+            state,
             shared,
         }
     }
@@ -227,17 +175,16 @@ impl Streaming<AnySession> {
 impl<S: Session> Streaming<S> {
     /// Streams until the connection breaks, the program frees the stream or it ends, and gives back what outlives the
     /// connection.
-    async fn run(mut self) -> (Course, Result<()>) {
+    async fn run(mut self) -> (StreamState, Result<()>) {
         let outcome = match self.serve().await {
             Ok(()) => self.say_goodbye().await,
             Err(error) => {
                 // What was acknowledged last is worth a try, whatever ended the connection: else it comes again.
-                let report = self.positions().report(self.shared.acks.acked());
-                let _ = self.send(report, Reply::NotNeeded);
+                let _ = self.send(self.due_report(), Reply::NotNeeded);
                 Err(error)
             }
         };
-        (self.course, outcome)
+        (self.state, outcome)
     }
 
     /// Streams until the program frees the stream.
@@ -246,7 +193,7 @@ impl<S: Session> Streaming<S> {
         tokio::pin!(due);
         if self.shared.config.stop_lsn.is_some() {
             // The end may be where the server stands already: it is asked at once.
-            self.report(self.positions().report(self.shared.acks.acked()), Instant::now())?;
+            self.report(self.due_report(), Instant::now())?;
         }
         loop {
             let wanted = self.shared.wanted();
@@ -257,7 +204,7 @@ impl<S: Session> Streaming<S> {
             self.shed_definitions()?;
             // Every event is in the queue between turns: what waits for room waits for the consumer, never for
             // nobody.
-            let may_read = !self.course.ended && self.shared.has_room(0);
+            let may_read = !self.state.ended && self.shared.has_room(0);
             if may_read && self.next_read == NextRead::Now {
                 self.read()?;
                 tokio::task::yield_now().await;
@@ -279,19 +226,59 @@ impl<S: Session> Streaming<S> {
         }
     }
 
+    fn next_report(&self) -> Instant {
+        // Where the socket is full poll_io tells when it is not any more.
+        self.feedback.next(self.session.has_unsent(), Instant::now())
+    }
+
+    fn report_what_is_due(&mut self, flush: Option<u64>) -> Result<()> {
+        let now = Instant::now();
+        // Awaited before the position is looked at: an acknowledgement in between wakes us again.
+        self.shared.await_ack(self.feedback.awaits_ack() || self.state.ended);
+        let report = self.due_report();
+        let due = self.feedback.is_due(report, now);
+        // An update that the socket has not taken yet says enough; a second behind it would only fill the buffer.
+        if (due || flush.is_some()) && !self.session.has_unsent() {
+            self.report(report, now)?;
+        }
+        match flush {
+            Some(number) if !self.session.has_unsent() => self.shared.flushed(number),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn report(&mut self, report: Report, now: Instant) -> Result<()> {
+        // The end of a bounded stream is known from the server's answers.
+        let asks = self.shared.config.stop_lsn.is_some() && !self.state.ended;
+        if let Err(error) = self.send(report, if asks { Reply::AtOnce } else { Reply::NotNeeded }) {
+            // What the server said before it went is the better reason, and comes before it in the stream.
+            self.next_read = NextRead::Now;
+            while self.next_read == NextRead::Now && self.shared.has_room(0) {
+                self.read()?;
+            }
+            return Err(error);
+        }
+        let update = self.feedback.sent(report, now);
+        self.tell_progress(update, now)
+    }
+
     /// The server describes each table once, so that what a connection described is kept as long as it lasts. Where that
     /// is too much another connection begins, at a moment when it repeats nothing.
     fn shed_definitions(&mut self) -> Result<()> {
-        let (most, weight) = (self.shared.config.relations_bytes, self.course.receiver.definitions_weight());
-        if weight <= most || self.course.ended || self.shared.config.reconnect.is_none() {
+        let (most, weight) = (self.shared.config.relations_bytes, self.state.receiver.definitions_weight());
+        let config = &self.shared.config;
+        // A temporary slot would be gone with the connection.
+        let may_reconnect = config.reconnect.is_some() && config.slot_create != SlotCreate::Temporary;
+        if weight <= most || self.state.ended || !may_reconnect {
             return Ok(());
         }
-        let lately = self.course.shed.is_some_and(|at| at.elapsed() < SHED_AGAIN);
+        let lately = self.state.shed.is_some_and(|at| at.elapsed() < SHED_AGAIN);
         let is_settled = self.positions().is_settled(self.shared.acks.acked());
-        if lately || !is_settled || !self.course.receiver.is_at_rest() {
+        if lately || !is_settled || !self.state.receiver.is_at_rest() {
             return Ok(());
         }
-        self.course.shed = Some(Instant::now());
+        self.state.shed = Some(Instant::now());
         let text = format!("the definitions of tables take {weight} bytes, and relations_bytes is {most}");
         Err(Error::new(Status::WAL_E_CONNECTION_LOST, text)
             .with_hint("A new connection forgets those of tables that no change comes of. Raise relations_bytes if all are in use."))
@@ -300,7 +287,7 @@ impl<S: Session> Streaming<S> {
     /// Whether the end that was asked for is reached and all before it acknowledged: then there is nothing to stay for,
     /// and a server that shuts down would wait for us.
     fn is_done(&self) -> bool {
-        if !self.course.ended {
+        if !self.state.ended {
             return false;
         }
         self.shared.await_ack(true);
@@ -316,7 +303,7 @@ impl<S: Session> Streaming<S> {
         let is_set = matches!(next_read, NextRead::At(at) if self.set_alarm(at));
         let alarm = async {
             let NextRead::At(at) = next_read else { return std::future::pending().await };
-            match &self.course.alarm {
+            match &self.state.alarm {
                 Some(alarm) if is_set && alarm.rung().await.is_ok() => (),
                 // tokio's own clock is coarser, which costs only time.
                 _ => sleep_until(at.into()).await,
@@ -334,46 +321,46 @@ impl<S: Session> Streaming<S> {
 
     /// False: the system has none for us now. The next time it is asked again.
     fn set_alarm(&mut self, at: Instant) -> bool {
-        if self.course.alarm.is_none() {
-            self.course.alarm = Alarm::new().ok();
+        if self.state.alarm.is_none() {
+            self.state.alarm = Alarm::new().ok();
         }
         let left = at.saturating_duration_since(Instant::now());
-        self.course.alarm.as_ref().is_some_and(|alarm| alarm.set(left).is_ok())
+        self.state.alarm.as_ref().is_some_and(|alarm| alarm.set(left).is_ok())
     }
 
     /// One turn of reading; tells how much it was. Whatever ends it, what came before is handed over and told first.
-    pub(super) fn read(&mut self) -> Result<usize> {
+    fn read(&mut self) -> Result<usize> {
         let mut noted = Noted::default();
         let mut bytes = 0;
-        let begun = self.course.intake.begun();
+        let begun = self.state.intake.begun();
         // Nothing is read meanwhile: the server is not asked to speak.
-        let delivers = self.course.intake.is_delivering();
-        self.course.intake.begin();
+        let delivers = self.state.intake.is_delivering();
+        self.state.intake.begin();
         let turn = self.turn(&mut noted, &mut bytes);
         Counts::add(&self.shared.counts.bytes_received, bytes as u64);
-        self.gulp += bytes;
-        let intake = &self.course.intake;
+        self.since_drained += bytes;
+        let intake = &self.state.intake;
         if !delivers && (intake.passes_over() || intake.begun() == begun + bytes) {
             self.silence.heard_part(Instant::now(), bytes);
         } else {
             self.silence.heard(Instant::now());
         }
-        self.shared.publish(&mut self.course.receiver);
+        self.shared.publish(&mut self.state.receiver);
         let captured = self.shared.capture.flush();
-        let ended = self.course.intake.end();
-        let ends = noted.ended && !self.course.ended;
+        let ended = self.state.intake.end();
+        let ends = noted.ended && !self.state.ended;
         self.note(noted);
         self.next_read = match turn? {
             Turn::Drained => {
-                let gulp = std::mem::take(&mut self.gulp);
-                self.pace.next(gulp, Instant::now()).map_or(NextRead::WhenReady, NextRead::At)
+                let bytes = std::mem::take(&mut self.since_drained);
+                self.pace.next(bytes, Instant::now()).map_or(NextRead::WhenReady, NextRead::At)
             }
             Turn::Interrupted => NextRead::Now,
         };
         ended?;
         captured?;
         if ends {
-            self.course.intake.tell_end(&self.course.receiver)?;
+            self.state.intake.tell_end(&self.state.receiver)?;
         }
         Ok(bytes)
     }
@@ -382,7 +369,7 @@ impl<S: Session> Streaming<S> {
     fn turn(&mut self, noted: &mut Noted, bytes: &mut usize) -> Result<Turn> {
         let mut delivered = 0;
         loop {
-            let Course { intake, receiver, .. } = &mut self.course;
+            let StreamState { intake, receiver, .. } = &mut self.state;
             if intake.is_delivering() {
                 delivered += intake.deliver(receiver, noted)?;
                 if noted.ended {
@@ -393,19 +380,19 @@ impl<S: Session> Streaming<S> {
                 }
                 continue;
             }
-            let room = self.course.intake.room()?;
+            let room = self.state.intake.room()?;
             match self.session.fill(room)? {
                 Fill::Bytes(n) => {
                     self.shared.capture.received(room.get(..n).unwrap_or_default())?;
                     Counts::add(&self.shared.counts.reads, 1);
                     *bytes += n;
-                    self.course.intake.received(n, &mut self.course.receiver, noted)?;
+                    self.state.intake.received(n, &mut self.state.receiver, noted)?;
                 }
                 Fill::WouldBlock => return Ok(Turn::Drained),
                 Fill::Eof => return Err(connection_closed()),
             }
-            if self.course.intake.is_delivering() && !noted.ended {
-                if !self.shared.has_room(self.course.intake.pending()) {
+            if self.state.intake.is_delivering() && !noted.ended {
+                if !self.shared.has_room(self.state.intake.pending()) {
                     return Ok(Turn::Interrupted);
                 }
                 continue;
@@ -413,7 +400,7 @@ impl<S: Session> Streaming<S> {
             if noted.ended || self.session.is_drained() {
                 return Ok(Turn::Drained);
             }
-            if *bytes >= TURN || !self.shared.has_room(self.course.intake.pending()) {
+            if *bytes >= TURN || !self.shared.has_room(self.state.intake.pending()) {
                 return Ok(Turn::Interrupted);
             }
         }
@@ -424,10 +411,10 @@ impl<S: Session> Streaming<S> {
             self.shared.logger.log(Level::WAL_LOG_WARN, "stream", || remark);
         }
         if noted.reply_due {
-            self.asked = Asked::Reply;
+            self.feedback.ask();
         }
         if noted.ended {
-            self.course.ended = true;
+            self.state.ended = true;
         }
     }
 
@@ -435,7 +422,7 @@ impl<S: Session> Streaming<S> {
     /// a reset, which can overtake the report: so the end is awaited, for as long as closing may take.
     async fn say_goodbye(&mut self) -> Result<()> {
         let deadline = Instant::now() + self.shared.config.close_timeout;
-        self.send(self.positions().report(self.shared.acks.acked()), Reply::NotNeeded)?;
+        self.send(self.due_report(), Reply::NotNeeded)?;
         self.session.say_goodbye()?;
         self.session.watch(Watch::On)?;
         let ended = timeout_at(deadline.into(), self.drain()).await;
@@ -466,7 +453,7 @@ impl<S: Session> Streaming<S> {
     }
 
     pub(super) fn positions(&self) -> &Positions {
-        &self.course.receiver.positions
+        &self.state.receiver.positions
     }
 }
 

@@ -24,6 +24,8 @@ pub mod options;
 pub mod pgoutput;
 #[path = "../session/mod.rs"]
 pub mod session;
+#[path = "../statistics/mod.rs"]
+pub mod statistics;
 #[path = "../stream/mod.rs"]
 pub mod stream;
 #[path = "../sys/mod.rs"]

@@ -4,7 +4,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::parse::{duration, names, pairs, size, switch};
+use super::choices::{
+    AckMode, BackendName, FailoverPolicy, GapPolicy, OriginFilter, Progress, ProtoVersion, ReplayPace,
+    ServerTuning, SlotCreate, Streaming,
+};
+use super::parse::{millis, names, pairs, size};
 use super::{Id, Options};
 use crate::conninfo::{Conninfo, Environment};
 use crate::error::{Error, Result, Status};
@@ -20,82 +24,6 @@ pub enum Backend {
     Libpq,
 }
 
-/// Whether connecting may create the slot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum SlotCreate {
-    /// A missing slot is an error.
-    Never,
-    /// A missing slot is created.
-    IfMissing,
-    /// A temporary slot is created.
-    Temporary,
-}
-
-/// Who acknowledges.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum AckMode {
-    /// The program does.
-    Manual,
-    /// Freeing a batch does.
-    Auto,
-}
-
-/// What moves the slot while nothing is to be acknowledged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Progress {
-    /// The server's own position does.
-    Auto,
-    /// Only the acknowledgement of a progress event does.
-    Acknowledged,
-}
-
-/// Whether transactions come while they run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Streaming {
-    /// They come once they are committed.
-    Off,
-    /// Large ones come in blocks.
-    On,
-    /// Likewise, and a rollback says where and when.
-    Parallel,
-    /// The server sends large ones in blocks, and the library keeps them until they are committed.
-    Assembled,
-}
-
-/// Which changes are sent, by where they were made first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum OriginFilter {
-    /// All.
-    Any,
-    /// Those made on this server.
-    None,
-}
-
-/// What to do when the server says that it skipped changes (pitfall P17).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum GapPolicy {
-    /// End the stream.
-    Error,
-    /// Log it and go on.
-    Warn,
-}
-
-/// What to do when a promoted standby lacks some of what was delivered (pitfall P12).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum FailoverPolicy {
-    /// End the stream.
-    Fail,
-    /// Say from where on what was delivered is lost, and go on.
-    Rewind,
-}
-
 /// When a capture goes on in another file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rotate {
@@ -105,24 +33,6 @@ pub enum Rotate {
     Size(u64),
     /// Once the file is so old.
     Time(Duration),
-}
-
-/// How fast a capture is replayed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReplayPace {
-    /// As fast as it can be read.
-    Full,
-    /// As it was received.
-    Recorded,
-}
-
-/// Whether the walsender's memory is chosen (see `stream::DecodingMemory`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ServerTuning {
-    /// Unless somebody set it.
-    Auto,
-    /// It stays as it is.
-    Off,
 }
 
 /// Everything that the engine needs to know of a stream.
@@ -251,83 +161,62 @@ impl Config {
 
     /// All but where to connect to and what to ask for there.
     fn common(options: &Options) -> Result<Self> {
-        let number = |id| usize::try_from(size(options.text(id)).unwrap_or(0)).unwrap_or(usize::MAX);
-        let on = |id| switch(options.text(id)).unwrap_or(false);
-        let time = |id| duration(options.text(id)).unwrap_or_default();
-        let trying = |within| Reconnect {
-            initial: time(Id::ReconnectInitial),
-            max: time(Id::ReconnectMax),
-            timeout: Some(time(within)).filter(|timeout| !timeout.is_zero()),
+        let number = |id| Ok::<_, Error>(usize::try_from(options.size(id)?).unwrap_or(usize::MAX));
+        let path = |id| Some(options.text(id)).filter(|path| !path.is_empty()).map(PathBuf::from);
+        let trying = |within| {
+            Ok::<_, Error>(Reconnect {
+                initial: options.duration(Id::ReconnectInitial)?,
+                max: options.duration(Id::ReconnectMax)?,
+                timeout: Some(options.duration(within)?).filter(|timeout| !timeout.is_zero()),
+            })
         };
-        let streaming = match options.text(Id::Streaming) {
-            "on" => Streaming::On,
-            "parallel" => Streaming::Parallel,
-            "assembled" => Streaming::Assembled,
-            _ => Streaming::Off,
-        };
-        let two_phase = on(Id::TwoPhase);
-        let progress = progress(options)?;
+        let streaming = options.choice(Id::Streaming)?;
+        let two_phase = options.switch(Id::TwoPhase)?;
+        let reconnects = options.switch(Id::Reconnect)?;
         Ok(Self {
             conninfo: Conninfo::parse("host=/ user=none")?,
             slot: String::new(),
             publications: Vec::new(),
             backend: Backend::Rustls,
-            slot_create: match options.text(Id::SlotCreate) {
-                "if_missing" => SlotCreate::IfMissing,
-                "temporary" => SlotCreate::Temporary,
-                _ => SlotCreate::Never,
-            },
-            slot_create_timeout: time(Id::SlotCreateTimeout),
+            slot_create: options.choice(Id::SlotCreate)?,
+            slot_create_timeout: options.duration(Id::SlotCreateTimeout)?,
             start_lsn: options.text(Id::StartLsn).parse()?,
             stop_lsn: Some(options.text(Id::StopLsn).parse()?).filter(|lsn| *lsn != Lsn(0)),
-            messages: on(Id::Messages),
-            binary: on(Id::Binary),
-            proto_version: proto_version(options.text(Id::ProtoVersion), streaming, two_phase)?,
+            messages: options.switch(Id::Messages)?,
+            binary: options.switch(Id::Binary)?,
+            proto_version: proto_version(options.choice(Id::ProtoVersion)?, streaming, two_phase)?,
             streaming,
-            assemble_memory: number(Id::AssembleMemory),
-            assemble_disk: number(Id::AssembleDisk) as u64,
-            spill_directory: Some(options.text(Id::SpillDirectory))
-                .filter(|path| !path.is_empty())
-                .map(PathBuf::from),
-            spill_min_free: number(Id::SpillMinFree) as u64,
+            assemble_memory: number(Id::AssembleMemory)?,
+            assemble_disk: options.size(Id::AssembleDisk)?,
+            spill_directory: path(Id::SpillDirectory),
+            spill_min_free: options.size(Id::SpillMinFree)?,
             two_phase,
-            origin: if options.text(Id::Origin) == "none" { OriginFilter::None } else { OriginFilter::Any },
-            decode: on(Id::Decode),
+            origin: options.choice(Id::Origin)?,
+            decode: options.switch(Id::Decode)?,
             plugin: options.text(Id::Plugin).to_owned(),
             plugin_options: pairs(options.text(Id::PluginOptions)).map_err(bad)?,
-            ack: if options.text(Id::Ack) == "auto" { AckMode::Auto } else { AckMode::Manual },
-            progress,
-            slot_adopt: on(Id::SlotAdopt),
-            status_interval: time(Id::StatusInterval),
-            on_gap: if options.text(Id::OnGap) == "warn" { GapPolicy::Warn } else { GapPolicy::Error },
-            queue_bytes: number(Id::QueueBytes),
-            relations_bytes: number(Id::RelationsBytes),
-            batch_events: number(Id::BatchEvents),
-            batch_bytes: number(Id::BatchBytes),
-            latency_budget: time(Id::LatencyBudget),
-            close_timeout: time(Id::CloseTimeout),
-            health_interval: time(Id::HealthInterval),
-            health_safe_wal: number(Id::HealthSafeWal),
-            capture_file: Some(options.text(Id::CaptureFile))
-                .filter(|path| !path.is_empty())
-                .map(PathBuf::from),
+            ack: options.choice(Id::Ack)?,
+            progress: progress(options)?,
+            slot_adopt: options.switch(Id::SlotAdopt)?,
+            status_interval: options.duration(Id::StatusInterval)?,
+            on_gap: options.choice(Id::OnGap)?,
+            queue_bytes: number(Id::QueueBytes)?,
+            relations_bytes: number(Id::RelationsBytes)?,
+            batch_events: number(Id::BatchEvents)?,
+            batch_bytes: number(Id::BatchBytes)?,
+            latency_budget: options.duration(Id::LatencyBudget)?,
+            close_timeout: options.duration(Id::CloseTimeout)?,
+            health_interval: options.duration(Id::HealthInterval)?,
+            health_safe_wal: number(Id::HealthSafeWal)?,
+            capture_file: path(Id::CaptureFile),
             capture_rotate: rotate(options)?,
-            replay_pace: match options.text(Id::ReplayPace) {
-                "recorded" => ReplayPace::Recorded,
-                _ => ReplayPace::Full,
-            },
-            reconnect: on(Id::Reconnect).then(|| trying(Id::ReconnectTimeout)),
-            connect_wait: Some(trying(Id::ConnectWait)).filter(|how| how.timeout.is_some()),
-            dedupe: on(Id::Dedupe),
-            failover_policy: match options.text(Id::FailoverPolicy) {
-                "rewind" => FailoverPolicy::Rewind,
-                _ => FailoverPolicy::Fail,
-            },
-            receive_timeout: Some(time(Id::ReceiveTimeout)).filter(|timeout| !timeout.is_zero()),
-            server_tuning: match options.text(Id::ServerTuning) {
-                "off" => ServerTuning::Off,
-                _ => ServerTuning::Auto,
-            },
+            replay_pace: options.choice(Id::ReplayPace)?,
+            reconnect: Some(trying(Id::ReconnectTimeout)?).filter(|_| reconnects),
+            connect_wait: Some(trying(Id::ConnectWait)?).filter(|how| how.timeout.is_some()),
+            dedupe: options.switch(Id::Dedupe)?,
+            failover_policy: options.choice(Id::FailoverPolicy)?,
+            receive_timeout: Some(options.duration(Id::ReceiveTimeout)?).filter(|timeout| !timeout.is_zero()),
+            server_tuning: options.choice(Id::ServerTuning)?,
             without_unit: options.without_unit(),
         })
     }
@@ -336,8 +225,8 @@ impl Config {
 /// Where to connect, completed, and what carries the connection.
 pub(super) fn destination(options: &Options) -> Result<(Conninfo, Backend)> {
     let text = options.text(Id::Conninfo);
-    let of_process = switch(options.text(Id::Env)).unwrap_or(false);
-    let backend = backend(options.text(Id::Backend))?;
+    let of_process = options.switch(Id::Env)?;
+    let backend = backend(options.choice(Id::Backend)?)?;
     let conninfo = match backend {
         #[cfg(feature = "libpq")]
         Backend::Libpq => Conninfo::read_for_libpq(text),
@@ -346,31 +235,32 @@ pub(super) fn destination(options: &Options) -> Result<(Conninfo, Backend)> {
     };
     let mut conninfo = conninfo?;
     if let Some(passwords) = &options.passwords {
-        let timeout = duration(options.text(Id::PasswordTimeout)).unwrap_or_default();
+        let timeout = options.duration(Id::PasswordTimeout)?;
         conninfo.asking(Arc::clone(passwords), timeout);
     }
     Ok((conninfo, backend))
 }
 
-fn backend(text: &str) -> Result<Backend> {
-    match text {
+fn backend(name: BackendName) -> Result<Backend> {
+    match name {
         #[cfg(feature = "libpq")]
-        "libpq" => Ok(Backend::Libpq),
+        BackendName::Libpq => Ok(Backend::Libpq),
         #[cfg(not(feature = "libpq"))]
-        "libpq" => Err(Error::new(Status::WAL_E_NOT_BUILT, "the backend libpq is not built into this library")
+        BackendName::Libpq => Err(Error::new(Status::WAL_E_NOT_BUILT, "the backend libpq is not built into this library")
             .with_hint("Build it with -DPGWALSTREAM_LIBPQ=ON (cmake) or --features libpq (cargo), or leave backend at \"rustls\".")),
-        _ => Ok(Backend::Rustls),
+        BackendName::Rustls => Ok(Backend::Rustls),
     }
 }
 
 /// Each file needs a name of its own.
 fn rotate(options: &Options) -> Result<Rotate> {
     let (text, file) = (options.text(Id::CaptureRotate), options.text(Id::CaptureFile));
-    let how = match (super::parse::millis(text), size(text)) {
-        (Some(0), _) | (None, None) => Rotate::Never,
-        (Some(millis), _) => Rotate::Time(Duration::from_millis(millis)),
-        (None, Some(bytes)) => Rotate::Size(bytes),
-    };
+    let how = options.read(Id::CaptureRotate, |text| match (millis(text), size(text)) {
+        (Some(0), _) | (_, Some(0)) => Some(Rotate::Never),
+        (Some(millis), _) => Some(Rotate::Time(Duration::from_millis(millis))),
+        (None, Some(bytes)) => Some(Rotate::Size(bytes)),
+        (None, None) => None,
+    })?;
     let named = Path::new(file).file_name().and_then(|name| name.to_str()).unwrap_or("");
     if how != Rotate::Never && !file.is_empty() && !named.contains("%n") && !named.contains("%t") {
         return Err(Error::new(
@@ -388,7 +278,7 @@ fn bad(why: String) -> Error {
 
 /// What belongs to pgoutput, or to decoding, means nothing without: it is refused, never ignored.
 fn check_plugin(options: &Options) -> Result<()> {
-    let decodes = switch(options.text(Id::Decode)).unwrap_or(true);
+    let decodes = options.decodes()?;
     let is_pgoutput = options.text(Id::Plugin) == "pgoutput";
     let refuse = |why: &str, hint: &str| Err(Error::new(Status::WAL_E_BAD_OPTION, why).with_hint(hint));
     if decodes && !is_pgoutput {
@@ -427,18 +317,17 @@ fn check_plugin(options: &Options) -> Result<()> {
 
 /// What moves the slot; taking it over means nothing where it moves by itself.
 fn progress(options: &Options) -> Result<Progress> {
-    match options.text(Id::Progress) {
-        "acknowledged" => Ok(Progress::Acknowledged),
-        _ if switch(options.text(Id::SlotAdopt)).unwrap_or(false) => {
+    match options.choice(Id::Progress)? {
+        Progress::Auto if options.switch(Id::SlotAdopt)? => {
             let hint = "Set progress to \"acknowledged\", or leave slot_adopt out.";
             Err(bad("slot_adopt=on needs progress=acknowledged".to_owned()).with_hint(hint))
         }
-        _ => Ok(Progress::Auto),
+        progress @ (Progress::Auto | Progress::Acknowledged) => Ok(progress),
     }
 }
 
 /// The version that is asked for, which must do for the features that are.
-fn proto_version(text: &str, streaming: Streaming, two_phase: bool) -> Result<u32> {
+fn proto_version(asked: ProtoVersion, streaming: Streaming, two_phase: bool) -> Result<u32> {
     let needs = [
         (4, streaming == Streaming::Parallel, "streaming=parallel"),
         (3, two_phase, "two_phase=on"),
@@ -447,14 +336,14 @@ fn proto_version(text: &str, streaming: Streaming, two_phase: bool) -> Result<u3
         (1, true, "any option"),
     ];
     let need = needs.into_iter().find(|(_, wanted, _)| *wanted).unwrap_or((1, true, ""));
-    match text.parse() {
-        Ok(version) if version < need.0 => Err(Error::new(
+    match asked.number() {
+        Some(version) if version < need.0 => Err(Error::new(
             Status::WAL_E_BAD_OPTION,
             format!("{} needs protocol version {}, and proto_version is {version}", need.2, need.0),
         )
         .with_hint("Leave proto_version at \"auto\".")),
-        Ok(version) => Ok(version),
-        Err(_) => Ok(need.0),
+        Some(version) => Ok(version),
+        None => Ok(need.0),
     }
 }
 
@@ -469,6 +358,7 @@ fn required<'a>(options: &'a Options, id: Id, name: &str) -> Result<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::options::Choice;
 
     /// What of the conninfo is refused, or left to libpq, is for the backend to say.
     #[test]
@@ -495,6 +385,15 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_no_size_to_rotate_at() {
+        let mut options = Options::new();
+        for text in ["0", "0s", "0kB", "0MB", "0B"] {
+            options.set("capture_rotate", Some(text)).unwrap();
+            assert_eq!(rotate(&options).unwrap(), Rotate::Never, "{text}");
+        }
+    }
+
+    #[test]
     fn the_version_is_what_the_features_need() {
         use Streaming::{Assembled, Off, On, Parallel};
         for (streaming, two_phase, needed) in [
@@ -507,9 +406,10 @@ mod tests {
             (Parallel, false, 4),
             (Parallel, true, 4),
         ] {
-            assert_eq!(proto_version("auto", streaming, two_phase).unwrap(), needed);
-            for asked in 1..=4 {
-                let got = proto_version(&asked.to_string(), streaming, two_phase);
+            assert_eq!(proto_version(ProtoVersion::Auto, streaming, two_phase).unwrap(), needed);
+            for word in ["1", "2", "3", "4"] {
+                let asked: u32 = word.parse().unwrap();
+                let got = proto_version(ProtoVersion::of_word(word).unwrap(), streaming, two_phase);
                 match got {
                     Ok(version) => assert!(version == asked && asked >= needed),
                     Err(error) => assert!(error.status() == Status::WAL_E_BAD_OPTION && asked < needed),

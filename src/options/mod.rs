@@ -1,21 +1,24 @@
 //! The options of a stream. One table knows their names, types, defaults, ranges and sentences; whatever is said of
 //! an option anywhere is made from it. Nothing is ever silently ignored.
 
+mod choices;
 mod config;
 mod document;
 mod parse;
 mod table;
 
-pub use config::{
-    AckMode, Backend, Config, FailoverPolicy, GapPolicy, OriginFilter, Progress, Reconnect, ReplayPace,
-    Rotate, ServerTuning, SlotCreate, Streaming,
+pub use choices::{
+    AckMode, BackendName, Choice, FailoverPolicy, GapPolicy, OriginFilter, Progress, ProtoVersion,
+    ReplayPace, ServerTuning, SlotCreate, Streaming,
 };
+pub use config::{Backend, Config, Reconnect, Rotate};
 pub use document::markdown;
 pub use parse::{Kind, qualified_names, slot_name};
 pub use table::{Id, Spec, TABLE};
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use zeroize::Zeroizing;
 
@@ -28,6 +31,9 @@ pub struct Options {
     values: Vec<(Id, Zeroizing<String>)>,
     passwords: Option<Arc<Passwords>>,
 }
+
+/// The most events and bytes of a batch where nothing is set.
+pub const USUAL_BATCH: (usize, usize) = (4096, 128 << 10);
 
 /// How long a value may be: whatever is made of it takes memory in proportion.
 const LONGEST: usize = 1 << 20;
@@ -96,20 +102,42 @@ impl Options {
     }
 
     /// Whether changes are decoded.
-    pub fn decodes(&self) -> bool {
-        parse::switch(self.text(Id::Decode)).unwrap_or(true)
+    pub fn decodes(&self) -> Result<bool> {
+        self.switch(Id::Decode)
     }
 
     /// Whether streamed transactions are kept until they end.
-    pub fn assembles(&self) -> bool {
-        self.text(Id::Streaming) == "assembled"
+    pub fn assembles(&self) -> Result<bool> {
+        Ok(self.choice::<Streaming>(Id::Streaming)? == Streaming::Assembled)
     }
 
     /// The most events and bytes of a batch.
-    pub fn batch_bounds(&self) -> (usize, usize) {
-        let number =
-            |id| parse::size(self.text(id)).and_then(|size| usize::try_from(size).ok()).unwrap_or(4096);
-        (number(Id::BatchEvents), number(Id::BatchBytes))
+    pub fn batch_bounds(&self) -> Result<(usize, usize)> {
+        let number = |id| Ok::<_, Error>(usize::try_from(self.size(id)?).unwrap_or(usize::MAX));
+        Ok((number(Id::BatchEvents)?, number(Id::BatchBytes)?))
+    }
+
+    /// Which of its words an option is set to.
+    fn choice<T: Choice>(&self, id: Id) -> Result<T> {
+        self.read(id, T::of_word)
+    }
+
+    fn switch(&self, id: Id) -> Result<bool> {
+        self.read(id, parse::switch)
+    }
+
+    fn size(&self, id: Id) -> Result<u64> {
+        self.read(id, parse::size)
+    }
+
+    fn duration(&self, id: Id) -> Result<Duration> {
+        self.read(id, parse::duration)
+    }
+
+    /// Values were checked when they were set: one that cannot be read is of an option whose row has another kind.
+    fn read<T>(&self, id: Id, parse: impl Fn(&str) -> Option<T>) -> Result<T> {
+        let text = self.text(id);
+        parse(text).ok_or_else(|| bad_value(table::spec(id), text, ""))
     }
 
     /// The durations that are set to a number alone, which is one of milliseconds; 0 needs no unit.
@@ -227,6 +255,32 @@ mod tests {
                 assert_eq!(spec.kind.check(spec.default), Ok(()), "{}", spec.name);
             }
             assert!(spec.sentence.ends_with('.') && spec.sentence.len() > 20, "{}", spec.name);
+        }
+    }
+
+    #[test]
+    fn a_usual_batch_is_what_the_table_says() {
+        assert_eq!(Options::new().batch_bounds().unwrap(), USUAL_BATCH);
+    }
+
+    /// A default that its option's kind does not read would be an error at each connect.
+    #[test]
+    fn every_default_is_read() {
+        Options::new().replay_config().unwrap();
+        let mut options = Options::new();
+        for spec in TABLE {
+            if let Kind::Choice(words) = spec.kind {
+                for word in words {
+                    options.set(spec.name, Some(word)).unwrap();
+                    let read = options.replay_config();
+                    // Words that need other options say so.
+                    assert!(
+                        read.map_or_else(|it| !it.message().contains("invalid value"), |_| true),
+                        "{word}"
+                    );
+                }
+                options.set(spec.name, None).unwrap();
+            }
         }
     }
 

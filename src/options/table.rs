@@ -1,5 +1,9 @@
 //! The table: one row for each option. docs/adding.md lists what else an option needs.
 
+use super::choices::{
+    AckMode, BackendName, Choice, FailoverPolicy, GapPolicy, OriginFilter, Progress, ProtoVersion,
+    ReplayPace, ServerTuning, SlotCreate, Streaming,
+};
 use super::parse::Kind;
 use crate::error::{Error, Result, Status};
 
@@ -93,7 +97,7 @@ pub static TABLE: &[Spec] = &[
     Spec {
         id: Id::Backend,
         name: "backend",
-        kind: Kind::Choice(&["rustls", "libpq"]),
+        kind: Kind::Choice(BackendName::WORDS),
         default: "rustls",
         sentence: "Choose what carries the connection: \"rustls\" is built in, \"libpq\" is the installed libpq. libpq needs a library built with it, and always reads the environment (see docs/backends.md).",
     },
@@ -121,7 +125,7 @@ pub static TABLE: &[Spec] = &[
     Spec {
         id: Id::SlotCreate,
         name: "slot_create",
-        kind: Kind::Choice(&["never", "if_missing", "temporary"]),
+        kind: Kind::Choice(SlotCreate::WORDS),
         default: "never",
         sentence: "Choose whether connecting makes a missing slot. \"never\" refuses, \"if_missing\" makes it and streams from now on, \"temporary\" makes one that ends with the connection.",
     },
@@ -163,14 +167,14 @@ pub static TABLE: &[Spec] = &[
     Spec {
         id: Id::ProtoVersion,
         name: "proto_version",
-        kind: Kind::Choice(&["auto", "1", "2", "3", "4"]),
+        kind: Kind::Choice(ProtoVersion::WORDS),
         default: "auto",
         sentence: "Set the version of pgoutput's protocol: 2 needs PostgreSQL 14, 3 needs 15, 4 needs 16. \"auto\" takes the lowest that streaming and two_phase need.",
     },
     Spec {
         id: Id::Streaming,
         name: "streaming",
-        kind: Kind::Choice(&["off", "on", "parallel", "assembled"]),
+        kind: Kind::Choice(Streaming::WORDS),
         default: "off",
         sentence: "Receive large transactions while they run. Their changes are NOT COMMITTED and may be rolled back, but with \"assembled\": there they come whole, committed (see docs/large-transactions.md). \"parallel\" (PostgreSQL 16) adds where a rollback happened.",
     },
@@ -212,7 +216,7 @@ pub static TABLE: &[Spec] = &[
     Spec {
         id: Id::Origin,
         name: "origin",
-        kind: Kind::Choice(&["any", "none"]),
+        kind: Kind::Choice(OriginFilter::WORDS),
         default: "any",
         sentence: "Choose changes by where they were made. \"none\" leaves out those that another server replicated to this one (PostgreSQL 16).",
     },
@@ -240,14 +244,14 @@ pub static TABLE: &[Spec] = &[
     Spec {
         id: Id::Ack,
         name: "ack",
-        kind: Kind::Choice(&["manual", "auto"]),
+        kind: Kind::Choice(AckMode::WORDS),
         default: "manual",
         sentence: "Choose who acknowledges. \"manual\": the program does. \"auto\": freeing a batch does, or the next call after an event.",
     },
     Spec {
         id: Id::Progress,
         name: "progress",
-        kind: Kind::Choice(&["auto", "acknowledged"]),
+        kind: Kind::Choice(Progress::WORDS),
         default: "auto",
         sentence: "Choose what moves the slot while nothing is outstanding. \"auto\": the server's position does, and PROGRESS events tell of it. \"acknowledged\": only acknowledging a PROGRESS event does, and a start_lsn before the slot is WAL_E_GAP (see docs/exactly-once.md).",
     },
@@ -268,7 +272,7 @@ pub static TABLE: &[Spec] = &[
     Spec {
         id: Id::OnGap,
         name: "on_gap",
-        kind: Kind::Choice(&["error", "warn"]),
+        kind: Kind::Choice(GapPolicy::WORDS),
         default: "error",
         sentence: "Choose what follows when the server skipped changes because a publication did not exist yet. \"error\" ends with WAL_E_GAP; \"warn\" logs, counts and goes on.",
     },
@@ -345,7 +349,7 @@ pub static TABLE: &[Spec] = &[
     Spec {
         id: Id::ReplayPace,
         name: "replay_pace",
-        kind: Kind::Choice(&["full", "recorded"]),
+        kind: Kind::Choice(ReplayPace::WORDS),
         default: "full",
         sentence: "Set the pace of a replay: \"full\" is as fast as it can be, \"recorded\" keeps the recorded pauses.",
     },
@@ -394,7 +398,7 @@ pub static TABLE: &[Spec] = &[
     Spec {
         id: Id::FailoverPolicy,
         name: "failover_policy",
-        kind: Kind::Choice(&["fail", "rewind"]),
+        kind: Kind::Choice(FailoverPolicy::WORDS),
         default: "fail",
         sentence: "Choose what follows when a promoted standby lacks what was delivered. \"fail\" ends with WAL_E_DELIVERED_BEYOND; \"rewind\" goes on, and the RECONNECTED event tells what is lost.",
     },
@@ -408,7 +412,7 @@ pub static TABLE: &[Spec] = &[
     Spec {
         id: Id::ServerTuning,
         name: "server_tuning",
-        kind: Kind::Choice(&["auto", "off"]),
+        kind: Kind::Choice(ServerTuning::WORDS),
         default: "auto",
         sentence: "Choose logical_decoding_work_mem for this connection where nobody set it. With streaming it is 8MB, else an eighth of shared_buffers, from 64MB to 256MB.",
     },

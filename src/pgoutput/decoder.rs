@@ -27,7 +27,7 @@ pub struct Decoder {
     pub(super) types: Types,
     origins: Origins,
     /// The transaction whose origin was told last outside of its BEGIN, by the position of its end.
-    pub(super) origin_told: Option<u64>,
+    pub(super) origin_delivered: Option<u64>,
 }
 
 /// What became of a message.
@@ -428,7 +428,7 @@ impl Decoder {
         match &mut self.transaction {
             Transaction::Held(_, held @ None) => *held = Some(origin),
             other => {
-                self.origin_told = other.current().map(|begin| begin.final_lsn);
+                self.origin_delivered = other.current().map(|begin| begin.final_lsn);
                 let event = other.event_anywhere(EventKind::WAL_EVENT_ORIGIN, lsn, Numbering::Uncounted, out);
                 origin.deliver(event, out);
             }

@@ -21,4 +21,4 @@ mod tuple;
 
 pub use decoder::{Decoder, Effect, Step, TRUNCATED_RELATION};
 pub use fault::malformed;
-pub use resume::{OriginTold, Partial};
+pub use resume::{OriginDelivered, Partial};

@@ -4,22 +4,22 @@
 use super::decoder::Decoder;
 use super::transaction::{Begin, Transaction};
 
-/// A transaction of which something was told, but not its end.
+/// A transaction of which something was delivered, but not its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Partial {
     /// Position of the record that ends it, by which it is recognised.
     pub final_lsn: u64,
     /// Its id.
     pub xid: u32,
-    /// The number of the first change that was not told.
+    /// The number of the first change that was not delivered.
     pub next: u64,
-    /// Whether its origin was told, should it have one.
-    pub origin: OriginTold,
+    /// Whether its origin was delivered, should it have one.
+    pub origin: OriginDelivered,
 }
 
-/// Whether an origin was told.
+/// Whether an origin was delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OriginTold {
+pub enum OriginDelivered {
     /// It was, or there is none.
     Yes,
     /// It was not, and may come yet.
@@ -27,7 +27,7 @@ pub enum OriginTold {
 }
 
 impl Decoder {
-    /// The transaction of which something was told, but not its end. Streamed ones are told of by `open_streams`.
+    /// The transaction of which something was delivered, but not its end. Streamed ones are told of by `open_streams`.
     pub fn partial(&self) -> Option<Partial> {
         let partial = |begin: &Begin, next, origin| Partial {
             final_lsn: begin.final_lsn,
@@ -37,11 +37,15 @@ impl Decoder {
         };
         match &self.transaction {
             Transaction::None | Transaction::Held(..) | Transaction::Block(_) => None,
-            Transaction::Open(begin, next) => Some(partial(begin, *next, OriginTold::Yes)),
+            Transaction::Open(begin, next) => Some(partial(begin, *next, OriginDelivered::Yes)),
             Transaction::Prepared(begin, next) => {
                 // Its BEGIN is not held back, so that the connection may break between it and the origin.
-                let told = *next > 0 || self.origin_told == Some(begin.final_lsn);
-                Some(partial(begin, *next, if told { OriginTold::Yes } else { OriginTold::NotYet }))
+                let delivered = *next > 0 || self.origin_delivered == Some(begin.final_lsn);
+                Some(partial(
+                    begin,
+                    *next,
+                    if delivered { OriginDelivered::Yes } else { OriginDelivered::NotYet },
+                ))
             }
         }
     }
@@ -50,7 +54,7 @@ impl Decoder {
     /// sent again is the same generation, but none is used before the new connection has sent it.
     ///
     /// Until `caught_up` what comes may be what came before, with the definitions that were valid then: they keep
-    /// their generations and are not told again.
+    /// their generations and are not delivered again.
     pub fn reconnected(&mut self) {
         self.transaction = Transaction::None;
         self.relations.reconnected();
@@ -58,7 +62,7 @@ impl Decoder {
         self.streamed.clear();
     }
 
-    /// The new connection's history lacks some of what was told: which definitions hold there is told anew.
+    /// The new connection's history lacks some of what was delivered: which definitions hold there is delivered anew.
     pub fn rewound(&mut self) {
         self.relations.rewound();
     }

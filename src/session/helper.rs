@@ -242,7 +242,8 @@ mod tests {
             assert!(tokio::time::timeout(Duration::from_millis(20), wait).await.is_err());
         });
         drop(runtime);
-        assert!(start.elapsed() < Duration::from_secs(1));
+        // Else it would wait for ever.
+        assert!(start.elapsed() < Duration::from_secs(20));
         drop(stop);
     }
 

@@ -2,6 +2,7 @@
 //!
 //! It must never decide what replication messages mean, and never wait anywhere but in its futures.
 
+mod answer;
 mod any;
 mod credentials;
 mod helper;
@@ -9,15 +10,20 @@ mod helper;
 pub mod libpq;
 pub mod native;
 mod progress;
+#[cfg(test)]
+mod scripted;
+mod settings;
 
 use std::future::Future;
 use std::os::fd::RawFd;
 
+pub use answer::Unasked;
 pub use any::{AnyCanceller, AnySession};
 pub use helper::command;
 #[cfg(feature = "libpq")]
 pub use libpq::LibpqSession;
-pub use native::{Canceller, NativeSession, Replication, SearchPath, StartupSettings, Unasked};
+pub use native::{Canceller, NativeSession};
+pub use settings::{Replication, SearchPath, StartupSettings};
 
 use crate::error::Result;
 use crate::wire::ServerMessage;

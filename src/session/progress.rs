@@ -3,8 +3,10 @@
 //! It must never cost more than a word: nothing decides by it.
 
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use super::helper::Kind;
+use crate::error::{Error, Status};
 
 /// What is waited for now. Shared by the attempt and by whoever ends it.
 #[derive(Debug, Default)]
@@ -80,4 +82,17 @@ impl Wait {
             }
         }
     }
+}
+
+/// An attempt that took longer than `limit`, or than its caller waits.
+#[cold]
+pub(super) fn late(place: &str, limit: Option<Duration>, wait: Wait) -> Error {
+    let message = match limit {
+        Some(limit) => {
+            let seconds = limit.as_secs();
+            format!("connecting to {place} took longer than connect_timeout, {seconds} s{}", wait.phrase())
+        }
+        None => format!("connecting to {place} took longer than the caller waits{}", wait.phrase()),
+    };
+    Error::new(Status::WAL_E_CONNECT_TIMEOUT, message).with_hint(wait.hint())
 }

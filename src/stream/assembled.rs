@@ -90,11 +90,11 @@ impl Receiver {
             let len = message.len();
             if chunk.append_whole(message) {
                 let copied = chunk.filled().get(chunk.filled().len() - len..).unwrap_or_default();
-                let step = match self.replay {
+                let step = match self.continuation.repeats() {
                     // SAFETY: the message lies in the chunk, behind what was filled before: the caller's promise.
-                    None => unsafe { self.decoder.decode(lsn, copied, out) },
+                    false => unsafe { self.decoder.decode(lsn, copied, out) },
                     // SAFETY: as above.
-                    Some(_) => unsafe { self.decode_again(lsn, copied, out) },
+                    true => unsafe { self.decode_again(lsn, copied, out) },
                 };
                 match step {
                     Ok(Step::Done(effect)) => {
@@ -107,7 +107,10 @@ impl Receiver {
                         }
                         continue;
                     }
-                    Ok(Step::Full) => chunk.retreat(len),
+                    Ok(Step::Full) => {
+                        chunk.retreat(len);
+                        out.full_though_empty()?;
+                    }
                     Err(error) => {
                         chunk.retreat(len);
                         return Err(error);

@@ -5,17 +5,16 @@
 mod advice;
 mod assembled;
 mod backoff;
+mod continuation;
 mod ending;
+mod feedback;
 mod health;
-mod identity;
-mod occasion;
 mod outstanding;
 mod pace;
 mod positions;
 mod preflight;
 mod publications;
 mod receiver;
-mod replay;
 mod silence;
 pub mod slot_commands;
 mod slot_row;
@@ -26,9 +25,11 @@ mod tuning;
 pub use advice::advice;
 pub use assembled::{Delivered, assemble_options};
 pub use backoff::Backoff;
+pub use continuation::{
+    Branch, Come, Doubt, Identity, Lineage, Loss, Parting, Purpose, Restart, Resume, Role,
+};
+pub use feedback::{Feedback, ToldProgress, Update, report_interval};
 pub use health::{Concern, Health, health_query};
-pub use identity::{Branch, Come, Doubt, Identity, Lineage, Loss, Parting, Role};
-pub use occasion::{Occasion, Resume};
 pub use outstanding::Outstanding;
 pub use pace::{Pace, Path};
 pub use positions::{Positions, Report};

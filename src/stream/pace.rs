@@ -1,4 +1,4 @@
-//! When to read: at once while little comes, in gulps while much does.
+//! When to read: at once while little comes; while much does, once a window, for which what comes gathers in the kernel.
 //!
 //! A walsender sends every message in a packet of its own, so that a client which wakes for each spends its time in
 //! the kernel. Nothing here reads a clock or waits: time comes in, a moment comes out.
@@ -17,21 +17,21 @@ const MUCH: usize = 2048;
 /// So many bytes a millisecond are what one or two small transactions send: the stream is not busy any more.
 const LITTLE: u128 = 512;
 
-/// So many empty gulps at most are a pause within a burst: as the server decodes the next transaction, or waits for a
+/// So many empty windows at most are a pause within a burst: as the server decodes the next transaction, or waits for a
 /// processor.
 const PAUSE: u32 = 16;
 
-/// Where fewer bytes come in a millisecond, gulps last a quarter of the budget. A sender holds back what comes after a few
-/// packets of which none is acknowledged (bbr: four), and reading is what acknowledges: so what comes during one gulp
+/// Where fewer bytes come in a millisecond, windows last a quarter of the budget. A sender holds back what comes after a few
+/// packets of which none is acknowledged (bbr: four), and reading is what acknowledges: so what comes during one window
 /// may wait for the next as well. Where more comes nothing is fresh anyway.
 const SPARSE: u128 = 8 << 10;
 
-/// What a gulp shall hold at most: more would only fill the kernel's buffer and make the server wait.
-const GULP: u64 = 256 << 10;
+/// What a window shall hold at most: more would only fill the kernel's buffer and make the server wait.
+const MOST_IN_WINDOW: u64 = 256 << 10;
 
 /// A Unix socket holds a sender's buffer full (net.core.wmem_default, 208 KiB, of which each small message takes
 /// nearly 1 KiB) and then makes it wait: some 250 messages, which a walsender sends in less than a millisecond.
-const UNIX_GULP: Duration = Duration::from_micros(150);
+const UNIX_WINDOW: Duration = Duration::from_micros(150);
 
 /// What carries the bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,13 +42,13 @@ pub enum Path {
     Unix,
 }
 
-/// The rhythm of one connection's reads.
+/// When one connection is read.
 #[derive(Debug)]
 pub struct Pace {
-    /// How long a gulp is gathered at most; 0 never gathers.
-    gulp: Duration,
+    /// How long a window is gathered at most; 0 never gathers.
+    window: Duration,
     /// The same where little comes.
-    sparse_gulp: Duration,
+    sparse_window: Duration,
     mode: Mode,
     last: Instant,
 }
@@ -66,7 +66,7 @@ enum Mode {
     Gathering {
         /// Since when the burst goes on.
         since: Instant,
-        /// When something last came, and how many gulps brought nothing since then.
+        /// When something last came, and how many windows brought nothing since then.
         heard: Instant,
         empty: u32,
     },
@@ -75,12 +75,12 @@ enum Mode {
 impl Pace {
     /// A quiet stream. `budget` is the longest that anything may be kept waiting; 0 never gathers.
     pub fn new(budget: Duration, path: Path, now: Instant) -> Self {
-        let (gulp, sparse_gulp) = match path {
+        let (window, sparse_window) = match path {
             Path::Tcp => (budget, budget / 4),
             // Nothing is acknowledged there.
-            Path::Unix => (budget.min(UNIX_GULP), budget.min(UNIX_GULP)),
+            Path::Unix => (budget.min(UNIX_WINDOW), budget.min(UNIX_WINDOW)),
         };
-        Self { gulp, sparse_gulp, mode: Mode::Eager { since: now, turns: 0, bytes: 0 }, last: now }
+        Self { window, sparse_window, mode: Mode::Eager { since: now, turns: 0, bytes: 0 }, last: now }
     }
 
     /// A turn of reading took all there was, `bytes` of it. Says when to read next; `None` as soon as something
@@ -99,12 +99,12 @@ impl Pace {
                 }
                 *turns += 1;
                 *so_far += bytes;
-                if self.gulp.is_zero() || *turns < TURNS || *so_far < MUCH {
+                if self.window.is_zero() || *turns < TURNS || *so_far < MUCH {
                     return None;
                 }
                 let since = *since;
                 self.mode = Mode::Gathering { since, heard: now, empty: 0 };
-                Some(now + self.gulp.min(now.saturating_duration_since(since)))
+                Some(now + self.window.min(now.saturating_duration_since(since)))
             }
             Mode::Gathering { since, heard, empty } => {
                 let lasted = now.saturating_duration_since(*since);
@@ -114,20 +114,21 @@ impl Pace {
                     *empty >= PAUSE || silence > heard.saturating_duration_since(*since) / 2
                 } else {
                     // What comes once in a while is not what a burst goes on with.
-                    comes_slower(LITTLE, bytes, silence) && silence >= self.sparse_gulp
+                    comes_slower(LITTLE, bytes, silence) && silence >= self.sparse_window
                 };
                 if is_over {
                     self.mode = Mode::Eager { since: now, turns: 0, bytes: 0 };
                     return None;
                 }
                 if bytes == 0 {
-                    return Some(now + self.sparse_gulp.min(lasted));
+                    return Some(now + self.sparse_window.min(lasted));
                 }
                 (*heard, *empty) = (now, 0);
                 let micros = elapsed.as_micros().max(1) as u64;
-                let until_full = Duration::from_micros(GULP.saturating_mul(micros) / bytes as u64);
-                let gulp = if comes_slower(SPARSE, bytes, elapsed) { self.sparse_gulp } else { self.gulp };
-                Some(now + gulp.min(lasted).min(until_full))
+                let until_full = Duration::from_micros(MOST_IN_WINDOW.saturating_mul(micros) / bytes as u64);
+                let window =
+                    if comes_slower(SPARSE, bytes, elapsed) { self.sparse_window } else { self.window };
+                Some(now + window.min(lasted).min(until_full))
             }
         }
     }
@@ -173,13 +174,13 @@ mod tests {
         };
         assert!((350..500).contains(&at), "a handful of turns came first: {at}");
         let mut now = after(start, at);
-        let mut gulps = 0;
+        let mut windows = 0;
         while next < now + BUDGET {
             assert!(next - now <= now - start, "nothing waits for longer than its burst has lasted");
             now = next;
             next = pace.next(20_000, now).unwrap();
-            gulps += 1;
-            assert!(gulps < 5, "each gulp is about twice as long as the last");
+            windows += 1;
+            assert!(windows < 5, "each window is about twice as long as the last");
         }
         let now = next;
         let soon = pace.next(1_280_000, now).unwrap();
@@ -189,9 +190,9 @@ mod tests {
     }
 
     #[test]
-    fn where_little_comes_nothing_waits_for_two_long_gulps() {
+    fn where_little_comes_nothing_waits_for_two_long_windows() {
         let start = Instant::now();
-        for (path, longest) in [(Path::Tcp, BUDGET / 4), (Path::Unix, UNIX_GULP)] {
+        for (path, longest) in [(Path::Tcp, BUDGET / 4), (Path::Unix, UNIX_WINDOW)] {
             let mut pace = Pace::new(BUDGET, path, start);
             let mut now = (1..20).find_map(|turn| pace.next(300, after(start, turn * 50))).unwrap();
             // Eight transactions a millisecond.
@@ -207,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_burst_what_comes_once_in_a_while_waits_for_a_sparse_gulp_once_and_then_not_at_all() {
+    fn after_a_burst_what_comes_once_in_a_while_waits_for_a_sparse_window_once_and_then_not_at_all() {
         let start = Instant::now();
         let mut pace = Pace::new(BUDGET, Path::Tcp, start);
         let mut now = (1..20).find_map(|turn| pace.next(2_000, after(start, turn * 20))).unwrap();
@@ -226,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_waits_longer_for_an_empty_gulp_than_its_burst_has_lasted() {
+    fn nothing_waits_longer_for_an_empty_window_than_its_burst_has_lasted() {
         let start = Instant::now();
         let mut pace = Pace::new(20 * BUDGET, Path::Tcp, start);
         let next = (1..20).find_map(|turn| pace.next(2_000, after(start, turn * 20))).unwrap();
@@ -259,7 +260,7 @@ mod tests {
         assert!(next <= after(start, 2 * 20 * u64::from(TURNS)));
         let then = pace.next(300, next).unwrap();
         assert!(then - next <= next - start);
-        assert_eq!(pace.next(0, then), None, "the first empty gulp is the last");
+        assert_eq!(pace.next(0, then), None, "the first empty window is the last");
         for part in 0..3 {
             assert_eq!(pace.next(100, then + Duration::from_micros(500 + part * 20)), None);
         }

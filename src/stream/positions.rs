@@ -9,8 +9,8 @@ pub struct Positions {
     received: u64,
     idle: u64,
     outstanding: u64,
-    /// The end of all that was told, outstanding or not.
-    told: u64,
+    /// The end of all that was delivered, outstanding or not.
+    delivered: u64,
     open_final: Option<u64>,
     /// Something came that no acknowledgement can tell from what came before it.
     ambiguous: bool,
@@ -53,7 +53,7 @@ impl Positions {
     }
 
     /// A new connection, which starts at `from`. What the old server said of itself is forgotten: it may be another
-    /// one by now. What was told and not acknowledged stays outstanding.
+    /// one by now. What was delivered and not acknowledged stays outstanding.
     pub fn reconnected(&mut self, from: u64) {
         self.received = from;
         self.idle = 0;
@@ -72,18 +72,18 @@ impl Positions {
     pub fn branched(&mut self, branch: u64) {
         self.reported = self.reported.min(branch);
         self.floor = self.floor.min(branch);
-        self.told = self.told.min(branch);
+        self.delivered = self.delivered.min(branch);
     }
 
-    /// The same where something was told beyond: the branch itself is what has to be acknowledged now.
+    /// The same where something was delivered beyond: the branch itself is what has to be acknowledged now.
     pub fn rewound(&mut self, branch: u64) {
         self.branched(branch);
         self.outstanding = branch;
     }
 
-    /// The end of all that was told.
-    pub fn told(&self) -> u64 {
-        self.told
+    /// The end of all that was delivered.
+    pub fn delivered(&self) -> u64 {
+        self.delivered
     }
 
     /// The end of the last thing that has to be acknowledged.
@@ -108,7 +108,7 @@ impl Positions {
     pub fn pin(&mut self, ack_lsn: u64) {
         self.received(ack_lsn);
         self.outstanding = self.outstanding.max(ack_lsn);
-        self.told = self.told.max(ack_lsn);
+        self.delivered = self.delivered.max(ack_lsn);
     }
 
     /// A payload came of which nothing but its position is known. Positions go back from one transaction's end to the
@@ -177,11 +177,11 @@ impl Positions {
     /// The position that a consumer learns of through a progress event, beyond what it acknowledged itself: what was
     /// reported, or may be once the consumer has acknowledged it.
     pub fn progress(&self, acked: u64) -> Option<u64> {
-        let told = match self.held {
+        let at = match self.held {
             true => self.passed_by().min(self.limit.unwrap_or(u64::MAX)).max(self.reported),
             false => self.reported,
         };
-        (self.is_settled(acked) && told > self.safe(acked)).then_some(told)
+        (self.is_settled(acked) && at > self.safe(acked)).then_some(at)
     }
 
     /// The end of what the server has sent, or has nothing to send of.
@@ -311,14 +311,14 @@ mod tests {
         it.pin(100);
         it.passed(150);
         it.sent(it.report(100));
-        assert_eq!((it.progress(100), it.told()), (Some(150), 100));
+        assert_eq!((it.progress(100), it.delivered()), (Some(150), 100));
         it.branched(120);
         it.reconnected(100);
         assert_eq!(it.report(100), Report { write: 120, flush: 120 });
         it.pin(130);
         it.rewound(125);
         it.reconnected(120);
-        assert_eq!((it.told(), it.report(120).flush), (125, 120));
+        assert_eq!((it.delivered(), it.report(120).flush), (125, 120));
         it.passed(140);
         assert_eq!(it.report(124).flush, 124, "the rewind itself is to be acknowledged");
         assert_eq!(it.report(125).flush, 140);

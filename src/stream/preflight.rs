@@ -1,8 +1,7 @@
 //! What is asked of the server before streaming, and what the answers mean. Each thing that is not as it must be
 //! gets an error that names the fix.
 
-use super::identity::{Identity, Role};
-use super::occasion::{Occasion, Resume};
+use super::continuation::{Identity, Purpose, Resume, Role};
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
 use crate::options::{Config, OriginFilter, Progress, SlotCreate, Streaming};
@@ -31,7 +30,7 @@ pub type Row = [Option<String>];
 pub struct Preflight<'a> {
     config: &'a Config,
     version: u32,
-    occasion: Occasion,
+    purpose: Purpose,
 }
 
 /// What the server said of itself.
@@ -87,7 +86,7 @@ pub struct Slot {
 
 impl<'a> Preflight<'a> {
     /// Questions to a server of `version` (as `server_version_num`). Too old a server is an error.
-    pub fn new(config: &'a Config, version: u32, occasion: Occasion) -> Result<Self> {
+    pub fn new(config: &'a Config, version: u32, purpose: Purpose) -> Result<Self> {
         if version < OLDEST {
             return Err(Error::new(
                 Status::WAL_E_SERVER_VERSION,
@@ -95,14 +94,14 @@ impl<'a> Preflight<'a> {
             )
             .with_hint("PostgreSQL 14 is the oldest version whose changes this library reads."));
         }
-        let it = Self { config, version, occasion };
+        let it = Self { config, version, purpose };
         it.features()?;
         Ok(it)
     }
 
-    /// The same questions on another occasion.
-    pub fn on(self, occasion: Occasion) -> Self {
-        Self { occasion, ..self }
+    /// The same questions for another purpose.
+    pub fn on(self, purpose: Purpose) -> Self {
+        Self { purpose, ..self }
     }
 
     /// What an old server lacks would be refused by it too, but in words that name no version.
@@ -181,8 +180,8 @@ impl<'a> Preflight<'a> {
     /// Whatever a standby lacks, a stream of its primary does not end for it: it may be promoted, or the address lead back
     /// to the primary.
     fn expect_role(&self, role: Role) -> Result<()> {
-        match self.occasion {
-            Occasion::Again(Resume { before, .. })
+        match self.purpose {
+            Purpose::Again(Resume { before, .. })
                 if before.role == Role::Primary && role == Role::Standby =>
             {
                 Err(Error::new(
@@ -200,11 +199,11 @@ impl<'a> Preflight<'a> {
     pub fn reaches(&self, identity: &Identity, slot: Option<Lsn>) -> Result<()> {
         let (start, end) = (self.start(), identity.end);
         let of_slot = slot.unwrap_or_default();
-        let waits = identity.role == Role::Standby && (self.occasion != Occasion::First || start <= end);
+        let waits = identity.role == Role::Standby && (self.purpose != Purpose::First || start <= end);
         if start.max(of_slot) <= end || waits {
             return Ok(());
         }
-        let (what, hint) = if start > end && self.occasion == Occasion::First {
+        let (what, hint) = if start > end && self.purpose == Purpose::First {
             let hint = "Look where start_lsn comes from: is it another server's position, or older than a restore? 0/0 starts where the slot stands.";
             (format!("start_lsn {start} lies"), hint)
         } else if start > end {
@@ -270,9 +269,9 @@ impl<'a> Preflight<'a> {
     /// Understands the answer to `slot_query`.
     pub fn slot(&self, rows: &[Vec<Option<String>>], server: &Server) -> Result<Finding> {
         // A slot that is gone while the stream runs is not made anew: what it held back is lost.
-        let create = match self.occasion {
-            Occasion::First => self.config.slot_create,
-            Occasion::Again(_) => SlotCreate::Never,
+        let create = match self.purpose {
+            Purpose::First => self.config.slot_create,
+            Purpose::Again(_) => SlotCreate::Never,
         };
         match (rows.first(), create) {
             (Some(row), SlotCreate::Temporary) => Err(self.mismatch(
@@ -297,7 +296,7 @@ impl<'a> Preflight<'a> {
 
     /// Nobody but this stream may move its slot: the server starts at the slot's position, whatever is asked for (P12).
     fn without_gap(&self, slot: Slot) -> Result<Slot> {
-        let Occasion::Again(Resume { confirmed, .. }) = self.occasion else { return Ok(slot) };
+        let Purpose::Again(Resume { confirmed, .. }) = self.purpose else { return Ok(slot) };
         if slot.confirmed_flush <= confirmed {
             return Ok(slot);
         }
@@ -317,7 +316,7 @@ impl<'a> Preflight<'a> {
     pub fn starts_late(&self, slot: Option<Lsn>) -> Result<bool> {
         let start = self.config.start_lsn;
         let is_late = start != Lsn(0) && slot.is_none_or(|slot| start < slot);
-        if self.occasion != Occasion::First || !is_late {
+        if self.purpose != Purpose::First || !is_late {
             return Ok(false);
         }
         if self.config.progress == Progress::Auto || self.config.slot_adopt {
@@ -341,7 +340,7 @@ impl<'a> Preflight<'a> {
 
     /// Where streaming begins.
     pub fn start(&self) -> Lsn {
-        self.occasion.start(self.config.start_lsn)
+        self.purpose.start(self.config.start_lsn)
     }
 
     /// The command that starts the stream (PostgreSQL documentation, "Streaming Replication Protocol").
@@ -501,7 +500,7 @@ mod tests {
     #[test]
     fn names_are_quoted_twice_over() {
         let config = config(&[("publication", r#"plain,"O'Brien ""x""",back"#)]);
-        let command = Preflight::new(&config, 180_004, Occasion::First).unwrap().start_command();
+        let command = Preflight::new(&config, 180_004, Purpose::First).unwrap().start_command();
         assert_eq!(
             command,
             r#"START_REPLICATION SLOT "s" LOGICAL 0/0 (proto_version '1', publication_names '"plain","O''Brien ""x""","back"')"#
@@ -521,7 +520,7 @@ mod tests {
         ] {
             let config = config(&[(key, value)]);
             for version in 14..19 {
-                match Preflight::new(&config, version * 10_000 + 3, Occasion::First) {
+                match Preflight::new(&config, version * 10_000 + 3, Purpose::First) {
                     Ok(_) => assert!(version >= since, "{key}={value} on {version}"),
                     Err(error) => {
                         assert_eq!(error.status(), Status::WAL_E_SERVER_VERSION);
@@ -536,7 +535,7 @@ mod tests {
     fn each_feature_is_asked_for_with_the_version_it_needs() {
         let command = |pairs: &[(&str, &str)]| {
             let config = config(pairs);
-            let command = Preflight::new(&config, 180_004, Occasion::First).unwrap().start_command();
+            let command = Preflight::new(&config, 180_004, Purpose::First).unwrap().start_command();
             let options = command.split_once('(').unwrap().1.replace(r#", publication_names '"p"'"#, "");
             options.trim_end_matches(')').to_owned()
         };
@@ -552,7 +551,7 @@ mod tests {
     #[test]
     fn a_slot_that_does_not_fit_says_why() {
         let config = config(&[]);
-        let preflight = Preflight::new(&config, 180_004, Occasion::First).unwrap();
+        let preflight = Preflight::new(&config, 180_004, Purpose::First).unwrap();
         let server = Server { database: "d".into(), ..Server::default() };
         for (cells, status) in [
             (["pgoutput", "logical", "d", "f", "", "0/10", "reserved", ""], None),
@@ -601,7 +600,7 @@ mod tests {
             (180_000, "never", None),
         ] {
             let config = config(&[("slot_create", create)]);
-            let found = Preflight::new(&config, version, Occasion::First).unwrap().slot(&[], &server);
+            let found = Preflight::new(&config, version, Purpose::First).unwrap().slot(&[], &server);
             match expected {
                 Some(command) => assert_eq!(found.unwrap(), Finding::Create(command.into())),
                 None => assert_eq!(found.unwrap_err().status(), Status::WAL_E_SLOT_MISSING),
@@ -612,7 +611,7 @@ mod tests {
     #[test]
     fn an_old_server_is_refused_with_the_version_that_can() {
         let config = config(&[]);
-        let error = Preflight::new(&config, 130_012, Occasion::First).unwrap_err();
+        let error = Preflight::new(&config, 130_012, Purpose::First).unwrap_err();
         assert_eq!(error.status(), Status::WAL_E_SERVER_VERSION);
         assert!(error.hint().contains("14"));
     }

@@ -3,9 +3,9 @@
 //! It feeds the decoder and the positions, and must never pass over a message that could hold a change.
 
 use super::assembled::assembler;
+use super::continuation::{Branch, Continuation, Restart, discarded};
 use super::ending::stream_error;
-use super::replay::{Dedupe, Prepares, Replay, Then, void};
-use super::{Branch, Loss, Outstanding, Positions};
+use super::{Outstanding, Positions};
 use crate::batch::{Arrays, Event, EventKind, Value, ValueKind};
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
@@ -68,11 +68,8 @@ pub struct Receiver {
     pub outstanding: Outstanding,
     pub(super) decoder: Decoder,
     pub(super) way: Way,
-    /// After a reconnect, until something new comes.
-    pub(super) replay: Option<Replay>,
-    prepares: Prepares,
-    dedupe: Dedupe,
-    /// Where a bounded replay ends.
+    pub(super) continuation: Continuation,
+    /// Where a bounded stream ends.
     pub(super) stop: Option<u64>,
     on_gap: GapPolicy,
     streaming: Streaming,
@@ -117,9 +114,7 @@ impl Receiver {
             outstanding: Outstanding::default(),
             decoder: Decoder::new(),
             way: Way::of(config),
-            replay: None,
-            prepares: Prepares::default(),
-            dedupe: if config.dedupe { Dedupe::On } else { Dedupe::Off },
+            continuation: Continuation::new(config),
             stop,
             on_gap: config.on_gap,
             streaming: config.streaming,
@@ -130,13 +125,19 @@ impl Receiver {
 
     /// Whether a transaction, or a block of one, is being received.
     pub fn is_inside(&self) -> bool {
-        let goes_on = self.replay.as_ref().is_some_and(Replay::has_partial);
-        goes_on || self.positions.in_transaction() || self.decoder.is_in_block() || self.is_delivering()
+        self.continuation.has_partial()
+            || self.positions.in_transaction()
+            || self.decoder.is_in_block()
+            || self.is_delivering()
     }
 
     /// Whether nothing is begun: a new connection that starts at what is acknowledged by then repeats nothing.
     pub fn is_at_rest(&self) -> bool {
-        self.replay.is_none() && !self.is_inside() && self.decoder.open_streams().next().is_none()
+        let keeps = self.assembling().is_some_and(|kept| kept.open > 0);
+        !self.continuation.repeats()
+            && !self.is_inside()
+            && !keeps
+            && self.decoder.open_streams().next().is_none()
     }
 
     /// How much memory definitions take.
@@ -144,54 +145,35 @@ impl Receiver {
         self.decoder.definitions_weight()
     }
 
-    /// At the end of a bounded replay, or of a connection: what tells the consumer of the streamed transactions that
+    /// At the end of a bounded stream, or of a connection: what tells the consumer of the streamed transactions that
     /// are open. Nobody knows yet what becomes of them.
     pub fn discarded(&self) -> Vec<Event> {
-        let stop =
-            self.decoder.block().map(|xid| Event { xid, ..Event::new(EventKind::WAL_EVENT_STREAM_STOP) });
-        stop.into_iter().chain(self.decoder.open_streams().map(|xid| void(0, xid))).collect()
+        discarded(&self.decoder)
     }
 
-    /// The end of all that was told, and of the transaction that was told in part.
-    pub fn told(&self) -> u64 {
-        let begun = self.decoder.partial();
-        let partial = self.replay.as_ref().map_or(begun, |replay| replay.partial(begun));
-        // Its record ends behind where it begins.
-        let partial = partial.map_or(0, |partial| partial.final_lsn.saturating_add(1));
-        self.positions.told().max(partial)
+    /// The end of all that was delivered, and of the transaction that was delivered in part.
+    pub fn delivered(&self) -> u64 {
+        self.continuation.delivered(&self.decoder, &self.positions)
     }
 
-    /// A new connection, which starts at `from`: what was told since then comes again, as far as it happened on the
-    /// server, whose history may have left that of the server before. Gives what tells the consumer of transactions
-    /// that come from their beginning, or never, after they came in part.
-    pub fn reconnected(&mut self, from: Lsn, branch: Option<Branch>) -> Vec<Event> {
-        if let Some(Branch { at, .. }) = branch {
+    /// A new connection: what was delivered since its start comes again, as far as it happened on the server, whose history
+    /// may have left that of the server before. Gives what tells the consumer of transactions that come from their
+    /// beginning, or never, after they came in part.
+    pub fn restart(&mut self, restart: Restart) -> Vec<Event> {
+        if let Some(Branch { at, .. }) = restart.branch {
             self.positions.branched(at.0);
             self.counters.server_wal_end = self.counters.server_wal_end.min(at.0);
         }
-        if let Way::Assemble(assembler) = &mut self.way {
-            assembler.reconnected();
-        }
-        if matches!(self.way, Way::Raw) {
+        match &mut self.way {
             // Only the plugin knows where in them a transaction begins and ends.
-            self.positions.reconnected_raw(from.0);
-            return Vec::new();
+            Way::Raw => {
+                self.positions.reconnected_raw(restart.start.0);
+                return Vec::new();
+            }
+            Way::Assemble(assembler) => assembler.reconnected(),
+            Way::Decode => {}
         }
-        let mut discarded = self.discarded();
-        let begun = self.decoder.partial();
-        let mut partial = self.replay.as_ref().map_or(begun, |replay| replay.partial(begun));
-        self.decoder.reconnected();
-        self.positions.reconnected(from.0);
-        if let Some(Branch { at, loss: Loss::Told }) = branch {
-            // The server sends in the order of the ends: what ends before the branch came before what lies beyond.
-            self.positions.rewound(at.0);
-            self.prepares.rewind(at.0);
-            self.decoder.rewound();
-            let lost = partial.take_if(|partial| partial.final_lsn >= at.0);
-            discarded.extend(lost.map(|partial| void(0, partial.xid)));
-        }
-        self.replay = Some(Replay::new(self.positions.outstanding(), partial, self.dedupe));
-        discarded
+        self.continuation.restart(restart, &mut self.decoder, &mut self.positions)
     }
 
     /// What the last `Taken::Remark` was about.
@@ -221,11 +203,11 @@ impl Receiver {
                 if self.stop.is_some() && self.is_beyond(start.0, body) {
                     return Ok(Taken::End);
                 }
-                let step = match self.replay {
+                let step = match self.continuation.repeats() {
                     // SAFETY: the caller's promise.
-                    None if self.way.decodes() => unsafe { self.decoder.decode(start.0, body, out) }?,
+                    false if self.way.decodes() => unsafe { self.decoder.decode(start.0, body, out) }?,
                     // SAFETY: as above.
-                    None if matches!(self.way, Way::Raw) => unsafe { self.raw(start.0, body, clock, out) },
+                    false if matches!(self.way, Way::Raw) => unsafe { self.raw(start.0, body, clock, out) },
                     _ => match self.offer(start.0, body)? {
                         // SAFETY: as above.
                         Offered::Pass => unsafe { self.decode_again(start.0, body, out) }?,
@@ -265,32 +247,15 @@ impl Receiver {
         self.counters.server_wal_end = self.counters.server_wal_end.max(end.0);
     }
 
-    /// Decodes what may have been told before.
+    /// Decodes what may have been delivered before.
     ///
     /// # Safety
     /// As `frame`.
     #[cold]
     pub(super) unsafe fn decode_again(&mut self, lsn: u64, message: &[u8], out: &mut Arrays) -> Result<Step> {
-        let Some(replay) = &mut self.replay else {
-            // SAFETY: the caller's promise.
-            return unsafe { self.decoder.decode(lsn, message, out) };
-        };
-        // Its definitions come before its first change: whether they are new depends on where it ends.
-        let begins = message.first() == Some(&b'B');
-        if begins && self.decoder.place(lsn, message).is_some_and(|end| replay.is_behind(end)) {
-            self.decoder.caught_up();
-        }
-        let mark = out.mark();
         // SAFETY: the caller's promise.
-        let step = unsafe { self.decoder.decode(lsn, message, out) }?;
-        let filtered = replay.filter(&mark, &self.prepares, out);
-        self.counters.repeated += filtered.told;
-        if filtered.then == Then::New || replay.has_reached(self.decoder.partial()) {
-            self.decoder.caught_up();
-        }
-        if filtered.then == Then::New {
-            self.replay = None;
-        }
+        let (step, again) = unsafe { self.continuation.decode(&mut self.decoder, lsn, message, out) }?;
+        self.counters.repeated += again;
         Ok(step)
     }
 
@@ -339,12 +304,12 @@ impl Receiver {
             Effect::Began { final_lsn } => self.positions.transaction(Some(final_lsn)),
             Effect::Outstanding { ack_lsn } => {
                 self.pin(ack_lsn, clock, out);
-                self.note_prepared(ack_lsn, out);
+                self.note(ack_lsn, out);
                 self.end_of_transaction();
             }
             Effect::StreamEnded { ack_lsn } => {
                 self.pin(ack_lsn, clock, out);
-                self.note_prepared(ack_lsn, out);
+                self.note(ack_lsn, out);
                 self.counters.transactions += 1;
             }
             Effect::Empty { end_lsn } => {
@@ -365,12 +330,9 @@ impl Receiver {
     }
 
     #[inline]
-    fn note_prepared(&mut self, ack_lsn: u64, out: &Arrays) {
-        let last = out.events().last();
-        if let Some(event) =
-            last.filter(|event| event.kind >= EventKind::WAL_EVENT_PREPARE as u32 && event.ack_lsn == ack_lsn)
-        {
-            self.prepares.note(event, self.positions.reported());
+    fn note(&mut self, ack_lsn: u64, out: &Arrays) {
+        if let Some(event) = out.events().last().filter(|event| event.ack_lsn == ack_lsn) {
+            self.continuation.note(event, self.positions.reported());
         }
     }
 

@@ -4,8 +4,24 @@
 use std::fs::File;
 use std::os::fd::AsRawFd;
 
-/// Takes the lock; false where another has it, or the file system knows none.
-pub fn try_lock(file: &File) -> bool {
+/// What became of an attempt to take the lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lock {
+    /// It is ours.
+    Taken,
+    /// Another has it.
+    Held,
+    /// The file system knows no locks.
+    Unknown,
+}
+
+/// Takes the lock.
+pub fn try_lock(file: &File) -> Lock {
     // SAFETY: a descriptor that is open for as long as `file` is borrowed.
-    unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) == 0 }
+    let done = unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) };
+    match done {
+        0 => Lock::Taken,
+        _ if std::io::Error::last_os_error().raw_os_error() == Some(libc::EWOULDBLOCK) => Lock::Held,
+        _ => Lock::Unknown,
+    }
 }

@@ -22,7 +22,7 @@ pub use callback::{inside_callback, within_callback};
 pub use clock::pg_micros;
 pub use eventfd::EventFd;
 pub use fork::{ForkGuard, PerProcess};
-pub use lock::try_lock;
+pub use lock::{Lock, try_lock};
 pub use poll::{PollFd, Polled, poll};
 pub use scratch::{Scratch, is_in_memory};
 pub use shortage::{is_shortage, present_shortage, shortage_hint};

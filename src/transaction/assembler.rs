@@ -102,7 +102,7 @@ impl Assembler {
                 return self.in_block(lsn, message);
             }
             let order = if *kind == b'R' { self.outside.next() } else { 0 };
-            log.append(lsn, *kind, u32::from_be_bytes([*a, *b, *c, *d]), body, order);
+            log.append(lsn, *kind, u32::from_be_bytes([*a, *b, *c, *d]), body, order)?;
             let memory = log.memory();
             return self.mind(memory);
         }
@@ -177,7 +177,7 @@ impl Assembler {
             }
             [kind @ b'O', body @ ..] => {
                 if let Some(log) = &mut self.block {
-                    log.append(lsn, *kind, 0, body, 0);
+                    log.append(lsn, *kind, 0, body, 0)?;
                 }
                 Ok(Offered::Kept)
             }
@@ -231,7 +231,7 @@ impl Assembler {
         );
         log.drop_all(0, &mut self.spill);
         Err(Error::new(Status::WAL_E_AMBIGUOUS, what).with_hint(
-            "Nothing is lost: a new connection fetches it as a whole, and all that follows, without streaming. Set messages to \"off\" to have it streamed, or streaming to \"off\" to save the reconnect.",
+            "The server sends it again, as a whole, to a connection with streaming=off. Set messages to \"off\" to have it streamed.",
         ))
     }
 
@@ -323,9 +323,10 @@ impl Assembler {
                     .with_hint("Raise assemble_memory, or set streaming to \"off\"."));
             }
             self.counters.spilled += u64::from(!was_spilled);
-            let freed = before - log.memory();
+            // What stands for a segment may be larger than a short one was.
+            let after = log.memory();
             if self.block.as_ref().map(|block| block.xid) != in_block {
-                self.others -= freed;
+                self.others = self.others + after - before;
             }
         }
     }

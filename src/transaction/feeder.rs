@@ -62,7 +62,8 @@ impl Feeder {
     pub fn feed(&mut self, lsn: u64, message: &[u8]) -> Result<()> {
         while self.deliver()? {}
         let offered = match &mut self.assembler {
-            Some(assembler) => assembler.offer(lsn, message)?,
+            // There is no connection that could fetch a transaction anew.
+            Some(assembler) => assembler.offer(lsn, message).map_err(|error| error.with_retriable(false))?,
             None => Offered::Pass,
         };
         if offered == Offered::Pass { self.decode(lsn, message) } else { Ok(()) }

@@ -4,7 +4,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use super::segment::{Extent, Place, SEGMENT, put, size_of_record};
-use super::spill::Spill;
+use super::spill::{Spill, no_memory};
 use crate::error::Result;
 
 /// What a log takes beyond its segments, marks and descriptions.
@@ -126,15 +126,16 @@ impl Log {
 
     /// Appends a message. `subxid` is that of its subtransaction, `order` when it came among all Relation messages.
     #[inline]
-    pub(super) fn append(&mut self, lsn: u64, kind: u8, subxid: u32, body: &[u8], order: u64) {
+    pub(super) fn append(&mut self, lsn: u64, kind: u8, subxid: u32, body: &[u8], order: u64) -> Result<()> {
         if kind == b'O' {
             // Each block begins with it.
             if self.origin == Known::Yes {
-                return;
+                return Ok(());
             }
             self.origin = Known::Yes;
         }
-        let at = self.room(size_of_record(body.len() + 1));
+        let size = size_of_record(body.len() + 1);
+        let at = self.room(size)?;
         if kind == b'M' {
             self.tail = Tail::Message;
         } else {
@@ -149,25 +150,31 @@ impl Log {
         }
         if let Some(bytes) = self.held.back_mut() {
             let before = bytes.capacity();
+            bytes.try_reserve(size).map_err(|_| no_memory(size))?;
             put(bytes, lsn, kind, body);
             self.held_bytes += bytes.capacity() - before;
         }
+        Ok(())
     }
 
     /// Where the next message of so many bytes goes; the last segment is in memory then.
     #[inline]
-    fn room(&mut self, bytes: usize) -> Place {
+    fn room(&mut self, bytes: usize) -> Result<Place> {
         let room = self.segment;
         let used = self.held.back().map(Vec::len).filter(|used| *used == 0 || used + bytes <= room);
-        let used = used.unwrap_or_else(|| {
-            // The first one of a small transaction stays small.
-            let size = if self.is_empty() { bytes } else { bytes.max(room) };
-            let fresh = Vec::with_capacity(size);
-            self.held_bytes += fresh.capacity();
-            self.held.push_back(fresh);
-            0
-        });
-        Place { segment: (self.spilled.len() + self.held.len() - 1) as u32, offset: used as u32 }
+        let used = match used {
+            Some(used) => used,
+            None => {
+                // The first one of a small transaction stays small.
+                let size = if self.is_empty() { bytes } else { bytes.max(room) };
+                let mut fresh = Vec::new();
+                fresh.try_reserve_exact(size).map_err(|_| no_memory(size))?;
+                self.held_bytes += fresh.capacity();
+                self.held.push_back(fresh);
+                0
+            }
+        };
+        Ok(Place { segment: (self.spilled.len() + self.held.len() - 1) as u32, offset: used as u32 })
     }
 
     fn is_empty(&self) -> bool {

@@ -83,11 +83,22 @@ impl Spill {
         Ok(Extent { at, len })
     }
 
-    /// Reads a segment's records into `to`, whose contents before are gone.
+    /// Reads a segment's records into `to`, whose contents before are gone. After an error it is empty: what was not checked is
+    /// nobody's to read.
     pub(super) fn read(&self, extent: Extent, to: &mut Vec<u8>) -> Result<()> {
+        let read = self.read_checked(extent, to);
+        if read.is_err() {
+            to.clear();
+        }
+        read
+    }
+
+    fn read_checked(&self, extent: Extent, to: &mut Vec<u8>) -> Result<()> {
         let Some(file) = &self.file else { return Err(no_file()) };
         to.clear();
-        to.resize(BLOCK_HEADER + extent.len as usize, 0);
+        let whole = BLOCK_HEADER + extent.len as usize;
+        to.try_reserve(whole).map_err(|_| no_memory(whole))?;
+        to.resize(whole, 0);
         file.read(to, extent.at).map_err(|error| self.failed("read", &error))?;
         let read = to.split_first_chunk::<BLOCK_HEADER>();
         let sound = read.is_some_and(|(head, records)| {
@@ -204,6 +215,13 @@ fn header(len: u32, number: u64, records: &[u8]) -> [u8; BLOCK_HEADER] {
     let fields = len.into_iter().chain(number).chain(crc.to_le_bytes());
     out.iter_mut().zip(fields).for_each(|(to, byte)| *to = byte);
     out
+}
+
+/// For what a transaction's messages take.
+#[cold]
+pub(super) fn no_memory(bytes: usize) -> Error {
+    Error::new(Status::WAL_E_NO_MEMORY, format!("no memory for {bytes} bytes of a streamed transaction"))
+        .with_hint(format!("{LOST_NOTHING} Set assemble_memory lower, or streaming to \"off\"."))
 }
 
 fn no_file() -> Error {

@@ -176,6 +176,36 @@ static inline void test_setup(const char *name) {
     test_slot(name);
 }
 
+/* Reads and acknowledges everything that the server had written when this was called: it comes when the
+ * server wants, and a pause is no sign of its end. */
+static inline void test_drain(wal_stream *stream) {
+    uint64_t written = 0;
+    int i, seen = 0;
+
+    /* So that there is something behind what was confirmed before, and the server tells of it. */
+    sql("SELECT pg_logical_emit_message(true, 'drain', '')");
+    REQUIRE(wal_lsn_parse(sql("SELECT pg_current_wal_flush_lsn()"), &written, NULL) == WAL_OK);
+    for (i = 0; i < 600; i++) {
+        const wal_event *event = NULL;
+        wal_status status = wal_stream_next(stream, 50, &event, NULL);
+        wal_stats stats;
+
+        if (status == WAL_OK) {
+            if (event->ack_lsn != 0)
+                REQUIRE(wal_stream_ack(stream, event->ack_lsn, NULL) == WAL_OK);
+            i = seen = 0;
+            continue;
+        }
+        REQUIRE(status == WAL_TIMEOUT);
+        REQUIRE(wal_stream_stats(stream, &stats, sizeof stats, NULL) == WAL_OK);
+        /* Twice: the counter may be ahead of the event. */
+        if (stats.server_wal_end >= written && ++seen == 2)
+            return;
+    }
+    fprintf(stderr, "%s:%d: the server did not come to its end within 30 s\n", __FILE__, __LINE__);
+    REQUIRE(false);
+}
+
 /* Waits until nobody streams from a slot, then drops it. */
 static inline void test_drop_slot(const char *name) {
     int i;

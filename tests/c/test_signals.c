@@ -120,8 +120,7 @@ static void interrupt_from_handler(int flags) {
     sigaction(SIGUSR1, &action, NULL);
     interruptible = stream;
     caught = errno_kept = 0;
-    while (wal_stream_next(stream, 300, &event, NULL) == WAL_OK) {
-    }
+    test_drain(stream);
     REQUIRE(pthread_create(&helper, NULL, send_signal, &self) == 0);
     CHECK_STATUS(wal_stream_next(stream, 10000, &event, &error), WAL_INTERRUPTED, &error);
     pthread_join(helper, NULL);
@@ -148,8 +147,7 @@ static void unrelated_signal(void) {
     sigemptyset(&action.sa_mask);
     action.sa_handler = nothing;
     sigaction(SIGUSR1, &action, NULL);
-    while (wal_stream_next(stream, 300, &event, NULL) == WAL_OK) {
-    }
+    test_drain(stream);
     REQUIRE(pthread_create(&helper, NULL, send_signal, &self) == 0);
     clock_gettime(CLOCK_MONOTONIC, &before);
     CHECK_STATUS(wal_stream_next(stream, 600, &event, &error), WAL_TIMEOUT, &error);

@@ -14,14 +14,6 @@ static bool readable(const wal_stream *stream, int timeout_ms) {
     return poll(&fd, 1, timeout_ms) == 1 && (fd.revents & POLLIN) != 0;
 }
 
-/* Everything that is there is read. */
-static void drain(wal_stream *stream) {
-    const wal_event *event;
-
-    while (wal_stream_next(stream, 300, &event, NULL) == WAL_OK) {
-    }
-}
-
 static void wrong_options(void) {
     static const struct {
         const char *key, *value;
@@ -245,7 +237,7 @@ static void the_descriptor(void) {
     wal_batch *batch = NULL;
     wal_error *error = NULL;
 
-    drain(stream);
+    test_drain(stream);
     CHECK(!readable(stream, 0));
     sql("INSERT INTO c_stream VALUES (5, 'five')");
     CHECK(readable(stream, 5000));
@@ -254,7 +246,7 @@ static void the_descriptor(void) {
     CHECK(readable(stream, 0)); /* left in the walked batch */
     CHECK_STATUS(wal_stream_next_batch(stream, 0, &batch, &error), WAL_OK, &error);
     wal_batch_free(batch);
-    drain(stream);
+    test_drain(stream);
     CHECK(!readable(stream, 0));
 
     /* Sticky until taken; once. */
@@ -324,7 +316,7 @@ static void the_end(void) {
     wal_status status;
     wal_stats stats;
 
-    drain(stream);
+    test_drain(stream);
     CHECK_STATUS(wal_stream_stats(stream, &stats, sizeof stats, &error), WAL_OK, &error);
     CHECK(stats.backend_pid != 0 && stats.server_version >= 140000);
     sql("SELECT pg_terminate_backend(%" PRIu32 ")", stats.backend_pid);

@@ -34,11 +34,8 @@ static void *wait_in_next(void *argument) {
 
 static wal_stream *open_drained(void) {
     wal_stream *stream = test_open("c_threads", "c_threads", NULL, NULL);
-    const wal_event *event;
 
-    while (wal_stream_next(stream, 300, &event, NULL) == WAL_OK)
-        if (event->ack_lsn != 0)
-            (void)wal_stream_ack(stream, event->ack_lsn, NULL);
+    test_drain(stream);
     return stream;
 }
 

@@ -11,6 +11,8 @@ static const std::string name = "cpp_batches";
 static_assert(!std::is_copy_constructible_v<wal::batch> && std::is_nothrow_move_constructible_v<wal::batch>);
 static_assert(!std::is_copy_constructible_v<wal::stream> &&
               std::is_nothrow_move_constructible_v<wal::stream>);
+static_assert(!std::is_copy_constructible_v<wal::result<wal::stream>> &&
+              std::is_move_assignable_v<wal::result<wal::stream>>);
 static_assert(!std::is_copy_constructible_v<wal::event> && !std::is_move_constructible_v<wal::event>);
 
 // Each event once, whoever reads it.

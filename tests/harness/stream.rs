@@ -1,5 +1,6 @@
 //! The handles of the C API, owned: options, stream, batch, error. Safe to use, and otherwise as thin as can be.
 
+use std::cell::Cell;
 use std::ffi::{CStr, CString, c_char};
 use std::marker::PhantomData;
 use std::ptr;
@@ -66,8 +67,8 @@ pub fn call(work: impl FnOnce(*mut *mut wal_error) -> wal_status) -> Outcome<Sta
     Ok(Status::from_code(status).expect("a known status"))
 }
 
-/// Options of a stream.
-pub struct Options(*mut wal_options);
+/// Options of a stream, and whether the test has chosen its backend.
+pub struct Options(*mut wal_options, Cell<bool>);
 
 // SAFETY: plain memory; the library ties it to no thread.
 unsafe impl Send for Options {}
@@ -78,7 +79,7 @@ impl Options {
         let mut it = ptr::null_mut();
         // SAFETY: out-parameters of this frame.
         call(|err| unsafe { abi::wal_options_new(&raw mut it, err) }).unwrap();
-        Self(it)
+        Self(it, Cell::new(false))
     }
 
     /// The handle, for calls that have no wrapper.
@@ -100,6 +101,9 @@ impl Options {
 
     /// Sets an option.
     pub fn set(&self, key: &str, value: Option<&str>) -> Outcome<()> {
+        if key == "backend" {
+            self.1.set(true);
+        }
         let key = CString::new(key).unwrap();
         let value = value.map(|value| CString::new(value).unwrap());
         let value = value.as_ref().map_or(ptr::null(), |value| value.as_ptr());
@@ -145,9 +149,8 @@ impl Options {
 
     /// Puts the backend under test under it, unless the test has chosen one.
     fn choose_backend(&self) {
-        let wanted = super::backend::wanted();
-        if self.get("backend").unwrap() != wanted && wanted != "rustls" {
-            self.set("backend", Some(wanted)).unwrap();
+        if !self.1.get() {
+            self.set("backend", Some(super::backend::wanted())).unwrap();
         }
     }
 

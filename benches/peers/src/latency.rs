@@ -87,7 +87,7 @@ pub fn run(given: &Arguments) -> Result<()> {
 /// What this library set out to reach: a fifth and 50 µs beside pg_walstream, and what may be gathered above 1,000
 /// transactions a second.
 fn aims_of(rate: u32, clients: &[&Client], all: &[Vec<Sample>]) -> String {
-    // That of sparse gulps, a quarter of latency_budget.
+    // That of sparse windows, a quarter of latency_budget.
     const BUDGET: f64 = 500.0;
     let median = |samples: &[Sample], which: fn(&Printed) -> u64| {
         Spread::of(samples.iter().filter_map(|it| it.printed.as_ref()).map(|it| which(it) as f64)).median

@@ -37,48 +37,37 @@ class failure {
 };
 } // namespace detail
 
-/**
- * What was asked for, or the error: a part of C++23's std::expected<T, error>, under the same names. Looking
- * at the value where there is none, or at the error where there is none, is the program's mistake.
- */
-template <class T> class [[nodiscard]] result {
-  public:
-    /// @cond
-    using value_type = T;
-    using error_type = pgwalstream::error;
-
-    result(T value) noexcept(std::is_nothrow_move_constructible_v<T>)
+namespace detail {
+/** A value or an error. A std::variant would do the same, and costs programs that include this a second of
+ * compiling. */
+template <class T> class result_storage {
+  protected:
+    explicit result_storage(T value) noexcept(std::is_nothrow_move_constructible_v<T>)
         : value_(std::move(value)), done_(true) {}
-    result(detail::failure failed) noexcept : error_(failed.error()), done_(false) {}
-    result(const result &other) : none_(), done_(other.done_) { put(other); }
-    result(result &&other) noexcept(std::is_nothrow_move_constructible_v<T>) : none_(), done_(other.done_) {
+    explicit result_storage(const failure &failed) noexcept : error_(failed.error()), done_(false) {}
+    result_storage(const result_storage &other) : none_(), done_(other.done_) { put(other); }
+    result_storage(result_storage &&other) noexcept(std::is_nothrow_move_constructible_v<T>)
+        : none_(), done_(other.done_) {
         put(std::move(other));
     }
-    result &operator=(result other) noexcept {
+    result_storage &operator=(const result_storage &other) { return *this = result_storage(other); }
+    result_storage &operator=(result_storage &&other) noexcept {
         static_assert(std::is_nothrow_move_constructible_v<T>, "assigning must not fail half way");
-        drop();
-        done_ = other.done_;
-        put(std::move(other));
+        if (this != &other) {
+            drop();
+            done_ = other.done_;
+            put(std::move(other));
+        }
         return *this;
     }
-    ~result() { drop(); }
+    ~result_storage() { drop(); }
 
-    bool has_value() const noexcept { return done_; }
-    explicit operator bool() const noexcept { return done_; }
-    T &operator*() &noexcept { return value_; }
-    const T &operator*() const &noexcept { return value_; }
-    T operator*() && { return std::move(value_); }
-    T *operator->() &noexcept { return &value_; }
-    const T *operator->() const &noexcept { return &value_; }
-    const T *operator->() const && = delete;
-    const pgwalstream::error &error() const &noexcept { return error_; }
-    pgwalstream::error error() &&noexcept { return error_; }
-    template <class U> T value_or(U &&other) const & {
-        return has_value() ? **this : static_cast<T>(std::forward<U>(other));
-    }
-    template <class U> T value_or(U &&other) && {
-        return has_value() ? *std::move(*this) : static_cast<T>(std::forward<U>(other));
-    }
+    union {
+        char none_;
+        T value_;
+        pgwalstream::error error_;
+    };
+    bool done_;
 
   private:
     template <class Other> void put(Other &&other) {
@@ -88,18 +77,58 @@ template <class T> class [[nodiscard]] result {
             ::new (static_cast<void *>(std::addressof(error_))) pgwalstream::error(other.error_);
     }
     void drop() noexcept {
+        using failed = pgwalstream::error;
         if (done_)
             value_.~T();
         else
-            error_.~error_type();
+            error_.~failed();
     }
-    // A std::variant would do the same, and costs programs that include this a second of compiling.
-    union {
-        char none_;
-        T value_;
-        pgwalstream::error error_;
-    };
-    bool done_;
+};
+
+/** What a result of T must not be copied for. */
+template <bool Copied> struct copied_as {};
+template <> struct copied_as<false> {
+    copied_as() = default;
+    copied_as(const copied_as &) = delete;
+    copied_as(copied_as &&) = default;
+    copied_as &operator=(const copied_as &) = delete;
+    copied_as &operator=(copied_as &&) = default;
+};
+} // namespace detail
+
+/**
+ * What was asked for, or the error: a part of C++23's std::expected<T, error>, under the same names. Looking
+ * at the value where there is none, or at the error where there is none, is the program's mistake.
+ */
+template <class T>
+class [[nodiscard]] result : private detail::result_storage<T>,
+                             private detail::copied_as<std::is_copy_constructible_v<T>> {
+    using storage = detail::result_storage<T>;
+
+  public:
+    /// @cond
+    using value_type = T;
+    using error_type = pgwalstream::error;
+
+    result(T value) noexcept(std::is_nothrow_move_constructible_v<T>) : storage(std::move(value)) {}
+    result(detail::failure failed) noexcept : storage(failed) {}
+
+    bool has_value() const noexcept { return this->done_; }
+    explicit operator bool() const noexcept { return this->done_; }
+    T &operator*() &noexcept { return this->value_; }
+    const T &operator*() const &noexcept { return this->value_; }
+    T operator*() && { return std::move(this->value_); }
+    T *operator->() &noexcept { return &this->value_; }
+    const T *operator->() const &noexcept { return &this->value_; }
+    const T *operator->() const && = delete;
+    const pgwalstream::error &error() const &noexcept { return this->error_; }
+    pgwalstream::error error() &&noexcept { return this->error_; }
+    template <class U> T value_or(U &&other) const & {
+        return has_value() ? **this : static_cast<T>(std::forward<U>(other));
+    }
+    template <class U> T value_or(U &&other) && {
+        return has_value() ? *std::move(*this) : static_cast<T>(std::forward<U>(other));
+    }
     /// @endcond
 };
 

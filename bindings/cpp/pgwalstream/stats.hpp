@@ -15,70 +15,167 @@
 namespace pgwalstream {
 inline namespace PGWALSTREAM_ABI {
 
+// ---- generated from src/statistics/table.rs ----
 /** The counters of a stream since it was made. */
 struct stats {
-    std::uint64_t events = 0;                     ///< events made ready for the program
-    std::uint64_t batches = 0;                    ///< batches made ready for the program
-    std::uint64_t transactions = 0;               ///< transactions received that have at least one event
-    std::uint64_t empty_transactions = 0;         ///< transactions without a change, which are not delivered
-    std::uint64_t bytes_received = 0;             ///< bytes received while streaming
-    std::uint64_t reads = 0;                      ///< reads from the connection that gave data
-    std::uint64_t wakeups = 0;                    ///< times the engine woke for this stream
-    std::uint64_t status_updates = 0;             ///< status updates sent
-    std::uint64_t keepalives = 0;                 ///< keepalives received
-    std::uint64_t ignored_aborts = 0;             ///< aborts of transactions that were never announced
-    std::uint64_t unknown_frames = 0;             ///< messages of an unknown kind that were passed over
-    std::uint64_t notices = 0;                    ///< notices and warnings from the server
-    std::uint64_t gaps = 0;                       ///< notices that changes were skipped: option on_gap
-    lsn received_lsn;                             ///< the end of what was received
-    lsn delivered_lsn;                            ///< the highest position that may be acknowledged
-    lsn acked_lsn;                                ///< the acknowledged position
-    lsn reported_lsn;                             ///< the flush position last reported to the server
-    lsn server_wal_end;                           ///< the server's position in its last message
-    std::uint64_t queue_bytes = 0;                ///< memory of the batches that wait for the program
-    std::uint64_t batches_live = 0;               ///< batches in the program's hands
-    std::uint64_t live_bytes = 0;                 ///< their memory
-    std::optional<timestamptz> last_message_time; ///< the server's clock in its last message
-    std::uint32_t server_version = 0;             ///< as server_version_num; 0 before connecting
-    std::uint32_t backend_pid = 0;                ///< the walsender's process; 0 before connecting
-    std::uint64_t reconnects = 0;                 ///< times the connection was made anew
-    std::uint64_t lag_bytes = 0;                  ///< from what is safe to server_wal_end
-    std::chrono::microseconds lag_time{0};    ///< how long ago the oldest committed that is not acknowledged
-    std::uint64_t stream_id = 0;              ///< the stream's number in this process, from 1
-    std::uint64_t repeated_events = 0;        ///< left out after a reconnect: option dedupe
-    std::uint64_t timeline = 0;               ///< the timeline that the server writes
-    std::uint64_t server_work_mem_kb = 0;     ///< the walsender's logical_decoding_work_mem
-    lsn confirmed_lsn;                        ///< the slot's confirmed position, as far as the stream knows
-    std::uint64_t late_starts = 0;            ///< starts before the slot's position: option progress
-    std::uint64_t kept_transactions = 0;      ///< streamed ones that have not ended: streaming=assembled
-    std::uint64_t kept_bytes = 0;             ///< memory that these take
-    std::uint64_t spilled_bytes = 0;          ///< how much of these is on disk
-    std::uint64_t assembled_transactions = 0; ///< streamed ones delivered whole
-    std::uint64_t spilled_transactions = 0;   ///< of which something went to disk
-    std::uint64_t rolled_back_parts = 0;      ///< subtransactions that were cut out
-    std::uint64_t rolled_back_bytes = 0;      ///< received and thrown away with them
+    /** Events made ready for the program. */
+    std::uint64_t events = 0;
+    /** Batches made ready for the program. */
+    std::uint64_t batches = 0;
+    /** Transactions received that have at least one event. */
+    std::uint64_t transactions = 0;
+    /** Transactions without a change, which are not delivered. */
+    std::uint64_t empty_transactions = 0;
+    /** Bytes received while streaming. */
+    std::uint64_t bytes_received = 0;
+    /** Reads from the connection that gave data. */
+    std::uint64_t reads = 0;
+    /** Times the engine woke for this stream. */
+    std::uint64_t wakeups = 0;
+    /** Status updates sent to the server. */
+    std::uint64_t status_updates = 0;
+    /** Keepalives received from the server. */
+    std::uint64_t keepalives = 0;
+    /** Stream Aborts of transactions that were never announced. */
+    std::uint64_t ignored_aborts = 0;
+    /** Messages of an unknown kind that were passed over. */
+    std::uint64_t unknown_frames = 0;
+    /** Notices and warnings from the server. */
+    std::uint64_t notices = 0;
+    /** Notices that changes were skipped. See option on_gap. */
+    std::uint64_t gaps = 0;
+    /** The end of what was received. */
+    lsn received_lsn;
+    /** The highest position that was given to the program and may be acknowledged. */
+    lsn delivered_lsn;
+    /** The acknowledged position. */
+    lsn acked_lsn;
+    /** The flush position last reported to the server. */
+    lsn reported_lsn;
+    /**
+     * The server's position in its last message. It tells how far the server had decoded. While the server
+     * catches up, that lies before the end of what it has written (pg_current_wal_lsn()).
+     */
+    lsn server_wal_end;
+    /**
+     * Memory of the batches that wait for the program, in bytes. It counts received bytes, events and values.
+     * It is less than option queue_bytes plus one batch, or one message where that is longer.
+     */
+    std::uint64_t queue_bytes = 0;
+    /**
+     * Batches in the program's hands. They were handed out and are not freed; the one that the stream walks
+     * through is one of them.
+     */
+    std::uint64_t batches_live = 0;
+    /** Memory of the batches in the program's hands, in bytes. */
+    std::uint64_t live_bytes = 0;
+    /** The server's clock in its last message. */
+    std::optional<timestamptz> last_message_time;
+    /** The server's version, as in server_version_num. 0 before connecting. */
+    std::uint32_t server_version = 0;
+    /** Process id of the walsender. 0 before connecting. */
+    std::uint32_t backend_pid = 0;
+    /** Times the connection was made anew. */
+    std::uint64_t reconnects = 0;
+    /**
+     * From what is known to be safe to the server's position in its last message, in bytes. Safe is what the
+     * program acknowledged and, while nothing was outstanding, what was reported without it; before either,
+     * the slot's confirmed position. WAL that the server has not decoded yet is not in it.
+     */
+    std::uint64_t lag_bytes = 0;
+    /**
+     * Age of the oldest commit that was received and is not acknowledged. 0 while there is none. The clocks
+     * of this machine and of the server must agree. A message outside transactions, and a raw payload, count
+     * from when the server sent them. Exact while at most 256 are outstanding; with more, it may be the age
+     * of a transaction that is a few hundredths of them later.
+     */
+    std::chrono::microseconds lag_time{0};
+    /** The stream's number in this process, from 1. It is the label "stream" of the metrics. */
+    std::uint64_t stream_id = 0;
+    /** Events that came again after a reconnect and were left out. See option dedupe. */
+    std::uint64_t repeated_events = 0;
+    /**
+     * The timeline that the server writes. Timeline, position of the commit and sequence identify a change. 0
+     * before connecting.
+     */
+    std::uint64_t timeline = 0;
+    /**
+     * The walsender's logical_decoding_work_mem in kB. Option server_tuning chose it, or it was found so. 0
+     * before connecting.
+     */
+    std::uint64_t server_work_mem_kb = 0;
+    /**
+     * The slot's confirmed position, as far as the stream knows. It is where the slot stood when the
+     * connection was made, or what was reported since. 0 before connecting.
+     */
+    lsn confirmed_lsn;
+    /**
+     * Starts before the slot's position, which began there instead. A start_lsn asked for them; see option
+     * progress.
+     */
+    std::uint64_t late_starts = 0;
+    /** Streamed transactions that have not ended, or are being delivered (streaming=assembled). */
+    std::uint64_t kept_transactions = 0;
+    /** Memory that these take. */
+    std::uint64_t kept_bytes = 0;
+    /** How much of these is on disk. */
+    std::uint64_t spilled_bytes = 0;
+    /** Streamed transactions that ended and were delivered whole. */
+    std::uint64_t assembled_transactions = 0;
+    /** Streamed transactions of which something went to disk. */
+    std::uint64_t spilled_transactions = 0;
+    /** Subtransactions of streamed transactions that were rolled back and cut out. */
+    std::uint64_t rolled_back_parts = 0;
+    /** What of streamed transactions was received and thrown away since it was rolled back, in bytes. */
+    std::uint64_t rolled_back_bytes = 0;
 
     /** All 0. */
     stats() = default;
     /** From those of the C API. */
-    explicit stats(const wal_stats &raw) noexcept
-        : events(raw.events), batches(raw.batches), transactions(raw.transactions),
-          empty_transactions(raw.empty_transactions), bytes_received(raw.bytes_received), reads(raw.reads),
-          wakeups(raw.wakeups), status_updates(raw.status_updates), keepalives(raw.keepalives),
-          ignored_aborts(raw.ignored_aborts), unknown_frames(raw.unknown_frames), notices(raw.notices),
-          gaps(raw.gaps), received_lsn(raw.received_lsn), delivered_lsn(raw.delivered_lsn),
-          acked_lsn(raw.acked_lsn), reported_lsn(raw.reported_lsn), server_wal_end(raw.server_wal_end),
-          queue_bytes(raw.queue_bytes), batches_live(raw.batches_live), live_bytes(raw.live_bytes),
-          last_message_time(detail::moment(raw.last_message_time)), server_version(raw.server_version),
-          backend_pid(raw.backend_pid), reconnects(raw.reconnects), lag_bytes(raw.lag_bytes),
-          lag_time(static_cast<std::int64_t>(raw.lag_microseconds)), stream_id(raw.stream_id),
-          repeated_events(raw.repeated_events), timeline(raw.timeline),
-          server_work_mem_kb(raw.server_work_mem_kb), confirmed_lsn(raw.confirmed_lsn),
-          late_starts(raw.late_starts), kept_transactions(raw.kept_transactions), kept_bytes(raw.kept_bytes),
-          spilled_bytes(raw.spilled_bytes), assembled_transactions(raw.assembled_transactions),
-          spilled_transactions(raw.spilled_transactions), rolled_back_parts(raw.rolled_back_parts),
-          rolled_back_bytes(raw.rolled_back_bytes) {}
+    explicit stats(const wal_stats &raw) noexcept {
+        events = raw.events;
+        batches = raw.batches;
+        transactions = raw.transactions;
+        empty_transactions = raw.empty_transactions;
+        bytes_received = raw.bytes_received;
+        reads = raw.reads;
+        wakeups = raw.wakeups;
+        status_updates = raw.status_updates;
+        keepalives = raw.keepalives;
+        ignored_aborts = raw.ignored_aborts;
+        unknown_frames = raw.unknown_frames;
+        notices = raw.notices;
+        gaps = raw.gaps;
+        received_lsn = lsn(raw.received_lsn);
+        delivered_lsn = lsn(raw.delivered_lsn);
+        acked_lsn = lsn(raw.acked_lsn);
+        reported_lsn = lsn(raw.reported_lsn);
+        server_wal_end = lsn(raw.server_wal_end);
+        queue_bytes = raw.queue_bytes;
+        batches_live = raw.batches_live;
+        live_bytes = raw.live_bytes;
+        last_message_time = detail::moment(raw.last_message_time);
+        server_version = raw.server_version;
+        backend_pid = raw.backend_pid;
+        reconnects = raw.reconnects;
+        lag_bytes = raw.lag_bytes;
+        lag_time = std::chrono::microseconds(static_cast<std::int64_t>(raw.lag_microseconds));
+        stream_id = raw.stream_id;
+        repeated_events = raw.repeated_events;
+        timeline = raw.timeline;
+        server_work_mem_kb = raw.server_work_mem_kb;
+        confirmed_lsn = lsn(raw.confirmed_lsn);
+        late_starts = raw.late_starts;
+        kept_transactions = raw.kept_transactions;
+        kept_bytes = raw.kept_bytes;
+        spilled_bytes = raw.spilled_bytes;
+        assembled_transactions = raw.assembled_transactions;
+        spilled_transactions = raw.spilled_transactions;
+        rolled_back_parts = raw.rolled_back_parts;
+        rolled_back_bytes = raw.rolled_back_bytes;
+    }
 };
+// ---- end of what is generated ----
 
 /** How a slot was doing when it was looked at: wal_health. */
 struct health {

@@ -179,16 +179,36 @@ enum class identity : std::uint32_t {
 
 /** What an event's flags say; tests: `has(event.flags(), event_flags::streamed)`. */
 enum class event_flags : std::uint32_t {
-    none = 0,                                           ///< nothing
-    transactional = WAL_EVENT_FLAG_TRANSACTIONAL,       ///< message: it belongs to the transaction around it
-    old_key = WAL_EVENT_FLAG_OLD_KEY,                   ///< old_row() holds the key's columns only
-    old_full = WAL_EVENT_FLAG_OLD_FULL,                 ///< old_row() holds the whole row
-    cascade = WAL_EVENT_FLAG_CASCADE,                   ///< TRUNCATE … CASCADE
-    restart_identity = WAL_EVENT_FLAG_RESTART_IDENTITY, ///< TRUNCATE … RESTART IDENTITY
-    streamed = WAL_EVENT_FLAG_STREAMED,                 ///< of a running transaction: NOT COMMITTED
-    first_segment = WAL_EVENT_FLAG_FIRST_SEGMENT,       ///< stream_start: the transaction's first block
-    discarded = WAL_EVENT_FLAG_DISCARDED, ///< stream_abort: nothing was rolled back; drop what came
-    rewound = WAL_EVENT_FLAG_REWOUND,     ///< reconnected: some of what was delivered is lost
+    /** Nothing. */
+    none = 0,
+    /** MESSAGE: it belongs to the transaction around it. Without it the message stands alone. */
+    transactional = WAL_EVENT_FLAG_TRANSACTIONAL,
+    /**
+     * UPDATE, DELETE: the old row holds the columns of the replica identity only; the others are ABSENT. So
+     * it is, too, where a partition's own replica identity is less than that of the table it is published as.
+     */
+    old_key = WAL_EVENT_FLAG_OLD_KEY,
+    /** UPDATE, DELETE: the old row is whole (REPLICA IDENTITY FULL). */
+    old_full = WAL_EVENT_FLAG_OLD_FULL,
+    /** TRUNCATE: CASCADE was given. */
+    cascade = WAL_EVENT_FLAG_CASCADE,
+    /** TRUNCATE: RESTART IDENTITY was given. */
+    restart_identity = WAL_EVENT_FLAG_RESTART_IDENTITY,
+    /** Everything between STREAM_START and STREAM_STOP: NOT COMMITTED, and it may never be. */
+    streamed = WAL_EVENT_FLAG_STREAMED,
+    /** STREAM_START: the first block of its transaction. */
+    first_segment = WAL_EVENT_FLAG_FIRST_SEGMENT,
+    /**
+     * STREAM_ABORT: nothing was rolled back, and what came of the transaction is to be dropped. The stream
+     * ends at option stop_lsn before anybody knows what becomes of it, or the connection was lost and it
+     * comes again from its beginning.
+     */
+    discarded = WAL_EVENT_FLAG_DISCARDED,
+    /**
+     * RECONNECTED: the server is a promoted standby that lacks what was delivered beyond the switchpoint.
+     * Only with option failover_policy "rewind".
+     */
+    rewound = WAL_EVENT_FLAG_REWOUND,
 };
 
 /** What a slot is made for, and how it stands: WAL_SLOT_…. */

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use crate::harness::server::{new_folder, signal_process};
-use crate::harness::{Server, eventually};
+use crate::harness::{Options, Server, eventually};
+use pgwalstream::batch::EventKind;
+
 use crate::run::{STREAMS, command, finish, lines, read_lines, run};
 
 /// `-t` makes a publication and a temporary slot; both are gone at the end, whichever end it is.
@@ -135,6 +137,71 @@ fn it_ends_where_it_was_asked_to() {
     });
     let said = finish(child);
     assert_eq!((said.status, said.err.as_str()), (0, ""), "{said:?}");
+}
+
+/// Not even past what the publication leaves out.
+#[test]
+fn what_is_not_acknowledged_moves_no_slot() {
+    let mut db = Server::shared(18).database();
+    db.run("CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE other (id int); CREATE PUBLICATION pub FOR TABLE t");
+    let slot = db.slot();
+    let before = db.confirmed(&slot);
+    let conninfo = db.conninfo();
+    let arguments =
+        ["tail", "--slot", &slot, "-P", "pub", "--ack", "none", "--option", "status_interval=10ms"];
+    let mut child = command(&conninfo, &arguments).spawn().unwrap();
+    eventually("it streams", || db.text(STREAMS) == "1");
+    for id in 0..20 {
+        db.run(&format!("INSERT INTO other VALUES ({id})"));
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    db.run("INSERT INTO t VALUES (1)");
+    read_lines(&mut child, 1);
+    signal_process(child.id(), libc::SIGINT);
+    let said = finish(child);
+    assert_eq!((said.status, said.err.as_str()), (0, ""), "{said:?}");
+    assert_eq!(db.confirmed(&slot), before);
+}
+
+/// A slot that lasts cannot be read through a publication that is younger (P17), and what is printed is committed.
+#[test]
+fn what_would_print_something_else_is_refused() {
+    let db = Server::shared(18).database();
+    let conninfo = db.conninfo();
+    for (arguments, why) in [
+        (&["tail", "--slot", "s", "--table", "t"][..], "cannot be used with"),
+        (&["tail", "-P", "pub", "--option", "streaming=on"], "use streaming=assembled"),
+        (&["replay", "none", "--option", "streaming=parallel"], "use streaming=assembled"),
+    ] {
+        let said = run(&conninfo, arguments);
+        assert!(said.status == 2 && said.err.contains(why), "{said:?}");
+    }
+}
+
+/// Of a capture with streamed transactions only what was committed is printed.
+#[test]
+fn a_replay_prints_what_was_committed() {
+    let mut db = Server::shared(18).database();
+    db.run("CREATE TABLE t (id int, v text); CREATE PUBLICATION pub FOR TABLE t");
+    let slot = db.slot();
+    let path = new_folder().join("capture");
+    let streamed = format!("{} options='-c logical_decoding_work_mem=64kB'", db.conninfo());
+    let options = Options::stream(&streamed, &slot, "pub").with("streaming", "on");
+    let stream = options.with("capture_file", path.to_str().unwrap()).open().unwrap();
+    db.run(
+        "BEGIN; INSERT INTO t SELECT 1, repeat('v', 200) FROM generate_series(1, 2000) g;
+         SAVEPOINT s; INSERT INTO t SELECT 2, repeat('v', 200) FROM generate_series(1, 2000) g; ROLLBACK TO s; COMMIT",
+    );
+    let mut ended = false;
+    while !ended {
+        let batch = stream.batch(10_000).unwrap();
+        ended = batch.events().any(|event| event.fields().kind == EventKind::WAL_EVENT_STREAM_COMMIT as u32);
+    }
+    drop(stream);
+    let said = run(&db.conninfo(), &["replay", path.to_str().unwrap()]);
+    let ids: Vec<u64> = lines(&said.out).iter().map(|event| event["new"]["id"].as_u64().unwrap()).collect();
+    assert_eq!((said.status, ids.len()), (0, 2000), "{}", said.err);
+    assert!(ids.iter().all(|id| *id == 1));
 }
 
 #[test]

@@ -4,7 +4,8 @@
 use std::future::poll_fn;
 use std::task::{Context, Poll};
 
-use super::{Found, Phase, Shared};
+use super::{Came, Found, Shared};
+use crate::engine::lifecycle::Step;
 use crate::engine::log::Level;
 use crate::error::{Error, Result, Status};
 
@@ -25,14 +26,11 @@ impl Shared {
     /// Whether the attempt to connect came to anything.
     pub fn poll_connected(&self, context: &mut Context<'_>) -> Poll<Result<()>> {
         self.wakers.register(context.waker());
-        let queue = self.lock();
-        match &queue.phase {
-            Phase::Connecting => Poll::Pending,
-            Phase::Failed(error) => Poll::Ready(Err(error.clone())),
-            // What ended it since then, the next call tells, behind what came before.
-            Phase::Streaming | Phase::Ended(_) => Poll::Ready(Ok(())),
-            Phase::Closed if queue.finished => Poll::Ready(Ok(())),
-            Phase::New | Phase::Closing | Phase::Closed => {
+        match self.came() {
+            Came::Connecting => Poll::Pending,
+            Came::Failed(error) => Poll::Ready(Err(error)),
+            Came::Connected => Poll::Ready(Ok(())),
+            Came::Closed => {
                 Poll::Ready(Err(Error::new(Status::WAL_E_STATE, "the stream was closed while it connected")))
             }
         }
@@ -43,7 +41,7 @@ impl Shared {
         let number = self.ask_flush();
         poll_fn(|context| {
             self.wakers.register(context.waker());
-            match self.lock().is_flushed(number) {
+            match self.lock().life.is_flushed(number) {
                 Ok(true) => Poll::Ready(Ok(())),
                 Ok(false) => Poll::Pending,
                 Err(error) => Poll::Ready(Err(error)),
@@ -56,19 +54,14 @@ impl Shared {
     pub async fn closed(&self) {
         poll_fn(|context| {
             self.wakers.register(context.waker());
-            let queue = self.lock();
-            if matches!(queue.phase, Phase::Closing) || queue.tasks > 0 {
-                Poll::Pending
-            } else {
-                Poll::Ready(())
-            }
+            if self.lock().life.is_over() { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
     }
 
     /// The good-bye took too long: nobody waits for it any more.
     pub fn give_up_closing(&self) {
-        self.lock().phase = Phase::Closed;
+        self.lock().life.step(Step::Overdue);
         self.logger.log(Level::WAL_LOG_WARN, "stream", || "closing took too long and was given up");
     }
 }

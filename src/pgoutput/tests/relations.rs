@@ -129,7 +129,8 @@ fn s54_many_streams_origins_and_types_cost_no_quadratic_time() {
         rig.feed_all(&[begin(), origin(&format!("o{number}")), commit()]);
         rig.feed_all(&[type_name(number, "public", "t")]);
     }
-    assert!(begun.elapsed() < std::time::Duration::from_secs(10), "{:?}", begun.elapsed());
+    // Quadratic, it takes minutes.
+    assert!(begun.elapsed() < std::time::Duration::from_secs(40), "{:?}", begun.elapsed());
 }
 
 #[test]

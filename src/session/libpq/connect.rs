@@ -14,11 +14,9 @@ use super::refusal::{self, Before};
 use super::{Input, LibpqSession, Output, Phase, Place};
 use crate::conninfo::{Conninfo, Host, Target};
 use crate::error::{Error, Result, Status};
-use crate::session::credentials;
 use crate::session::helper::{self, Kind};
-use crate::session::native::connect::late;
-use crate::session::native::startup::StartupSettings;
-use crate::session::progress::Progress;
+use crate::session::progress::{Progress, late};
+use crate::session::{StartupSettings, credentials};
 use crate::sys::AsyncSocket;
 
 impl LibpqSession {

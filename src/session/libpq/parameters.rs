@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::conninfo::{Conninfo, Given, Host, Keepalives, Target};
 use crate::error::{Error, Result, Status};
-use crate::session::native::startup::{APPLICATION_NAME, Replication, StartupSettings, options};
+use crate::session::settings::{APPLICATION_NAME, Replication, StartupSettings, options};
 
 /// Names and values, in the order in which they hold. There may be a password among them.
 pub(super) type Parameters = Vec<(&'static CStr, Zeroizing<CString>)>;

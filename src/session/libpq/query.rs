@@ -10,7 +10,7 @@ use super::connection::Copied;
 use super::outcome::{Kind, Outcome};
 use super::{Input, LibpqSession, Output, Phase, READS_OF_A_RECORD};
 use crate::error::{Error, Result, Status};
-use crate::session::native::query::{MAX_ANSWER, MAX_REFUSED, copy_refused, first_word, too_large};
+use crate::session::answer::{MAX_ANSWER, MAX_REFUSED, copy_refused, first_word, too_large};
 use crate::session::{Rows, Session, Turns};
 use crate::wire::{ServerMessage, classify};
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::*;
 use crate::conninfo::Conninfo;
-use crate::session::native::tests::{block_on, columns, hear, message, server, startup};
+use crate::session::scripted::{block_on, columns, hear, message, server, startup};
 use crate::session::{MAX_NOTICES, StartupSettings};
 
 /// What every libpq understands: no negotiation of the version, a key of four bytes.

@@ -3,21 +3,21 @@
 //! It must never go on after the caller's deadline, and never hide why an earlier address failed.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::time::timeout_at;
 
 use super::dial::{self, Address};
 use super::negotiate::{self, Begun, Way};
-use super::startup::{self, Greeting, StartupSettings};
+use super::startup::{self, Greeting};
 use super::target;
 use super::tls::Shown;
 use super::transport::Transport;
 use super::{NativeSession, Phase};
 use crate::conninfo::{Conninfo, Given, Host, SslCertMode, Target};
 use crate::error::{Error, Result, Status};
-use crate::session::progress::{Progress, Wait};
-use crate::session::{Session, credentials};
+use crate::session::progress::{Progress, Wait, late};
+use crate::session::{Session, StartupSettings, credentials};
 
 impl NativeSession {
     /// Connects and goes through start-up and authentication. `connect_timeout` of the connection string limits each
@@ -56,12 +56,12 @@ struct Search<'a> {
     deadline: Option<Instant>,
     progress: Progress,
     /// Why there is no session yet, and what that means for the rest.
-    failed: Option<(Error, Next)>,
+    failed: Option<(Error, Retry)>,
 }
 
 /// What is to be tried after a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Next {
+enum Retry {
     /// Another address of the same server: this one is not there.
     Address,
     /// Another server: this one is not the right one now, at whatever address.
@@ -121,7 +121,7 @@ impl Search<'_> {
                 Ok(session) => return Some(session),
                 Err(error) => self.fail(error),
             }
-            if !self.failed.as_ref().is_some_and(|(_, next)| *next == Next::Address) {
+            if !self.failed.as_ref().is_some_and(|(_, next)| *next == Retry::Address) {
                 break;
             }
         }
@@ -137,13 +137,13 @@ impl Search<'_> {
     }
 
     fn fail(&mut self, error: Error) {
-        let next = if self.is_overdue() { Next::Nothing } else { Next::after(error.status()) };
+        let next = if self.is_overdue() { Retry::Nothing } else { Retry::after(error.status()) };
         let before = self.failed.take().map(|(error, _)| error);
         self.failed = Some((joined(before, error), next));
     }
 
     fn is_over(&self) -> bool {
-        self.failed.as_ref().is_some_and(|(_, next)| *next == Next::Nothing)
+        self.failed.as_ref().is_some_and(|(_, next)| *next == Retry::Nothing)
     }
 
     fn is_overdue(&self) -> bool {
@@ -151,7 +151,7 @@ impl Search<'_> {
     }
 }
 
-impl Next {
+impl Retry {
     fn after(status: Status) -> Self {
         match status {
             Status::WAL_E_CONNECT | Status::WAL_E_CONNECT_TIMEOUT | Status::WAL_E_CONNECTION_LOST => {
@@ -308,18 +308,6 @@ fn joined(before: Option<Error>, last: Error) -> Error {
     lines.retain(|line| !line.is_empty());
     let detail = lines.join("\n");
     last.with_detail(detail)
-}
-
-#[cold]
-pub(in crate::layers::session) fn late(place: &str, limit: Option<Duration>, wait: Wait) -> Error {
-    let message = match limit {
-        Some(limit) => {
-            let seconds = limit.as_secs();
-            format!("connecting to {place} took longer than connect_timeout, {seconds} s{}", wait.phrase())
-        }
-        None => format!("connecting to {place} took longer than the caller waits{}", wait.phrase()),
-    };
-    Error::new(Status::WAL_E_CONNECT_TIMEOUT, message).with_hint(wait.hint())
 }
 
 #[cfg(test)]

@@ -5,11 +5,11 @@
 
 mod buffer;
 mod cancel;
-pub(super) mod connect;
+mod connect;
 mod dial;
 mod negotiate;
-pub(super) mod query;
-pub(super) mod startup;
+mod query;
+mod startup;
 mod target;
 #[cfg_attr(not(feature = "rustls"), path = "no_tls.rs")]
 mod tls;
@@ -18,14 +18,15 @@ mod transport;
 use std::os::fd::RawFd;
 use std::sync::Arc;
 
-use super::{Fill, Readiness, Rows, Sent, Session, Watch, version_number};
+use super::{Fill, Readiness, Rows, Sent, Session, Unasked, Watch, version_number};
 use crate::conninfo::Host;
 use crate::error::{Error, Result, Status};
 use crate::wire::{ServerMessage, frontend};
 pub use cancel::Canceller;
 use dial::Address;
 use startup::Greeting;
-pub use startup::{Replication, SearchPath, StartupSettings};
+#[cfg(all(feature = "internals", feature = "rustls"))]
+pub use tls::examine as examine_certificates;
 use transport::Transport;
 
 /// A connection to a server.
@@ -35,15 +36,6 @@ pub struct NativeSession {
     phase: Phase,
     address: Address,
     host: Arc<Host>,
-}
-
-/// What comes over a connection on which nothing was asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unasked {
-    /// Nothing, or what a server may say at any time.
-    Nothing,
-    /// An error, or the end: the server ended the session.
-    End,
 }
 
 /// What may be done next.

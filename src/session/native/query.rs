@@ -6,14 +6,9 @@ use super::startup::{Greeting, MAX_MESSAGE};
 use super::transport::{Extent, Limit, Message, Transport};
 use super::{Phase, Rows};
 use crate::error::{Error, Result, Status};
+use crate::session::answer::{MAX_ANSWER, MAX_REFUSED, copy_refused, first_word, too_large};
 use crate::wire::backend::{self, tag};
 use crate::wire::{MOST_WORDS, classify, frame, frontend};
-
-/// The most that the rows of one answer may take.
-pub(in crate::layers::session) const MAX_ANSWER: usize = 16 << 20;
-
-/// The most that is thrown away of an answer that is refused; then the connection is.
-pub(in crate::layers::session) const MAX_REFUSED: usize = 256 << 20;
 
 /// How long a message of an answer may be. Words are cut, a row that no answer may hold is thrown away, and the columns
 /// of a row, of which there are 1,664 at most, have names of 63 bytes.
@@ -207,21 +202,6 @@ impl Answer<'_> {
 }
 
 #[cold]
-pub(in crate::layers::session) fn too_large(doing: &str) -> Error {
-    Error::new(
-        Status::WAL_E_OUT_OF_RANGE,
-        format!("{doing}: the answer is larger than {MAX_ANSWER} bytes, so that it was thrown away"),
-    )
-    .with_hint("Ask for less, or use a connection of a PostgreSQL client for large answers.")
-}
-
-#[cold]
-pub(in crate::layers::session) fn copy_refused(doing: &str) -> Error {
-    Error::new(Status::WAL_E_INVALID_ARGUMENT, format!("{doing}: COPY is not taken here, and was refused"))
-        .with_hint("Copy over a connection of a PostgreSQL client; open a stream for changes.")
-}
-
-#[cold]
 pub(super) fn unexpected(tag: u8, doing: &str) -> Error {
     let tag = frame::tag_name(tag);
     Error::new(
@@ -229,11 +209,4 @@ pub(super) fn unexpected(tag: u8, doing: &str) -> Error {
         format!("{doing}: the server sent a message {tag} that does not belong here"),
     )
     .with_hint("Check that host and port are those of a PostgreSQL server.")
-}
-
-/// The command's name, for errors. The rest may hold what nobody should see.
-pub(in crate::layers::session) fn first_word(sql: &str) -> &str {
-    sql.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
-        .find(|word| !word.is_empty())
-        .unwrap_or("query")
 }

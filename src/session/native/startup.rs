@@ -4,25 +4,16 @@
 
 use super::query::unexpected;
 use super::transport::{Limit, Message, Transport};
-use std::time::{Duration, Instant};
-
 use zeroize::Zeroizing;
 
-use crate::conninfo::{self, Conninfo};
+use crate::conninfo::Conninfo;
 use crate::error::{Error, Result, Status};
 use crate::session::MAX_NOTICES;
 use crate::session::helper::{self, Kind};
 use crate::session::progress::{Progress, Wait};
+use crate::session::settings::{APPLICATION_NAME, Replication, StartupSettings, options};
 use crate::wire::backend::{self, tag};
 use crate::wire::{Authentication, ServerMessage, Step, classify, frame, frontend};
-
-/// What the text of values depends on, and what makes warnings come (P17, P22). The user's own options come behind
-/// and win.
-const OPTIONS: &str = "-c datestyle=ISO -c intervalstyle=postgres -c extra_float_digits=3 -c bytea_output=hex \
-                       -c timezone=UTC -c lc_monetary=C -c quote_all_identifiers=off -c client_min_messages=warning";
-
-/// Behind all others, so that nothing of another role's runs with ours, and names in values are whole.
-const EMPTY_PATH: &str = " -c search_path=";
 
 /// The longest message between authentication and the first ReadyForQuery, and the longest setting at any time.
 pub(super) const MAX_MESSAGE: usize = 256 << 10;
@@ -35,66 +26,6 @@ const MAX_KEPT: usize = 1 << 20;
 
 /// The most settings that a server may report; there are some fifteen.
 const MAX_PARAMETERS: usize = 512;
-
-pub(in crate::layers::session) const APPLICATION_NAME: &str = "pgwalstream";
-
-/// What kind of connection is wanted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Replication {
-    /// A walsender that decodes one database and takes SQL too.
-    #[default]
-    Database,
-    /// An ordinary backend, which is told nothing at start-up but what the user says: poolers refuse options there.
-    Off,
-}
-
-/// Where the session looks for what is named without a schema.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum SearchPath {
-    /// Nowhere, whatever the role, the database and the connection string say.
-    #[default]
-    Empty,
-    /// Where the user's settings lead: it is the user's own SQL that runs there.
-    OfUser,
-}
-
-/// What the library asks of a session beside the connection string.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct StartupSettings {
-    /// What kind of connection is wanted.
-    pub replication: Replication,
-    /// Server settings, name and value, put between the library's own and the user's `options`.
-    pub server_settings: Vec<(String, String)>,
-    /// Where it looks for names.
-    pub search_path: SearchPath,
-    /// How long each address may take where the connection string sets no limit; `None` leaves it to `ADDRESS_TIMEOUT`
-    /// and the caller's deadline.
-    pub address_timeout: Option<Duration>,
-}
-
-/// How long an address may take, authentication included, where nobody says anything of it (P15).
-pub(in crate::layers::session) const ADDRESS_TIMEOUT: Duration = Duration::from_secs(30);
-
-impl StartupSettings {
-    /// Of a session beside a stream.
-    pub fn beside() -> Self {
-        Self { replication: Replication::Off, ..Self::default() }
-    }
-
-    /// How long each address may take. A caller with a deadline, and one who wants no limit, have none of ours.
-    pub(in crate::layers::session) fn limit(
-        &self,
-        target: &Conninfo,
-        deadline: Option<Instant>,
-    ) -> Option<Duration> {
-        match (target.connect_timeout(), self.address_timeout) {
-            (Some(conninfo::Limit::After(limit)), _) => Some(limit),
-            (Some(conninfo::Limit::Never), own) => own,
-            (None, Some(own)) => Some(own),
-            (None, None) => deadline.is_none().then_some(ADDRESS_TIMEOUT),
-        }
-    }
-}
 
 /// What is known once the server waits for queries.
 #[derive(Default)]
@@ -291,37 +222,6 @@ fn parameters(conninfo: &Conninfo, settings: &StartupSettings) -> Vec<(&'static 
     all
 }
 
-/// The server's command line, if there is to be one: what values depend on, then what the user asks for, which wins
-/// but for the search path.
-pub(in crate::layers::session) fn options(conninfo: &Conninfo, settings: &StartupSettings) -> Option<String> {
-    if settings.replication == Replication::Off {
-        return Some(conninfo.options().to_owned()).filter(|it| !it.is_empty());
-    }
-    let mut all = OPTIONS.to_owned();
-    let surroundings = conninfo.server_settings().iter().map(|(name, value)| (*name, value));
-    let ours = settings.server_settings.iter().map(|(name, value)| (name.as_str(), value));
-    for (name, value) in surroundings.chain(ours) {
-        all.push_str(" -c ");
-        all.push_str(name);
-        all.push('=');
-        for c in value.chars() {
-            // The server splits at blanks and takes what follows a backslash as it is (pg_split_opts).
-            if c.is_ascii_whitespace() || matches!(c, '\\' | '\x0b') {
-                all.push('\\');
-            }
-            all.push(c);
-        }
-    }
-    if !conninfo.options().is_empty() {
-        all.push(' ');
-        all.push_str(conninfo.options());
-    }
-    if settings.search_path == SearchPath::Empty {
-        all.push_str(EMPTY_PATH);
-    }
-    Some(all)
-}
-
 #[cold]
 fn too_many(what: &str, limit: usize) -> Error {
     Error::new(Status::WAL_E_PROTOCOL, format!("the server sent more than {limit} {what}"))
@@ -331,6 +231,7 @@ fn too_many(what: &str, limit: usize) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::session::settings::{EMPTY_PATH, OPTIONS};
 
     #[test]
     fn what_is_said_first() {
@@ -374,24 +275,6 @@ mod tests {
         let usual = "user=u database=d application_name=pgwalstream client_encoding=UTF8";
         assert_eq!(said("host=h user=u dbname=d"), usual);
         assert_eq!(said("host=h user=u dbname=d options='-c a.b=c'"), format!("{usual} options=-c a.b=c"));
-    }
-
-    #[test]
-    fn s28_a_silent_server_is_never_waited_for_for_ever() {
-        let limit = |text: &str, own, deadline| {
-            let settings = StartupSettings { address_timeout: own, ..StartupSettings::default() };
-            settings.limit(&Conninfo::parse(&format!("host=h user=u {text}")).unwrap(), deadline)
-        };
-        let (soon, seconds) = (Some(Instant::now()), |n| Some(Duration::from_secs(n)));
-        assert_eq!(limit("", None, None), seconds(30));
-        // Who says otherwise wins: the caller, or the connection string.
-        assert_eq!(limit("", None, soon), None);
-        assert_eq!(limit("connect_timeout=0", None, None), None);
-        assert_eq!(limit("connect_timeout=7", None, soon), seconds(7));
-        // A reconnect comes to the next address whatever is said.
-        assert_eq!(limit("", seconds(10), soon), seconds(10));
-        assert_eq!(limit("connect_timeout=0", seconds(10), None), seconds(10));
-        assert_eq!(limit("connect_timeout=7", seconds(10), None), seconds(7));
     }
 
     #[test]

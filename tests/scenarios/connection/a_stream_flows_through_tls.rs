@@ -1,4 +1,4 @@
-//! The same changes come through TLS as without it: small ones in gulps, large ones over many records, while the
+//! The same changes come through TLS as without it: small ones in windows, large ones over many records, while the
 //! consumer pauses and the connection is kept, and to the last acknowledgement.
 
 use crate::harness::authority::{CA, SERVER, Wish};

@@ -238,6 +238,37 @@ fn a_capture_of_it_is_replayed_as_it_was() {
     assert_eq!(first.events().next().unwrap().fields().kind, EventKind::WAL_EVENT_STREAM_START as u32);
 }
 
+/// What only the replay lacks ends it: it must not go on behind what was left out.
+#[test]
+fn a_replay_without_room_leaves_nothing_out() {
+    let server = Server::shared(18);
+    let mut db = server.database();
+    db.run("CREATE TABLE t (id int, v text); CREATE PUBLICATION pub FOR TABLE t");
+    let slot = db.slot();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("capture");
+    let captured = options(&db.conninfo(), &slot).with("capture_file", path.to_str().unwrap());
+    let mut stream = captured.with("reconnect_initial", "10ms").open().unwrap();
+    db.run("INSERT INTO t SELECT g, repeat('v', 200) FROM generate_series(1, 20000) g");
+    rows(&mut stream, 1, 20_000);
+    db.run("SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE active AND database = current_database()");
+    stream.read_until(|event| event.kind == Kind::Reconnected);
+    db.run("INSERT INTO t VALUES (20001, 'last')");
+    rows(&mut stream, 20_001, 20_001);
+    drop(stream);
+    let bounded = |disk| {
+        let replayed = Options::new().with("spill_min_free", "0").with("assemble_memory", "1MB");
+        replayed.with("assemble_disk", disk).replay(&path).unwrap()
+    };
+    let (told, failure) = bounded("1MB").read_to_error();
+    assert_eq!(failure.status, Status::WAL_E_SPILL, "{failure:?}");
+    assert_eq!(told.iter().filter(|event| event.kind == Kind::Insert).count(), 0);
+    rows(&mut bounded("0"), 1, 20_001);
+    // Nor do the payloads as they came need any of it.
+    let raw = Options::new().with("decode", "off").replay(&path).unwrap();
+    assert!(raw.batch(10_000).unwrap().events().count() > 0);
+}
+
 /// Without a connection: what is fed in blocks comes out as one transaction.
 #[test]
 fn a_decoder_assembles_too() {

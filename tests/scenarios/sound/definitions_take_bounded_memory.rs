@@ -43,4 +43,17 @@ fn s54_a_stream_forgets_the_tables_that_nobody_changes() {
     stream.ack(again.last().unwrap().ack_lsn).unwrap();
     stream.expect_quiet(300);
     assert_eq!(stream.stats().reconnects, 1);
+    drop(stream);
+    // A temporary slot would be gone with its connection.
+    let temporary = Options::stream(&db.conninfo(), "s54_temporary", "pub").with("slot_create", "temporary");
+    let mut stream =
+        temporary.with("relations_bytes", "64kB").with("status_interval", "100ms").open().unwrap();
+    db.run(&insert(0, TABLES));
+    let seen = stream.read_transactions(1);
+    assert_eq!(of(&seen, Kind::Insert), TABLES);
+    stream.ack(seen.last().unwrap().ack_lsn).unwrap();
+    stream.expect_quiet(300);
+    db.run(&insert(0, 1));
+    assert_eq!(of(&stream.read_transactions(1), Kind::Insert), 1);
+    assert_eq!(stream.stats().reconnects, 0);
 }

@@ -5,6 +5,8 @@ import "C"
 
 import "unsafe"
 
+// ---- generated from src/statistics/table.rs ----
+
 // Stats is wal_stats, copied.
 type Stats struct {
 	Events                uint64
@@ -93,6 +95,8 @@ func copyStats(c *C.wal_stats) Stats {
 		RolledBackBytes:       uint64(c.rolled_back_bytes),
 	}
 }
+
+// ---- end of what is generated ----
 
 // Health is wal_health, copied.
 type Health struct {

@@ -7,6 +7,8 @@ mod chain;
 mod client_certificate;
 mod config;
 mod end_point;
+#[cfg(feature = "internals")]
+mod examine;
 mod fault;
 mod host_name;
 mod private_key;
@@ -31,10 +33,12 @@ use crate::wire::EndPoint;
 use client_certificate::ClientCertificate;
 pub(super) use client_certificate::Shown;
 pub(super) use config::{Setup, load};
+#[cfg(feature = "internals")]
+pub use examine::examine;
 use fault::When;
 
 /// What one read takes at most; some four records.
-const GULP: usize = 64 << 10;
+const MOST_READ: usize = 64 << 10;
 
 /// And at least: less than a record's header and tag would not be worth a system call.
 const LEAST: usize = 4 << 10;
@@ -128,7 +132,7 @@ impl Tls {
                     End::Failed(error) => return Err(error.clone()),
                 }
                 let before = self.begun.len();
-                let after = before + room.clamp(LEAST, GULP);
+                let after = before + room.clamp(LEAST, MOST_READ);
                 if received.len() < after {
                     received.resize(after, 0);
                 }

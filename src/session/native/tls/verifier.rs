@@ -24,7 +24,8 @@ pub(super) struct Verifier {
 }
 
 impl Verifier {
-    fn check(&self, leaf: &[u8], sent: &[CertificateDer<'_>], now: UnixTime) -> Result<(), Error> {
+    /// What is asked of the certificates, apart from the signature of the handshake.
+    pub(super) fn check(&self, leaf: &[u8], sent: &[CertificateDer<'_>], now: UnixTime) -> Result<(), Error> {
         let Some(trust) = &self.trust else { return Ok(()) };
         let leaf = Certificate::parse(leaf).map_err(|error| unreadable(&error))?;
         // One that cannot be read leads nowhere; the others may do.

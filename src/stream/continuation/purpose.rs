@@ -6,7 +6,7 @@ use crate::lsn::Lsn;
 
 /// Why a connection is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Occasion {
+pub enum Purpose {
     /// The stream begins.
     First,
     /// A connection was lost.
@@ -22,11 +22,11 @@ pub struct Resume {
     pub confirmed: Lsn,
     /// The server before.
     pub before: Identity,
-    /// The end of all that was told.
-    pub told: Lsn,
+    /// The end of all that was delivered.
+    pub delivered: Lsn,
 }
 
-impl Occasion {
+impl Purpose {
     /// Where streaming begins; `first` is where the program wants it to. The server goes to the slot's position by itself
     /// where that is later. After a crash the slot may stand before what it had confirmed: what was confirmed is safe, and
     /// does not come again.
@@ -60,9 +60,14 @@ mod tests {
     fn p32_a_reconnect_never_goes_back_before_what_was_confirmed() {
         let again = |acked, confirmed| {
             let before = Identity::default();
-            Occasion::Again(Resume { acked: Lsn(acked), confirmed: Lsn(confirmed), before, told: Lsn(0x900) })
+            Purpose::Again(Resume {
+                acked: Lsn(acked),
+                confirmed: Lsn(confirmed),
+                before,
+                delivered: Lsn(0x900),
+            })
         };
-        assert_eq!(Occasion::First.start(Lsn(0x50)), Lsn(0x50));
+        assert_eq!(Purpose::First.start(Lsn(0x50)), Lsn(0x50));
         // Just started, nothing acknowledged: a slot that a crash put back must not send again what it had confirmed.
         assert_eq!(again(0, 0x200).start(Lsn(0)), Lsn(0x200));
         assert_eq!(again(0x300, 0x200).start(Lsn(0)), Lsn(0x300));

@@ -1,6 +1,6 @@
 //! Which server it is, and on which history of the WAL: the same position on another one is another place (P12).
 //!
-//! It must never let a stream go on over a server whose history does not hold all that was told.
+//! It must never let a stream go on over a server whose history does not hold all that was delivered.
 
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
@@ -46,15 +46,15 @@ pub enum Lineage {
 pub struct Branch {
     /// The position: what the server before had beyond it is not there.
     pub at: Lsn,
-    /// Whether any of that was told.
+    /// Whether any of that was delivered.
     pub loss: Loss,
 }
 
 /// How far a stream has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Come {
-    /// The end of all that was told.
-    pub told: Lsn,
+    /// The end of all that was delivered.
+    pub delivered: Lsn,
     /// The end of what was acknowledged or reported.
     pub confirmed: Lsn,
 }
@@ -71,7 +71,7 @@ pub struct Parting {
 /// Nobody knows whether the standby that a stream came from was promoted after it was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Doubt {
-    /// If it was not, what was told beyond this position is lost.
+    /// If it was not, what was delivered beyond this position is lost.
     pub at: Lsn,
     /// If it was, it went on to this timeline, and nothing is lost.
     pub timeline: u32,
@@ -87,13 +87,13 @@ impl std::fmt::Display for Doubt {
     }
 }
 
-/// Whether something was told that a server lacks.
+/// Whether something was delivered that a server lacks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Loss {
-    /// It has all that was told.
+    /// It has all that was delivered.
     Nothing,
-    /// What was told beyond the branch never happened there, and new transactions have its positions.
-    Told,
+    /// What was delivered beyond the branch never happened there, and new transactions have its positions.
+    Delivered,
 }
 
 impl Identity {
@@ -159,8 +159,8 @@ impl Identity {
         format!("TIMELINE_HISTORY {}", self.timeline)
     }
 
-    /// Where the history left that of `before`, which was told up to `come.told` and has confirmed up to
-    /// `come.confirmed`. What was told beyond never happened on this server, and new transactions have its positions.
+    /// Where the history left that of `before`, which was delivered up to `come.delivered` and has confirmed up to
+    /// `come.confirmed`. What was delivered beyond never happened on this server, and new transactions have its positions.
     pub fn branches_off(
         self,
         before: Self,
@@ -168,7 +168,7 @@ impl Identity {
         come: Come,
         policy: FailoverPolicy,
     ) -> Result<Parting> {
-        let Come { told, confirmed } = come;
+        let Come { delivered, confirmed } = come;
         let at = parse_history(history, before.timeline).ok_or_else(|| {
             Error::new(
                 Status::WAL_E_SYSTEM_MISMATCH,
@@ -180,27 +180,27 @@ impl Identity {
             .with_hint("It was restored or promoted beside the server before: copy the tables again.")
         })?;
         // A standby may have been promoted since it was asked, and what it sent then is of the timeline that follows.
-        if before.role == Role::Standby && told.max(confirmed) > at {
+        if before.role == Role::Standby && delivered.max(confirmed) > at {
             let next = following(history, before.timeline).unwrap_or(self.timeline);
             let doubt = Some(Doubt { at, timeline: next });
             match parse_history(history, next) {
                 None => return Ok(Parting { branch: None, doubt }),
-                Some(at) if told <= at => {
+                Some(at) if delivered <= at => {
                     return Ok(Parting { branch: Some(Branch { at, loss: Loss::Nothing }), doubt });
                 }
                 Some(_) => {}
             }
         }
-        if told <= at {
+        if delivered <= at {
             return Ok(Parting { branch: Some(Branch { at, loss: Loss::Nothing }), doubt: None });
         }
         if policy == FailoverPolicy::Rewind {
-            return Ok(Parting { branch: Some(Branch { at, loss: Loss::Told }), doubt: None });
+            return Ok(Parting { branch: Some(Branch { at, loss: Loss::Delivered }), doubt: None });
         }
         Err(Error::new(
             Status::WAL_E_DELIVERED_BEYOND,
             format!(
-                "the server was promoted to timeline {} at {at}, and changes up to {told} were delivered: what lies between is lost on it",
+                "the server was promoted to timeline {} at {at}, and changes up to {delivered} were delivered: what lies between is lost on it",
                 self.timeline
             ),
         )
@@ -236,8 +236,8 @@ mod tests {
         Identity { system: 7, timeline, ..Identity::default() }
     }
 
-    fn told(told: u64) -> Come {
-        Come { told: Lsn(told), confirmed: Lsn(0) }
+    fn delivered(delivered: u64) -> Come {
+        Come { delivered: Lsn(delivered), confirmed: Lsn(0) }
     }
 
     fn left(at: Lsn, loss: Loss) -> Parting {
@@ -261,10 +261,11 @@ mod tests {
     fn p12_what_was_told_beyond_the_branch_is_never_passed_over() {
         let branch = Lsn(0x0300_0148);
         for (end, fits) in [(0, true), (0x0300_0148, true), (0x0300_0149, false), (u64::MAX, false)] {
-            let rewound = identity(3).branches_off(identity(1), HISTORY, told(end), FailoverPolicy::Rewind);
-            let loss = if fits { Loss::Nothing } else { Loss::Told };
+            let rewound =
+                identity(3).branches_off(identity(1), HISTORY, delivered(end), FailoverPolicy::Rewind);
+            let loss = if fits { Loss::Nothing } else { Loss::Delivered };
             assert_eq!(rewound, Ok(left(branch, loss)));
-            match identity(3).branches_off(identity(1), HISTORY, told(end), FailoverPolicy::Fail) {
+            match identity(3).branches_off(identity(1), HISTORY, delivered(end), FailoverPolicy::Fail) {
                 Ok(found) => assert!(fits && found == left(branch, loss)),
                 Err(error) => {
                     assert!(
@@ -273,11 +274,11 @@ mod tests {
                 }
             }
         }
-        let second = identity(3).branches_off(identity(2), HISTORY, told(5), FailoverPolicy::Fail);
+        let second = identity(3).branches_off(identity(2), HISTORY, delivered(5), FailoverPolicy::Fail);
         assert_eq!(second, Ok(left(Lsn(0x0500_0000), Loss::Nothing)));
         for history in ["", "x", "9\t0/1\tr", "1\tnowhere\tr"] {
             for policy in [FailoverPolicy::Fail, FailoverPolicy::Rewind] {
-                let error = identity(3).branches_off(identity(1), history, told(0), policy).unwrap_err();
+                let error = identity(3).branches_off(identity(1), history, delivered(0), policy).unwrap_err();
                 assert_eq!(error.status(), Status::WAL_E_SYSTEM_MISMATCH);
             }
         }
@@ -295,11 +296,11 @@ mod tests {
     fn s11_a_standby_may_have_been_promoted_since_it_was_asked() {
         let (standby, fail) = (identity(1).known(Role::Standby, 99), FailoverPolicy::Fail);
         let (first, second) = (Lsn(0x0300_0148), Lsn(0x0500_0000));
-        let of = |timeline, told, confirmed| {
-            let come = Come { told: Lsn(told), confirmed: Lsn(confirmed) };
+        let of = |timeline, delivered, confirmed| {
+            let come = Come { delivered: Lsn(delivered), confirmed: Lsn(confirmed) };
             identity(timeline).branches_off(standby, HISTORY, come, fail)
         };
-        // Nothing was told or confirmed that either answer would lose.
+        // Nothing was delivered or confirmed that either answer would lose.
         assert_eq!(of(3, first.0, first.0), Ok(left(first, Loss::Nothing)));
         let doubt = Some(Doubt { at: first, timeline: 2 });
         let branch = Some(Branch { at: second, loss: Loss::Nothing });
@@ -309,7 +310,7 @@ mod tests {
         assert_eq!(of(3, second.0 + 1, 0).unwrap_err().status(), Status::WAL_E_DELIVERED_BEYOND);
         // The server is on the timeline that the standby would have gone on to.
         let one = "1\t0/3000148\tr\n";
-        let come = Come { told: Lsn(u64::MAX), confirmed: Lsn(0) };
+        let come = Come { delivered: Lsn(u64::MAX), confirmed: Lsn(0) };
         let found = identity(2).branches_off(standby, one, come, fail);
         assert_eq!(found, Ok(Parting { branch: None, doubt }));
     }

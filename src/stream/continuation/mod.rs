@@ -1,0 +1,147 @@
+//! How a stream goes on over another connection: on which server and where, what it does not deliver twice, and what it
+//! tells of transactions that were delivered in part. The one door of all that resumes: whoever holds something from one
+//! connection to the next is called from here.
+//!
+//! It must never let anything be lost or come twice in silence.
+
+mod dedupe;
+mod identity;
+mod prepared;
+mod purpose;
+
+pub use identity::{Branch, Come, Doubt, Identity, Lineage, Loss, Parting, Role};
+pub use purpose::{Purpose, Resume};
+
+use super::Positions;
+use crate::batch::{Arrays, Event, EventKind, flags};
+use crate::error::Result;
+use crate::lsn::Lsn;
+use crate::options::Config;
+use crate::pgoutput::{Decoder, Partial, Step};
+use dedupe::{Dedupe, Repetition, Then};
+use prepared::Prepares;
+
+/// Where the next connection begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Restart {
+    /// The position.
+    pub start: Lsn,
+    /// Where its server's history left that of the server before, if it did.
+    pub branch: Option<Branch>,
+}
+
+/// What a receiver holds from one connection to the next.
+#[derive(Debug)]
+pub(super) struct Continuation {
+    dedupe: Dedupe,
+    /// After a reconnect, until something new comes.
+    repetition: Option<Repetition>,
+    prepares: Prepares,
+}
+
+impl Continuation {
+    /// Nothing came yet.
+    pub(super) fn new(config: &Config) -> Self {
+        let dedupe = if config.dedupe { Dedupe::On } else { Dedupe::Off };
+        Self { dedupe, repetition: None, prepares: Prepares::default() }
+    }
+
+    /// Whether what comes may have been delivered before: then `decode` is for it, and else the decoder itself.
+    #[inline(always)]
+    pub(super) fn repeats(&self) -> bool {
+        self.repetition.is_some()
+    }
+
+    /// Whether a transaction was delivered in part over an earlier connection, and goes on.
+    pub(super) fn has_partial(&self) -> bool {
+        self.repetition.as_ref().is_some_and(Repetition::has_partial)
+    }
+
+    /// The end of all that was delivered, and of the transaction that was delivered in part.
+    pub(super) fn delivered(&self, decoder: &Decoder, positions: &Positions) -> u64 {
+        // Its record ends behind where it begins.
+        let partial = self.partial(decoder).map_or(0, |partial| partial.final_lsn.saturating_add(1));
+        positions.delivered().max(partial)
+    }
+
+    /// A new connection. Gives what tells the consumer of transactions that come from their beginning, or never, after
+    /// they came in part.
+    pub(super) fn restart(
+        &mut self,
+        Restart { start, branch }: Restart,
+        decoder: &mut Decoder,
+        positions: &mut Positions,
+    ) -> Vec<Event> {
+        let mut discarded = discarded(decoder);
+        let mut partial = self.partial(decoder);
+        decoder.reconnected();
+        positions.reconnected(start.0);
+        if let Some(Branch { at, loss: Loss::Delivered }) = branch {
+            // The server sends in the order of the ends: what ends before the branch came before what lies beyond.
+            positions.rewound(at.0);
+            self.prepares.rewind(at.0);
+            decoder.rewound();
+            let lost = partial.take_if(|partial| partial.final_lsn >= at.0);
+            discarded.extend(lost.map(|partial| void(0, partial.xid)));
+        }
+        self.repetition = Some(Repetition::new(positions.outstanding(), partial, self.dedupe));
+        discarded
+    }
+
+    /// Decodes what may have been delivered before, and tells how many events were.
+    ///
+    /// # Safety
+    /// As `Decoder::decode`.
+    #[cold]
+    pub(super) unsafe fn decode(
+        &mut self,
+        decoder: &mut Decoder,
+        lsn: u64,
+        message: &[u8],
+        out: &mut Arrays,
+    ) -> Result<(Step, u64)> {
+        let Some(repetition) = &mut self.repetition else {
+            // SAFETY: the caller's promise.
+            return Ok((unsafe { decoder.decode(lsn, message, out) }?, 0));
+        };
+        // Its definitions come before its first change: whether they are new depends on where it ends.
+        let begins = message.first() == Some(&b'B');
+        if begins && decoder.place(lsn, message).is_some_and(|end| repetition.is_behind(end)) {
+            decoder.caught_up();
+        }
+        let mark = out.mark();
+        // SAFETY: the caller's promise.
+        let step = unsafe { decoder.decode(lsn, message, out) }?;
+        let filtered = repetition.filter(&mark, &self.prepares, out);
+        if filtered.then == Then::New || repetition.has_reached(decoder.partial()) {
+            decoder.caught_up();
+        }
+        if filtered.then == Then::New {
+            self.repetition = None;
+        }
+        Ok((step, filtered.delivered))
+    }
+
+    /// Notes an event that is delivered and acknowledges something. What is acknowledged up to `settled` does not come
+    /// again.
+    #[inline]
+    pub(super) fn note(&mut self, event: &Event, settled: u64) {
+        self.prepares.note(event, settled);
+    }
+
+    fn partial(&self, decoder: &Decoder) -> Option<Partial> {
+        let begun = decoder.partial();
+        self.repetition.as_ref().map_or(begun, |repetition| repetition.partial(begun))
+    }
+}
+
+/// What tells the consumer of the streamed transactions that are open. Nobody knows yet what becomes of them.
+pub(super) fn discarded(decoder: &Decoder) -> Vec<Event> {
+    let stop = decoder.block().map(|xid| Event { xid, ..Event::new(EventKind::WAL_EVENT_STREAM_STOP) });
+    stop.into_iter().chain(decoder.open_streams().map(|xid| void(0, xid))).collect()
+}
+
+/// Tells that what came of a transaction means nothing.
+fn void(lsn: u64, xid: u32) -> Event {
+    Event { lsn, xid, subxid: xid, flags: flags::DISCARDED, ..Event::new(EventKind::WAL_EVENT_STREAM_ABORT) }
+}
