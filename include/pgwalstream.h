@@ -799,6 +799,117 @@ typedef uint8_t wal_value_kind;
 #endif // __cplusplus
 
 /**
+ * What a type is made of.
+ */
+enum wal_type_kind_code
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * The stream does not say: an enum, a composite, an array or range of a user's type, or a type of an extension.
+     */
+    WAL_TYPE_KIND_UNKNOWN = 0,
+    /**
+     * A type without parts.
+     */
+    WAL_TYPE_KIND_BASE = 1,
+    /**
+     * An array.
+     */
+    WAL_TYPE_KIND_ARRAY = 2,
+    /**
+     * A row type.
+     */
+    WAL_TYPE_KIND_COMPOSITE = 3,
+    /**
+     * A range.
+     */
+    WAL_TYPE_KIND_RANGE = 4,
+    /**
+     * A multirange.
+     */
+    WAL_TYPE_KIND_MULTIRANGE = 5,
+    /**
+     * An enum.
+     */
+    WAL_TYPE_KIND_ENUM = 6,
+    /**
+     * A domain over another type.
+     */
+    WAL_TYPE_KIND_DOMAIN = 7,
+    /**
+     * What only functions have, such as record.
+     */
+    WAL_TYPE_KIND_PSEUDO = 8,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum wal_type_kind_code wal_type_kind_code;
+#else
+typedef uint32_t wal_type_kind_code;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * Where the knowledge of a type comes from.
+ */
+enum wal_type_source_code
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * Nowhere: nothing is known but the OID.
+     */
+    WAL_TYPE_SOURCE_NONE = 0,
+    /**
+     * It is PostgreSQL's own, and the library knows it.
+     */
+    WAL_TYPE_SOURCE_BUILT_IN = 1,
+    /**
+     * The stream described it before the table, as it was when the change was made.
+     */
+    WAL_TYPE_SOURCE_STREAM = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum wal_type_source_code wal_type_source_code;
+#else
+typedef uint32_t wal_type_source_code;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * Whether a numeric is a number.
+ */
+enum wal_numeric_special_code
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * It is a number.
+     */
+    WAL_NUMERIC_FINITE = 0,
+    /**
+     * NaN.
+     */
+    WAL_NUMERIC_NAN = 1,
+    /**
+     * Infinity or minus infinity.
+     */
+    WAL_NUMERIC_INFINITY = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum wal_numeric_special_code wal_numeric_special_code;
+#else
+typedef uint32_t wal_numeric_special_code;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * How much a message matters.
  */
 enum wal_log_level
@@ -994,6 +1105,13 @@ typedef struct wal_batch wal_batch;
  * The same definition sent again is the same generation; a changed one is the next.
  */
 typedef struct wal_relation wal_relation;
+
+/**
+ * A type of a column.
+ *
+ * PostgreSQL's own live for ever, the others as long as the relation whose column they are of.
+ */
+typedef struct wal_type wal_type;
 
 /**
  * A connection for commands about slots and publications, and for SQL. It streams nothing: that is what a wal_stream is
@@ -1285,6 +1403,82 @@ typedef struct wal_bytes {
      */
     size_t len;
 } wal_bytes;
+
+/**
+ * A numeric as it came: a view, good as long as its event. 32 bytes, which never grow. Nothing is converted until
+ * wal_numeric_text(), wal_numeric_int128() or wal_numeric_float64() is asked.
+ *
+ * In binary the digits are 16-bit numbers in network order to the base of 10000, at `data` + 8, the first of which counts
+ * 10000^weight (numeric_send).
+ */
+typedef struct wal_numeric {
+    /**
+     * The value's bytes.
+     */
+    const uint8_t *data;
+    /**
+     * How many bytes.
+     */
+    uint32_t len;
+    /**
+     * WAL_VALUE_TEXT or WAL_VALUE_BINARY.
+     */
+    uint8_t form;
+    /**
+     * A wal_numeric_special_code.
+     */
+    uint8_t special;
+    /**
+     * 1 below 0, also for -infinity; else 0.
+     */
+    uint8_t is_negative;
+    /**
+     * Kept for later releases; 0.
+     */
+    uint8_t reserved;
+    /**
+     * How many digits to the base of 10000 there are; 0 for text.
+     */
+    uint32_t ndigits;
+    /**
+     * The power of 10000 that the first digit counts; 0 for text.
+     */
+    int32_t weight;
+    /**
+     * How many decimals the server shows behind the point, which is a part of the value; 0 for what is no number.
+     */
+    uint32_t scale;
+    /**
+     * Kept for later releases; 0.
+     */
+    uint32_t spare;
+} wal_numeric;
+
+/**
+ * An inet or a cidr. 24 bytes, which never grow.
+ */
+typedef struct wal_inet {
+    /**
+     * The address in network order: 4 bytes for IPv4, 16 for IPv6; the rest is 0.
+     */
+    uint8_t address[16];
+    /**
+     * 4 or 6.
+     */
+    uint8_t version;
+    /**
+     * How many bits of the address are the network's.
+     */
+    uint8_t bits;
+    /**
+     * 1 for a cidr, 0 for an inet.
+     */
+    uint8_t is_cidr;
+    /**
+     * Kept for later releases; 0.
+     */
+    uint8_t reserved[5];
+} wal_inet;
 
 /**
  * The counters of a stream since it was made. New ones come at the end.
@@ -2640,10 +2834,149 @@ WAL_NOEXCEPT;
 WAL_API void wal_relation_free(struct wal_relation *relation) WAL_NOEXCEPT;
 
 /**
- * Reads a value as bool. Reads: bool; of types that are not built in, what parses as it.
+ * What is known of a column's type, from the stream alone: nothing is asked of the server, and it is what held when the
+ * change was made. The server describes each type that is not built in before the table (PostgreSQL documentation, "Logical
+ * Replication Message Formats", Type): for a domain with the name of its base type, through any depth of domains
+ * (logicalrep_write_typ). So a domain over a built-in type is known with its base and without its own name; of enums,
+ * composites, arrays of them, and types of extensions the name is known.
+ *
+ * @param relation may be NULL
+ * @param[in] column from 0
+ * @return borrowed from the relation, and the same for the same type; NULL if there is no such column
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API
+const struct wal_type *wal_relation_column_type_info(const struct wal_relation *relation,
+                                                     uint32_t column)
+WAL_NOEXCEPT;
+
+/**
+ * One of PostgreSQL's own types, by its OID: those that 14 to 18 have, with their arrays, ranges and multiranges.
+ *
+ * @param[in] oid of the type
+ * @return static; NULL for an OID that is none of theirs
+ * @par Thread safety
+ * any thread
+ * @since 0.2.0
+ */
+WAL_API
+const struct wal_type *wal_type_built_in(uint32_t oid)
+WAL_NOEXCEPT;
+
+/**
+ * The type's OID, which of other than built-in types is of one database only.
+ *
+ * @param data_type may be NULL, which gives 0
+ * @return the OID, or 0
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API uint32_t wal_type_oid(const struct wal_type *data_type) WAL_NOEXCEPT;
+
+/**
+ * What the type is made of.
+ *
+ * @param data_type may be NULL, which gives WAL_TYPE_KIND_UNKNOWN
+ * @return a wal_type_kind_code; WAL_TYPE_KIND_UNKNOWN where the stream tells no more than the name
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API uint32_t wal_type_kind(const struct wal_type *data_type) WAL_NOEXCEPT;
+
+/**
+ * Where the knowledge of the type comes from.
+ *
+ * @param data_type may be NULL, which gives WAL_TYPE_SOURCE_NONE
+ * @return a wal_type_source_code
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API uint32_t wal_type_source(const struct wal_type *data_type) WAL_NOEXCEPT;
+
+/**
+ * Whether it is known how the binary form of the type's values is read. If not, wal_value_as_text() gives what is UTF-8 (an
+ * enum's label is right, of another type nobody can tell), and every other accessor of a binary value gives WAL_E_TYPE.
+ *
+ * @param data_type may be NULL, which gives 0
+ * @return 1 or 0
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API
+int32_t wal_type_is_resolved(const struct wal_type *data_type)
+WAL_NOEXCEPT;
+
+/**
+ * The schema that the type is in.
+ *
+ * @param data_type may be NULL, which gives nothing
+ * @return borrowed from the type; empty where it is not known, as of domains, which the stream does not name
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API struct wal_bytes wal_type_namespace(const struct wal_type *data_type) WAL_NOEXCEPT;
+
+/**
+ * The type's name in pg_type, as in "int4" or "_int4".
+ *
+ * @param data_type may be NULL, which gives nothing
+ * @return borrowed from the type; empty where it is not known, as of domains, which the stream does not name
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API struct wal_bytes wal_type_name(const struct wal_type *data_type) WAL_NOEXCEPT;
+
+/**
+ * The name of a built-in type as SQL shows it (format_type without a modifier), as in "integer" or "integer[]".
+ *
+ * @param data_type may be NULL, which gives nothing
+ * @return static; empty for what is not built in
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API
+struct wal_bytes wal_type_sql_name(const struct wal_type *data_type)
+WAL_NOEXCEPT;
+
+/**
+ * The type that a domain is over, which is no domain itself.
+ *
+ * @param data_type may be NULL
+ * @return static; NULL for what is no domain
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API const struct wal_type *wal_type_base(const struct wal_type *data_type) WAL_NOEXCEPT;
+
+/**
+ * The element of an array, the subtype of a range, or the range of a multirange. Of a domain over one, ask its base.
+ *
+ * @param data_type may be NULL
+ * @return static; NULL for what has none, or of which it is not known
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API
+const struct wal_type *wal_type_element(const struct wal_type *data_type)
+WAL_NOEXCEPT;
+
+/**
+ * Reads a value as bool. Reads: bool; a domain as its base
+ * type; of other types that are not built in, text that parses as it.
  *
  * @param[in] value of an event
- * @param[in] relation the event's; NULL: the type is not known, and what parses is taken
+ * @param[in] relation the event's; NULL: the caller answers for the type, and what parses is taken
  * @param[in] column the value's place in the row
  * @param[out] out 1 or 0; 0 on an error
  * @param[out] err may be NULL; owned by the caller
@@ -2662,10 +2995,11 @@ wal_status wal_value_as_bool(const struct wal_value *value,
 WAL_NOEXCEPT;
 
 /**
- * Reads a value as a 16-bit integer. Reads: smallint; integer and bigint if the number fits; of types that are not built in, what parses as it.
+ * Reads a value as a 16-bit integer. Reads: smallint; integer and bigint if the number fits; a domain as its base
+ * type; of other types that are not built in, text that parses as it.
  *
  * @param[in] value of an event
- * @param[in] relation the event's; NULL: the type is not known, and what parses is taken
+ * @param[in] relation the event's; NULL: the caller answers for the type, and what parses is taken
  * @param[in] column the value's place in the row
  * @param[out] out the number; 0 on an error
  * @param[out] err may be NULL; owned by the caller
@@ -2684,10 +3018,11 @@ wal_status wal_value_as_int16(const struct wal_value *value,
 WAL_NOEXCEPT;
 
 /**
- * Reads a value as a 32-bit integer. Reads: smallint, integer; bigint and oid if the number fits; of types that are not built in, what parses as it.
+ * Reads a value as a 32-bit integer. Reads: smallint, integer; bigint and oid if the number fits; a domain as its base
+ * type; of other types that are not built in, text that parses as it.
  *
  * @param[in] value of an event
- * @param[in] relation the event's; NULL: the type is not known, and what parses is taken
+ * @param[in] relation the event's; NULL: the caller answers for the type, and what parses is taken
  * @param[in] column the value's place in the row
  * @param[out] out the number; 0 on an error
  * @param[out] err may be NULL; owned by the caller
@@ -2706,10 +3041,11 @@ wal_status wal_value_as_int32(const struct wal_value *value,
 WAL_NOEXCEPT;
 
 /**
- * Reads a value as a 64-bit integer. Reads: smallint, integer, bigint, oid; of types that are not built in, what parses as it.
+ * Reads a value as a 64-bit integer. Reads: smallint, integer, bigint, oid; a domain as its base
+ * type; of other types that are not built in, text that parses as it.
  *
  * @param[in] value of an event
- * @param[in] relation the event's; NULL: the type is not known, and what parses is taken
+ * @param[in] relation the event's; NULL: the caller answers for the type, and what parses is taken
  * @param[in] column the value's place in the row
  * @param[out] out the number; 0 on an error
  * @param[out] err may be NULL; owned by the caller
@@ -2728,10 +3064,11 @@ wal_status wal_value_as_int64(const struct wal_value *value,
 WAL_NOEXCEPT;
 
 /**
- * Reads a value as an unsigned 32-bit integer. Reads: oid, xid and their like; integers if the number fits; of types that are not built in, what parses as it.
+ * Reads a value as an unsigned 32-bit integer. Reads: oid, xid and their like; integers if the number fits; a domain as its base
+ * type; of other types that are not built in, text that parses as it.
  *
  * @param[in] value of an event
- * @param[in] relation the event's; NULL: the type is not known, and what parses is taken
+ * @param[in] relation the event's; NULL: the caller answers for the type, and what parses is taken
  * @param[in] column the value's place in the row
  * @param[out] out the number; 0 on an error
  * @param[out] err may be NULL; owned by the caller
@@ -2750,10 +3087,11 @@ wal_status wal_value_as_uint32(const struct wal_value *value,
 WAL_NOEXCEPT;
 
 /**
- * Reads a value as a float. Reads: real; what else is exact in it; of types that are not built in, what parses as it.
+ * Reads a value as a float. Reads: real; what else is exact in it; a domain as its base
+ * type; of other types that are not built in, text that parses as it.
  *
  * @param[in] value of an event
- * @param[in] relation the event's; NULL: the type is not known, and what parses is taken
+ * @param[in] relation the event's; NULL: the caller answers for the type, and what parses is taken
  * @param[in] column the value's place in the row
  * @param[out] out the number, NaN and infinities kept; 0 on an error
  * @param[out] err may be NULL; owned by the caller
@@ -2772,10 +3110,11 @@ wal_status wal_value_as_float32(const struct wal_value *value,
 WAL_NOEXCEPT;
 
 /**
- * Reads a value as a double. Reads: real, double precision; integers that are exact in it. A numeric is read as text, which loses nothing; of types that are not built in, what parses as it.
+ * Reads a value as a double. Reads: real, double precision; integers that are exact in it. A numeric is read as text, which loses nothing; a domain as its base
+ * type; of other types that are not built in, text that parses as it.
  *
  * @param[in] value of an event
- * @param[in] relation the event's; NULL: the type is not known, and what parses is taken
+ * @param[in] relation the event's; NULL: the caller answers for the type, and what parses is taken
  * @param[in] column the value's place in the row
  * @param[out] out the number, NaN and infinities kept; 0 on an error
  * @param[out] err may be NULL; owned by the caller
@@ -2794,10 +3133,11 @@ wal_status wal_value_as_float64(const struct wal_value *value,
 WAL_NOEXCEPT;
 
 /**
- * Reads a value as a date. Reads: date; of types that are not built in, what parses as it.
+ * Reads a value as a date. Reads: date; a domain as its base
+ * type; of other types that are not built in, text that parses as it.
  *
  * @param[in] value of an event
- * @param[in] relation the event's; NULL: the type is not known, and what parses is taken
+ * @param[in] relation the event's; NULL: the caller answers for the type, and what parses is taken
  * @param[in] column the value's place in the row
  * @param[out] out days since 2000-01-01; INT32_MIN is -infinity, INT32_MAX infinity; 0 on an error
  * @param[out] err may be NULL; owned by the caller
@@ -2816,10 +3156,11 @@ wal_status wal_value_as_date(const struct wal_value *value,
 WAL_NOEXCEPT;
 
 /**
- * Reads a value as a time. Reads: time; of types that are not built in, what parses as it.
+ * Reads a value as a time. Reads: time; a domain as its base
+ * type; of other types that are not built in, text that parses as it.
  *
  * @param[in] value of an event
- * @param[in] relation the event's; NULL: the type is not known, and what parses is taken
+ * @param[in] relation the event's; NULL: the caller answers for the type, and what parses is taken
  * @param[in] column the value's place in the row
  * @param[out] out microseconds since midnight, up to 24:00:00; 0 on an error
  * @param[out] err may be NULL; owned by the caller
@@ -2838,10 +3179,11 @@ wal_status wal_value_as_time(const struct wal_value *value,
 WAL_NOEXCEPT;
 
 /**
- * Reads a value as a timestamp. Reads: timestamp without time zone; of types that are not built in, what parses as it.
+ * Reads a value as a timestamp. Reads: timestamp without time zone; a domain as its base
+ * type; of other types that are not built in, text that parses as it.
  *
  * @param[in] value of an event
- * @param[in] relation the event's; NULL: the type is not known, and what parses is taken
+ * @param[in] relation the event's; NULL: the caller answers for the type, and what parses is taken
  * @param[in] column the value's place in the row
  * @param[out] out microseconds since 2000-01-01 00:00:00; INT64_MIN is -infinity, INT64_MAX infinity; 0 on an error
  * @param[out] err may be NULL; owned by the caller
@@ -2860,10 +3202,11 @@ wal_status wal_value_as_timestamp(const struct wal_value *value,
 WAL_NOEXCEPT;
 
 /**
- * Reads a value as a timestamp with time zone. Reads: timestamp with time zone; of types that are not built in, what parses as it.
+ * Reads a value as a timestamp with time zone. Reads: timestamp with time zone; a domain as its base
+ * type; of other types that are not built in, text that parses as it.
  *
  * @param[in] value of an event
- * @param[in] relation the event's; NULL: the type is not known, and what parses is taken
+ * @param[in] relation the event's; NULL: the caller answers for the type, and what parses is taken
  * @param[in] column the value's place in the row
  * @param[out] out microseconds since 2000-01-01 00:00:00 UTC; INT64_MIN is -infinity, INT64_MAX infinity; 0 on an error
  * @param[out] err may be NULL; owned by the caller
@@ -2883,7 +3226,11 @@ WAL_NOEXCEPT;
 
 /**
  * Reads a value as text: the bytes of a text value, and of a binary one of a type whose binary form is its text.
- * Every value that came as text can be read so, numeric among them.
+ * Every value that came as text can be read so, numeric among them. A version byte, as jsonb and ltree have in binary, is
+ * no part of it, and the "char" of byte 0 is empty.
+ *
+ * A binary value of a type that is not resolved, as an enum, gives its bytes if they are UTF-8 without NUL: ask
+ * wal_type_is_resolved() of wal_relation_column_type_info() where that matters.
  *
  * @param[in] value of an event
  * @param[in] relation the event's; NULL: the type is not known
@@ -2948,6 +3295,329 @@ wal_status wal_value_as_uuid(const struct wal_value *value,
                              uint32_t column,
                              uint8_t *out,
                              struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Writes a value as the server's output function for its type does: a text value as it came, a binary one of any built-in type
+ * or a domain over one, so that both forms give the same text. The settings are those of the library's sessions: dates in ISO
+ * form, timestamps with time zone in UTC, intervals in the style postgres, bytea in hex, floating-point numbers with the fewest
+ * digits that read back the same.
+ *
+ * Use wal_value_as_text() where the text is borrowed and nothing is to be written: text values, and binary ones of types whose
+ * binary form is their text.
+ *
+ * Of binary values, money is refused (its decimals are a setting of the server), and so is what has no readable binary form:
+ * pg_ndistinct and its kin, the summaries of BRIN, row types. regclass and its like give the OID. An enum, or
+ * another type that is not resolved, gives its bytes if they are UTF-8.
+ *
+ * @param[in] value of an event
+ * @param[in] data_type of the value, as wal_relation_column_type_info() gives it; NULL only for text values
+ * @param[out] buffer where to, with a NUL behind the text; NULL with size 0 asks for the length only
+ * @param[in] size of the buffer: the text needs its length and 1
+ * @param[out] length of the text without the NUL, also when it does not fit; 0 on other errors
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK, also where only the length was asked for; WAL_E_OUT_OF_RANGE: the buffer is too small, and holds nothing of
+ * use; WAL_E_NO_VALUE: NULL, unchanged or not sent; WAL_E_TYPE; WAL_E_INVALID_ARGUMENT
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API
+wal_status wal_value_format(const struct wal_value *value,
+                            const struct wal_type *data_type,
+                            char *buffer,
+                            size_t size,
+                            size_t *length,
+                            struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Reads a numeric, without converting it.
+ *
+ * @param[in] value of an event
+ * @param[in] relation the event's; NULL: the caller answers for the type, and what parses is taken
+ * @param[in] column the value's place in the row
+ * @param[out] out a view of the value, borrowed from the event; all 0 on an error
+ * @param[out] err may be NULL; owned by the caller
+ * @return as wal_value_as_int64
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API
+wal_status wal_value_as_numeric(const struct wal_value *value,
+                                const struct wal_relation *relation,
+                                uint32_t column,
+                                struct wal_numeric *out,
+                                struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Writes a numeric as the server does, with every digit: "12.50", "NaN", "-Infinity".
+ *
+ * @param[in] numeric of wal_value_as_numeric(), whose event is still good
+ * @param[out] buffer where to, with a NUL behind the text; NULL with size 0 asks for the length only
+ * @param[in] size of the buffer: the text needs its length and 1
+ * @param[out] length of the text without the NUL, also when it does not fit; 0 on other errors
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK, also where only the length was asked for; WAL_E_OUT_OF_RANGE: the buffer is too small, and holds nothing of
+ * use; WAL_E_INVALID_ARGUMENT
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API
+wal_status wal_numeric_text(const struct wal_numeric *numeric,
+                            char *buffer,
+                            size_t size,
+                            size_t *length,
+                            struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * A numeric times 10^scale as an integer of 128 bits, exactly: what Arrow calls decimal128. 12.50 at scale 2 is 1250.
+ *
+ * @param[in] numeric of wal_value_as_numeric(), whose event is still good
+ * @param[in] scale how many decimals are kept; below 0 digits before the point are left out
+ * @param[out] hi the upper 64 bits, with the sign; 0 on an error
+ * @param[out] lo the lower 64 bits; 0 on an error
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK; WAL_E_OUT_OF_RANGE: digits would be lost, it does not fit, or it is NaN or an infinity;
+ * WAL_E_INVALID_ARGUMENT
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API
+wal_status wal_numeric_int128(const struct wal_numeric *numeric,
+                              int32_t scale,
+                              int64_t *hi,
+                              uint64_t *lo,
+                              struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * The double that is nearest to a numeric: digits may be lost, which wal_numeric_text() and wal_numeric_int128() never do.
+ *
+ * @param[in] numeric of wal_value_as_numeric(), whose event is still good
+ * @param[out] out the number; NaN and the infinities stay; 0 on an error
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK; WAL_E_OUT_OF_RANGE: it is greater than any double; WAL_E_INVALID_ARGUMENT
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API
+wal_status wal_numeric_float64(const struct wal_numeric *numeric,
+                               double *out,
+                               struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Reads an interval as its three numbers, which are no one number: a month has no fixed days, and a day no fixed hours. Infinity
+ * (17) has all three at their highest, -infinity at their lowest.
+ *
+ * @param[in] value of an event
+ * @param[in] relation the event's; NULL: the caller answers for the type, and what parses is taken
+ * @param[in] column the value's place in the row
+ * @param[out] months 0 on an error
+ * @param[out] days 0 on an error
+ * @param[out] micros microseconds; 0 on an error
+ * @param[out] err may be NULL; owned by the caller
+ * @return as wal_value_as_int64
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API
+wal_status wal_value_as_interval(const struct wal_value *value,
+                                 const struct wal_relation *relation,
+                                 uint32_t column,
+                                 int32_t *months,
+                                 int32_t *days,
+                                 int64_t *micros,
+                                 struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Reads a time with time zone, as it was written: 24:00:00 included, and never turned to UTC.
+ *
+ * @param[in] value of an event
+ * @param[in] relation the event's; NULL: the caller answers for the type, and what parses is taken
+ * @param[in] column the value's place in the row
+ * @param[out] micros microseconds since midnight, there; 0 on an error
+ * @param[out] offset seconds east of Greenwich, as ISO counts them; 0 on an error
+ * @param[out] err may be NULL; owned by the caller
+ * @return as wal_value_as_int64
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API
+wal_status wal_value_as_timetz(const struct wal_value *value,
+                               const struct wal_relation *relation,
+                               uint32_t column,
+                               int64_t *micros,
+                               int32_t *offset,
+                               struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Reads an amount of money in its smallest unit: 1234 for $12.34. How many decimals that unit has is the server's setting
+ * lc_monetary, and neither form of the value says it.
+ *
+ * @param[in] value of an event
+ * @param[in] relation the event's; NULL: the caller answers for the type, and what parses is taken
+ * @param[in] column the value's place in the row
+ * @param[out] out the units; 0 on an error
+ * @param[out] err may be NULL; owned by the caller
+ * @return as wal_value_as_int64
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API
+wal_status wal_value_as_money(const struct wal_value *value,
+                              const struct wal_relation *relation,
+                              uint32_t column,
+                              int64_t *out,
+                              struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Reads an inet or a cidr.
+ *
+ * @param[in] value of an event
+ * @param[in] relation the event's; NULL: the caller answers for the type, and what parses is taken
+ * @param[in] column the value's place in the row
+ * @param[out] out address and mask; all 0 on an error
+ * @param[out] err may be NULL; owned by the caller
+ * @return as wal_value_as_int64
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API
+wal_status wal_value_as_inet(const struct wal_value *value,
+                             const struct wal_relation *relation,
+                             uint32_t column,
+                             struct wal_inet *out,
+                             struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Reads a bit or bit varying into a buffer: the first bit in the highest place of the first byte, the rest of the last byte 0.
+ *
+ * @param[in] value of an event
+ * @param[in] relation the event's; NULL: the caller answers for the type, and what parses is taken
+ * @param[in] column the value's place in the row
+ * @param[out] buffer where to; NULL with size 0 asks for the number of bits only
+ * @param[in] size of the buffer in bytes
+ * @param[out] bits how many there are, also when they do not fit; 0 on other errors
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK, also where only the number was asked for; WAL_E_OUT_OF_RANGE: the buffer is too small; else as
+ * wal_value_as_int64
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API
+wal_status wal_value_as_bits(const struct wal_value *value,
+                             const struct wal_relation *relation,
+                             uint32_t column,
+                             uint8_t *buffer,
+                             size_t size,
+                             size_t *bits,
+                             struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Reads a tid.
+ *
+ * @param[in] value of an event
+ * @param[in] relation the event's; NULL: the caller answers for the type, and what parses is taken
+ * @param[in] column the value's place in the row
+ * @param[out] block 0 on an error
+ * @param[out] offset in the block; 0 on an error
+ * @param[out] err may be NULL; owned by the caller
+ * @return as wal_value_as_int64
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API
+wal_status wal_value_as_tid(const struct wal_value *value,
+                            const struct wal_relation *relation,
+                            uint32_t column,
+                            uint32_t *block,
+                            uint16_t *offset,
+                            struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Reads a point.
+ *
+ * @param[in] value of an event
+ * @param[in] relation the event's; NULL: the caller answers for the type, and what parses is taken
+ * @param[in] column the value's place in the row
+ * @param[out] x may be NaN or an infinity; 0 on an error
+ * @param[out] y may be NaN or an infinity; 0 on an error
+ * @param[out] err may be NULL; owned by the caller
+ * @return as wal_value_as_int64
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API
+wal_status wal_value_as_point(const struct wal_value *value,
+                              const struct wal_relation *relation,
+                              uint32_t column,
+                              double *x,
+                              double *y,
+                              struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Reads a pg_lsn.
+ *
+ * @param[in] value of an event
+ * @param[in] relation the event's; NULL: the caller answers for the type, and what parses is taken
+ * @param[in] column the value's place in the row
+ * @param[out] out the position; 0 on an error
+ * @param[out] err may be NULL; owned by the caller
+ * @return as wal_value_as_int64
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API
+wal_status wal_value_as_lsn(const struct wal_value *value,
+                            const struct wal_relation *relation,
+                            uint32_t column,
+                            uint64_t *out,
+                            struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Reads a value as an unsigned 64-bit integer, as xid8 is. Reads every integer type, if the number fits; a domain as its base
+ * type; of other types that are not built in, text that parses as it.
+ *
+ * @param[in] value of an event
+ * @param[in] relation the event's; NULL: the caller answers for the type, and what parses is taken
+ * @param[in] column the value's place in the row
+ * @param[out] out the number; 0 on an error
+ * @param[out] err may be NULL; owned by the caller
+ * @return as wal_value_as_int64
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API
+wal_status wal_value_as_uint64(const struct wal_value *value,
+                               const struct wal_relation *relation,
+                               uint32_t column,
+                               uint64_t *out,
+                               struct wal_error **err)
 WAL_NOEXCEPT;
 
 /**
@@ -4117,6 +4787,30 @@ WAL_API
 const char *wal_identity_name(uint32_t identity)
 WAL_NOEXCEPT;
 
+/**
+ * The name of a kind of type, as in "DOMAIN"; "UNKNOWN" for WAL_TYPE_KIND_UNKNOWN and for a number without one.
+ *
+ * @param[in] kind a wal_type_kind_code
+ * @return a static text
+ * @par Thread safety
+ * any thread
+ * @since 0.2.0
+ */
+WAL_API
+const char *wal_type_kind_name(uint32_t kind)
+WAL_NOEXCEPT;
+
+/**
+ * The name of where the knowledge of a type comes from, as in "STREAM"; "UNKNOWN" for a number without one.
+ *
+ * @param[in] source a wal_type_source_code
+ * @return a static text
+ * @par Thread safety
+ * any thread
+ * @since 0.2.0
+ */
+WAL_API const char *wal_type_source_name(uint32_t source) WAL_NOEXCEPT;
+
 #if defined(WAL_TEST_HOOKS)
 /**
  * Panics inside a call, as a defect would.
@@ -4152,6 +4846,19 @@ WAL_ASSERT_LAYOUT_(sizeof(wal_message) == 24);
 WAL_ASSERT_LAYOUT_(offsetof(wal_message, lsn) == 0);
 WAL_ASSERT_LAYOUT_(offsetof(wal_message, data) == 8);
 WAL_ASSERT_LAYOUT_(offsetof(wal_message, len) == 16);
+WAL_ASSERT_LAYOUT_(sizeof(wal_numeric) == 32);
+WAL_ASSERT_LAYOUT_(offsetof(wal_numeric, data) == 0);
+WAL_ASSERT_LAYOUT_(offsetof(wal_numeric, len) == 8);
+WAL_ASSERT_LAYOUT_(offsetof(wal_numeric, form) == 12);
+WAL_ASSERT_LAYOUT_(offsetof(wal_numeric, special) == 13);
+WAL_ASSERT_LAYOUT_(offsetof(wal_numeric, is_negative) == 14);
+WAL_ASSERT_LAYOUT_(offsetof(wal_numeric, ndigits) == 16);
+WAL_ASSERT_LAYOUT_(offsetof(wal_numeric, weight) == 20);
+WAL_ASSERT_LAYOUT_(offsetof(wal_numeric, scale) == 24);
+WAL_ASSERT_LAYOUT_(sizeof(wal_inet) == 24);
+WAL_ASSERT_LAYOUT_(offsetof(wal_inet, version) == 16);
+WAL_ASSERT_LAYOUT_(offsetof(wal_inet, bits) == 17);
+WAL_ASSERT_LAYOUT_(offsetof(wal_inet, is_cidr) == 18);
 WAL_ASSERT_LAYOUT_(sizeof(wal_event) == 128);
 WAL_ASSERT_LAYOUT_(offsetof(wal_event, kind) == 0);
 WAL_ASSERT_LAYOUT_(offsetof(wal_event, flags) == 4);

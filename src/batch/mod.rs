@@ -5,6 +5,7 @@
 
 mod arrays;
 mod chunk;
+mod data_type;
 mod event;
 pub mod flags;
 mod pool;
@@ -16,6 +17,7 @@ mod view;
 
 pub use arrays::{Arrays, Mark};
 pub use chunk::Chunk;
+pub use data_type::{Type, TypeKind, TypeRef, TypeSource};
 pub use event::{Event, EventKind};
 pub use pool::{Batch, Home, Pool};
 pub use reconnect::ReconnectNumbers;
