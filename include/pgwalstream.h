@@ -221,7 +221,7 @@
  * wal_event_prepare_end_lsn(). Its end may come without it, if it was acknowledged before or changed nothing:
  * #WAL_EVENT_FLAG_UNKNOWN_PREPARE.
  *
- * With `two_phase` "join" the library keeps a prepared transaction until COMMIT PREPARED, and gives it then as an ordinary one, whose
+ * With `two_phase` "join" the library keeps a prepared transaction until COMMIT PREPARED, and gives it then as an ordinary one. Its
  * `commit_lsn` is that of the COMMIT PREPARED record; wal_event_prepare_lsn() of BEGIN and COMMIT is the position of the PREPARE. While
  * one is kept every `ack_lsn` stays behind its PREPARE. So a program that stores positions stores the `commit_lsn` of the last
  * transaction too, and after a start passes over those that are not greater. Since 0.2.0.
@@ -3298,10 +3298,10 @@ wal_status wal_value_as_uuid(const struct wal_value *value,
 WAL_NOEXCEPT;
 
 /**
- * Writes a value as the server's output function for its type does: a text value as it came, a binary one of any built-in type
- * or a domain over one, so that both forms give the same text. The settings are those of the library's sessions: dates in ISO
- * form, timestamps with time zone in UTC, intervals in the style postgres, bytea in hex, floating-point numbers with the fewest
- * digits that read back the same.
+ * Writes a value as the server's output function for its type does, so that both forms give the same text. A text value is
+ * written as it came, a binary one as the library's sessions would have it. Its type is built in, or a domain over such a type.
+ * These sessions have dates in ISO form, timestamps with time zone in UTC, and intervals in the style postgres. Their bytea is in hex,
+ * and floating-point numbers have the fewest digits that read back the same.
  *
  * Use wal_value_as_text() where the text is borrowed and nothing is to be written: text values, and binary ones of types whose
  * binary form is their text.

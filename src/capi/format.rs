@@ -8,10 +8,10 @@ use crate::batch::{Type, Value, ValueKind};
 use crate::error::{Error, Result, Status};
 use crate::types::{self, Buffer, Field};
 
-/// Writes a value as the server's output function for its type does: a text value as it came, a binary one of any built-in type
-/// or a domain over one, so that both forms give the same text. The settings are those of the library's sessions: dates in ISO
-/// form, timestamps with time zone in UTC, intervals in the style postgres, bytea in hex, floating-point numbers with the fewest
-/// digits that read back the same.
+/// Writes a value as the server's output function for its type does, so that both forms give the same text. A text value is
+/// written as it came, a binary one as the library's sessions would have it. Its type is built in, or a domain over such a type.
+/// These sessions have dates in ISO form, timestamps with time zone in UTC, and intervals in the style postgres. Their bytea is in hex,
+/// and floating-point numbers have the fewest digits that read back the same.
 ///
 /// Use wal_value_as_text() where the text is borrowed and nothing is to be written: text values, and binary ones of types whose
 /// binary form is their text.

@@ -206,7 +206,7 @@
  * wal_event_prepare_end_lsn(). Its end may come without it, if it was acknowledged before or changed nothing:
  * #WAL_EVENT_FLAG_UNKNOWN_PREPARE.
  *
- * With `two_phase` "join" the library keeps a prepared transaction until COMMIT PREPARED, and gives it then as an ordinary one, whose
+ * With `two_phase` "join" the library keeps a prepared transaction until COMMIT PREPARED, and gives it then as an ordinary one. Its
  * `commit_lsn` is that of the COMMIT PREPARED record; wal_event_prepare_lsn() of BEGIN and COMMIT is the position of the PREPARE. While
  * one is kept every `ack_lsn` stays behind its PREPARE. So a program that stores positions stores the `commit_lsn` of the last
  * transaction too, and after a start passes over those that are not greater. Since 0.2.0.
