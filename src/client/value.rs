@@ -141,7 +141,7 @@ impl<'a> Value<'a> {
     }
 
     /// The text of a value: of any type that came as text; in binary of the text types, json, jsonb, xml, and of types
-    /// of which the stream tells the name only, as of enums, if it is UTF-8 ([`Type::is_resolved`](super::Type::is_resolved)).
+    /// of which the stream tells the name only, as of enums, if it is UTF-8 ([`Type::is_resolved`](crate::Type::is_resolved)).
     pub fn as_str(self) -> Result<&'a str> {
         let text = types::as_text(self.field()).map_err(|error| self.explain(error, "text"))?;
         std::str::from_utf8(text).map_err(|_| self.explain(ReadError::Malformed, "text in UTF-8"))
