@@ -1,7 +1,6 @@
 //! The life of a stream: its phases, what leads from one to the next, and what each means to whoever asks. One table; it
 //! must never be written anywhere else which phase comes next.
 
-use super::shared::Wanted;
 use crate::error::{Error, Result, Status};
 
 /// Where in its life a stream is.
@@ -78,6 +77,15 @@ pub struct Lifecycle {
     finished: bool,
     flush_asked: u64,
     flush_done: u64,
+}
+
+/// What the consumer wants of the engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// The program frees the stream.
+    pub closing: bool,
+    /// The number of the newest request to flush that is not done.
+    pub flush: Option<u64>,
 }
 
 /// What a consumer finds behind the last batch.

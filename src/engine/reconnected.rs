@@ -136,3 +136,24 @@ fn branched(shared: &Shared, intake: &Intake, branch: Branch) -> Option<Lsn> {
     });
     Some(at)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whoever copies the event takes memory for the lengths of its values.
+    #[test]
+    fn the_event_is_as_long_as_what_it_says() {
+        let mut arrays = Arrays::new(16, 16);
+        let how = Reconnected { message: "gone".into(), status: -24, attempts: 3, timelines: (1, 2) };
+        how.tell(&mut arrays, Lsn(5), 9, Some(Lsn(0x16_B374_D848)), true);
+        let values = arrays.values();
+        assert_eq!(values.iter().map(|value| value.len).collect::<Vec<_>>(), [4, 24]);
+        // SAFETY: the arrays live.
+        let numbers = ReconnectNumbers::from_bytes(unsafe { values[ReconnectNumbers::AT].bytes() });
+        let (lost_timeline, timeline, switchpoint) = (1, 2, 0x16_B374_D848);
+        let expected = ReconnectNumbers { attempts: 3, status: -24, lost_timeline, timeline, switchpoint };
+        assert_eq!(numbers, Some(expected));
+        assert_eq!((arrays.last_ack(), arrays.events()[0].number), (0x16_B374_D848, 9));
+    }
+}

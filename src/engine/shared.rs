@@ -15,7 +15,7 @@ use super::acks::Acks;
 use super::capture::Capture;
 use super::creation::Creation;
 use super::health::LastHealth;
-use super::lifecycle::{Came, Lifecycle, Phase, Rest, Step};
+use super::lifecycle::{Came, Lifecycle, Phase, Rest, Step, Wanted};
 use super::log::Logger;
 use super::registry;
 use super::stats::Owed;
@@ -79,15 +79,6 @@ struct Queue {
     weight: usize,
     reading: Reading,
     life: Lifecycle,
-}
-
-/// What the consumer wants of the engine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Wanted {
-    /// The program frees the stream.
-    pub closing: bool,
-    /// The number of the newest request to flush that is not done.
-    pub flush: Option<u64>,
 }
 
 /// Counts a task as running for as long as it lives.
