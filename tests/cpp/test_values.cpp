@@ -200,7 +200,7 @@ int main() {
                   "place tid, spot point, position pg_lsn, long xid8, nothing interval");
     sql("INSERT INTO cpp_scalars VALUES (-12345.6780, '1 year 2 mons -3 days -00:00:00.5', "
         "'24:00:00-15:59:59', "
-        "-12.34::numeric::money, '10.0.0.1/24', B'1010111101', '(42,7)', '(-1.5,Infinity)', '16/B374D848', "
+        "(-12.34)::numeric::money, '10.0.0.1/24', B'1010111101', '(42,7)', '(-1.5,Infinity)', '16/B374D848', "
         "'18446744073709551615')");
     scalars(false);
     scalars(true);
