@@ -258,8 +258,8 @@ static void domains(bool binary) {
     CHECK(text.data != NULL && text.len == 0);
     CHECK_EQ(wal_value_as_int32(AT(D_MOOD), &i32, &error), WAL_E_TYPE);
     CHECK_EQ(i32, 0);
-    CHECK(strstr(wal_error_message(error), "column \"mood\" of public.c_values_types (public.c_mood, OID") !=
-          NULL);
+    CHECK(strstr(wal_error_message(error),
+                 "table public.c_values_types, column \"mood\" (public.c_mood, OID") != NULL);
     if (binary)
         CHECK(strstr(wal_error_hint(error), "binary") != NULL);
     wal_error_free(error);

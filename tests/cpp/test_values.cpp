@@ -128,8 +128,8 @@ static void domains(bool binary) {
     CHECK_EQ(row["empty"].as<std::string>(), "");
     const auto refused = row["mood"].try_as<std::int32_t>();
     CHECK_EQ(check::status_of(refused), wal::status::type);
-    CHECK(std::string(refused.error().what()).find("column \"mood\" of public.cpp_types (public.cpp_mood") !=
-          std::string::npos);
+    CHECK(std::string(refused.error().what())
+              .find("table public.cpp_types, column \"mood\" (public.cpp_mood") != std::string::npos);
     const wal::type_info word = row["word"].column().type_info();
     CHECK(word.kind() == wal::type_kind::domain && word.source() == wal::type_source::stream);
     CHECK(word.base().sql_name() == "integer" && word.is_resolved() && word.name().empty());
