@@ -112,7 +112,7 @@ func TestTypesThatGoHasNoneForAreReadAlike(t *testing.T) {
 			s := setUp(t, "go_scalars", `num numeric, span interval, clock timetz, cash money, net inet, bits varbit, place tid, spot point,
 				position pg_lsn, long xid8, nothing interval, ip inet, words text[]`)
 			stream := s.open("binary=" + binary)
-			s.sql(`INSERT INTO go_scalars VALUES (-12345.6780, '1 year 2 mons -3 days -00:00:00.5', '24:00:00-15:59:59', -12.34::numeric::money,
+			s.sql(`INSERT INTO go_scalars VALUES (-12345.6780, '1 year 2 mons -3 days -00:00:00.5', '24:00:00-15:59:59', (-12.34)::numeric::money,
 				'10.0.0.1/24', B'1010111101', '(42,7)', '(-1.5,Infinity)', '16/B374D848', '18446744073709551615', NULL, '::1', '{a,NULL}')`)
 			event := changes(t, stream, 1)[0]
 			field := func(name string) wal.Field {

@@ -193,7 +193,9 @@ unsafe fn value(it: *const Value, of: *const Relation, column: u32) {
             it, of, column,
             wal_value_as_bool i32, wal_value_as_int16 i16, wal_value_as_int32 i32, wal_value_as_int64 i64,
             wal_value_as_uint32 u32, wal_value_as_float32 f32, wal_value_as_float64 f64, wal_value_as_uuid [u8; 16],
-            wal_value_as_date i32, wal_value_as_time i64, wal_value_as_timestamp i64, wal_value_as_timestamptz i64
+            wal_value_as_date i32, wal_value_as_time i64, wal_value_as_timestamp i64, wal_value_as_timestamptz i64,
+            wal_value_as_uint64 u64, wal_value_as_money i64, wal_value_as_lsn u64, wal_value_as_inet wal_inet,
+            wal_value_as_numeric wal_numeric
         );
         let mut text = wal_bytes { data: ptr::null(), len: 0 };
         check(wal_value_as_text(it, of, column, &raw mut text, ptr::null_mut()));
@@ -203,8 +205,36 @@ unsafe fn value(it: *const Value, of: *const Relation, column: u32) {
         for size in [0, buffer.len()] {
             let data = if size == 0 { ptr::null_mut() } else { buffer.as_mut_ptr() };
             check(wal_value_as_bytea(it, of, column, data, size, &raw mut needed, ptr::null_mut()));
+            check(wal_value_as_bits(it, of, column, data, size, &raw mut needed, ptr::null_mut()));
+            let type_info = wal_relation_column_type_info(of, column);
+            black_box((wal_type_kind(type_info), wal_type_is_resolved(type_info)));
+            check(wal_value_format(it, type_info, data.cast(), size, &raw mut needed, ptr::null_mut()));
+        }
+        parts(it, of, column);
+    }
+}
+
+/// What has several parts.
+unsafe fn parts(it: *const Value, of: *const Relation, column: u32) {
+    let (mut a, mut b, mut c, mut d) = (0_i32, 0_i32, 0_i64, 0_u64);
+    let (mut block, mut place, mut x, mut y) = (0_u32, 0_u16, 0.0_f64, 0.0_f64);
+    let mut numeric = std::mem::MaybeUninit::<wal_numeric>::uninit();
+    let none = ptr::null_mut();
+    // SAFETY: the caller's promise: a live value and its relation; each output is written on every path.
+    unsafe {
+        check(wal_value_as_interval(it, of, column, &raw mut a, &raw mut b, &raw mut c, none));
+        check(wal_value_as_timetz(it, of, column, &raw mut c, &raw mut a, none));
+        check(wal_value_as_tid(it, of, column, &raw mut block, &raw mut place, none));
+        check(wal_value_as_point(it, of, column, &raw mut x, &raw mut y, none));
+        if wal_value_as_numeric(it, of, column, numeric.as_mut_ptr(), none) == 0 {
+            let numeric = numeric.as_ptr();
+            let mut length = 0;
+            check(wal_numeric_text(numeric, ptr::null_mut(), 0, &raw mut length, none));
+            check(wal_numeric_int128(numeric, 4, &raw mut c, &raw mut d, none));
+            check(wal_numeric_float64(numeric, &raw mut x, none));
         }
     }
+    black_box((a, b, c, d, block, place, x, y));
 }
 
 unsafe fn read(it: wal_bytes) {

@@ -3,12 +3,12 @@
 use super::oid;
 use crate::batch::{Column, Relation, Type, TypeKind, TypeSource};
 
-/// The table, the column and its type: `column "at" of public.t (date)`.
+/// The table, the column and its type: `table public.t, column "at" (date)`.
 #[cold]
 pub fn place(relation: &Relation, column: &Column) -> String {
     let text = String::from_utf8_lossy;
     let (schema, table, column_name) = (text(&relation.namespace), text(&relation.name), text(&column.name));
-    format!("column \"{column_name}\" of {schema}.{table} ({})", label(&column.data_type))
+    format!("table {schema}.{table}, column \"{column_name}\" ({})", label(&column.data_type))
 }
 
 /// A type's name for people.

@@ -241,7 +241,14 @@ fn others(read: &Read, format: Format) {
             Format::Text => {
                 assert_eq!(value.deserialize::<&str>().unwrap().as_bytes(), value.bytes().unwrap())
             }
-            Format::Binary => assert_eq!(value.deserialize::<String>().unwrap_err().code(), ErrorCode::Type),
+            // What has no text in binary, as money, is refused.
+            Format::Binary => match value.format() {
+                Ok(text) => assert_eq!(value.deserialize::<String>().unwrap(), text),
+                Err(error) => {
+                    assert_eq!((column, error.code()), ("money", ErrorCode::Type));
+                    assert_eq!(value.deserialize::<String>().unwrap_err().code(), ErrorCode::Type);
+                }
+            },
         }
     }
     assert_eq!(row.get("jsonb").unwrap().deserialize::<String>().unwrap(), r#"{"n": 5, "tags": ["x"]}"#);

@@ -106,24 +106,28 @@ fn s14_nothing_is_guessed(version: u32, format: Format) {
     let oid = |name: &str| event.new_named(name).type_oid();
     refused(
         "enum",
-        &format!("column \"enum\" of public.t (public.mood, OID): {}", not_known(oid("enum"), 4)),
+        &format!("table public.t, column \"enum\" (public.mood, OID): {}", not_known(oid("enum"), 4)),
         "binary to off",
     );
     refused(
         "dmood",
-        &format!("column \"dmood\" of public.t (public.mood, OID): {}", not_known(oid("dmood"), 5)),
+        &format!("table public.t, column \"dmood\" (public.mood, OID): {}", not_known(oid("dmood"), 5)),
         "binary to off",
     );
     refused(
         "row",
-        &format!("column \"row\" of public.t (public.pair, OID): {}", not_known(oid("row"), 25)),
+        &format!("table public.t, column \"row\" (public.pair, OID): {}", not_known(oid("row"), 25)),
         "binary to off",
     );
-    refused("num", "column \"num\" of public.t (a domain over numeric, OID): numeric cannot be read as", "");
+    refused(
+        "num",
+        "table public.t, column \"num\" (a domain over numeric, OID): numeric cannot be read as",
+        "",
+    );
     let text = v("word").as_text().unwrap_err();
     assert_eq!(text.status, Status::WAL_E_TYPE);
     assert!(
-        text.message.contains("column \"word\" of public.t (a domain over integer")
+        text.message.contains("table public.t, column \"word\" (a domain over integer")
             && text.hint.contains("integer"),
         "{text:?}"
     );
