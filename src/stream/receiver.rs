@@ -330,21 +330,25 @@ impl Receiver {
     /// from when the server sent it.
     ///
     /// Gives the position that acknowledges it, which lies before its end while something is kept back that came before.
-    #[inline]
     fn pin(&mut self, end: u64, clock: i64, out: &mut Arrays) -> u64 {
         let ack_lsn = self.positions.capped(end);
         if ack_lsn < end {
-            self.positions.pin_capped(ack_lsn, end);
-            // Unless it was told before, and is left out.
-            if out.events().last().is_some_and(|event| event.ack_lsn == end) {
-                out.cap(ack_lsn);
-            }
-        } else {
-            self.positions.pin(ack_lsn);
+            self.cap(ack_lsn, end, out);
         }
+        self.positions.pin(ack_lsn);
         let time = out.events().last().map_or(0, |event| event.commit_time);
         self.outstanding.push(ack_lsn, if time == 0 { clock } else { time });
         ack_lsn
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn cap(&mut self, ack_lsn: u64, end: u64, out: &mut Arrays) {
+        self.positions.pin_capped(ack_lsn, end);
+        // Unless it was told before, and is left out.
+        if out.events().last().is_some_and(|event| event.ack_lsn == end) {
+            out.cap(ack_lsn);
+        }
     }
 
     #[inline]
