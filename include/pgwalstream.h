@@ -19,8 +19,8 @@
  *
  * @mainpage libpgwalstream
  *
- * A program opens a stream on a replication slot, reads events one by one or in batches, makes them safe in its own
- * way, and acknowledges. The server keeps what was not acknowledged and sends it again after a reconnect or a restart.
+ * A program opens a stream on a replication slot and reads events, one by one or in batches. It makes them safe in its own way, and
+ * acknowledges them. The server keeps what was not acknowledged and sends it again after a reconnect or a restart.
  *
  * @code{.c}
  * wal_options *options = NULL;
@@ -90,8 +90,9 @@
  *
  * - A function that takes a `const wal_stream *` may be called on any thread at any time, also while another thread waits in the
  *   same stream. It never ends the life of a borrowed event.
- * - A function that takes a `wal_stream *` may be called on any thread, by one at a time. A second caller gets ::WAL_E_BUSY. So does
- *   a log callback that calls back into the stream it was called for.
+ * - A function that takes a `wal_stream *` may be called on any thread, by one at a time. A second caller gets ::WAL_E_BUSY.
+ * - Inside a log or password callback no stream or connection can be made, and functions that work on one and return a ::wal_status
+ *   give ::WAL_E_BUSY. Nothing may be freed there.
  * - A batch is plain memory. Any thread may read it, several at once, and any thread may free it.
  * - wal_stream_free() wakes a thread that waits in the stream, and waits until that thread has left. Calls after it are the
  *   caller's mistake, as with any memory.
@@ -113,7 +114,7 @@
  *
  * @section process The process
  *
- * The library prints nothing, installs no signal handler and no allocator, calls neither setlocale(3) nor atexit(3), raises no
+ * The library prints nothing, installs no signal handler and no allocator, and calls neither setlocale(3) nor atexit(3). It raises no
  * SIGPIPE, and blocks all signals in its own threads. No panic leaves it: the call returns ::WAL_E_PANIC, and the handle answers
  * nothing else any more.
  *
@@ -124,9 +125,9 @@
  *
  * Where a server says how much memory something takes and it cannot be had, the call gives ::WAL_E_NO_MEMORY. This holds for a
  * message, a text, the values of a row and of an answer. Each has a bound: 1 MiB in all until a server waits for queries, 16 MiB for
- * an answer, 1 GiB for a message of the stream, and the first 256 KiB of an error or a notice. Other allocations are small and of
- * fixed size. Where those fail, or those for a batch's events, definitions of tables, cloned events and texts of options, the
- * process is aborted, as Rust has it. With the backend libpq, what libpq allocates is libpq's.
+ * an answer, 1 GiB for a message of the stream. Of an error or a notice the first 256 KiB count. Other allocations are small and of
+ * fixed size. Where one of those fails, the process is aborted, as Rust has it. So it is where memory is missing for a batch's events,
+ * definitions of tables, cloned events or texts of options. With the backend libpq, what libpq allocates is libpq's.
  *
  * @section text Text
  *
@@ -178,9 +179,9 @@
  * - A transaction that was prepared before the switchpoint and ended beyond it is prepared again.
  * - Definitions of tables come anew behind the event.
  *
- * Acknowledged and delivered positions go back to the switchpoint with the event, so nothing of the lost history is ever confirmed to
- * the new primary. A late acknowledgement of something before the event counts up to the switchpoint. Do not give one after events
- * behind it have come: it would be taken for theirs.
+ * With the event, acknowledged and delivered positions go back to the switchpoint. So nothing of the lost history is ever confirmed to
+ * the new primary. An acknowledgement of an earlier event then counts up to the switchpoint only. Give none once you have read an event
+ * behind this one: the library would take the position for one of the new history.
  *
  * The stream ends, with the error, where going on would lose something or cannot succeed:
  *
@@ -208,19 +209,28 @@
  * - ::WAL_EVENT_STREAM_START with #WAL_EVENT_FLAG_FIRST_SEGMENT for a transaction that is known: the server sends it anew from its
  *   beginning, after a reconnect; drop what came before.
  *
+ * With `streaming` "assembled" the library keeps the blocks until the transaction ends: the program sees committed transactions, as with
+ * "off" (docs/large-transactions.md).
+ *
  * A message that was emitted inside a savepoint has the transaction's id only, so rolling the savepoint back drops it by its place.
  * Blocks hold nothing back on the server: acknowledge only the end of the transaction.
  *
  * With option `two_phase`, and always from a slot that was made with it, a transaction that ends with PREPARE TRANSACTION comes when
  * it is prepared: between ::WAL_EVENT_BEGIN_PREPARE and ::WAL_EVENT_PREPARE, or in blocks that end with ::WAL_EVENT_STREAM_PREPARE. It
  * is NOT COMMITTED before ::WAL_EVENT_COMMIT_PREPARED of the same gid. It may come twice, with the same gid and the same
- * wal_event_prepare_end_lsn(). Its end may come without it, if it was acknowledged before or changed nothing.
+ * wal_event_prepare_end_lsn(). Its end may come without it, if it was acknowledged before or changed nothing:
+ * #WAL_EVENT_FLAG_UNKNOWN_PREPARE.
+ *
+ * With `two_phase` "join" the library keeps a prepared transaction until COMMIT PREPARED, and gives it then as an ordinary one. Its
+ * `commit_lsn` is that of the COMMIT PREPARED record; wal_event_prepare_lsn() of BEGIN and COMMIT is the position of the PREPARE. While
+ * one is kept every `ack_lsn` stays behind its PREPARE. So a program that stores positions stores the `commit_lsn` of the last
+ * transaction too, and after a start passes over those that are not greater. Since 0.2.0.
  *
  * @section slots Slots, publications, snapshots
  *
  * A ::wal_connection runs commands. Each waits for its answer for at most `timeout_ms`, and can be interrupted on any thread with
- * wal_connection_interrupt(). A command that is given up is cancelled on the server, and the call returns once the server has said
- * so, a few seconds later at most. Commands follow each other over one connection, one at a time.
+ * wal_connection_interrupt(). A command that is given up is cancelled on the server. The call returns once the server has
+ * said so, a few seconds later at most. Commands follow each other over one connection, one at a time.
  *
  * To copy tables and go on with their changes, each row once: make the publication; make the slot with #WAL_SLOT_EXPORT_SNAPSHOT; copy
  * in other sessions after `SET TRANSACTION SNAPSHOT`; only then stream. The snapshot lives until the connection is closed or used.
@@ -244,8 +254,8 @@
  *
  * The layouts of ::wal_event, ::wal_value, ::wal_bytes and ::wal_message are fixed, and asserted at the end of this header for 64-bit
  * machines. Spare words are 0 until a release gives them a meaning. ::wal_stats, ::wal_health and ::wal_option_info grow at their end:
- * their functions take `sizeof` of the struct as the program was compiled with it, write no more than that, and 0 for what they do not
- * know. An opaque type has no size. `docs/abi.md` says more.
+ * their functions take `sizeof` of the struct as the program was compiled with it. They write no more than that, and 0 for what they do
+ * not know. An opaque type has no size. `docs/abi.md` says more.
  */
 
 /**
@@ -323,6 +333,19 @@
  * with option failover_policy "rewind".
  */
 #define WAL_EVENT_FLAG_REWOUND UINT32_C(256)
+/**
+ * COMMIT_PREPARED, ROLLBACK_PREPARED: this stream did not give the PREPARE that it ends. It was given and
+ * acknowledged in an earlier life of the program, lies before the slot or start_lsn, or changed nothing. A
+ * decoder without a connection never sets it. Since 0.2.0.
+ */
+#define WAL_EVENT_FLAG_UNKNOWN_PREPARE UINT32_C(512)
+/**
+ * MESSAGE, and BEGIN and COMMIT (or BEGIN_PREPARE and PREPARE) of its transaction: a savepoint of the
+ * transaction was rolled back, and the server does not say whether this message was part of it. If it was,
+ * the sequence of what follows in the transaction is higher than it would be without streaming. Only with
+ * options streaming "assembled", messages and on_ambiguous "flag". Since 0.2.0.
+ */
+#define WAL_EVENT_FLAG_AMBIGUOUS UINT32_C(1024)
 /** @} */
 
 /**
@@ -698,12 +721,13 @@ enum wal_event_kind
     WAL_EVENT_PREPARE = 16,
     /**
      * A prepared transaction committed: `wal_event_gid`. It comes alone where the PREPARE was acknowledged
-     * before, and where the transaction changed nothing.
+     * before, and where the transaction changed nothing: with UNKNOWN_PREPARE.
      * `ack_lsn` is set.
      */
     WAL_EVENT_COMMIT_PREPARED = 17,
     /**
-     * A prepared transaction was rolled back: `wal_event_gid`, `wal_event_prepare_end_lsn`. `ack_lsn` is set.
+     * A prepared transaction was rolled back: `wal_event_gid`, `wal_event_prepare_end_lsn`. `ack_lsn` is set. With
+     * UNKNOWN_PREPARE where it comes alone.
      */
     WAL_EVENT_ROLLBACK_PREPARED = 18,
     /**
@@ -775,6 +799,117 @@ typedef uint8_t wal_value_kind;
 #endif // __cplusplus
 
 /**
+ * What a type is made of.
+ */
+enum wal_type_kind_code
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * The stream does not say: an enum, a composite, an array or range of a user's type, or a type of an extension.
+     */
+    WAL_TYPE_KIND_UNKNOWN = 0,
+    /**
+     * A type without parts.
+     */
+    WAL_TYPE_KIND_BASE = 1,
+    /**
+     * An array.
+     */
+    WAL_TYPE_KIND_ARRAY = 2,
+    /**
+     * A row type.
+     */
+    WAL_TYPE_KIND_COMPOSITE = 3,
+    /**
+     * A range.
+     */
+    WAL_TYPE_KIND_RANGE = 4,
+    /**
+     * A multirange.
+     */
+    WAL_TYPE_KIND_MULTIRANGE = 5,
+    /**
+     * An enum.
+     */
+    WAL_TYPE_KIND_ENUM = 6,
+    /**
+     * A domain over another type.
+     */
+    WAL_TYPE_KIND_DOMAIN = 7,
+    /**
+     * What only functions have, such as record.
+     */
+    WAL_TYPE_KIND_PSEUDO = 8,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum wal_type_kind_code wal_type_kind_code;
+#else
+typedef uint32_t wal_type_kind_code;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * Where the knowledge of a type comes from.
+ */
+enum wal_type_source_code
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * Nowhere: nothing is known but the OID.
+     */
+    WAL_TYPE_SOURCE_NONE = 0,
+    /**
+     * It is PostgreSQL's own, and the library knows it.
+     */
+    WAL_TYPE_SOURCE_BUILT_IN = 1,
+    /**
+     * The stream described it before the table, as it was when the change was made.
+     */
+    WAL_TYPE_SOURCE_STREAM = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum wal_type_source_code wal_type_source_code;
+#else
+typedef uint32_t wal_type_source_code;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * Whether a numeric is a number.
+ */
+enum wal_numeric_special_code
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * It is a number.
+     */
+    WAL_NUMERIC_FINITE = 0,
+    /**
+     * NaN.
+     */
+    WAL_NUMERIC_NAN = 1,
+    /**
+     * Infinity or minus infinity.
+     */
+    WAL_NUMERIC_INFINITY = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum wal_numeric_special_code wal_numeric_special_code;
+#else
+typedef uint32_t wal_numeric_special_code;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * How much a message matters.
  */
 enum wal_log_level
@@ -787,7 +922,7 @@ enum wal_log_level
      */
     WAL_LOG_ERROR = 1,
     /**
-     * Something is lost, or will be if nobody looks.
+     * Something needs attention, or changes may be lost; the stream goes on.
      */
     WAL_LOG_WARN = 2,
     /**
@@ -972,6 +1107,13 @@ typedef struct wal_batch wal_batch;
 typedef struct wal_relation wal_relation;
 
 /**
+ * A type of a column.
+ *
+ * PostgreSQL's own live for ever, the others as long as the relation whose column they are of.
+ */
+typedef struct wal_type wal_type;
+
+/**
  * A connection for commands about slots and publications, and for SQL. It streams nothing: that is what a wal_stream is
  * for.
  */
@@ -1079,14 +1221,16 @@ typedef struct wal_option_info {
  *
  * Called on the engine's thread or on one that is inside a call; the texts live as long as the call of the callback.
  * While it runs, that thread does nothing else: on the engine's, all streams of the thread wait for it. So it must not
- * block for long; queue the message where writing it may take time. It must not throw, longjmp, free a stream or call
- * any other wal_stream function: those answer WAL_E_BUSY from here.
+ * block for long; queue the message where writing it may take time. It must not throw or longjmp.
+ *
+ * From here every function that makes a wal_stream or a wal_connection, or that works on any of them and returns a
+ * wal_status, gives WAL_E_BUSY. Not refused are wal_stream_fd, wal_stream_interrupt, wal_connection_interrupt, the _clear
+ * functions beside them, wal_connection_server_version and wal_stats_prometheus. Do not free a stream or a connection here.
  */
 typedef void (*wal_log_callback)(void *userdata, int32_t level, const char *target, const char *message);
 
 /**
- * Who wants to log in where. Everything in it lives as long as the call of the callback. Later versions may add members
- * at its end.
+ * Who wants to log in where. Everything in it lives as long as the call of the callback.
  */
 typedef struct wal_password_request {
     /**
@@ -1114,8 +1258,8 @@ typedef struct wal_password_request {
  * Called on a helper thread of the library, never on the engine's: it may block, for as long as option `password_timeout`
  * says; what it gives later counts for nothing. It may be called by several threads at once, and, where it takes long,
  * still run when the stream is freed: what `userdata` points at must live until the function that frees it was called. It
- * must not throw, longjmp or end its thread. A function of a wal_stream or a wal_connection that is called from here
- * answers WAL_E_BUSY.
+ * must not throw, longjmp or end its thread. Functions of streams and connections are refused from here as from a
+ * wal_log_callback.
  */
 typedef void (*wal_password_callback)(void *userdata,
                                       const struct wal_password_request *request,
@@ -1259,6 +1403,82 @@ typedef struct wal_bytes {
      */
     size_t len;
 } wal_bytes;
+
+/**
+ * A numeric as it came: a view, good as long as its event. 32 bytes, which never grow. Nothing is converted until
+ * wal_numeric_text(), wal_numeric_int128() or wal_numeric_float64() is asked.
+ *
+ * In binary the digits are 16-bit numbers in network order to the base of 10000, at `data` + 8, the first of which counts
+ * 10000^weight (numeric_send).
+ */
+typedef struct wal_numeric {
+    /**
+     * The value's bytes.
+     */
+    const uint8_t *data;
+    /**
+     * How many bytes.
+     */
+    uint32_t len;
+    /**
+     * WAL_VALUE_TEXT or WAL_VALUE_BINARY.
+     */
+    uint8_t form;
+    /**
+     * A wal_numeric_special_code.
+     */
+    uint8_t special;
+    /**
+     * 1 below 0, also for -infinity; else 0.
+     */
+    uint8_t is_negative;
+    /**
+     * Kept for later releases; 0.
+     */
+    uint8_t reserved;
+    /**
+     * How many digits to the base of 10000 there are; 0 for text.
+     */
+    uint32_t ndigits;
+    /**
+     * The power of 10000 that the first digit counts; 0 for text.
+     */
+    int32_t weight;
+    /**
+     * How many decimals the server shows behind the point, which is a part of the value; 0 for what is no number.
+     */
+    uint32_t scale;
+    /**
+     * Kept for later releases; 0.
+     */
+    uint32_t spare;
+} wal_numeric;
+
+/**
+ * An inet or a cidr. 24 bytes, which never grow.
+ */
+typedef struct wal_inet {
+    /**
+     * The address in network order: 4 bytes for IPv4, 16 for IPv6; the rest is 0.
+     */
+    uint8_t address[16];
+    /**
+     * 4 or 6.
+     */
+    uint8_t version;
+    /**
+     * How many bits of the address are the network's.
+     */
+    uint8_t bits;
+    /**
+     * 1 for a cidr, 0 for an inet.
+     */
+    uint8_t is_cidr;
+    /**
+     * Kept for later releases; 0.
+     */
+    uint8_t reserved[5];
+} wal_inet;
 
 /**
  * The counters of a stream since it was made. New ones come at the end.
@@ -1436,6 +1656,16 @@ typedef struct wal_stats {
      * What of streamed transactions was received and thrown away since it was rolled back, in bytes.
      */
     uint64_t rolled_back_bytes;
+    /**
+     * Prepared transactions that are held until their fate is known (two_phase=join). They pin WAL on the
+     * server, and hold every position to acknowledge back.
+     */
+    uint64_t prepared_transactions;
+    /**
+     * How long ago the oldest of these was prepared. 0 while there is none. The clocks of this machine and
+     * of the server must agree. In microseconds.
+     */
+    uint64_t prepared_microseconds;
 } wal_stats;
 
 /**
@@ -1942,10 +2172,17 @@ WAL_NOEXCEPT;
 
 /**
  * All that is ready, as one batch: read it without any further call, on any thread. First of all it gives what is
- * left of the batch that wal_stream_next walks through. A batch may begin and end inside a transaction.
+ * left of the batch that wal_stream_next walks through.
  *
- * A batch ends where it is full or where nothing more has come: in the middle of a transaction too. A program that saves
- * position and state together does so behind a COMMIT, not behind a batch.
+ * A batch ends where it is full or where nothing more has come: in the middle of a transaction too, and the next one begins
+ * there. A program that saves position and state together does so behind an event with an ack_lsn, not behind a batch.
+ *
+ * With option batch_boundary "transaction" a batch ends behind an event with an ack_lsn (COMMIT, PREPARE, COMMIT_PREPARED, …)
+ * wherever its transaction fits into one: into batch_events, batch_bytes and queue_bytes. It then begins at a transaction's
+ * beginning, and holds one or several of them whole. It ends elsewhere in three cases: its transaction does not fit; the
+ * connection was lost, as RECONNECTED tells in the next one; or a block of a streamed transaction ends. So look at the last
+ * event's ack_lsn before state and position are saved. A transaction is not given before all of it has come, or as much as
+ * fits; wal_stream_next waits for that too. Since 0.2.0.
  *
  * @param[in,out] stream to read from
  * @param[in] timeout_ms -1 waits for ever, 0 does not wait
@@ -2067,9 +2304,10 @@ WAL_NOEXCEPT;
  * names the offset.
  *
  * @param[in] path of the capture
- * @param[in] options copied; may be NULL; replay_pace, ack, queue_bytes, batch_events, batch_bytes and the log callback
- * count; decode, on_gap and stop_lsn are as in the captured stream if they are not set; the others, which are of a
- * connection, do not count
+ * @param[in] options copied; may be NULL; replay_pace, ack, queue_bytes, batch_events, batch_bytes, batch_boundary and the log
+ * callback count, and with streaming "assembled" assemble_memory, assemble_disk, spill_directory and spill_min_free; decode,
+ * plugin, on_gap, stop_lsn, dedupe and streaming "assembled" are as in the captured stream if they are not set; the others,
+ * which are of a connection, do not count
  * @param[out] out the stream, owned by the caller: wal_stream_free; NULL on an error
  * @param[out] err may be NULL; owned by the caller
  * @return WAL_OK; WAL_E_CAPTURE: the file cannot be opened, is no capture, or is damaged before its first record;
@@ -2329,6 +2567,9 @@ WAL_API struct wal_bytes wal_event_gid(const struct wal_event *event) WAL_NOEXCE
 /**
  * The position of a transaction's PREPARE TRANSACTION, which is the commit_lsn that identifies its changes: of
  * BEGIN_PREPARE, PREPARE and STREAM_PREPARE events; 0 for other kinds.
+ *
+ * With option two_phase "join", since 0.2.0, of the BEGIN and COMMIT of a transaction that was prepared too: there the
+ * commit_lsn is that of its COMMIT PREPARED. 0 for those of others.
  *
  * @param event may be NULL
  * @return the position, or 0
@@ -2593,10 +2834,149 @@ WAL_NOEXCEPT;
 WAL_API void wal_relation_free(struct wal_relation *relation) WAL_NOEXCEPT;
 
 /**
- * Reads a value as bool. Reads: bool; of types that are not built in, what parses as it.
+ * What is known of a column's type, from the stream alone: nothing is asked of the server, and it is what held when the
+ * change was made. The server describes each type that is not built in before the table (PostgreSQL documentation, "Logical
+ * Replication Message Formats", Type): for a domain with the name of its base type, through any depth of domains
+ * (logicalrep_write_typ). So a domain over a built-in type is known with its base and without its own name; of enums,
+ * composites, arrays of them, and types of extensions the name is known.
+ *
+ * @param relation may be NULL
+ * @param[in] column from 0
+ * @return borrowed from the relation, and the same for the same type; NULL if there is no such column
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API
+const struct wal_type *wal_relation_column_type_info(const struct wal_relation *relation,
+                                                     uint32_t column)
+WAL_NOEXCEPT;
+
+/**
+ * One of PostgreSQL's own types, by its OID: those that 14 to 18 have, with their arrays, ranges and multiranges.
+ *
+ * @param[in] oid of the type
+ * @return static; NULL for an OID that is none of theirs
+ * @par Thread safety
+ * any thread
+ * @since 0.2.0
+ */
+WAL_API
+const struct wal_type *wal_type_built_in(uint32_t oid)
+WAL_NOEXCEPT;
+
+/**
+ * The type's OID, which of other than built-in types is of one database only.
+ *
+ * @param data_type may be NULL, which gives 0
+ * @return the OID, or 0
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API uint32_t wal_type_oid(const struct wal_type *data_type) WAL_NOEXCEPT;
+
+/**
+ * What the type is made of.
+ *
+ * @param data_type may be NULL, which gives WAL_TYPE_KIND_UNKNOWN
+ * @return a wal_type_kind_code; WAL_TYPE_KIND_UNKNOWN where the stream tells no more than the name
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API uint32_t wal_type_kind(const struct wal_type *data_type) WAL_NOEXCEPT;
+
+/**
+ * Where the knowledge of the type comes from.
+ *
+ * @param data_type may be NULL, which gives WAL_TYPE_SOURCE_NONE
+ * @return a wal_type_source_code
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API uint32_t wal_type_source(const struct wal_type *data_type) WAL_NOEXCEPT;
+
+/**
+ * Whether it is known how the binary form of the type's values is read. If not, wal_value_as_text() gives what is UTF-8 (an
+ * enum's label is right, of another type nobody can tell), and every other accessor of a binary value gives WAL_E_TYPE.
+ *
+ * @param data_type may be NULL, which gives 0
+ * @return 1 or 0
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API
+int32_t wal_type_is_resolved(const struct wal_type *data_type)
+WAL_NOEXCEPT;
+
+/**
+ * The schema that the type is in.
+ *
+ * @param data_type may be NULL, which gives nothing
+ * @return borrowed from the type; empty where it is not known, as of domains, which the stream does not name
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API struct wal_bytes wal_type_namespace(const struct wal_type *data_type) WAL_NOEXCEPT;
+
+/**
+ * The type's name in pg_type, as in "int4" or "_int4".
+ *
+ * @param data_type may be NULL, which gives nothing
+ * @return borrowed from the type; empty where it is not known, as of domains, which the stream does not name
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API struct wal_bytes wal_type_name(const struct wal_type *data_type) WAL_NOEXCEPT;
+
+/**
+ * The name of a built-in type as SQL shows it (format_type without a modifier), as in "integer" or "integer[]".
+ *
+ * @param data_type may be NULL, which gives nothing
+ * @return static; empty for what is not built in
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API
+struct wal_bytes wal_type_sql_name(const struct wal_type *data_type)
+WAL_NOEXCEPT;
+
+/**
+ * The type that a domain is over, which is no domain itself.
+ *
+ * @param data_type may be NULL
+ * @return static; NULL for what is no domain
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API const struct wal_type *wal_type_base(const struct wal_type *data_type) WAL_NOEXCEPT;
+
+/**
+ * The element of an array, the subtype of a range, or the range of a multirange. Of a domain over one, ask its base.
+ *
+ * @param data_type may be NULL
+ * @return static; NULL for what has none, or of which it is not known
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API
+const struct wal_type *wal_type_element(const struct wal_type *data_type)
+WAL_NOEXCEPT;
+
+/**
+ * Reads a value as bool. Reads: bool; a domain as its base
+ * type; of other types that are not built in, text that parses as it.
  *
  * @param[in] value of an event
- * @param[in] relation the event's; NULL: the type is not known, and what parses is taken
+ * @param[in] relation the event's; NULL: the caller answers for the type, and what parses is taken
  * @param[in] column the value's place in the row
  * @param[out] out 1 or 0; 0 on an error
  * @param[out] err may be NULL; owned by the caller
@@ -2615,10 +2995,11 @@ wal_status wal_value_as_bool(const struct wal_value *value,
 WAL_NOEXCEPT;
 
 /**
- * Reads a value as a 16-bit integer. Reads: smallint; integer and bigint if the number fits; of types that are not built in, what parses as it.
+ * Reads a value as a 16-bit integer. Reads: smallint; integer and bigint if the number fits; a domain as its base
+ * type; of other types that are not built in, text that parses as it.
  *
  * @param[in] value of an event
- * @param[in] relation the event's; NULL: the type is not known, and what parses is taken
+ * @param[in] relation the event's; NULL: the caller answers for the type, and what parses is taken
  * @param[in] column the value's place in the row
  * @param[out] out the number; 0 on an error
  * @param[out] err may be NULL; owned by the caller
@@ -2637,10 +3018,11 @@ wal_status wal_value_as_int16(const struct wal_value *value,
 WAL_NOEXCEPT;
 
 /**
- * Reads a value as a 32-bit integer. Reads: smallint, integer; bigint and oid if the number fits; of types that are not built in, what parses as it.
+ * Reads a value as a 32-bit integer. Reads: smallint, integer; bigint and oid if the number fits; a domain as its base
+ * type; of other types that are not built in, text that parses as it.
  *
  * @param[in] value of an event
- * @param[in] relation the event's; NULL: the type is not known, and what parses is taken
+ * @param[in] relation the event's; NULL: the caller answers for the type, and what parses is taken
  * @param[in] column the value's place in the row
  * @param[out] out the number; 0 on an error
  * @param[out] err may be NULL; owned by the caller
@@ -2659,10 +3041,11 @@ wal_status wal_value_as_int32(const struct wal_value *value,
 WAL_NOEXCEPT;
 
 /**
- * Reads a value as a 64-bit integer. Reads: smallint, integer, bigint, oid; of types that are not built in, what parses as it.
+ * Reads a value as a 64-bit integer. Reads: smallint, integer, bigint, oid; a domain as its base
+ * type; of other types that are not built in, text that parses as it.
  *
  * @param[in] value of an event
- * @param[in] relation the event's; NULL: the type is not known, and what parses is taken
+ * @param[in] relation the event's; NULL: the caller answers for the type, and what parses is taken
  * @param[in] column the value's place in the row
  * @param[out] out the number; 0 on an error
  * @param[out] err may be NULL; owned by the caller
@@ -2681,10 +3064,11 @@ wal_status wal_value_as_int64(const struct wal_value *value,
 WAL_NOEXCEPT;
 
 /**
- * Reads a value as an unsigned 32-bit integer. Reads: oid, xid and their like; integers if the number fits; of types that are not built in, what parses as it.
+ * Reads a value as an unsigned 32-bit integer. Reads: oid, xid and their like; integers if the number fits; a domain as its base
+ * type; of other types that are not built in, text that parses as it.
  *
  * @param[in] value of an event
- * @param[in] relation the event's; NULL: the type is not known, and what parses is taken
+ * @param[in] relation the event's; NULL: the caller answers for the type, and what parses is taken
  * @param[in] column the value's place in the row
  * @param[out] out the number; 0 on an error
  * @param[out] err may be NULL; owned by the caller
@@ -2703,10 +3087,11 @@ wal_status wal_value_as_uint32(const struct wal_value *value,
 WAL_NOEXCEPT;
 
 /**
- * Reads a value as a float. Reads: real; what else is exact in it; of types that are not built in, what parses as it.
+ * Reads a value as a float. Reads: real; what else is exact in it; a domain as its base
+ * type; of other types that are not built in, text that parses as it.
  *
  * @param[in] value of an event
- * @param[in] relation the event's; NULL: the type is not known, and what parses is taken
+ * @param[in] relation the event's; NULL: the caller answers for the type, and what parses is taken
  * @param[in] column the value's place in the row
  * @param[out] out the number, NaN and infinities kept; 0 on an error
  * @param[out] err may be NULL; owned by the caller
@@ -2725,10 +3110,11 @@ wal_status wal_value_as_float32(const struct wal_value *value,
 WAL_NOEXCEPT;
 
 /**
- * Reads a value as a double. Reads: real, double precision; integers that are exact in it. A numeric is read as text, which loses nothing; of types that are not built in, what parses as it.
+ * Reads a value as a double. Reads: real, double precision; integers that are exact in it. A numeric is read as text, which loses nothing; a domain as its base
+ * type; of other types that are not built in, text that parses as it.
  *
  * @param[in] value of an event
- * @param[in] relation the event's; NULL: the type is not known, and what parses is taken
+ * @param[in] relation the event's; NULL: the caller answers for the type, and what parses is taken
  * @param[in] column the value's place in the row
  * @param[out] out the number, NaN and infinities kept; 0 on an error
  * @param[out] err may be NULL; owned by the caller
@@ -2747,10 +3133,11 @@ wal_status wal_value_as_float64(const struct wal_value *value,
 WAL_NOEXCEPT;
 
 /**
- * Reads a value as a date. Reads: date; of types that are not built in, what parses as it.
+ * Reads a value as a date. Reads: date; a domain as its base
+ * type; of other types that are not built in, text that parses as it.
  *
  * @param[in] value of an event
- * @param[in] relation the event's; NULL: the type is not known, and what parses is taken
+ * @param[in] relation the event's; NULL: the caller answers for the type, and what parses is taken
  * @param[in] column the value's place in the row
  * @param[out] out days since 2000-01-01; INT32_MIN is -infinity, INT32_MAX infinity; 0 on an error
  * @param[out] err may be NULL; owned by the caller
@@ -2769,10 +3156,11 @@ wal_status wal_value_as_date(const struct wal_value *value,
 WAL_NOEXCEPT;
 
 /**
- * Reads a value as a time. Reads: time; of types that are not built in, what parses as it.
+ * Reads a value as a time. Reads: time; a domain as its base
+ * type; of other types that are not built in, text that parses as it.
  *
  * @param[in] value of an event
- * @param[in] relation the event's; NULL: the type is not known, and what parses is taken
+ * @param[in] relation the event's; NULL: the caller answers for the type, and what parses is taken
  * @param[in] column the value's place in the row
  * @param[out] out microseconds since midnight, up to 24:00:00; 0 on an error
  * @param[out] err may be NULL; owned by the caller
@@ -2791,10 +3179,11 @@ wal_status wal_value_as_time(const struct wal_value *value,
 WAL_NOEXCEPT;
 
 /**
- * Reads a value as a timestamp. Reads: timestamp without time zone; of types that are not built in, what parses as it.
+ * Reads a value as a timestamp. Reads: timestamp without time zone; a domain as its base
+ * type; of other types that are not built in, text that parses as it.
  *
  * @param[in] value of an event
- * @param[in] relation the event's; NULL: the type is not known, and what parses is taken
+ * @param[in] relation the event's; NULL: the caller answers for the type, and what parses is taken
  * @param[in] column the value's place in the row
  * @param[out] out microseconds since 2000-01-01 00:00:00; INT64_MIN is -infinity, INT64_MAX infinity; 0 on an error
  * @param[out] err may be NULL; owned by the caller
@@ -2813,10 +3202,11 @@ wal_status wal_value_as_timestamp(const struct wal_value *value,
 WAL_NOEXCEPT;
 
 /**
- * Reads a value as a timestamp with time zone. Reads: timestamp with time zone; of types that are not built in, what parses as it.
+ * Reads a value as a timestamp with time zone. Reads: timestamp with time zone; a domain as its base
+ * type; of other types that are not built in, text that parses as it.
  *
  * @param[in] value of an event
- * @param[in] relation the event's; NULL: the type is not known, and what parses is taken
+ * @param[in] relation the event's; NULL: the caller answers for the type, and what parses is taken
  * @param[in] column the value's place in the row
  * @param[out] out microseconds since 2000-01-01 00:00:00 UTC; INT64_MIN is -infinity, INT64_MAX infinity; 0 on an error
  * @param[out] err may be NULL; owned by the caller
@@ -2836,7 +3226,11 @@ WAL_NOEXCEPT;
 
 /**
  * Reads a value as text: the bytes of a text value, and of a binary one of a type whose binary form is its text.
- * Every value that came as text can be read so, numeric among them.
+ * Every value that came as text can be read so, numeric among them. A version byte, as jsonb and ltree have in binary, is
+ * no part of it, and the "char" of byte 0 is empty.
+ *
+ * A binary value of a type that is not resolved, as an enum, gives its bytes if they are UTF-8 without NUL: ask
+ * wal_type_is_resolved() of wal_relation_column_type_info() where that matters.
  *
  * @param[in] value of an event
  * @param[in] relation the event's; NULL: the type is not known
@@ -2904,6 +3298,329 @@ wal_status wal_value_as_uuid(const struct wal_value *value,
 WAL_NOEXCEPT;
 
 /**
+ * Writes a value as the server's output function for its type does, so that both forms give the same text. A text value is
+ * written as it came, a binary one as the library's sessions would have it. Its type is built in, or a domain over such a type.
+ * These sessions have dates in ISO form, timestamps with time zone in UTC, and intervals in the style postgres. Their bytea is in hex,
+ * and floating-point numbers have the fewest digits that read back the same.
+ *
+ * Use wal_value_as_text() where the text is borrowed and nothing is to be written: text values, and binary ones of types whose
+ * binary form is their text.
+ *
+ * Of binary values, money is refused (its decimals are a setting of the server), and so is what has no readable binary form:
+ * pg_ndistinct and its kin, the summaries of BRIN, row types. regclass and its like give the OID. An enum, or
+ * another type that is not resolved, gives its bytes if they are UTF-8.
+ *
+ * @param[in] value of an event
+ * @param[in] data_type of the value, as wal_relation_column_type_info() gives it; NULL only for text values
+ * @param[out] buffer where to, with a NUL behind the text; NULL with size 0 asks for the length only
+ * @param[in] size of the buffer: the text needs its length and 1
+ * @param[out] length of the text without the NUL, also when it does not fit; 0 on other errors
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK, also where only the length was asked for; WAL_E_OUT_OF_RANGE: the buffer is too small, and holds nothing of
+ * use; WAL_E_NO_VALUE: NULL, unchanged or not sent; WAL_E_TYPE; WAL_E_INVALID_ARGUMENT
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API
+wal_status wal_value_format(const struct wal_value *value,
+                            const struct wal_type *data_type,
+                            char *buffer,
+                            size_t size,
+                            size_t *length,
+                            struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Reads a numeric, without converting it.
+ *
+ * @param[in] value of an event
+ * @param[in] relation the event's; NULL: the caller answers for the type, and what parses is taken
+ * @param[in] column the value's place in the row
+ * @param[out] out a view of the value, borrowed from the event; all 0 on an error
+ * @param[out] err may be NULL; owned by the caller
+ * @return as wal_value_as_int64
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API
+wal_status wal_value_as_numeric(const struct wal_value *value,
+                                const struct wal_relation *relation,
+                                uint32_t column,
+                                struct wal_numeric *out,
+                                struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Writes a numeric as the server does, with every digit: "12.50", "NaN", "-Infinity".
+ *
+ * @param[in] numeric of wal_value_as_numeric(), whose event is still good
+ * @param[out] buffer where to, with a NUL behind the text; NULL with size 0 asks for the length only
+ * @param[in] size of the buffer: the text needs its length and 1
+ * @param[out] length of the text without the NUL, also when it does not fit; 0 on other errors
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK, also where only the length was asked for; WAL_E_OUT_OF_RANGE: the buffer is too small, and holds nothing of
+ * use; WAL_E_INVALID_ARGUMENT
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API
+wal_status wal_numeric_text(const struct wal_numeric *numeric,
+                            char *buffer,
+                            size_t size,
+                            size_t *length,
+                            struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * A numeric times 10^scale as an integer of 128 bits, exactly: what Arrow calls decimal128. 12.50 at scale 2 is 1250.
+ *
+ * @param[in] numeric of wal_value_as_numeric(), whose event is still good
+ * @param[in] scale how many decimals are kept; below 0 digits before the point are left out
+ * @param[out] hi the upper 64 bits, with the sign; 0 on an error
+ * @param[out] lo the lower 64 bits; 0 on an error
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK; WAL_E_OUT_OF_RANGE: digits would be lost, it does not fit, or it is NaN or an infinity;
+ * WAL_E_INVALID_ARGUMENT
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API
+wal_status wal_numeric_int128(const struct wal_numeric *numeric,
+                              int32_t scale,
+                              int64_t *hi,
+                              uint64_t *lo,
+                              struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * The double that is nearest to a numeric: digits may be lost, which wal_numeric_text() and wal_numeric_int128() never do.
+ *
+ * @param[in] numeric of wal_value_as_numeric(), whose event is still good
+ * @param[out] out the number; NaN and the infinities stay; 0 on an error
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK; WAL_E_OUT_OF_RANGE: it is greater than any double; WAL_E_INVALID_ARGUMENT
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API
+wal_status wal_numeric_float64(const struct wal_numeric *numeric,
+                               double *out,
+                               struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Reads an interval as its three numbers, which are no one number: a month has no fixed days, and a day no fixed hours. Infinity
+ * (17) has all three at their highest, -infinity at their lowest.
+ *
+ * @param[in] value of an event
+ * @param[in] relation the event's; NULL: the caller answers for the type, and what parses is taken
+ * @param[in] column the value's place in the row
+ * @param[out] months 0 on an error
+ * @param[out] days 0 on an error
+ * @param[out] micros microseconds; 0 on an error
+ * @param[out] err may be NULL; owned by the caller
+ * @return as wal_value_as_int64
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API
+wal_status wal_value_as_interval(const struct wal_value *value,
+                                 const struct wal_relation *relation,
+                                 uint32_t column,
+                                 int32_t *months,
+                                 int32_t *days,
+                                 int64_t *micros,
+                                 struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Reads a time with time zone, as it was written: 24:00:00 included, and never turned to UTC.
+ *
+ * @param[in] value of an event
+ * @param[in] relation the event's; NULL: the caller answers for the type, and what parses is taken
+ * @param[in] column the value's place in the row
+ * @param[out] micros microseconds since midnight, there; 0 on an error
+ * @param[out] offset seconds east of Greenwich, as ISO counts them; 0 on an error
+ * @param[out] err may be NULL; owned by the caller
+ * @return as wal_value_as_int64
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API
+wal_status wal_value_as_timetz(const struct wal_value *value,
+                               const struct wal_relation *relation,
+                               uint32_t column,
+                               int64_t *micros,
+                               int32_t *offset,
+                               struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Reads an amount of money in its smallest unit: 1234 for $12.34. How many decimals that unit has is the server's setting
+ * lc_monetary, and neither form of the value says it.
+ *
+ * @param[in] value of an event
+ * @param[in] relation the event's; NULL: the caller answers for the type, and what parses is taken
+ * @param[in] column the value's place in the row
+ * @param[out] out the units; 0 on an error
+ * @param[out] err may be NULL; owned by the caller
+ * @return as wal_value_as_int64
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API
+wal_status wal_value_as_money(const struct wal_value *value,
+                              const struct wal_relation *relation,
+                              uint32_t column,
+                              int64_t *out,
+                              struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Reads an inet or a cidr.
+ *
+ * @param[in] value of an event
+ * @param[in] relation the event's; NULL: the caller answers for the type, and what parses is taken
+ * @param[in] column the value's place in the row
+ * @param[out] out address and mask; all 0 on an error
+ * @param[out] err may be NULL; owned by the caller
+ * @return as wal_value_as_int64
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API
+wal_status wal_value_as_inet(const struct wal_value *value,
+                             const struct wal_relation *relation,
+                             uint32_t column,
+                             struct wal_inet *out,
+                             struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Reads a bit or bit varying into a buffer: the first bit in the highest place of the first byte, the rest of the last byte 0.
+ *
+ * @param[in] value of an event
+ * @param[in] relation the event's; NULL: the caller answers for the type, and what parses is taken
+ * @param[in] column the value's place in the row
+ * @param[out] buffer where to; NULL with size 0 asks for the number of bits only
+ * @param[in] size of the buffer in bytes
+ * @param[out] bits how many there are, also when they do not fit; 0 on other errors
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK, also where only the number was asked for; WAL_E_OUT_OF_RANGE: the buffer is too small; else as
+ * wal_value_as_int64
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API
+wal_status wal_value_as_bits(const struct wal_value *value,
+                             const struct wal_relation *relation,
+                             uint32_t column,
+                             uint8_t *buffer,
+                             size_t size,
+                             size_t *bits,
+                             struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Reads a tid.
+ *
+ * @param[in] value of an event
+ * @param[in] relation the event's; NULL: the caller answers for the type, and what parses is taken
+ * @param[in] column the value's place in the row
+ * @param[out] block 0 on an error
+ * @param[out] offset in the block; 0 on an error
+ * @param[out] err may be NULL; owned by the caller
+ * @return as wal_value_as_int64
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API
+wal_status wal_value_as_tid(const struct wal_value *value,
+                            const struct wal_relation *relation,
+                            uint32_t column,
+                            uint32_t *block,
+                            uint16_t *offset,
+                            struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Reads a point.
+ *
+ * @param[in] value of an event
+ * @param[in] relation the event's; NULL: the caller answers for the type, and what parses is taken
+ * @param[in] column the value's place in the row
+ * @param[out] x may be NaN or an infinity; 0 on an error
+ * @param[out] y may be NaN or an infinity; 0 on an error
+ * @param[out] err may be NULL; owned by the caller
+ * @return as wal_value_as_int64
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API
+wal_status wal_value_as_point(const struct wal_value *value,
+                              const struct wal_relation *relation,
+                              uint32_t column,
+                              double *x,
+                              double *y,
+                              struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Reads a pg_lsn.
+ *
+ * @param[in] value of an event
+ * @param[in] relation the event's; NULL: the caller answers for the type, and what parses is taken
+ * @param[in] column the value's place in the row
+ * @param[out] out the position; 0 on an error
+ * @param[out] err may be NULL; owned by the caller
+ * @return as wal_value_as_int64
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API
+wal_status wal_value_as_lsn(const struct wal_value *value,
+                            const struct wal_relation *relation,
+                            uint32_t column,
+                            uint64_t *out,
+                            struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Reads a value as an unsigned 64-bit integer, as xid8 is. Reads every integer type, if the number fits; a domain as its base
+ * type; of other types that are not built in, text that parses as it.
+ *
+ * @param[in] value of an event
+ * @param[in] relation the event's; NULL: the caller answers for the type, and what parses is taken
+ * @param[in] column the value's place in the row
+ * @param[out] out the number; 0 on an error
+ * @param[out] err may be NULL; owned by the caller
+ * @return as wal_value_as_int64
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API
+wal_status wal_value_as_uint64(const struct wal_value *value,
+                               const struct wal_relation *relation,
+                               uint32_t column,
+                               uint64_t *out,
+                               struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
  * The counters at this moment. Each is right; together they may straddle an update.
  *
  * @param[in] stream to ask
@@ -2962,8 +3679,8 @@ WAL_NOEXCEPT;
 /**
  * Makes a connection that is not open yet, so that another thread or a signal handler can interrupt opening it.
  *
- * @param[in] options copied; what counts is conninfo, env, the log callback, and publication: see
- * wal_slot_create_logical
+ * @param[in] options copied; what counts is conninfo, env, backend, the log callback, the password callback with
+ * password_timeout, and publication: see wal_slot_create_logical
  * @param[out] out the connection, owned by the caller: wal_connection_free
  * @param[out] err may be NULL; owned by the caller
  * @return WAL_OK, WAL_E_BAD_OPTION, WAL_E_CONNINFO, WAL_E_NOT_BUILT, WAL_E_SYSTEM, WAL_E_INVALID_ARGUMENT
@@ -4070,6 +4787,30 @@ WAL_API
 const char *wal_identity_name(uint32_t identity)
 WAL_NOEXCEPT;
 
+/**
+ * The name of a kind of type, as in "DOMAIN"; "UNKNOWN" for WAL_TYPE_KIND_UNKNOWN and for a number without one.
+ *
+ * @param[in] kind a wal_type_kind_code
+ * @return a static text
+ * @par Thread safety
+ * any thread
+ * @since 0.2.0
+ */
+WAL_API
+const char *wal_type_kind_name(uint32_t kind)
+WAL_NOEXCEPT;
+
+/**
+ * The name of where the knowledge of a type comes from, as in "STREAM"; "UNKNOWN" for a number without one.
+ *
+ * @param[in] source a wal_type_source_code
+ * @return a static text
+ * @par Thread safety
+ * any thread
+ * @since 0.2.0
+ */
+WAL_API const char *wal_type_source_name(uint32_t source) WAL_NOEXCEPT;
+
 #if defined(WAL_TEST_HOOKS)
 /**
  * Panics inside a call, as a defect would.
@@ -4105,6 +4846,19 @@ WAL_ASSERT_LAYOUT_(sizeof(wal_message) == 24);
 WAL_ASSERT_LAYOUT_(offsetof(wal_message, lsn) == 0);
 WAL_ASSERT_LAYOUT_(offsetof(wal_message, data) == 8);
 WAL_ASSERT_LAYOUT_(offsetof(wal_message, len) == 16);
+WAL_ASSERT_LAYOUT_(sizeof(wal_numeric) == 32);
+WAL_ASSERT_LAYOUT_(offsetof(wal_numeric, data) == 0);
+WAL_ASSERT_LAYOUT_(offsetof(wal_numeric, len) == 8);
+WAL_ASSERT_LAYOUT_(offsetof(wal_numeric, form) == 12);
+WAL_ASSERT_LAYOUT_(offsetof(wal_numeric, special) == 13);
+WAL_ASSERT_LAYOUT_(offsetof(wal_numeric, is_negative) == 14);
+WAL_ASSERT_LAYOUT_(offsetof(wal_numeric, ndigits) == 16);
+WAL_ASSERT_LAYOUT_(offsetof(wal_numeric, weight) == 20);
+WAL_ASSERT_LAYOUT_(offsetof(wal_numeric, scale) == 24);
+WAL_ASSERT_LAYOUT_(sizeof(wal_inet) == 24);
+WAL_ASSERT_LAYOUT_(offsetof(wal_inet, version) == 16);
+WAL_ASSERT_LAYOUT_(offsetof(wal_inet, bits) == 17);
+WAL_ASSERT_LAYOUT_(offsetof(wal_inet, is_cidr) == 18);
 WAL_ASSERT_LAYOUT_(sizeof(wal_event) == 128);
 WAL_ASSERT_LAYOUT_(offsetof(wal_event, kind) == 0);
 WAL_ASSERT_LAYOUT_(offsetof(wal_event, flags) == 4);

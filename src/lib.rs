@@ -122,12 +122,15 @@ pub use layers::{
     transaction, types, wire,
 };
 
-pub use batch::{Column, Relation};
+pub use batch::{Column, Relation, Type};
 pub use client::*;
 pub use conninfo::{Password, PasswordRequest};
 pub use error::{Error, Result};
 pub use lsn::Lsn;
-pub use options::{AckMode, FailoverPolicy, GapPolicy, OriginFilter, Progress, SlotCreate, Streaming};
+pub use options::{
+    AckMode, BatchBoundary, FailoverPolicy, GapPolicy, OnAmbiguous, OriginFilter, Progress, SlotCreate,
+    Streaming, TwoPhase,
+};
 pub use statistics::Counters;
 
 /// The programs of docs/rust.md, which doc tests compile.

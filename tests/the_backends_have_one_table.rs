@@ -62,7 +62,7 @@ const MATTERS: &[(&str, &str, &str, &str)] = &[
         "no: libpq allocates every message",
         "tests/steady_state_allocates_nothing.rs",
     ),
-    ("needs at run time", "libc", "libc, libpq.so.5 and what that needs", "script/test"),
+    ("needs at run time", "libc, libgcc_s", "libc, libgcc_s, libpq.so.5 and what that needs", "script/test"),
     (
         "the environment and `~/.pgpass`",
         "only with `env=on`",

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Builds the library, every client and the runner, and starts the runner. Sourced by run, live, latency and decode, which say
-# with peers_command which of its commands it is.
+# Builds the library, every client and the runner, and starts the runner. Sourced by run, live, latency, large, slow-disk and decode, which
+# say with peers_command which of its commands it is.
 set -euo pipefail
 peers=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 # shellcheck source-path=SCRIPTDIR source=../../script/lib/common.sh
@@ -41,6 +41,8 @@ c_program decode decode_pgwalstream.c "${with_library[@]}"
 c_program floor floor.c
 c_program floor_coalescing floor.c -DCOALESCE
 c_program preload.so preload.c -shared -fPIC -ldl
+c_program beside beside.c "${with_library[@]}" -pthread
+c_program slow_preload.so slow_preload.c -shared -fPIC
 # The Go binding finds the library as it finds an installed one.
 ln -sfn libpgwalstream.so.0 "$built/c/libpgwalstream.so"
 mkdir -p "$built/pkgconfig"

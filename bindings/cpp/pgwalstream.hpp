@@ -50,12 +50,14 @@
 #include <pgwalstream/relation.hpp>
 #include <pgwalstream/result.hpp>
 #include <pgwalstream/row.hpp>
+#include <pgwalstream/scalar.hpp>
 #include <pgwalstream/slot.hpp>
 #include <pgwalstream/span.hpp>
 #include <pgwalstream/stats.hpp>
 #include <pgwalstream/status.hpp>
 #include <pgwalstream/stream.hpp>
 #include <pgwalstream/time.hpp>
+#include <pgwalstream/type.hpp>
 #include <pgwalstream/value.hpp>
 #include <pgwalstream/version.hpp>
 

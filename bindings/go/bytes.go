@@ -28,7 +28,8 @@ func (u UUID) String() string {
 }
 
 // Text reads the text of a value, as a copy: of any type where the server sent text; in binary of those whose binary
-// form is their text, json and jsonb among them. A numeric is read so.
+// form is their text, json and jsonb among them, and of types of which the stream tells the name only, as of enums, if it is
+// UTF-8 (Type.Resolved). A numeric is read so.
 func (f Field) Text() (string, error) {
 	b, err := f.TextBytes()
 	return string(b), err
@@ -42,11 +43,11 @@ func (f Field) TextBytes() ([]byte, error) {
 		return f.Bytes(), nil
 	case Binary:
 	default:
-		return nil, ErrNoValue
+		return nil, f.fault(ErrNoValue, wanted)
 	}
 	b := f.Bytes()
 	switch f.typ {
-	case oidText, oidVarchar, oidBpchar, oidName, oidChar, oidUnknown, oidJSON, oidXML, oidRefcursor:
+	case oidText, oidVarchar, oidBpchar, oidName, oidUnknown, oidJSON, oidXML, oidRefcursor:
 		return b, nil
 	case oidJSONB, oidJSONPath:
 		// jsonb_send and jsonpath_send put a version before the text.
@@ -54,11 +55,33 @@ func (f Field) TextBytes() ([]byte, error) {
 			return nil, f.fault(ErrType, wanted)
 		}
 		return b[1:], nil
+	case oidChar:
+		if len(b) == 1 {
+			return charText(b), nil
+		}
+	case oidLtree:
+		// So do those of ltree; yet who is named so may be somebody else.
+		if len(b) > 0 && b[0] == 1 {
+			return b[1:], nil
+		}
 	}
-	if f.isForeign() && bytes.IndexByte(b, 0) < 0 && utf8.Valid(b) {
-		return b, nil
+	if f.typ == 0 || f.typ >= firstNotBuiltIn || f.typ == oidLtree {
+		if bytes.IndexByte(b, 0) < 0 && utf8.Valid(b) {
+			return b, nil
+		}
 	}
 	return nil, f.fault(ErrType, wanted)
+}
+
+// charText is the text of a "char" (charout of 16 and later): byte 0 is the empty one, what is no ASCII is in octal.
+func charText(b []byte) []byte {
+	switch {
+	case b[0] == 0:
+		return b[:0]
+	case b[0] < utf8.RuneSelf:
+		return b
+	}
+	return []byte{'\\', '0' + b[0]>>6, '0' + b[0]>>3&7, '0' + b[0]&7}
 }
 
 // Bytea reads a bytea, as a copy. A text value is decoded, so that both forms give the same bytes.

@@ -110,7 +110,8 @@ func (e *Event) GID() string {
 	return gid
 }
 
-// PrepareLSN is the position of a PREPARE TRANSACTION, or 0.
+// PrepareLSN is the position of a PREPARE TRANSACTION, or 0. With option two_phase "join" BEGIN and COMMIT of a transaction that
+// was prepared have it too.
 func (e *Event) PrepareLSN() LSN {
 	if e.clone != nil {
 		return e.clone.prepare

@@ -77,6 +77,15 @@ const (
 	// RECONNECTED: the server is a promoted standby that lacks what was delivered beyond the switchpoint. Only with
 	// option failover_policy "rewind".
 	FlagRewound Flags = 256
+	// COMMIT_PREPARED, ROLLBACK_PREPARED: this stream did not give the PREPARE that it ends. It was given and
+	// acknowledged in an earlier life of the program, lies before the slot or start_lsn, or changed nothing. A
+	// decoder without a connection never sets it. Since 0.2.0.
+	FlagUnknownPrepare Flags = 512
+	// MESSAGE, and BEGIN and COMMIT (or BEGIN_PREPARE and PREPARE) of its transaction: a savepoint of the
+	// transaction was rolled back, and the server does not say whether this message was part of it. If it was, the
+	// sequence of what follows in the transaction is higher than it would be without streaming. Only with options
+	// streaming "assembled", messages and on_ambiguous "flag". Since 0.2.0.
+	FlagAmbiguous Flags = 1024
 )
 
 // Kind says what the event is.

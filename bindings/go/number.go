@@ -42,11 +42,11 @@ func (f Field) Int64() (int64, error) {
 	return f.within(math.MinInt64, math.MaxInt64, "a 64-bit integer")
 }
 
-// Uint32 reads an unsigned integer, as oid and xid are, or another integer if it fits. Four bytes of a type that is not
-// PostgreSQL's own are taken for unsigned here.
+// Uint32 reads an unsigned integer, as oid and xid are, or another integer if it fits. Of type 0 four
+// bytes are taken for unsigned here.
 func (f Field) Uint32() (uint32, error) {
 	const wanted = "an unsigned 32-bit integer"
-	if f.Kind() == Binary && f.isForeign() && f.Len() == 4 {
+	if f.Kind() == Binary && f.typ == 0 && f.Len() == 4 {
 		return binary.BigEndian.Uint32(f.Bytes()), nil
 	}
 	n, err := f.within(0, math.MaxUint32, wanted)
@@ -56,8 +56,6 @@ func (f Field) Uint32() (uint32, error) {
 func (f Field) within(least, most int64, wanted string) (int64, error) {
 	magnitude, negative, status := f.integer()
 	switch {
-	case status == ErrNoValue:
-		return 0, ErrNoValue
 	case status != 0:
 		return 0, f.fault(status, wanted)
 	case negative && magnitude <= uint64(-(least+1))+1 && least < 0:
@@ -79,7 +77,7 @@ func (f Field) integer() (magnitude uint64, negative bool, status Status) {
 	switch f.typ {
 	case oidInt4, oidInt8, oidInt2, oidOID, oidXID, oidCID, oidXID8:
 	default:
-		if !f.isForeign() {
+		if !f.isTaken() {
 			return 0, false, ErrType
 		}
 	}
@@ -87,7 +85,7 @@ func (f Field) integer() (magnitude uint64, negative bool, status Status) {
 	if kind == Text {
 		return integerText(b)
 	}
-	foreign := f.isForeign()
+	foreign := f.typ == 0
 	switch {
 	case len(b) == 4 && (f.typ == oidInt4 || foreign):
 		return signed(int64(int32(binary.BigEndian.Uint32(b))))

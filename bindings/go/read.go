@@ -95,7 +95,8 @@ func (s *Stream) Next(ctx context.Context) (*Event, error) {
 }
 
 // NextBatch gives all that is ready as a batch that is the caller's: any goroutine may read it, for as long as it
-// likes, until Release. It outlives the stream. Errors are as for Next.
+// likes, until Release. It outlives the stream. It ends anywhere, unless option batch_boundary is "transaction": then behind an
+// event with an AckLSN, wherever the transaction fits. Errors are as for Next.
 func (s *Stream) NextBatch(ctx context.Context) (*Batch, error) {
 	w, err := s.begin(ctx)
 	if err != nil {

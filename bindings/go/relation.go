@@ -40,6 +40,10 @@ type Column struct {
 	Typmod int32
 	// Key says whether the column is part of the replica identity.
 	Key bool
+	// TypeInfo is what is known of its type. Never nil in a Relation of an event.
+	TypeInfo *Type
+
+	reads uint32 // OID of the type that its values are read as
 }
 
 // String is the table's name behind its schema's, unquoted.
@@ -123,7 +127,8 @@ func newRelation(address unsafe.Pointer) *Relation {
 		index:           make(map[string]int, len(c.Columns)),
 	}
 	for i, column := range c.Columns {
-		relation.Columns[i] = Column(column)
+		info := newType(column.Info)
+		relation.Columns[i] = Column{column.Name, column.Type, column.Typmod, column.Key, info, info.reads()}
 		relation.index[column.Name] = i
 	}
 	return relation

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net/netip"
 	"reflect"
 	"strings"
 	"time"
@@ -40,7 +41,7 @@ func (m *Maybe[T]) scanField(f Field) error {
 // table, unless the tag says `wal:"column,optional"`. Fields without a tag are left alone.
 //
 // A field is a bool, an integer, a float, a string, []byte, time.Time, time.Duration (for a time of day), Timestamp,
-// Date, UUID, LSN, what implements sql.Scanner or encoding.TextUnmarshaler, a pointer to one of these, which is nil for
+// Date, UUID, LSN, Interval, TimeTZ, netip.Prefix, TID, Point, Bits, what implements sql.Scanner or encoding.TextUnmarshaler, a pointer to one of these, which is nil for
 // NULL, or a Maybe. NULL for anything else is ErrNoValue. So is a value that was not sent, for a pointer too, unless the
 // field is a Maybe, or the tag says `wal:"column,keep"`: then the field stays as it is.
 //
@@ -78,6 +79,9 @@ type scanError struct {
 }
 
 func (e *scanError) Error() string {
+	if _, ok := e.cause.(*valueError); ok {
+		return e.cause.Error()
+	}
 	return fmt.Sprintf("column %q of %s: %v", e.relation.Columns[e.column].Name, e.relation, e.cause)
 }
 
@@ -174,6 +178,12 @@ var known = map[reflect.Type]setter{
 	reflect.TypeFor[Date]():          put(Field.Date),
 	reflect.TypeFor[UUID]():          put(Field.UUID),
 	reflect.TypeFor[LSN]():           put(lsn),
+	reflect.TypeFor[Interval]():      put(Field.Interval),
+	reflect.TypeFor[TimeTZ]():        put(Field.TimeTZ),
+	reflect.TypeFor[netip.Prefix]():  put(prefix),
+	reflect.TypeFor[TID]():           put(Field.TID),
+	reflect.TypeFor[Point]():         put(Field.Point),
+	reflect.TypeFor[Bits]():          put(Field.Bits),
 }
 
 // put makes a setter of an accessor.
@@ -284,8 +294,6 @@ func unsigned(f Field) (uint64, error) {
 	const wanted = "an unsigned 64-bit integer"
 	magnitude, negative, status := f.integer()
 	switch {
-	case status == ErrNoValue:
-		return 0, ErrNoValue
 	case status != 0:
 		return 0, f.fault(status, wanted)
 	case negative && magnitude != 0:
@@ -318,13 +326,29 @@ func lsn(f Field) (LSN, error) {
 	return 0, f.fault(ErrType, "an LSN")
 }
 
-// textual is the text of a value, of a binary uuid too.
-func textual(f Field) (string, error) {
-	if f.typ == oidUUID && f.Kind() == Binary {
-		u, err := f.UUID()
-		return u.String(), err
+// prefix reads a network, also from text of another type.
+func prefix(f Field) (netip.Prefix, error) {
+	if f.typ == oidInet || f.typ == oidCIDR {
+		return f.Prefix()
 	}
-	return f.Text()
+	text, err := textual(f)
+	if err != nil {
+		return netip.Prefix{}, err
+	}
+	network, err := netip.ParsePrefix(text)
+	if err != nil {
+		return netip.Prefix{}, f.fault(ErrType, "a network")
+	}
+	return network, nil
+}
+
+// textual is the text of a value, which the output function of its type would write.
+func textual(f Field) (string, error) {
+	text, err := f.Text()
+	if err != nil && f.Kind() == Binary {
+		return f.Format()
+	}
+	return text, err
 }
 
 // raw is the bytes of a bytea, else the text.
@@ -345,7 +369,7 @@ func sqlValue(f Field) (any, error) {
 	case f.IsNull():
 		return nil, nil
 	case !f.IsSent():
-		return nil, ErrNoValue
+		return nil, f.fault(ErrNoValue, "a value")
 	}
 	switch f.typ {
 	case oidBool:

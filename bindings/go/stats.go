@@ -102,6 +102,12 @@ type Stats struct {
 	RolledBackParts uint64
 	// What of streamed transactions was received and thrown away since it was rolled back, in bytes.
 	RolledBackBytes uint64
+	// Prepared transactions that are held until their fate is known (two_phase=join). They pin WAL on the server,
+	// and hold every position to acknowledge back.
+	PreparedTransactions uint64
+	// How long ago the oldest of these was prepared. 0 while there is none. The clocks of this machine and of the
+	// server must agree.
+	Prepared time.Duration
 }
 
 func statsOf(c capi.Stats) Stats {
@@ -146,6 +152,8 @@ func statsOf(c capi.Stats) Stats {
 		SpilledTransactions:   c.SpilledTransactions,
 		RolledBackParts:       c.RolledBackParts,
 		RolledBackBytes:       c.RolledBackBytes,
+		PreparedTransactions:  c.PreparedTransactions,
+		Prepared:              time.Duration(c.PreparedMicroseconds) * time.Microsecond,
 	}
 }
 

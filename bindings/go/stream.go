@@ -73,7 +73,7 @@ func Open(ctx context.Context, options Options) (*Stream, error) {
 }
 
 // OpenReplay opens a capture (option capture_file) as a stream that needs no server. Of the options only replay_pace,
-// ack, queue_bytes, batch_events and batch_bytes count, and the logger.
+// ack, queue_bytes, batch_events, batch_bytes and batch_boundary count, and the logger.
 func OpenReplay(path string, options Options) (*Stream, error) {
 	return OpenReplayFiles([]string{path}, options)
 }

@@ -72,7 +72,10 @@ func (r Row) Values() []Value { return r.values }
 func (r Row) Relation() *Relation { return r.relation }
 
 // Field is the value of a column by its place, with its type. Like a slice it panics where there is none.
-func (r Row) Field(i int) Field { return Field{Value: r.values[i], typ: r.relation.Columns[i].Type} }
+func (r Row) Field(i int) Field {
+	column := &r.relation.Columns[i]
+	return Field{Value: r.values[i], typ: column.reads, column: column, relation: r.relation}
+}
 
 // Named is the value of a column by its name, and whether there is one.
 func (r Row) Named(name string) (Field, bool) {
@@ -96,15 +99,23 @@ func (r Row) All() iter.Seq2[*Column, Field] {
 }
 
 // A Field is a value and its column's type. Its accessors read text and binary alike, exactly: what is not of a type
-// that they read is ErrType, what does not fit is ErrOutOfRange, and where there is nothing to read it is ErrNoValue. Of
-// types that are not PostgreSQL's own (enums, domains, extensions), and of 0, they take what parses.
+// that they read is ErrType, what does not fit is ErrOutOfRange, and where there is nothing to read it is ErrNoValue, each for
+// errors.Is. A domain is read as its base type. Of other types that are not PostgreSQL's own (enums, extensions) the text is
+// taken where it parses; what came in binary is ErrType, but for text. Of type 0 they take what parses.
 type Field struct {
 	Value
-	typ uint32
+	typ      uint32 // that it is read as
+	column   *Column
+	relation *Relation
 }
 
 // Type is the OID of the column's type, 0 where it is not known.
-func (f Field) Type() uint32 { return f.typ }
+func (f Field) Type() uint32 {
+	if f.column == nil {
+		return f.typ
+	}
+	return f.column.Type
+}
 
 // The OIDs of the types that accessors tell apart (src/include/catalog/pg_type.dat).
 const (
@@ -136,53 +147,28 @@ const (
 	oidJSONB       = 3802
 	oidJSONPath    = 4072
 	oidXID8        = 5069
+	oidLtree       = 9901 // no OID of PostgreSQL's: ltree and its like have another in each database
 )
 
-// isForeign says that nothing is known of the type, so that the accessor decides.
-func (f Field) isForeign() bool { return f.typ == 0 || f.typ >= 10000 }
-
-// form gives the bytes of a value of this type, or of one that is not PostgreSQL's own, and whether they are text.
+// form gives the bytes of a value of this type, and whether they are text. Text is taken of types that are not PostgreSQL's
+// own too, and of type 0 everything.
 func (f Field) form(typ uint32, wanted string) ([]byte, bool, error) {
-	switch {
-	case f.Kind() != Text && f.Kind() != Binary:
-		return nil, false, ErrNoValue
-	case f.typ != typ && !f.isForeign():
+	if f.Kind() != Text && f.Kind() != Binary {
+		return nil, false, f.fault(ErrNoValue, wanted)
+	}
+	if f.typ != typ && !f.isTaken() {
 		return nil, false, f.fault(ErrType, wanted)
 	}
 	return f.Bytes(), f.Kind() == Text, nil
 }
 
-// fault never shows the value, which is the user's data.
-func (f Field) fault(status Status, wanted string) error {
-	return &valueError{status, wanted, f.typ, f.Len()}
-}
-
-// A valueError costs little until somebody asks for the sentence.
-type valueError struct {
-	status Status
-	wanted string
-	typ    uint32
-	length int
-}
-
-func (e *valueError) Error() string {
-	what := "the " + decimal(e.length) + " bytes of a value of the type with OID " + decimal(int(e.typ))
-	if e.status == ErrOutOfRange {
-		return "pgwalstream: WAL_E_OUT_OF_RANGE: " + what + " do not fit " + e.wanted
-	}
-	return "pgwalstream: WAL_E_TYPE: " + what + " cannot be read as " + e.wanted
-}
-
-func (e *valueError) Is(target error) bool {
-	status, ok := target.(Status)
-	return ok && status == e.status
-}
-
-// As gives an *Error to those who ask for one.
-func (e *valueError) As(target any) bool {
-	if to, ok := target.(**Error); ok {
-		*to = &Error{Status: e.status, Name: e.status.String(), Message: e.Error()}
+// isTaken says that the accessor decides, whatever the type is.
+func (f Field) isTaken() bool {
+	switch {
+	case f.typ == 0:
 		return true
+	case f.Kind() != Text:
+		return false
 	}
-	return false
+	return f.typ >= firstNotBuiltIn || f.column != nil && f.column.Type != f.typ
 }

@@ -79,10 +79,12 @@ apt_get() {
 }
 
 # Debian's PostgreSQL 15 with wal2json, for what the servers of script/servers lack. Installed so that it makes no cluster
-# and starts nothing; where the server is installed already, nothing of its settings is touched.
+# and starts nothing: a setting of postgresql-common, which stays and is named. Where the server is installed already, nothing
+# of its settings is touched.
 debian_server_need() {
   if ! dpkg-query -W -f='${Status}' postgresql-15 2>/dev/null | grep -q 'ok installed'; then
     apt_need postgresql-common
+    say "setting create_main_cluster = false in /etc/postgresql-common/createcluster.conf, so that postgresql-15 makes no cluster"
     as_root sed -i 's/^#\{0,1\} *create_main_cluster *=.*/create_main_cluster = false/' /etc/postgresql-common/createcluster.conf
     grep -qx 'create_main_cluster = false' /etc/postgresql-common/createcluster.conf ||
       die "cannot keep postgresql-15 from making a cluster (/etc/postgresql-common/createcluster.conf)"
@@ -188,7 +190,7 @@ fuzz_need() {
   fi
 }
 
-# Go for the Go binding: what is there if it is new enough, else one version, pinned by its sum: one that comes from where the
+# Go for the Go binding: what is there if it is new enough, else one version, pinned by its checksum: one that comes from where the
 # archive comes from proves nothing.
 go_version=1.26.8
 go_sum_amd64=d0f743b33e8d8945e6b1f432edd15785c70507121d6e2a723b21285eddf8b57b
@@ -215,7 +217,7 @@ go_need() {
   mkdir -p "$cache/tools"
   curl -fsSL --retry 3 -o "$cache/tools/$archive" "https://dl.google.com/go/$archive" || die "cannot fetch $archive"
   printf '%s  %s\n' "$sum" "$cache/tools/$archive" | sha256sum --check --quiet >&2 ||
-    die "$archive is not the one whose sum is in script/lib/common.sh"
+    die "$archive is not the one whose checksum is in script/lib/common.sh"
   rm -rf "$cache/tools/go"
   tar -xzf "$cache/tools/$archive" -C "$cache/tools"
   rm "$cache/tools/$archive"

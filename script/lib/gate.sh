@@ -125,6 +125,10 @@ docs() {
   printf '[no page](docs/b.md)\n[no heading](docs/a.md#another)\n' >>"$folder/README.md"
   if script/lib/check-docs --links "$folder" >"$folder/found"; then die "wrong links are called right"; fi
   [ "$(grep -c 'leads nowhere\|has no heading' "$folder/found")" -eq 2 ] || die "of two wrong links it found: $(cat "$folder/found")"
+  printf 'One two three four five six seven eight nine ten, one two three four five six seven eight nine ten, a b c d e.\n' >"$folder/words.md"
+  script/lib/check-docs --words "$folder/words.md" || die "a sentence of 25 words is called long"
+  sed -i 's/ a b/ a and b/' "$folder/words.md"
+  if script/lib/check-docs --words "$folder/words.md"; then die "a sentence of 26 words is called short"; fi
   rm -r "$folder"
 }
 

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # The long parts of script/test, one function each, named long_PART; a comment line above each says what it is. Each runs
-# alone, takes at most half an hour, and can run in the background. Sourced after gate.sh, in the root folder.
+# alone, is given up after half an hour, and can run in the background. Sourced after gate.sh, in the root folder.
 # shellcheck disable=SC2154
 
 long_runs=tests/long-runs.md # how each part went the last time
@@ -15,16 +15,16 @@ long_libpq() {
 }
 
 # passwords: every code point in a password, against libpq and the server, optimized
-long_passwords() { timeout -k 30 1700 cargo test --release --locked --all-features --test scenarios -- --ignored s25_all; }
+long_passwords() { cargo test --release --locked --all-features --test scenarios -- --ignored s25_all; }
 
 # faults: storms of 1,000 faults on each version, over TLS and over libpq
 long_faults() { FAULTS=1000 rust_tests --test faults -- --test-threads=3 --nocapture --include-ignored; }
 
 # fuzz: every target for 90 seconds from its corpus, with a nightly compiler and AddressSanitizer
-long_fuzz() { timeout -k 30 1800 script/fuzz 90; }
+long_fuzz() { script/fuzz 90; }
 
 # miri: what handles raw memory, under Miri, by both models of borrowing
-long_miri() { timeout -k 30 1800 script/miri; }
+long_miri() { script/miri; }
 
 # deny: licences, bans and sources of all crates, by cargo-deny, which takes minutes to build the first time
 long_deny() { deny; }
@@ -61,9 +61,10 @@ long_unused() {
 }
 
 # semver: the Rust API against the last release, by cargo-semver-checks, which takes minutes to build the first time
+# Once there is a release, it belongs to the matrix of .github/workflows/nightly.yml.
 long_semver() {
   local last
-  last=$(git describe --tags --abbrev=0 --match 'v[0-9]*' 2>/dev/null) || die "there is no release (a tag v…) to compare with yet"
+  last=$(git describe --tags --abbrev=0 --match 'v[0-9]*' 2>/dev/null) || die "nothing to compare with yet: there is no release (a tag v…)"
   semver_need
   # shellcheck disable=SC2154 # from semver_need
   "$semver_tool" semver-checks check-release --package pgwalstream --baseline-rev "$last" --all-features
@@ -106,23 +107,39 @@ SH
 
 # fresh: script/demo in a fresh clone with an empty cache, in at most 150 seconds beside the fetching of the server
 long_fresh() {
-  local folder begin took
+  local begin took
   folder=$(mktemp -d)
+  trap 'rm -rf "$folder"' EXIT
   chmod a+rx "$folder"
   git clone -q . "$folder/clone"
   "$folder/clone/script/servers" 18 client-18 >/dev/null
   begin=$SECONDS
   "$folder/clone/script/demo" | tail -1
   took=$((SECONDS - begin))
-  rm -rf "$folder"
   echo "script/demo took $took s in a fresh clone"
   [ "$took" -le 150 ]
 }
 
 # peers: this library and other clients side by side over the same WAL; nothing else should run meanwhile
-long_peers() { timeout -k 30 1800 benches/peers/run --quick; }
+long_peers() { benches/peers/run --quick; }
 
-long_parts() { declare -F | sed -n 's/^declare -f long_\([a-z]*\)$/\1/p' | grep -vx -e parts -e list -e note; }
+long_parts() { declare -F | sed -n 's/^declare -f long_\([a-z]*\)$/\1/p' | grep -vx -e parts -e list -e note -e run -e commit; }
+
+# long_run PART: in a shell of its own, which `timeout` can end with all that it started.
+long_run() {
+  # shellcheck disable=SC2016 # for that shell
+  timeout -k 30 1800 bash -c 'set -euo pipefail
+    for name in common step server gate long; do . "script/lib/$name.sh"; done
+    "long_$1"' script/test "$1"
+}
+
+# What the part is about to run on. How the parts went is no change.
+long_commit() {
+  local commit
+  commit=$(git rev-parse --short=10 HEAD 2>/dev/null || echo unknown)
+  [ -z "$(git status --porcelain -- . ":!$long_runs" 2>/dev/null)" ] || commit="$commit and changes"
+  printf '%s' "$commit"
+}
 
 # The parts, with what each is.
 long_list() {
@@ -132,14 +149,12 @@ long_list() {
   done
 }
 
-# long_note PART: writes down how the part went, in the place of the last time.
+# long_note PART COMMIT: writes down how the part went, in the place of the last time. Parts may run beside each other.
 long_note() {
-  local part=$1 line result=ok commit
-  commit=$(git rev-parse --short=10 HEAD 2>/dev/null || echo unknown)
-  [ -z "$(git status --porcelain 2>/dev/null)" ] || commit="$commit and changes"
+  local part=$1 commit=$2 line result=ok
   [ ${#steps_failed[@]} -eq 0 ] || result=FAILED
   line="| $part | $commit | $(date -u +%Y-%m-%d) | $result: $cases_passed passed, $cases_failed failed | ${steps_times[0]} s |"
-  PART=$part LINE=$line python3 - "$long_runs" <<'PYTHON'
+  PART=$part LINE=$line flock "$cache/long-runs.lock" python3 - "$long_runs" <<'PYTHON'
 import os, sys
 path, part = sys.argv[1], os.environ["PART"]
 lines = open(path, encoding="utf-8").read().splitlines()

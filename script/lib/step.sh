@@ -13,12 +13,28 @@ steps_names=()
 steps_times=()
 cases_passed=0
 cases_failed=0
+step_shows=() # the processes that show a step's log
+
+# Ctrl-C ends the run, not only the step, and nothing that shows a log outlives it.
+step_end() {
+  [ ${#step_shows[@]} -eq 0 ] || kill "${step_shows[@]}" 2>/dev/null || true
+}
+trap step_end EXIT
+trap 'exit 130' INT
 
 step_wanted() {
   local name
   [ ${#steps_only[@]} -gt 0 ] || return 0
   for name in "${steps_only[@]}"; do [ "$name" != "$1" ] || return 0; done
   return 1
+}
+
+# steps_only_known LIST: every name that was asked for is in the list, or the run ends.
+steps_only_known() {
+  local name
+  for name in "${steps_only[@]}"; do
+    grep -qx -- "$name" <<<"$1" || die "there is no step '$name' (see --list)"
+  done
 }
 
 step() {
@@ -40,6 +56,7 @@ step() {
   keeper=$!
   tail -n +1 -f -s 0.1 --pid="$keeper" "$log" 2>/dev/null &
   shower=$!
+  step_shows=("$keeper" "$shower")
   set +e
   (
     set -euo pipefail
@@ -49,6 +66,7 @@ step() {
   kill "$keeper"
   wait "$keeper" 2>/dev/null
   wait "$shower" 2>/dev/null
+  step_shows=()
   set -e
   took=$(((${EPOCHREALTIME/[.,]/} - begin) / 100000))
   took=$((took / 10)).$((took % 10))
@@ -87,27 +105,6 @@ step_after() {
   step "$@"
 }
 
-# together NAME=COMMAND…: run functions of the caller beside each other, show what each printed, and fail with the first.
-together() {
-  local job pids=() folder rc=0 at=0
-  folder=$(mktemp -d)
-  for job; do
-    (
-      set -euo pipefail
-      ${job#*=}
-    ) >"$folder/${job%%=*}" 2>&1 &
-    pids+=($!)
-  done
-  for job; do
-    wait "${pids[$at]}" || rc=1
-    printf -- '-- %s\n' "${job%%=*}"
-    cat "$folder/${job%%=*}"
-    at=$((at + 1))
-  done
-  rm -rf "$folder"
-  return "$rc"
-}
-
 # The tests that took longest, by the logs of this run's steps: cargo's, ctest's and Go's.
 slowest() { # COUNT
   local name
@@ -125,7 +122,6 @@ slowest() { # COUNT
 steps_summary() {
   local at total=0
   [ -z "$steps_list" ] || return 0
-  [ ${#steps_names[@]} -gt 0 ] || die "no such step (see --list): ${steps_only[*]}"
   printf '\nThe slowest tests:\n'
   slowest 10
   printf '\nThe steps:\n'

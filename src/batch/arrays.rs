@@ -287,6 +287,48 @@ impl Arrays {
         (self.events.capacity(), self.values.capacity())
     }
 
+    /// Keeps alive what others keep that is at one of these addresses, which are in order. Its memory stays counted there.
+    pub(super) fn keep_of(&mut self, others: &Self, addresses: &[usize]) {
+        let has = |at: usize| addresses.binary_search(&at).is_ok();
+        let relations = others.relations.iter().filter(|it| has(Arc::as_ptr(it) as usize));
+        self.relations.extend(relations.cloned());
+        let texts = others.texts.iter().filter(|it| has(it.as_ptr() as usize));
+        self.texts.extend(texts.cloned());
+    }
+
+    /// Changes the events behind a mark, which were pushed since.
+    ///
+    /// # Safety
+    /// As `push_event`, of each event as it is then.
+    pub unsafe fn amend(&mut self, mark: &Mark, change: impl Fn(&mut Event)) {
+        self.last_ack = mark.last_ack;
+        for event in self.events.get_mut(mark.events..).unwrap_or_default() {
+            change(event);
+            self.last_ack = self.last_ack.max(event.ack_lsn);
+        }
+    }
+
+    /// The newest event acknowledges no more than `most`, which is no less than any before it does.
+    pub fn cap(&mut self, most: u64) {
+        if let Some(event) = self.events.last_mut() {
+            event.ack_lsn = event.ack_lsn.min(most);
+            self.last_ack = self.last_ack.min(most);
+        }
+    }
+
+    /// Sets flags of the newest event.
+    pub fn flag(&mut self, flags: u32) {
+        if let Some(event) = self.events.last_mut() {
+            event.flags |= flags;
+        }
+    }
+
+    /// Takes back all events and values but the first; no event that stays points at the others, nor acknowledges.
+    pub(super) fn cut(&mut self, events: usize, values: usize) {
+        self.events.truncate(events);
+        self.truncate_values(values);
+    }
+
     /// Empties the arrays for the next filling.
     pub(super) fn clear(&mut self, max_events: usize) {
         self.serial = next_serial();

@@ -48,10 +48,11 @@ pub enum EventKind {
     /// `wal_event_prepare_end_lsn` are the same transaction. `ack_lsn` is set.
     WAL_EVENT_PREPARE = 16,
     /// A prepared transaction committed: `wal_event_gid`. It comes alone where the PREPARE was acknowledged
-    /// before, and where the transaction changed nothing.
+    /// before, and where the transaction changed nothing: with UNKNOWN_PREPARE.
     /// `ack_lsn` is set.
     WAL_EVENT_COMMIT_PREPARED = 17,
-    /// A prepared transaction was rolled back: `wal_event_gid`, `wal_event_prepare_end_lsn`. `ack_lsn` is set.
+    /// A prepared transaction was rolled back: `wal_event_gid`, `wal_event_prepare_end_lsn`. `ack_lsn` is set. With
+    /// UNKNOWN_PREPARE where it comes alone.
     WAL_EVENT_ROLLBACK_PREPARED = 18,
     /// The streamed transaction `xid` is prepared: as PREPARE, for what is left of its blocks.
     WAL_EVENT_STREAM_PREPARE = 19,

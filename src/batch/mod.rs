@@ -5,16 +5,19 @@
 
 mod arrays;
 mod chunk;
+mod data_type;
 mod event;
 pub mod flags;
 mod pool;
 mod reconnect;
 mod relation;
+mod split;
 mod value;
 mod view;
 
 pub use arrays::{Arrays, Mark};
 pub use chunk::Chunk;
+pub use data_type::{Type, TypeKind, TypeRef, TypeSource};
 pub use event::{Event, EventKind};
 pub use pool::{Batch, Home, Pool};
 pub use reconnect::ReconnectNumbers;

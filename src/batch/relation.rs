@@ -1,6 +1,8 @@
 //! A relation's definition as one generation of it stood. Immutable once made; it must never be looked up in the
 //! server's catalog (pitfall P11).
 
+use super::TypeRef;
+
 /// One definition of a table (PostgreSQL documentation, "Logical Replication Message Formats", Relation).
 ///
 /// The same definition sent again is the same generation; a changed one is the next.
@@ -41,4 +43,6 @@ pub struct Column {
     pub(crate) typmod: i32,
     /// Whether the column is part of the replica identity.
     pub(crate) is_key: bool,
+    /// What is known of the type.
+    pub(crate) data_type: TypeRef,
 }

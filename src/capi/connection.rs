@@ -24,8 +24,8 @@ pub struct wal_connection {
 
 /// Makes a connection that is not open yet, so that another thread or a signal handler can interrupt opening it.
 ///
-/// @param[in] options copied; what counts is conninfo, env, the log callback, and publication: see
-/// wal_slot_create_logical
+/// @param[in] options copied; what counts is conninfo, env, backend, the log callback, the password callback with
+/// password_timeout, and publication: see wal_slot_create_logical
 /// @param[out] out the connection, owned by the caller: wal_connection_free
 /// @param[out] err may be NULL; owned by the caller
 /// @return WAL_OK, WAL_E_BAD_OPTION, WAL_E_CONNINFO, WAL_E_NOT_BUILT, WAL_E_SYSTEM, WAL_E_INVALID_ARGUMENT

@@ -32,6 +32,9 @@ pub unsafe extern "C" fn wal_event_gid(event: *const Event) -> wal_bytes {
 /// The position of a transaction's PREPARE TRANSACTION, which is the commit_lsn that identifies its changes: of
 /// BEGIN_PREPARE, PREPARE and STREAM_PREPARE events; 0 for other kinds.
 ///
+/// With option two_phase "join", since 0.2.0, of the BEGIN and COMMIT of a transaction that was prepared too: there the
+/// commit_lsn is that of its COMMIT PREPARED. 0 for those of others.
+///
 /// @param event may be NULL
 /// @return the position, or 0
 /// @since 0.1
@@ -40,7 +43,10 @@ pub unsafe extern "C" fn wal_event_prepare_lsn(event: *const Event) -> u64 {
     boundary!(neutral(0; {
         // SAFETY: the contract: NULL or a live event.
         let found = PREPARED.iter().take(3).find_map(|kind| unsafe { of_kind(event, *kind) });
-        found.map_or(0, |event| event.commit_lsn)
+        let ends = [EventKind::WAL_EVENT_BEGIN, EventKind::WAL_EVENT_COMMIT];
+        // SAFETY: as above.
+        let joined = || ends.iter().find_map(|kind| unsafe { of_kind(event, *kind) }).map_or(0, |event| event.number);
+        found.map_or_else(joined, |event| event.commit_lsn)
     }))
 }
 

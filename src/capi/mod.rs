@@ -32,7 +32,13 @@ mod reconnect;
 
 mod relation;
 
+mod data_type;
+
 mod value;
+
+mod format;
+
+mod scalar;
 
 mod stats;
 
@@ -61,10 +67,12 @@ mod testing;
 
 pub use batch::*;
 pub use connection::*;
+pub use data_type::*;
 pub use decoder::*;
 pub use ending::*;
 pub use error::*;
 pub use event::*;
+pub use format::*;
 pub use health::*;
 pub use lsn::*;
 pub use names::*;
@@ -75,6 +83,7 @@ pub use reconnect::*;
 pub use relation::*;
 pub use replay::*;
 pub use rows::*;
+pub use scalar::*;
 pub use slot::*;
 pub use slot_info::*;
 pub use stats::*;

@@ -3,7 +3,7 @@
 use std::ffi::c_char;
 
 use super::boundary::boundary;
-use crate::batch::{EventKind, ValueKind};
+use crate::batch::{EventKind, TypeKind, TypeSource, ValueKind};
 use crate::engine::Level;
 use crate::stream::{Invalidation, ReplicaIdentity, SlotKind, WalKept};
 
@@ -148,6 +148,48 @@ pub extern "C" fn wal_identity_name(identity: u32) -> *const c_char {
             WAL_IDENTITY_INDEX_MISSING: c"INDEX_MISSING",
             WAL_IDENTITY_COLUMN_LIST: c"COLUMN_LIST",
             WAL_IDENTITY_PARTITION: c"PARTITION",
+        )
+    }))
+}
+
+/// The name of a kind of type, as in "DOMAIN"; "UNKNOWN" for WAL_TYPE_KIND_UNKNOWN and for a number without one.
+///
+/// @param[in] kind a wal_type_kind_code
+/// @return a static text
+/// @par Thread safety
+/// any thread
+/// @since 0.2.0
+#[unsafe(no_mangle)]
+pub extern "C" fn wal_type_kind_name(kind: u32) -> *const c_char {
+    boundary!(neutral(c"UNKNOWN".as_ptr(); {
+        name!(kind; TypeKind;
+            WAL_TYPE_KIND_UNKNOWN: c"UNKNOWN",
+            WAL_TYPE_KIND_BASE: c"BASE",
+            WAL_TYPE_KIND_ARRAY: c"ARRAY",
+            WAL_TYPE_KIND_COMPOSITE: c"COMPOSITE",
+            WAL_TYPE_KIND_RANGE: c"RANGE",
+            WAL_TYPE_KIND_MULTIRANGE: c"MULTIRANGE",
+            WAL_TYPE_KIND_ENUM: c"ENUM",
+            WAL_TYPE_KIND_DOMAIN: c"DOMAIN",
+            WAL_TYPE_KIND_PSEUDO: c"PSEUDO",
+        )
+    }))
+}
+
+/// The name of where the knowledge of a type comes from, as in "STREAM"; "UNKNOWN" for a number without one.
+///
+/// @param[in] source a wal_type_source_code
+/// @return a static text
+/// @par Thread safety
+/// any thread
+/// @since 0.2.0
+#[unsafe(no_mangle)]
+pub extern "C" fn wal_type_source_name(source: u32) -> *const c_char {
+    boundary!(neutral(c"UNKNOWN".as_ptr(); {
+        name!(source; TypeSource;
+            WAL_TYPE_SOURCE_NONE: c"NONE",
+            WAL_TYPE_SOURCE_BUILT_IN: c"BUILT_IN",
+            WAL_TYPE_SOURCE_STREAM: c"STREAM",
         )
     }))
 }

@@ -44,8 +44,11 @@ pub struct wal_option_info {
 ///
 /// Called on the engine's thread or on one that is inside a call; the texts live as long as the call of the callback.
 /// While it runs, that thread does nothing else: on the engine's, all streams of the thread wait for it. So it must not
-/// block for long; queue the message where writing it may take time. It must not throw, longjmp, free a stream or call
-/// any other wal_stream function: those answer WAL_E_BUSY from here.
+/// block for long; queue the message where writing it may take time. It must not throw or longjmp.
+///
+/// From here every function that makes a wal_stream or a wal_connection, or that works on any of them and returns a
+/// wal_status, gives WAL_E_BUSY. Not refused are wal_stream_fd, wal_stream_interrupt, wal_connection_interrupt, the _clear
+/// functions beside them, wal_connection_server_version and wal_stats_prometheus. Do not free a stream or a connection here.
 #[allow(non_camel_case_types)]
 pub type wal_log_callback = Option<
     unsafe extern "C" fn(userdata: *mut c_void, level: i32, target: *const c_char, message: *const c_char),

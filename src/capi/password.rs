@@ -10,8 +10,7 @@ use super::{wal_error, wal_options, wal_status};
 use crate::conninfo::{Password, PasswordRequest, Passwords};
 use crate::error::{Error, Status};
 
-/// Who wants to log in where. Everything in it lives as long as the call of the callback. Later versions may add members
-/// at its end.
+/// Who wants to log in where. Everything in it lives as long as the call of the callback.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 #[allow(non_camel_case_types)]
@@ -39,8 +38,8 @@ pub struct wal_password {
 /// Called on a helper thread of the library, never on the engine's: it may block, for as long as option `password_timeout`
 /// says; what it gives later counts for nothing. It may be called by several threads at once, and, where it takes long,
 /// still run when the stream is freed: what `userdata` points at must live until the function that frees it was called. It
-/// must not throw, longjmp or end its thread. A function of a wal_stream or a wal_connection that is called from here
-/// answers WAL_E_BUSY.
+/// must not throw, longjmp or end its thread. Functions of streams and connections are refused from here as from a
+/// wal_log_callback.
 #[allow(non_camel_case_types)]
 pub type wal_password_callback = Option<
     unsafe extern "C" fn(

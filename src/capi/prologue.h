@@ -4,8 +4,8 @@
  *
  * @mainpage libpgwalstream
  *
- * A program opens a stream on a replication slot, reads events one by one or in batches, makes them safe in its own
- * way, and acknowledges. The server keeps what was not acknowledged and sends it again after a reconnect or a restart.
+ * A program opens a stream on a replication slot and reads events, one by one or in batches. It makes them safe in its own way, and
+ * acknowledges them. The server keeps what was not acknowledged and sends it again after a reconnect or a restart.
  *
  * @code{.c}
  * wal_options *options = NULL;
@@ -75,8 +75,9 @@
  *
  * - A function that takes a `const wal_stream *` may be called on any thread at any time, also while another thread waits in the
  *   same stream. It never ends the life of a borrowed event.
- * - A function that takes a `wal_stream *` may be called on any thread, by one at a time. A second caller gets ::WAL_E_BUSY. So does
- *   a log callback that calls back into the stream it was called for.
+ * - A function that takes a `wal_stream *` may be called on any thread, by one at a time. A second caller gets ::WAL_E_BUSY.
+ * - Inside a log or password callback no stream or connection can be made, and functions that work on one and return a ::wal_status
+ *   give ::WAL_E_BUSY. Nothing may be freed there.
  * - A batch is plain memory. Any thread may read it, several at once, and any thread may free it.
  * - wal_stream_free() wakes a thread that waits in the stream, and waits until that thread has left. Calls after it are the
  *   caller's mistake, as with any memory.
@@ -98,7 +99,7 @@
  *
  * @section process The process
  *
- * The library prints nothing, installs no signal handler and no allocator, calls neither setlocale(3) nor atexit(3), raises no
+ * The library prints nothing, installs no signal handler and no allocator, and calls neither setlocale(3) nor atexit(3). It raises no
  * SIGPIPE, and blocks all signals in its own threads. No panic leaves it: the call returns ::WAL_E_PANIC, and the handle answers
  * nothing else any more.
  *
@@ -109,9 +110,9 @@
  *
  * Where a server says how much memory something takes and it cannot be had, the call gives ::WAL_E_NO_MEMORY. This holds for a
  * message, a text, the values of a row and of an answer. Each has a bound: 1 MiB in all until a server waits for queries, 16 MiB for
- * an answer, 1 GiB for a message of the stream, and the first 256 KiB of an error or a notice. Other allocations are small and of
- * fixed size. Where those fail, or those for a batch's events, definitions of tables, cloned events and texts of options, the
- * process is aborted, as Rust has it. With the backend libpq, what libpq allocates is libpq's.
+ * an answer, 1 GiB for a message of the stream. Of an error or a notice the first 256 KiB count. Other allocations are small and of
+ * fixed size. Where one of those fails, the process is aborted, as Rust has it. So it is where memory is missing for a batch's events,
+ * definitions of tables, cloned events or texts of options. With the backend libpq, what libpq allocates is libpq's.
  *
  * @section text Text
  *
@@ -163,9 +164,9 @@
  * - A transaction that was prepared before the switchpoint and ended beyond it is prepared again.
  * - Definitions of tables come anew behind the event.
  *
- * Acknowledged and delivered positions go back to the switchpoint with the event, so nothing of the lost history is ever confirmed to
- * the new primary. A late acknowledgement of something before the event counts up to the switchpoint. Do not give one after events
- * behind it have come: it would be taken for theirs.
+ * With the event, acknowledged and delivered positions go back to the switchpoint. So nothing of the lost history is ever confirmed to
+ * the new primary. An acknowledgement of an earlier event then counts up to the switchpoint only. Give none once you have read an event
+ * behind this one: the library would take the position for one of the new history.
  *
  * The stream ends, with the error, where going on would lose something or cannot succeed:
  *
@@ -193,19 +194,28 @@
  * - ::WAL_EVENT_STREAM_START with #WAL_EVENT_FLAG_FIRST_SEGMENT for a transaction that is known: the server sends it anew from its
  *   beginning, after a reconnect; drop what came before.
  *
+ * With `streaming` "assembled" the library keeps the blocks until the transaction ends: the program sees committed transactions, as with
+ * "off" (docs/large-transactions.md).
+ *
  * A message that was emitted inside a savepoint has the transaction's id only, so rolling the savepoint back drops it by its place.
  * Blocks hold nothing back on the server: acknowledge only the end of the transaction.
  *
  * With option `two_phase`, and always from a slot that was made with it, a transaction that ends with PREPARE TRANSACTION comes when
  * it is prepared: between ::WAL_EVENT_BEGIN_PREPARE and ::WAL_EVENT_PREPARE, or in blocks that end with ::WAL_EVENT_STREAM_PREPARE. It
  * is NOT COMMITTED before ::WAL_EVENT_COMMIT_PREPARED of the same gid. It may come twice, with the same gid and the same
- * wal_event_prepare_end_lsn(). Its end may come without it, if it was acknowledged before or changed nothing.
+ * wal_event_prepare_end_lsn(). Its end may come without it, if it was acknowledged before or changed nothing:
+ * #WAL_EVENT_FLAG_UNKNOWN_PREPARE.
+ *
+ * With `two_phase` "join" the library keeps a prepared transaction until COMMIT PREPARED, and gives it then as an ordinary one. Its
+ * `commit_lsn` is that of the COMMIT PREPARED record; wal_event_prepare_lsn() of BEGIN and COMMIT is the position of the PREPARE. While
+ * one is kept every `ack_lsn` stays behind its PREPARE. So a program that stores positions stores the `commit_lsn` of the last
+ * transaction too, and after a start passes over those that are not greater. Since 0.2.0.
  *
  * @section slots Slots, publications, snapshots
  *
  * A ::wal_connection runs commands. Each waits for its answer for at most `timeout_ms`, and can be interrupted on any thread with
- * wal_connection_interrupt(). A command that is given up is cancelled on the server, and the call returns once the server has said
- * so, a few seconds later at most. Commands follow each other over one connection, one at a time.
+ * wal_connection_interrupt(). A command that is given up is cancelled on the server. The call returns once the server has
+ * said so, a few seconds later at most. Commands follow each other over one connection, one at a time.
  *
  * To copy tables and go on with their changes, each row once: make the publication; make the slot with #WAL_SLOT_EXPORT_SNAPSHOT; copy
  * in other sessions after `SET TRANSACTION SNAPSHOT`; only then stream. The snapshot lives until the connection is closed or used.
@@ -229,8 +239,8 @@
  *
  * The layouts of ::wal_event, ::wal_value, ::wal_bytes and ::wal_message are fixed, and asserted at the end of this header for 64-bit
  * machines. Spare words are 0 until a release gives them a meaning. ::wal_stats, ::wal_health and ::wal_option_info grow at their end:
- * their functions take `sizeof` of the struct as the program was compiled with it, write no more than that, and 0 for what they do not
- * know. An opaque type has no size. `docs/abi.md` says more.
+ * their functions take `sizeof` of the struct as the program was compiled with it. They write no more than that, and 0 for what they do
+ * not know. An opaque type has no size. `docs/abi.md` says more.
  */
 
 /**
@@ -308,6 +318,19 @@
  * with option failover_policy "rewind".
  */
 #define WAL_EVENT_FLAG_REWOUND UINT32_C(256)
+/**
+ * COMMIT_PREPARED, ROLLBACK_PREPARED: this stream did not give the PREPARE that it ends. It was given and
+ * acknowledged in an earlier life of the program, lies before the slot or start_lsn, or changed nothing. A
+ * decoder without a connection never sets it. Since 0.2.0.
+ */
+#define WAL_EVENT_FLAG_UNKNOWN_PREPARE UINT32_C(512)
+/**
+ * MESSAGE, and BEGIN and COMMIT (or BEGIN_PREPARE and PREPARE) of its transaction: a savepoint of the
+ * transaction was rolled back, and the server does not say whether this message was part of it. If it was,
+ * the sequence of what follows in the transaction is higher than it would be without streaming. Only with
+ * options streaming "assembled", messages and on_ambiguous "flag". Since 0.2.0.
+ */
+#define WAL_EVENT_FLAG_AMBIGUOUS UINT32_C(1024)
 /** @} */
 
 /**

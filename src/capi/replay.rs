@@ -22,9 +22,10 @@ use crate::options::Options;
 /// names the offset.
 ///
 /// @param[in] path of the capture
-/// @param[in] options copied; may be NULL; replay_pace, ack, queue_bytes, batch_events, batch_bytes and the log callback
-/// count; decode, on_gap and stop_lsn are as in the captured stream if they are not set; the others, which are of a
-/// connection, do not count
+/// @param[in] options copied; may be NULL; replay_pace, ack, queue_bytes, batch_events, batch_bytes, batch_boundary and the log
+/// callback count, and with streaming "assembled" assemble_memory, assemble_disk, spill_directory and spill_min_free; decode,
+/// plugin, on_gap, stop_lsn, dedupe and streaming "assembled" are as in the captured stream if they are not set; the others,
+/// which are of a connection, do not count
 /// @param[out] out the stream, owned by the caller: wal_stream_free; NULL on an error
 /// @param[out] err may be NULL; owned by the caller
 /// @return WAL_OK; WAL_E_CAPTURE: the file cannot be opened, is no capture, or is damaged before its first record;

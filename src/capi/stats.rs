@@ -107,6 +107,12 @@ pub struct wal_stats {
     pub rolled_back_parts: u64,
     /// What of streamed transactions was received and thrown away since it was rolled back, in bytes.
     pub rolled_back_bytes: u64,
+    /// Prepared transactions that are held until their fate is known (two_phase=join). They pin WAL on the
+    /// server, and hold every position to acknowledge back.
+    pub prepared_transactions: u64,
+    /// How long ago the oldest of these was prepared. 0 while there is none. The clocks of this machine and
+    /// of the server must agree. In microseconds.
+    pub prepared_microseconds: u64,
 }
 
 impl From<Counters> for wal_stats {
@@ -152,6 +158,8 @@ impl From<Counters> for wal_stats {
             spilled_transactions: at.spilled_transactions,
             rolled_back_parts: at.rolled_back_parts,
             rolled_back_bytes: at.rolled_back_bytes,
+            prepared_transactions: at.prepared_transactions,
+            prepared_microseconds: at.prepared_microseconds,
         }
     }
 }

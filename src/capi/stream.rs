@@ -130,10 +130,17 @@ pub unsafe extern "C" fn wal_stream_next(
 }
 
 /// All that is ready, as one batch: read it without any further call, on any thread. First of all it gives what is
-/// left of the batch that wal_stream_next walks through. A batch may begin and end inside a transaction.
+/// left of the batch that wal_stream_next walks through.
 ///
-/// A batch ends where it is full or where nothing more has come: in the middle of a transaction too. A program that saves
-/// position and state together does so behind a COMMIT, not behind a batch.
+/// A batch ends where it is full or where nothing more has come: in the middle of a transaction too, and the next one begins
+/// there. A program that saves position and state together does so behind an event with an ack_lsn, not behind a batch.
+///
+/// With option batch_boundary "transaction" a batch ends behind an event with an ack_lsn (COMMIT, PREPARE, COMMIT_PREPARED, …)
+/// wherever its transaction fits into one: into batch_events, batch_bytes and queue_bytes. It then begins at a transaction's
+/// beginning, and holds one or several of them whole. It ends elsewhere in three cases: its transaction does not fit; the
+/// connection was lost, as RECONNECTED tells in the next one; or a block of a streamed transaction ends. So look at the last
+/// event's ack_lsn before state and position are saved. A transaction is not given before all of it has come, or as much as
+/// fits; wal_stream_next waits for that too. Since 0.2.0.
 ///
 /// @param[in,out] stream to read from
 /// @param[in] timeout_ms -1 waits for ever, 0 does not wait

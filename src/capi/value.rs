@@ -2,14 +2,15 @@
 
 use super::boundary::{boundary, not_null, reference};
 use super::{wal_bytes, wal_error, wal_status};
-use crate::batch::{Relation, Value};
+use crate::batch::{Column, Relation, Value};
 use crate::error::{Error, Result, Status};
 use crate::types::{self, Field, ReadError};
 
-/// Reads a value as bool. Reads: bool; of types that are not built in, what parses as it.
+/// Reads a value as bool. Reads: bool; a domain as its base
+/// type; of other types that are not built in, text that parses as it.
 ///
 /// @param[in] value of an event
-/// @param[in] relation the event's; NULL: the type is not known, and what parses is taken
+/// @param[in] relation the event's; NULL: the caller answers for the type, and what parses is taken
 /// @param[in] column the value's place in the row
 /// @param[out] out 1 or 0; 0 on an error
 /// @param[out] err may be NULL; owned by the caller
@@ -32,10 +33,11 @@ pub unsafe extern "C" fn wal_value_as_bool(
     }))
 }
 
-/// Reads a value as a 16-bit integer. Reads: smallint; integer and bigint if the number fits; of types that are not built in, what parses as it.
+/// Reads a value as a 16-bit integer. Reads: smallint; integer and bigint if the number fits; a domain as its base
+/// type; of other types that are not built in, text that parses as it.
 ///
 /// @param[in] value of an event
-/// @param[in] relation the event's; NULL: the type is not known, and what parses is taken
+/// @param[in] relation the event's; NULL: the caller answers for the type, and what parses is taken
 /// @param[in] column the value's place in the row
 /// @param[out] out the number; 0 on an error
 /// @param[out] err may be NULL; owned by the caller
@@ -58,10 +60,11 @@ pub unsafe extern "C" fn wal_value_as_int16(
     }))
 }
 
-/// Reads a value as a 32-bit integer. Reads: smallint, integer; bigint and oid if the number fits; of types that are not built in, what parses as it.
+/// Reads a value as a 32-bit integer. Reads: smallint, integer; bigint and oid if the number fits; a domain as its base
+/// type; of other types that are not built in, text that parses as it.
 ///
 /// @param[in] value of an event
-/// @param[in] relation the event's; NULL: the type is not known, and what parses is taken
+/// @param[in] relation the event's; NULL: the caller answers for the type, and what parses is taken
 /// @param[in] column the value's place in the row
 /// @param[out] out the number; 0 on an error
 /// @param[out] err may be NULL; owned by the caller
@@ -84,10 +87,11 @@ pub unsafe extern "C" fn wal_value_as_int32(
     }))
 }
 
-/// Reads a value as a 64-bit integer. Reads: smallint, integer, bigint, oid; of types that are not built in, what parses as it.
+/// Reads a value as a 64-bit integer. Reads: smallint, integer, bigint, oid; a domain as its base
+/// type; of other types that are not built in, text that parses as it.
 ///
 /// @param[in] value of an event
-/// @param[in] relation the event's; NULL: the type is not known, and what parses is taken
+/// @param[in] relation the event's; NULL: the caller answers for the type, and what parses is taken
 /// @param[in] column the value's place in the row
 /// @param[out] out the number; 0 on an error
 /// @param[out] err may be NULL; owned by the caller
@@ -110,10 +114,11 @@ pub unsafe extern "C" fn wal_value_as_int64(
     }))
 }
 
-/// Reads a value as an unsigned 32-bit integer. Reads: oid, xid and their like; integers if the number fits; of types that are not built in, what parses as it.
+/// Reads a value as an unsigned 32-bit integer. Reads: oid, xid and their like; integers if the number fits; a domain as its base
+/// type; of other types that are not built in, text that parses as it.
 ///
 /// @param[in] value of an event
-/// @param[in] relation the event's; NULL: the type is not known, and what parses is taken
+/// @param[in] relation the event's; NULL: the caller answers for the type, and what parses is taken
 /// @param[in] column the value's place in the row
 /// @param[out] out the number; 0 on an error
 /// @param[out] err may be NULL; owned by the caller
@@ -136,10 +141,11 @@ pub unsafe extern "C" fn wal_value_as_uint32(
     }))
 }
 
-/// Reads a value as a float. Reads: real; what else is exact in it; of types that are not built in, what parses as it.
+/// Reads a value as a float. Reads: real; what else is exact in it; a domain as its base
+/// type; of other types that are not built in, text that parses as it.
 ///
 /// @param[in] value of an event
-/// @param[in] relation the event's; NULL: the type is not known, and what parses is taken
+/// @param[in] relation the event's; NULL: the caller answers for the type, and what parses is taken
 /// @param[in] column the value's place in the row
 /// @param[out] out the number, NaN and infinities kept; 0 on an error
 /// @param[out] err may be NULL; owned by the caller
@@ -162,10 +168,11 @@ pub unsafe extern "C" fn wal_value_as_float32(
     }))
 }
 
-/// Reads a value as a double. Reads: real, double precision; integers that are exact in it. A numeric is read as text, which loses nothing; of types that are not built in, what parses as it.
+/// Reads a value as a double. Reads: real, double precision; integers that are exact in it. A numeric is read as text, which loses nothing; a domain as its base
+/// type; of other types that are not built in, text that parses as it.
 ///
 /// @param[in] value of an event
-/// @param[in] relation the event's; NULL: the type is not known, and what parses is taken
+/// @param[in] relation the event's; NULL: the caller answers for the type, and what parses is taken
 /// @param[in] column the value's place in the row
 /// @param[out] out the number, NaN and infinities kept; 0 on an error
 /// @param[out] err may be NULL; owned by the caller
@@ -188,10 +195,11 @@ pub unsafe extern "C" fn wal_value_as_float64(
     }))
 }
 
-/// Reads a value as a date. Reads: date; of types that are not built in, what parses as it.
+/// Reads a value as a date. Reads: date; a domain as its base
+/// type; of other types that are not built in, text that parses as it.
 ///
 /// @param[in] value of an event
-/// @param[in] relation the event's; NULL: the type is not known, and what parses is taken
+/// @param[in] relation the event's; NULL: the caller answers for the type, and what parses is taken
 /// @param[in] column the value's place in the row
 /// @param[out] out days since 2000-01-01; INT32_MIN is -infinity, INT32_MAX infinity; 0 on an error
 /// @param[out] err may be NULL; owned by the caller
@@ -214,10 +222,11 @@ pub unsafe extern "C" fn wal_value_as_date(
     }))
 }
 
-/// Reads a value as a time. Reads: time; of types that are not built in, what parses as it.
+/// Reads a value as a time. Reads: time; a domain as its base
+/// type; of other types that are not built in, text that parses as it.
 ///
 /// @param[in] value of an event
-/// @param[in] relation the event's; NULL: the type is not known, and what parses is taken
+/// @param[in] relation the event's; NULL: the caller answers for the type, and what parses is taken
 /// @param[in] column the value's place in the row
 /// @param[out] out microseconds since midnight, up to 24:00:00; 0 on an error
 /// @param[out] err may be NULL; owned by the caller
@@ -240,10 +249,11 @@ pub unsafe extern "C" fn wal_value_as_time(
     }))
 }
 
-/// Reads a value as a timestamp. Reads: timestamp without time zone; of types that are not built in, what parses as it.
+/// Reads a value as a timestamp. Reads: timestamp without time zone; a domain as its base
+/// type; of other types that are not built in, text that parses as it.
 ///
 /// @param[in] value of an event
-/// @param[in] relation the event's; NULL: the type is not known, and what parses is taken
+/// @param[in] relation the event's; NULL: the caller answers for the type, and what parses is taken
 /// @param[in] column the value's place in the row
 /// @param[out] out microseconds since 2000-01-01 00:00:00; INT64_MIN is -infinity, INT64_MAX infinity; 0 on an error
 /// @param[out] err may be NULL; owned by the caller
@@ -266,10 +276,11 @@ pub unsafe extern "C" fn wal_value_as_timestamp(
     }))
 }
 
-/// Reads a value as a timestamp with time zone. Reads: timestamp with time zone; of types that are not built in, what parses as it.
+/// Reads a value as a timestamp with time zone. Reads: timestamp with time zone; a domain as its base
+/// type; of other types that are not built in, text that parses as it.
 ///
 /// @param[in] value of an event
-/// @param[in] relation the event's; NULL: the type is not known, and what parses is taken
+/// @param[in] relation the event's; NULL: the caller answers for the type, and what parses is taken
 /// @param[in] column the value's place in the row
 /// @param[out] out microseconds since 2000-01-01 00:00:00 UTC; INT64_MIN is -infinity, INT64_MAX infinity; 0 on an error
 /// @param[out] err may be NULL; owned by the caller
@@ -293,7 +304,11 @@ pub unsafe extern "C" fn wal_value_as_timestamptz(
 }
 
 /// Reads a value as text: the bytes of a text value, and of a binary one of a type whose binary form is its text.
-/// Every value that came as text can be read so, numeric among them.
+/// Every value that came as text can be read so, numeric among them. A version byte, as jsonb and ltree have in binary, is
+/// no part of it, and the "char" of byte 0 is empty.
+///
+/// A binary value of a type that is not resolved, as an enum, gives its bytes if they are UTF-8 without NUL: ask
+/// wal_type_is_resolved() of wal_relation_column_type_info() where that matters.
 ///
 /// @param[in] value of an event
 /// @param[in] relation the event's; NULL: the type is not known
@@ -344,13 +359,13 @@ pub unsafe extern "C" fn wal_value_as_bytea(
 ) -> wal_status {
     boundary!(fallible(err; length = 0; {
         // SAFETY: the contract: a live value, its relation or NULL.
-        let field = unsafe { field(value, relation, column)? };
+        let place = unsafe { Place::of(value, relation, column)? };
         if size > 0 {
             not_null(buffer.cast_const(), "buffer")?;
         }
         // SAFETY: the contract: `buffer` holds `size` bytes, or is NULL.
         let room = if buffer.is_null() { &mut [][..] } else { unsafe { std::slice::from_raw_parts_mut(buffer, size) } };
-        let n = types::as_bytea(field, room).map_err(|error| error.explain(field, "bytea"))?;
+        let n = types::as_bytea(place.field, room).map_err(|error| place.explain(error, "bytea"))?;
         // SAFETY: checked not to be NULL.
         unsafe { length.write(n) };
         if n > room.len() && !buffer.is_null() {
@@ -388,7 +403,7 @@ pub unsafe extern "C" fn wal_value_as_uuid(
 
 /// # Safety
 /// `value` is NULL or live with its bytes, `relation` NULL or live, `out` may be written to.
-unsafe fn read<'a, T>(
+pub(super) unsafe fn read<'a, T>(
     value: *const Value,
     relation: *const Relation,
     column: u32,
@@ -397,36 +412,53 @@ unsafe fn read<'a, T>(
     as_wanted: impl FnOnce(Field<'a>) -> std::result::Result<T, ReadError>,
 ) -> Result<Status> {
     // SAFETY: the caller's promise.
-    let field = unsafe { field(value, relation, column) }?;
-    let read = as_wanted(field).map_err(|error| error.explain(field, wanted))?;
+    let place = unsafe { Place::of(value, relation, column) }?;
+    let read = as_wanted(place.field).map_err(|error| place.explain(error, wanted))?;
     // SAFETY: the caller's promise.
     unsafe { out.write(read) };
     Ok(Status::WAL_OK)
 }
 
-/// # Safety
-/// As `read`.
-unsafe fn field<'a>(value: *const Value, relation: *const Relation, column: u32) -> Result<Field<'a>> {
-    // SAFETY: the caller's promise.
-    let (value, relation) = unsafe { (reference(value, "value")?, relation.as_ref()) };
-    let type_oid = match relation {
-        None => 0,
-        Some(relation) => {
-            let column = relation.columns.get(column as usize).ok_or_else(|| {
-                let count = relation.columns.len();
-                Error::new(
-                    Status::WAL_E_INVALID_ARGUMENT,
-                    format!("there is no column {column}: the relation has {count}"),
-                )
-            })?;
-            column.type_oid
+/// A value, and where it stands.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'a> {
+    pub(super) field: Field<'a>,
+    of: Option<(&'a Relation, &'a Column)>,
+}
+
+impl<'a> Place<'a> {
+    /// # Safety
+    /// As `read`.
+    pub(super) unsafe fn of(value: *const Value, relation: *const Relation, column: u32) -> Result<Self> {
+        // SAFETY: the caller's promise.
+        let (value, relation) = unsafe { (reference(value, "value")?, relation.as_ref()) };
+        let bytes = if value.data.is_null() {
+            &[]
+        } else {
+            // SAFETY: the caller's promise: `len` bytes are live at `data`.
+            unsafe { std::slice::from_raw_parts(value.data, value.len as usize) }
+        };
+        let Some(relation) = relation else {
+            return Ok(Self { field: Field::new(value.kind, bytes, 0), of: None });
+        };
+        let column = relation.columns.get(column as usize).ok_or_else(|| {
+            let count = relation.columns.len();
+            Error::new(
+                Status::WAL_E_INVALID_ARGUMENT,
+                format!("there is no column {column}: the relation has {count}"),
+            )
+        })?;
+        let field = Field::of(value.kind, bytes, &column.data_type);
+        Ok(Self { field, of: Some((relation, column)) })
+    }
+
+    /// The error of a reader, with table, column and type in front.
+    #[cold]
+    pub(super) fn explain(self, error: ReadError, wanted: &str) -> Error {
+        let explained = error.explain(self.field, wanted);
+        match self.of {
+            Some((relation, column)) => explained.within(types::place(relation, column)),
+            None => explained,
         }
-    };
-    let bytes = if value.data.is_null() {
-        &[]
-    } else {
-        // SAFETY: the caller's promise: `len` bytes are live at `data`.
-        unsafe { std::slice::from_raw_parts(value.data, value.len as usize) }
-    };
-    Ok(Field::new(value.kind, bytes, type_oid))
+    }
 }

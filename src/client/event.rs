@@ -144,6 +144,15 @@ questions! { 'a self;
     /// RECONNECTED: what came with an acknowledged position beyond this event's own is lost on the promoted server.
     is_rewound -> bool { self.has(flags::REWOUND) }
 
+    /// Whether a `CommitPrepared` or `RollbackPrepared` comes without its PREPARE, which this stream did not give: it was
+    /// acknowledged in an earlier life of the program, lies before the slot, or changed nothing.
+    is_unknown_prepare -> bool { self.has(flags::UNKNOWN_PREPARE) }
+
+    /// Whether a message of the transaction may have been rolled back with a savepoint: of its `Begin` and `Commit`, or
+    /// `BeginPrepare` and `Prepare`, and of each `Message` that may be it. With
+    /// [`OnAmbiguous::Flag`](crate::OnAmbiguous::Flag) only.
+    is_ambiguous -> bool { self.has(flags::AMBIGUOUS) }
+
     /// Whether a `Truncate` was with CASCADE.
     is_cascade -> bool { self.has(flags::CASCADE) }
 
@@ -192,6 +201,16 @@ questions! { 'a self;
     gid -> Option<Cow<'a, str>> {
         use EventKind::{BeginPrepare, CommitPrepared, Prepare, RollbackPrepared, StreamPrepare};
         text(self.of(&[BeginPrepare, Prepare, StreamPrepare, RollbackPrepared, CommitPrepared])?, 0)
+    }
+
+    /// The position of the PREPARE TRANSACTION of a transaction that was prepared, of its `Begin` and `Commit`, with
+    /// [`TwoPhase::Join`](crate::TwoPhase::Join): their `commit_lsn` is that of COMMIT PREPARED.
+    prepare_lsn -> Option<Lsn> {
+        use EventKind::{Begin, BeginPrepare, Commit, Prepare, StreamPrepare};
+        match self.of(&[BeginPrepare, Prepare, StreamPrepare]) {
+            Some(view) => some_lsn(view.plain().commit_lsn),
+            None => some_lsn(self.of(&[Begin, Commit])?.plain().number),
+        }
     }
 
     /// The end of a transaction's PREPARE TRANSACTION: with the [`gid`](Self::gid) it tells one prepared transaction from

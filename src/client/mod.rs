@@ -6,6 +6,7 @@ mod batch;
 mod connection;
 #[cfg(any(feature = "chrono", feature = "jiff", feature = "uuid"))]
 mod convert;
+mod data_type;
 #[cfg(feature = "serde")]
 mod de;
 mod decoder;
@@ -14,6 +15,7 @@ mod event;
 #[cfg(feature = "futures")]
 mod futures;
 mod kind;
+mod numeric;
 mod options;
 mod publication;
 mod relation;
@@ -25,6 +27,7 @@ mod value;
 pub use acker::{Acker, Stats};
 pub use batch::{Batch, BatchEvents, IntoEvents};
 pub use connection::{Connection, DropSlot};
+pub use data_type::{TypeKind, TypeSource};
 #[cfg(feature = "serde")]
 pub use de::Maybe;
 pub use decoder::Decoder;
@@ -38,7 +41,7 @@ pub use publication::{IdentityFault, NewPublication, Operation, Publication, Pub
 pub use row::Row;
 pub use slot::{Invalidation, NewSlot, Slot, SlotHealth, SlotKind, SlotSnapshot, WalStatus};
 pub use stream::Stream;
-pub use value::{TimeTz, Value, ValueKind};
+pub use value::{Inet, Interval, Numeric, TimeTz, Value, ValueKind};
 
 use crate::error::Result;
 

@@ -11,7 +11,8 @@ use crate::engine::{Level, Logger};
 use crate::error::{Error, Result};
 use crate::lsn::Lsn;
 use crate::options::{
-    self, AckMode, Choice, FailoverPolicy, GapPolicy, OriginFilter, Progress, SlotCreate, Streaming,
+    self, AckMode, BatchBoundary, Choice, FailoverPolicy, GapPolicy, OnAmbiguous, OriginFilter, Progress,
+    SlotCreate, Streaming, TwoPhase,
 };
 
 /// What a stream is made of. `conninfo`, `slot` and `publication` are required.
@@ -46,7 +47,7 @@ pub struct Options {
 pub enum LogLevel {
     /// The stream ends.
     Error,
-    /// Something is lost, or will be if nobody looks.
+    /// Something needs attention, or changes may be lost; the stream goes on.
     Warn,
     /// Connecting, connected, ended.
     Info,
@@ -143,9 +144,21 @@ impl Options {
         self.set("spill_min_free", bytes.to_string())
     }
 
+    /// With [`Streaming::Assembled`] and messages: what follows when nobody can tell whether a savepoint took a logical message
+    /// with it. [`OnAmbiguous::Refetch`] by default; see [`Event::is_ambiguous`](crate::Event::is_ambiguous).
+    pub fn on_ambiguous(self, what: OnAmbiguous) -> Self {
+        self.set("on_ambiguous", what.word())
+    }
+
     /// Whether prepared transactions come at PREPARE TRANSACTION. This marks the slot for good. Off by default.
     pub fn two_phase(self, on: bool) -> Self {
         self.switch("two_phase", on)
+    }
+
+    /// What becomes of prepared transactions: [`two_phase`](Self::two_phase) with a third way, [`TwoPhase::Join`], which keeps
+    /// them and gives them at COMMIT PREPARED as ordinary ones.
+    pub fn prepared(self, how: TwoPhase) -> Self {
+        self.set("two_phase", how.word())
     }
 
     /// Which changes to send, by where they were made first. [`OriginFilter::Any`] by default.
@@ -203,6 +216,12 @@ impl Options {
     /// The most received bytes of one batch. 128 kB by default.
     pub fn batch_bytes(self, most: usize) -> Self {
         self.set("batch_bytes", most.to_string())
+    }
+
+    /// Where a batch ends. [`BatchBoundary::Any`] by default; with [`BatchBoundary::Transaction`] behind the end of a
+    /// transaction, wherever one fits.
+    pub fn batch_boundary(self, which: BatchBoundary) -> Self {
+        self.set("batch_boundary", which.word())
     }
 
     /// How long the engine may gather what comes while a stream is busy. 2 ms by default; a quiet stream is never

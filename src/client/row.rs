@@ -35,7 +35,7 @@ impl<'a> Row<'a> {
     /// [`Relation::column_index`] looked up once for each relation and generation.
     #[inline]
     pub fn at(self, column: usize) -> Option<Value<'a>> {
-        Some(Value::new(self.values.at(column)?, self.relation.columns.get(column)?))
+        Some(Value::new(self.values.at(column)?, self.relation, self.relation.columns.get(column)?))
     }
 
     /// The value of a column by its name. An error: the relation has no such column.

@@ -54,8 +54,8 @@ impl Stream {
     }
 
     /// A capture file (option `capture_file`) as a stream that needs no server: the same events each time, and then `None`. Of
-    /// the options only `replay_pace`, `ack`, `queue_bytes`, `batch_events`, `batch_bytes` and the log count; what the others
-    /// were is in the capture.
+    /// the options only `replay_pace`, `ack`, `queue_bytes`, `batch_events`, `batch_bytes`, `batch_boundary` and the log count;
+    /// what the others were is in the capture.
     ///
     /// ```no_run
     /// # fn replay() -> Result<(), pgwalstream::Error> {
@@ -88,6 +88,9 @@ impl Stream {
 
     /// All that is ready, as one batch; first of all what is left of the one that [`next_event`](Self::next_event) walks
     /// through. `None` and errors as there.
+    ///
+    /// It ends anywhere, also inside a transaction, unless [`Options::batch_boundary`](crate::Options::batch_boundary) is set:
+    /// then behind an event with a position to acknowledge, wherever the transaction fits.
     ///
     /// Cancel-safe.
     pub async fn next_batch(&mut self) -> Result<Option<Batch>> {

@@ -3,16 +3,19 @@
 
 use std::fmt;
 
-use crate::batch::{Column, ValueKind as Number, ValueView};
-use crate::error::{Error, Result, Status};
+use crate::batch::{Column, Relation, ValueKind as Number, ValueView};
+use crate::error::{Error, Result};
 use crate::types::{self, Field, ReadError};
 
-pub use crate::types::TimeTz;
+use crate::lsn::Lsn;
+
+pub use crate::types::{Inet, Interval, Numeric, TimeTz};
 
 /// One column's value in a row, with its column.
 #[derive(Clone, Copy)]
 pub struct Value<'a> {
     view: ValueView<'a>,
+    relation: &'a Relation,
     column: &'a Column,
 }
 
@@ -54,6 +57,8 @@ readers! {
     as_i64 -> i64 = as_int64 "a 64-bit integer",
     /// An unsigned integer of 32 bits, as oid and xid are, from any of the integer types.
     as_u32 -> u32 = as_uint32 "an unsigned 32-bit integer",
+    /// An unsigned integer of 64 bits, as xid8 is, from any of the integer types.
+    as_u64 -> u64 = as_uint64 "an unsigned 64-bit integer",
     /// A number of 32 bits: real; double precision and the integer types where it is exact.
     as_f32 -> f32 = as_float32 "a 32-bit float",
     /// A number of 64 bits: double precision and real; the integer types where it is exact.
@@ -66,6 +71,19 @@ readers! {
     as_time -> i64 = as_time "a time",
     /// A time with time zone.
     as_timetz -> TimeTz = as_timetz "a time with time zone",
+    /// An interval: three numbers that are no one number.
+    as_interval -> Interval = as_interval "an interval",
+    /// An amount of money in its smallest unit; how many decimals that has is the server's setting `lc_monetary`, and not in the
+    /// value.
+    as_money -> i64 = as_money "money",
+    /// An inet or a cidr.
+    as_inet -> Inet = as_inet "an inet",
+    /// A tid: block and place in it.
+    as_tid -> (u32, u16) = as_tid "a tid",
+    /// A point.
+    as_point -> (f64, f64) = as_point "a point",
+    /// A pg_lsn.
+    as_lsn -> Lsn = as_lsn "an LSN",
     /// A timestamp without time zone: microseconds since 2000-01-01 00:00:00; `i64::MAX` is infinity, `i64::MIN` minus
     /// infinity.
     as_timestamp -> i64 = as_timestamp "a timestamp",
@@ -76,8 +94,8 @@ readers! {
 
 impl<'a> Value<'a> {
     #[inline]
-    pub(super) fn new(view: ValueView<'a>, column: &'a Column) -> Self {
-        Self { view, column }
+    pub(super) fn new(view: ValueView<'a>, relation: &'a Relation, column: &'a Column) -> Self {
+        Self { view, relation, column }
     }
 
     /// The value's column.
@@ -123,10 +141,32 @@ impl<'a> Value<'a> {
     }
 
     /// The text of a value: of any type that came as text; in binary of the text types, json, jsonb, xml, and of types
-    /// that are not PostgreSQL's own if it is UTF-8.
+    /// of which the stream tells the name only, as of enums, if it is UTF-8 ([`Type::is_resolved`](super::Type::is_resolved)).
     pub fn as_str(self) -> Result<&'a str> {
         let text = types::as_text(self.field()).map_err(|error| self.explain(error, "text"))?;
         std::str::from_utf8(text).map_err(|_| self.explain(ReadError::Malformed, "text in UTF-8"))
+    }
+
+    /// The text that the server's output function writes: of a binary value of any built-in type, or a domain over one, too.
+    /// Refused is money, whose decimals are a setting of the server, and what has no readable binary form.
+    pub fn format(self) -> Result<String> {
+        let mut text = Vec::new();
+        types::format(self.field(), &mut text).map_err(|error| self.explain(error, "text"))?;
+        String::from_utf8(text).map_err(|_| self.explain(ReadError::Malformed, "text in UTF-8"))
+    }
+
+    /// A numeric as it came: a view, with every digit.
+    pub fn as_numeric(self) -> Result<Numeric<'a>> {
+        types::as_numeric(self.field()).map_err(|error| self.explain(error, "a numeric"))
+    }
+
+    /// A bit or bit varying: its bytes, the first bit in the highest place, and how many bits there are.
+    pub fn as_bits(self) -> Result<(Vec<u8>, usize)> {
+        let failed = |error| self.explain(error, "a bit string");
+        let bits = types::as_bits(self.field(), &mut []).map_err(failed)?;
+        let mut bytes = vec![0; bits.div_ceil(8)];
+        types::as_bits(self.field(), &mut bytes).map_err(failed)?;
+        Ok((bytes, bits))
     }
 
     /// The bytes of a bytea.
@@ -140,7 +180,7 @@ impl<'a> Value<'a> {
     /// What the readers of `types` take.
     #[inline]
     pub(super) fn field(self) -> Field<'a> {
-        Field::new(self.view.kind(), self.view.bytes(), self.column.type_oid)
+        Field::of(self.view.kind(), self.view.bytes(), &self.column.data_type)
     }
 
     /// The error of a reader, with the column in front.
@@ -149,18 +189,10 @@ impl<'a> Value<'a> {
         self.place(error.explain(self.field(), wanted))
     }
 
-    /// Names the column in front of an error.
+    /// Names the table and the column in front of an error.
     #[cold]
     pub(super) fn place(self, error: Error) -> Error {
-        let of =
-            self.column.type_name().map_or_else(|| format!("type {}", self.column.type_oid), str::to_owned);
-        let place = format!("column \"{}\" ({of})", self.column.name());
-        if error.status() == Status::WAL_E_NO_VALUE && self.kind() == ValueKind::Unchanged {
-            return error.within(place).with_hint(
-                "The UPDATE left the large value alone: keep what you have, or set REPLICA IDENTITY FULL and read the old row.",
-            );
-        }
-        error.within(place)
+        error.within(types::place(self.relation, self.column))
     }
 }
 

@@ -16,7 +16,7 @@ use super::connect::Connected;
 use super::reconnected::Reconnected;
 use crate::capture::{Epoch, Seam, Writer};
 use crate::error::{Error, Result, Status};
-use crate::options::{Choice, Config, Rotate, Streaming};
+use crate::options::{Choice, Config, Rotate};
 use crate::session::Session;
 use crate::sys::pg_micros;
 
@@ -25,7 +25,7 @@ use crate::sys::pg_micros;
 pub struct Capture {
     pattern: Option<PathBuf>,
     rotate: Rotate,
-    streaming: Streaming,
+    assembles: bool,
     state: Mutex<State>,
     /// The file's descriptor, -1 without one: a forked child closes its copy by hand.
     fd: AtomicI32,
@@ -68,7 +68,7 @@ impl Capture {
         Self {
             pattern: config.capture_file.clone(),
             rotate: config.capture_rotate,
-            streaming: config.streaming,
+            assembles: config.assembles(),
             state: Mutex::new(State::New),
             fd: AtomicI32::new(-1),
         }
@@ -164,10 +164,7 @@ impl Capture {
     }
 
     fn writer(&self, file: File) -> std::io::Result<Writer<File>> {
-        match self.streaming {
-            Streaming::Assembled => Writer::assembled(file),
-            Streaming::Off | Streaming::On | Streaming::Parallel => Writer::new(file),
-        }
+        if self.assembles { Writer::assembled(file) } else { Writer::new(file) }
     }
 
     fn write(&self, work: impl FnOnce(&mut Writer<File>, Duration) -> std::io::Result<()>) -> Result<()> {
@@ -265,6 +262,7 @@ pub fn epoch(config: &Config, connected: &Connected) -> Epoch {
         .with("decode", on(config.decode))
         .with("start_lsn", start)
         .with("dedupe", on(config.dedupe))
+        .with("on_ambiguous", config.on_ambiguous.word())
         .with("on_gap", config.on_gap.word());
     if let Some(stop) = config.stop_lsn {
         it = it.with("stop_lsn", stop);
@@ -276,7 +274,7 @@ pub fn epoch(config: &Config, connected: &Connected) -> Epoch {
     it.with("publication", publications.join(","))
         .with("proto_version", config.proto_version)
         .with("streaming", config.streaming.word())
-        .with("two_phase", on(config.two_phase))
+        .with("two_phase", config.two_phase.word())
         .with("binary", on(config.binary))
         .with("messages", on(config.messages))
         .with("origin", config.origin.word())

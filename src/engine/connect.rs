@@ -12,7 +12,7 @@ use super::shared::Shared;
 use crate::conninfo::nearest_name;
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
-use crate::options::{Config, SlotCreate, Streaming};
+use crate::options::{Config, SlotCreate, Streaming, TwoPhase};
 use crate::session::{AnySession, Session, StartupSettings};
 use crate::statistics::Counts;
 use crate::stream::{
@@ -275,7 +275,7 @@ async fn prepare_slot(
             };
         }
     };
-    if shared.config.two_phase && !slot.two_phase {
+    if shared.config.two_phase != TwoPhase::Off && !slot.two_phase {
         shared.logger.log(Level::WAL_LOG_WARN, "connect", || {
             format!(
                 "slot {} is marked two_phase for good from here on: it will send prepared transactions at PREPARE TRANSACTION to every consumer",

@@ -127,6 +127,8 @@ struct Rig {
     told: Vec<String>,
     /// What of each event is the same over any connection.
     facts: Vec<Fact>,
+    /// The `ack_lsn` of each batch's last event.
+    ends: Vec<u64>,
     acks: Acks,
     acked: u64,
 }
@@ -142,12 +144,17 @@ enum Acks {
 
 impl Rig {
     fn new(acks: Acks, batch_events: &str) -> Self {
+        Self::with(acks, batch_events, ("batch_boundary", "any"))
+    }
+
+    fn with(acks: Acks, batch_events: &str, more: (&str, &str)) -> Self {
         let mut options = Options::new();
         for (key, value) in [
             ("conninfo", "host=h user=u dbname=d"),
             ("slot", "s"),
             ("publication", "p"),
             ("batch_events", batch_events),
+            more,
         ] {
             options.set(key, Some(value)).unwrap();
         }
@@ -161,6 +168,7 @@ impl Rig {
             shared,
             told: Vec::new(),
             facts: Vec::new(),
+            ends: Vec::new(),
             acks,
             acked: 0,
         }
@@ -168,14 +176,26 @@ impl Rig {
 
     /// A connection that is cut where `bytes` end, and comes in pieces.
     fn feed(&mut self, bytes: &[u8]) {
-        for piece in bytes.chunks(97) {
+        self.feed_in(bytes, 97);
+    }
+
+    fn feed_in(&mut self, bytes: &[u8], length: usize) {
+        for piece in bytes.chunks(length) {
             self.intake.begin();
             let room = self.intake.room().unwrap();
             room[..piece.len()].copy_from_slice(piece);
             self.intake.received(piece.len(), &mut self.receiver, &mut Noted::default()).unwrap();
+            while self.intake.is_delivering() {
+                self.intake.deliver(&mut self.receiver, &mut Noted::default()).unwrap();
+            }
             self.intake.end().unwrap();
         }
+        self.take();
+    }
+
+    fn take(&mut self) {
         while let Found::Batch(batch) = self.shared.find() {
+            self.ends.extend(batch.events().last().map(|event| event.ack_lsn));
             for event in batch.events() {
                 let relation = batch.arrays.relations().iter().find(|it| Arc::as_ptr(it) == event.relation);
                 let columns = relation.map_or(0, |it| it.columns.len());
@@ -204,14 +224,19 @@ impl Rig {
     }
 
     fn reconnect(&mut self) {
+        self.intake.flush().unwrap();
+        self.take();
         let restart = Restart { start: Lsn(self.acked), branch: None };
         assert_eq!(self.receiver.restart(restart).len(), 0);
         self.intake.reconnected();
     }
 }
 
-fn uncut(units: &[Unit]) -> Vec<String> {
-    let mut rig = Rig::new(Acks::Never, "4096");
+const WHOLE: (&str, &str) = ("batch_boundary", "transaction");
+const JOINED: (&str, &str) = ("two_phase", "join");
+
+fn uncut(units: &[Unit], more: (&str, &str)) -> Vec<String> {
+    let mut rig = Rig::with(Acks::Never, "4096", more);
     rig.feed(&session(units, 0));
     rig.told
 }
@@ -219,12 +244,14 @@ fn uncut(units: &[Unit]) -> Vec<String> {
 #[test]
 fn p32_a_session_cut_at_every_byte_tells_the_same() {
     let units = units();
-    let expected = uncut(&units);
-    assert!(expected.len() > 30, "{expected:#?}");
     let length = session(&units, 0).len();
-    for acks in [Acks::Never, Acks::All] {
-        for first in 0..=length {
-            let mut rig = Rig::new(acks, "16");
+    let ways = [("batch_boundary", "any"), WHOLE, JOINED];
+    for (acks, more) in ways.into_iter().flat_map(|more| [(Acks::Never, more), (Acks::All, more)]) {
+        let expected = uncut(&units, more);
+        assert!(expected.len() > 25, "{expected:#?}");
+        let stride = if more == WHOLE || more == JOINED { 5 } else { 1 };
+        for first in (0..=length).step_by(stride) {
+            let mut rig = Rig::with(acks, "16", more);
             rig.feed(&session(&units, 0)[..first]);
             rig.reconnect();
             // Cut a second time: before, at and behind where it was cut first.
@@ -232,9 +259,51 @@ fn p32_a_session_cut_at_every_byte_tells_the_same() {
             rig.feed(&again[..first * 7919 % (again.len() + 1)]);
             rig.reconnect();
             rig.feed(&session(&units, rig.acked));
-            assert_eq!(rig.told, expected, "{acks:?}, cut at {first}");
+            assert_eq!(rig.told, expected, "{acks:?}, {more:?}, cut at {first}");
         }
     }
+}
+
+/// What is prepared comes at its COMMIT PREPARED, and nothing that is told before acknowledges it.
+#[test]
+fn p27_joined_ones_come_in_the_order_of_the_commits() {
+    let units = units();
+    let mut rig = Rig::with(Acks::Never, "4096", JOINED);
+    rig.feed(&session(&units, 0));
+    let commits = rig.facts.iter().filter(|fact| fact.0 == EventKind::WAL_EVENT_COMMIT as u32);
+    let commits: Vec<(u64, u64)> = commits.map(|fact| (fact.1, fact.2)).collect();
+    assert_eq!(
+        commits,
+        [
+            (0x1000, 0x1030),
+            (0x1100, 0x1130),
+            (0x1300, 0x1330),
+            // While that of 0x1400 is kept.
+            (0x1500, 0x1330),
+            (0x1600, 0x1630),
+            (0x1700, 0x1730),
+            (0x1800, 0x1830),
+        ]
+    );
+    assert!(!rig.facts.iter().any(|fact| fact.0 == EventKind::WAL_EVENT_PREPARE as u32));
+}
+
+/// However the bytes come, also where the batch is full or nothing more is there in the middle of a transaction.
+#[test]
+fn batches_end_behind_a_transaction_wherever_one_fits() {
+    let units = units();
+    let expected = uncut(&units, WHOLE);
+    let bytes = session(&units, 0);
+    for length in [1, 7, 97, 500, bytes.len()] {
+        let mut rig = Rig::with(Acks::Never, "16", WHOLE);
+        rig.feed_in(&bytes, length);
+        assert_eq!(rig.told, expected, "in pieces of {length}");
+        assert!(rig.ends.len() >= 3 && rig.ends.iter().all(|end| *end != 0), "{length}: {:X?}", rig.ends);
+    }
+    // In the other way they end anywhere.
+    let mut rig = Rig::new(Acks::Never, "16");
+    rig.feed_in(&bytes, 97);
+    assert!(rig.ends.contains(&0), "{:X?}", rig.ends);
 }
 
 /// After the repetition nothing is left of it: what is acknowledged is reported, and an idle server's position counts.

@@ -9,6 +9,7 @@ use super::log::Level;
 use super::shared::Shared;
 use crate::batch::{Arrays, Batch, Event, EventKind};
 use crate::error::Result;
+use crate::options::BatchBoundary;
 use crate::statistics::Counts;
 use crate::stream::{Delivered, Receiver, Taken};
 use crate::wire::backend::tag;
@@ -32,6 +33,8 @@ pub struct Intake {
     number: u64,
     /// How many events of a batch that was taken back are counted already.
     counted: usize,
+    /// How many events of the working batch are known to be behind its last end of a transaction.
+    open: usize,
     news: News,
     source: Source,
 }
@@ -55,6 +58,17 @@ enum Decoded {
     Full,
     /// A transaction that was kept comes first.
     Kept,
+}
+
+/// Where a batch is to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// Behind all that is decoded.
+    Decoded,
+    /// Behind so many events.
+    Behind(usize),
+    /// No transaction ends in it yet.
+    Nowhere,
 }
 
 /// Whether the consumer was told of what was handed over.
@@ -87,6 +101,7 @@ impl Intake {
             unwanted: 0,
             number: 0,
             counted: 0,
+            open: 0,
             news: News::Told,
             source: Source::Wire,
         }
@@ -135,7 +150,8 @@ impl Intake {
         Ok(self.working.insert(batch).chunk.tail_mut())
     }
 
-    /// How much memory the events take that nobody was given yet. A message that is only begun does not count: one
+    /// How much memory the events take that nobody was given yet: between turns, those of a transaction that is to end in its
+    /// batch. A message that is only begun does not count: one
     /// may be longer than the queue; nor do bytes that became no event, for which a consumer never makes room.
     pub fn pending(&self) -> usize {
         let working = self.working.as_ref().filter(|batch| !batch.arrays.events().is_empty());
@@ -203,13 +219,21 @@ impl Intake {
     pub fn end(&mut self) -> Result<()> {
         let sealed = match &self.working {
             None => Ok(()),
-            Some(batch) if !batch.arrays.events().is_empty() => self.seal(),
+            Some(batch) if !batch.arrays.events().is_empty() => self.seal_what_ended(),
             Some(batch) if batch.chunk.filled().len() == self.decoded => {
                 self.drop_working();
                 Ok(())
             }
             Some(_) => Ok(()),
         };
+        self.signal();
+        sealed
+    }
+
+    /// Hands over all that is decoded, for nothing more comes to it.
+    pub fn flush(&mut self) -> Result<()> {
+        let has_events = self.working.as_ref().is_some_and(|batch| !batch.arrays.events().is_empty());
+        let sealed = if has_events { self.seal_at(Place::Decoded) } else { Ok(()) };
         self.signal();
         sealed
     }
@@ -250,6 +274,7 @@ impl Intake {
 
     /// Hands over a batch of what `fill` puts in, behind all that was received.
     pub fn tell_with(&mut self, fill: impl FnOnce(&mut Arrays)) -> Result<()> {
+        self.flush()?;
         let mut batch = self.shared.take_batch(0)?;
         fill(&mut batch.arrays);
         self.push(batch);
@@ -262,7 +287,7 @@ impl Intake {
         self.number
     }
 
-    /// A new connection: what of the old one's bytes is no whole frame is thrown away. `end` came before.
+    /// A new connection: what of the old one's bytes is no whole frame is thrown away. `flush` came before.
     pub fn reconnected(&mut self) {
         self.drop_working();
         self.source = Source::Wire;
@@ -314,8 +339,71 @@ impl Intake {
         }
     }
 
-    /// Hands the batch over and goes on in another chunk with what is not decoded yet.
+    /// At the end of a turn: as `seal`, but what may yet end in its batch waits for that.
+    fn seal_what_ended(&mut self) -> Result<()> {
+        match self.boundary() {
+            // Nobody waits in the queue's place: a queue that is smaller than a batch must not wait for it.
+            Place::Nowhere if self.pending() < self.shared.config.queue_bytes => Ok(()),
+            Place::Nowhere => self.seal_at(Place::Decoded),
+            place => self.seal_at(place),
+        }
+    }
+
+    /// Hands the batch over, up to where it should end, and goes on in another chunk with the rest.
     fn seal(&mut self) -> Result<()> {
+        let place = self.boundary();
+        self.seal_at(if place == Place::Nowhere { Place::Decoded } else { place })
+    }
+
+    /// Where the working batch should end.
+    fn boundary(&mut self) -> Place {
+        let Some(batch) = &self.working else { return Place::Decoded };
+        if self.shared.config.batch_boundary == BatchBoundary::Any {
+            return Place::Decoded;
+        }
+        let events = batch.arrays.events();
+        let seen = events.len() - self.open.min(events.len());
+        let fresh = events.get(self.open..).unwrap_or_default();
+        let Some(last) = fresh.iter().rposition(is_end).map(|at| self.open + at + 1) else {
+            self.open += seen;
+            return Place::Nowhere;
+        };
+        if last == events.len() { Place::Decoded } else { Place::Behind(last) }
+    }
+
+    /// Hands over the first events and goes on with the others. False: there is no memory for that.
+    fn split(&mut self, stays: usize) -> bool {
+        let Some(mut batch) = self.working.take() else { return false };
+        let split = batch.split_at(stays, self.decoded);
+        let bytes = split.bytes(&batch).max(split.moved(self.decoded) + self.need);
+        let next = self.shared.take_batch(bytes + 1).ok();
+        let Some(mut next) = next else {
+            self.working = Some(batch);
+            return false;
+        };
+        if !batch.split_into(split, &mut next) {
+            self.shared.discard(next);
+            self.working = Some(batch);
+            return false;
+        }
+        self.decoded = split.moved(self.decoded);
+        self.open = next.arrays.events().len();
+        self.working = Some(next);
+        // Of those that were counted some may have moved.
+        let counted = self.counted.saturating_sub(stays);
+        self.counted = self.counted.min(stays);
+        self.push(batch);
+        self.counted = counted;
+        true
+    }
+
+    fn seal_at(&mut self, place: Place) -> Result<()> {
+        if let Place::Behind(stays) = place
+            && self.split(stays)
+        {
+            return Ok(());
+        }
+        self.open = 0;
         let Some(mut batch) = self.working.take() else { return Ok(()) };
         let rest = batch.chunk.filled().get(self.decoded..).unwrap_or_default();
         let moved = rest.len();
@@ -370,7 +458,17 @@ impl Intake {
         }
         self.decoded = 0;
         self.need = 0;
+        self.open = 0;
     }
+}
+
+/// Whether nothing that belongs to an event is waited for: its transaction ended, or its block, of which nobody knows when
+/// another comes.
+fn is_end(event: &Event) -> bool {
+    use EventKind::{WAL_EVENT_STREAM_ABORT, WAL_EVENT_STREAM_STOP};
+    event.ack_lsn != 0
+        || event.kind == WAL_EVENT_STREAM_STOP as u32
+        || event.kind == WAL_EVENT_STREAM_ABORT as u32
 }
 
 /// Of what is no piece of COPY only the beginning is looked at: who sends 1 GiB of words does not get 1 GiB of memory for

@@ -12,7 +12,7 @@ use crate::sys::within_callback;
 pub enum Level {
     /// The stream ends.
     WAL_LOG_ERROR = 1,
-    /// Something is lost, or will be if nobody looks.
+    /// Something needs attention, or changes may be lost; the stream goes on.
     WAL_LOG_WARN = 2,
     /// Connecting, connected, ended.
     WAL_LOG_INFO = 3,

@@ -49,7 +49,7 @@ use tokio::sync::oneshot;
 
 use crate::batch::{Batch, Event};
 use crate::error::{Error, Result, Status};
-use crate::options::{Options, Streaming};
+use crate::options::Options;
 use crate::stream::assemble_options;
 use crate::sys::{self, ForkGuard, PollFd};
 use crate::transaction::try_directory;
@@ -258,7 +258,7 @@ impl Stream {
     }
 
     fn start(&mut self, attempt: u64, deadline: Option<Instant>, life: TaskLife) -> Result<()> {
-        if self.shared.config.streaming == Streaming::Assembled {
+        if self.shared.config.assembles() {
             // Now, and not hours later when the first large transaction comes.
             try_directory(&assemble_options(&self.shared.config).spill)?;
         }

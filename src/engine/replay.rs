@@ -17,7 +17,7 @@ use super::shared::Shared;
 use crate::capture::{Chain, Epoch, Head, Kind};
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
-use crate::options::{Choice, Config, Options, ReplayPace, Streaming};
+use crate::options::{Choice, Config, Options, ReplayPace, Streaming, TwoPhase};
 use crate::statistics::Counts;
 use crate::stream::Receiver;
 
@@ -49,7 +49,7 @@ impl Source {
     pub fn config(&self, options: &Options) -> Result<Config> {
         let mut options = options.clone();
         let epoch = if self.first.is_some() { read_epoch(&self.chain)? } else { Epoch::default() };
-        for name in ["decode", "plugin", "on_gap", "stop_lsn", "dedupe"] {
+        for name in ["decode", "plugin", "on_gap", "stop_lsn", "dedupe", "on_ambiguous"] {
             // What ends a stream is known from decoding only.
             let is_moot = name == "stop_lsn" && !options.decodes()?;
             if !options.is_given(name) && !is_moot {
@@ -60,6 +60,10 @@ impl Source {
         // Any other way of streaming shows in what was received.
         if epoch.get("streaming") == Some(assembled) && options.decodes()? && !options.is_given("streaming") {
             options.set("streaming", Some(assembled))?;
+        }
+        let join = TwoPhase::Join.word();
+        if epoch.get("two_phase") == Some(join) && options.decodes()? && !options.is_given("two_phase") {
+            options.set("two_phase", Some(join))?;
         }
         options.replay_config()
     }
@@ -129,7 +133,7 @@ impl Replay {
             if let Some(number) = wanted.flush {
                 self.shared.flushed(number);
             }
-            if !self.shared.has_room(0) {
+            if !self.shared.has_room(self.intake.pending()) {
                 self.shared.engine.notified().await;
                 continue;
             }
@@ -158,7 +162,10 @@ impl Replay {
         self.shared.publish(&mut self.receiver);
         let ended = self.intake.end();
         let turn = match turn {
-            Err(error) => self.after_error(error)?,
+            Err(error) => {
+                self.intake.flush()?;
+                self.after_error(error)?
+            }
             Ok(turn) => turn,
         };
         ended?;
@@ -241,7 +248,7 @@ impl Replay {
         Counts::set(&self.shared.counts.timeline, self.timeline.into());
         if self.connections > 0 {
             let how = Reconnected::read(&epoch, self.reason.take(), (lost, self.timeline));
-            self.intake.end()?;
+            self.intake.flush()?;
             let restart = Reconnected::restart(&epoch);
             how.go_on(&self.shared, &mut self.receiver, &mut self.intake, restart)?;
             self.intake.begin();

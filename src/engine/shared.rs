@@ -5,7 +5,7 @@
 mod awaiting;
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -57,6 +57,8 @@ pub struct Shared {
     pub socket: AtomicI32,
     /// The spill file's descriptor, likewise.
     pub spill_fd: Arc<AtomicI32>,
+    /// When the oldest prepared transaction that is held was prepared.
+    pub prepared_since: AtomicI64,
     /// Whether the next connections do without streaming, for what it cannot tell.
     pub unstreamed: AtomicBool,
     process: ForkGuard,
@@ -132,6 +134,7 @@ impl Shared {
             health: LastHealth::default(),
             socket: AtomicI32::new(-1),
             spill_fd: Arc::new(AtomicI32::new(-1)),
+            prepared_since: AtomicI64::new(0),
             unstreamed: AtomicBool::new(false),
             process: ForkGuard::enter().map_err(system)?,
             pool: POOL.get().map_err(system)?,

@@ -43,6 +43,7 @@ fn publish_kept(counts: &Counts, kept: &AssembleCounters) {
         (&counts.spilled_transactions, kept.spilled),
         (&counts.rolled_back_parts, kept.truncated),
         (&counts.rolled_back_bytes, kept.rolled_back_bytes),
+        (&counts.prepared_transactions, kept.prepared),
     ] {
         Counts::set(counter, value);
     }
@@ -81,6 +82,8 @@ impl Shared {
     pub fn publish(&self, receiver: &mut Receiver) {
         self.owed.append(&mut receiver.outstanding, self.acks.acked());
         publish(&self.counts, receiver);
+        let since = receiver.assembling().map_or(0, |kept| kept.prepared_since);
+        self.prepared_since.store(since, Ordering::Relaxed);
     }
 
     /// The counters as they are now; each is right, together they may straddle an update.
@@ -95,7 +98,10 @@ impl Shared {
         let safe = at.acked_lsn.max(at.reported_lsn).max(at.confirmed_lsn);
         at.lag_bytes = at.server_wal_end.saturating_sub(safe);
         let since = self.owed.oldest(at.acked_lsn);
-        at.lag_microseconds = since.map_or(0, |time| pg_micros().saturating_sub(time).max(0).cast_unsigned());
+        let age = |time| pg_micros().saturating_sub(time).max(0).cast_unsigned();
+        at.lag_microseconds = since.map_or(0, age);
+        let prepared = self.prepared_since.load(Ordering::Relaxed);
+        at.prepared_microseconds = if at.prepared_transactions > 0 { age(prepared) } else { 0 };
         at
     }
 }

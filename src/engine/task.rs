@@ -179,6 +179,8 @@ impl<S: Session> Streaming<S> {
         let outcome = match self.serve().await {
             Ok(()) => self.say_goodbye().await,
             Err(error) => {
+                // Of a transaction that was to end in its batch nothing more comes.
+                let _ = self.state.intake.flush();
                 // What was acknowledged last is worth a try, whatever ended the connection: else it comes again.
                 let _ = self.send(self.due_report(), Reply::NotNeeded);
                 Err(error)
@@ -202,9 +204,9 @@ impl<S: Session> Streaming<S> {
             }
             self.report_what_is_due(wanted.flush)?;
             self.shed_definitions()?;
-            // Every event is in the queue between turns: what waits for room waits for the consumer, never for
-            // nobody.
-            let may_read = !self.state.ended && self.shared.has_room(0);
+            // What is not in the queue between turns takes less than all of it: what waits for room waits for the
+            // consumer, never for nobody.
+            let may_read = !self.state.ended && self.shared.has_room(self.state.intake.pending());
             if may_read && self.next_read == NextRead::Now {
                 self.read()?;
                 tokio::task::yield_now().await;

@@ -85,6 +85,35 @@ choices! {
         Assembled = "assembled",
     }
 
+    /// What becomes of prepared transactions.
+    #[non_exhaustive]
+    enum TwoPhase {
+        /// They come at COMMIT PREPARED, unless the slot is marked two_phase.
+        Off = "off",
+        /// They come at PREPARE TRANSACTION, and what becomes of them later.
+        On = "on",
+        /// They are kept until COMMIT PREPARED, and come then as ordinary ones.
+        Join = "join",
+    }
+
+    /// What to do where nobody can tell whether a logical message was rolled back with a savepoint.
+    #[non_exhaustive]
+    enum OnAmbiguous {
+        /// Fetch the transaction again, and all that follows, without streaming.
+        Refetch = "refetch",
+        /// Deliver it, and say so.
+        Flag = "flag",
+    }
+
+    /// Where batches end.
+    #[non_exhaustive]
+    enum BatchBoundary {
+        /// Where they are full, or nothing more is there.
+        Any = "any",
+        /// Behind a transaction's end, wherever one fits.
+        Transaction = "transaction",
+    }
+
     /// Which changes are sent, by where they were made first.
     #[non_exhaustive]
     enum OriginFilter {

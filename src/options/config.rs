@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::choices::{
-    AckMode, BackendName, FailoverPolicy, GapPolicy, OriginFilter, Progress, ProtoVersion, ReplayPace,
-    ServerTuning, SlotCreate, Streaming,
+    AckMode, BackendName, BatchBoundary, Choice, FailoverPolicy, GapPolicy, OnAmbiguous, OriginFilter,
+    Progress, ProtoVersion, ReplayPace, ServerTuning, SlotCreate, Streaming, TwoPhase,
 };
 use super::parse::{millis, names, pairs, size};
 use super::{Id, Options};
@@ -71,7 +71,9 @@ pub struct Config {
     /// How much room must stay on that disk.
     pub spill_min_free: u64,
     /// Whether prepared transactions come when they are prepared.
-    pub two_phase: bool,
+    pub two_phase: TwoPhase,
+    /// What to do where a message may have been rolled back.
+    pub on_ambiguous: OnAmbiguous,
     /// Which changes are sent.
     pub origin: OriginFilter,
     /// Whether changes are decoded, or given as the output plugin made them.
@@ -98,6 +100,8 @@ pub struct Config {
     pub batch_events: usize,
     /// The most bytes of a batch.
     pub batch_bytes: usize,
+    /// Where a batch ends.
+    pub batch_boundary: BatchBoundary,
     /// How long a busy stream may be gathered.
     pub latency_budget: Duration,
     /// How long closing may take.
@@ -140,6 +144,11 @@ pub struct Reconnect {
 }
 
 impl Config {
+    /// Whether transactions are kept until their fate is known.
+    pub fn assembles(&self) -> bool {
+        self.streaming == Streaming::Assembled || self.two_phase == TwoPhase::Join
+    }
+
     /// What a stream from a server needs.
     pub(super) fn new(options: &Options) -> Result<Self> {
         check_plugin(options)?;
@@ -171,7 +180,7 @@ impl Config {
             })
         };
         let streaming = options.choice(Id::Streaming)?;
-        let two_phase = options.switch(Id::TwoPhase)?;
+        let two_phase = two_phase(options)?;
         let reconnects = options.switch(Id::Reconnect)?;
         Ok(Self {
             conninfo: Conninfo::parse("host=/ user=none")?,
@@ -184,13 +193,18 @@ impl Config {
             stop_lsn: Some(options.text(Id::StopLsn).parse()?).filter(|lsn| *lsn != Lsn(0)),
             messages: options.switch(Id::Messages)?,
             binary: options.switch(Id::Binary)?,
-            proto_version: proto_version(options.choice(Id::ProtoVersion)?, streaming, two_phase)?,
+            proto_version: proto_version(
+                options.choice(Id::ProtoVersion)?,
+                streaming,
+                two_phase != TwoPhase::Off,
+            )?,
             streaming,
             assemble_memory: number(Id::AssembleMemory)?,
             assemble_disk: options.size(Id::AssembleDisk)?,
             spill_directory: path(Id::SpillDirectory),
             spill_min_free: options.size(Id::SpillMinFree)?,
             two_phase,
+            on_ambiguous: options.choice(Id::OnAmbiguous)?,
             origin: options.choice(Id::Origin)?,
             decode: options.switch(Id::Decode)?,
             plugin: options.text(Id::Plugin).to_owned(),
@@ -204,6 +218,7 @@ impl Config {
             relations_bytes: number(Id::RelationsBytes)?,
             batch_events: number(Id::BatchEvents)?,
             batch_bytes: number(Id::BatchBytes)?,
+            batch_boundary: options.choice(Id::BatchBoundary)?,
             latency_budget: options.duration(Id::LatencyBudget)?,
             close_timeout: options.duration(Id::CloseTimeout)?,
             health_interval: options.duration(Id::HealthInterval)?,
@@ -297,6 +312,15 @@ fn check_plugin(options: &Options) -> Result<()> {
             "Set streaming to \"on\" to have the payloads as they come.",
         );
     }
+    if options.text(Id::TwoPhase) == "join" {
+        if !decodes {
+            return refuse("two_phase=join needs decode=on", "Set two_phase to \"on\".");
+        }
+        if !matches!(options.text(Id::Streaming), "off" | "assembled") {
+            let hint = "Set streaming to \"assembled\" or \"off\": blocks are given before anybody knows their fate.";
+            return refuse("two_phase=join does not go with streaming=on or parallel", hint);
+        }
+    }
     let of_pgoutput = [
         Id::Publication,
         Id::Messages,
@@ -313,6 +337,14 @@ fn check_plugin(options: &Options) -> Result<()> {
         }
         None => Ok(()),
     }
+}
+
+/// What becomes of prepared transactions: a switch, with a third way.
+fn two_phase(options: &Options) -> Result<TwoPhase> {
+    if options.text(Id::TwoPhase) == TwoPhase::Join.word() {
+        return Ok(TwoPhase::Join);
+    }
+    Ok(if options.switch(Id::TwoPhase)? { TwoPhase::On } else { TwoPhase::Off })
 }
 
 /// What moves the slot; taking it over means nothing where it moves by itself.

@@ -8,8 +8,8 @@ mod parse;
 mod table;
 
 pub use choices::{
-    AckMode, BackendName, Choice, FailoverPolicy, GapPolicy, OriginFilter, Progress, ProtoVersion,
-    ReplayPace, ServerTuning, SlotCreate, Streaming,
+    AckMode, BackendName, BatchBoundary, Choice, FailoverPolicy, GapPolicy, OnAmbiguous, OriginFilter,
+    Progress, ProtoVersion, ReplayPace, ServerTuning, SlotCreate, Streaming, TwoPhase,
 };
 pub use config::{Backend, Config, Reconnect, Rotate};
 pub use document::markdown;

@@ -19,6 +19,8 @@ pub enum Kind {
     Choice(&'static [&'static str]),
     /// on or off.
     Switch,
+    /// on, off, or one of these words.
+    SwitchOr(&'static [&'static str]),
     /// A position in the WAL.
     Lsn,
     /// A number of things.
@@ -60,6 +62,7 @@ impl Kind {
             Self::Pairs => "pairs",
             Self::Choice(_) => "choice",
             Self::Switch => "switch",
+            Self::SwitchOr(_) => "choice",
             Self::Lsn => "LSN",
             Self::Count { .. } => "count",
             Self::Size { .. } => "size",
@@ -77,6 +80,7 @@ impl Kind {
             Self::Pairs => "a=b, c='d, e'".into(),
             Self::Choice(words) => words.join(" | "),
             Self::Switch => "on | off".into(),
+            Self::SwitchOr(words) => format!("on | off | {}", words.join(" | ")),
             Self::Lsn => "XXXXXXXX/XXXXXXXX".into(),
             Self::Count { least, most } => format!("{least} to {most}"),
             Self::Size { least, most } => format!("{} to {}", show_size(least), show_size(most)),
@@ -103,6 +107,7 @@ impl Kind {
             }
             Self::Choice(words) => words.concat(),
             Self::Switch => "on or off".into(),
+            Self::SwitchOr(words) => format!("on, off or {}", words.join(" or ")),
             Self::Lsn => "an LSN such as 0/16B3748".into(),
             Self::Count { .. } | Self::Size { .. } | Self::SizeOrTime { .. } | Self::Duration { .. } => {
                 self.range()
@@ -134,7 +139,8 @@ impl Kind {
                     Err(String::new())
                 }
             }
-            Self::Switch => switch(text).map(drop).ok_or_else(String::new),
+            Self::SwitchOr(words) if words.contains(&text) => Ok(()),
+            Self::Switch | Self::SwitchOr(_) => switch(text).map(drop).ok_or_else(String::new),
             Self::Lsn => text.parse::<Lsn>().map(drop).map_err(|_| String::new()),
             Self::Count { least, most } => within(text.parse().ok(), least, most),
             Self::Size { least, most } => within(size(text), least, most),

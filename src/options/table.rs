@@ -1,8 +1,8 @@
 //! The table: one row for each option. docs/adding.md lists what else an option needs.
 
 use super::choices::{
-    AckMode, BackendName, Choice, FailoverPolicy, GapPolicy, OriginFilter, Progress, ProtoVersion,
-    ReplayPace, ServerTuning, SlotCreate, Streaming,
+    AckMode, BackendName, BatchBoundary, Choice, FailoverPolicy, GapPolicy, OnAmbiguous, OriginFilter,
+    Progress, ProtoVersion, ReplayPace, ServerTuning, SlotCreate, Streaming,
 };
 use super::parse::Kind;
 use crate::error::{Error, Result, Status};
@@ -29,6 +29,7 @@ pub enum Id {
     AssembleDisk,
     SpillDirectory,
     SpillMinFree,
+    OnAmbiguous,
     TwoPhase,
     Origin,
     Decode,
@@ -43,6 +44,7 @@ pub enum Id {
     RelationsBytes,
     BatchEvents,
     BatchBytes,
+    BatchBoundary,
     LatencyBudget,
     CloseTimeout,
     HealthInterval,
@@ -207,11 +209,18 @@ pub static TABLE: &[Spec] = &[
         sentence: "Leave at least this room free where spill_directory is (B, kB, MB, GB). With less, then or at connect, the stream ends with WAL_E_SPILL.",
     },
     Spec {
+        id: Id::OnAmbiguous,
+        name: "on_ambiguous",
+        kind: Kind::Choice(OnAmbiguous::WORDS),
+        default: "refetch",
+        sentence: "Choose what follows when nobody can tell whether a savepoint took a logical message with it, with streaming=assembled. \"refetch\" reconnects without streaming; \"flag\" delivers with WAL_EVENT_FLAG_AMBIGUOUS.",
+    },
+    Spec {
         id: Id::TwoPhase,
         name: "two_phase",
-        kind: Kind::Switch,
+        kind: Kind::SwitchOr(&["join"]),
         default: "off",
-        sentence: "Receive prepared transactions at PREPARE TRANSACTION (PostgreSQL 15). This marks the slot for good: it sends them to later streams, too.",
+        sentence: "Receive prepared transactions at PREPARE TRANSACTION (PostgreSQL 15). This marks the slot for good: it sends them to later streams, too. \"join\" keeps them and gives them at COMMIT PREPARED, as ordinary ones; see docs/transactions.md.",
     },
     Spec {
         id: Id::Origin,
@@ -305,6 +314,13 @@ pub static TABLE: &[Spec] = &[
         sentence: "Limit the received bytes of one batch (B, kB, MB, GB). A longer message gets a batch of its own.",
     },
     Spec {
+        id: Id::BatchBoundary,
+        name: "batch_boundary",
+        kind: Kind::Choice(BatchBoundary::WORDS),
+        default: "any",
+        sentence: "Choose where batches end. \"any\": where they are full, or nothing more is there. \"transaction\": behind a transaction's end, wherever one fits into batch_events, batch_bytes and queue_bytes.",
+    },
+    Spec {
         id: Id::LatencyBudget,
         name: "latency_budget",
         kind: Kind::Duration { least: 0, most: 100 },
@@ -316,7 +332,7 @@ pub static TABLE: &[Spec] = &[
         name: "close_timeout",
         kind: Kind::Duration { least: 0, most: 60_000 },
         default: "1s",
-        sentence: "Limit how long closing may take to report the last acknowledged position and say good-bye.",
+        sentence: "Limit how long closing may take to report the last acknowledged position and send Terminate.",
     },
     Spec {
         id: Id::HealthInterval,

@@ -357,7 +357,7 @@ impl Decoder {
     }
 
     fn relation(&mut self, lsn: u64, body: Reader<'_>, out: &mut Arrays) -> Read<Step> {
-        let definition = Definition::read(body)?;
+        let definition = Definition::read(body, &self.types)?;
         let subxid = self.transaction.subxid();
         if self.relations.knows(&definition) {
             self.relations.define(&definition, subxid)?;
@@ -383,12 +383,14 @@ impl Decoder {
         // As relations: what a streamed transaction describes is its own.
         let is_streamed = matches!(self.transaction, Transaction::Block(_));
         if !is_streamed && self.types.knows(oid, namespace, name) {
+            self.types.describe(oid, namespace, name);
             return Ok(DONE);
         }
         let (events, values) = self.transaction.held();
         if !out.reserve(events + 1, values + 2) {
             return Ok(Step::Full);
         }
+        self.types.describe(oid, namespace, name);
         if !is_streamed {
             self.types.define(oid, namespace, name);
         }

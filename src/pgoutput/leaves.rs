@@ -85,6 +85,7 @@ mod tests {
             type_oid: 23,
             typmod: -1,
             is_key: *is_key,
+            data_type: crate::types::oid::undescribed(23),
         };
         Relation {
             oid,

@@ -5,28 +5,81 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
+use crate::batch::{Type, TypeRef};
+use crate::types::oid;
+
 /// The types that were described.
 #[derive(Debug, Default)]
 pub(super) struct Types {
-    /// Of each the hash of its name: which one it was.
+    /// Of each that was told the hash of its name: which one it was.
     known: HashMap<u32, u64>,
+    /// Those that this connection described last, in a streamed block or not: the server describes the types of a table
+    /// before it, each time.
+    here: HashMap<u32, Arc<Type>>,
+    /// How much memory those take, about.
+    weight: usize,
     keys: RandomState,
 }
 
 impl Types {
     /// Whether this very definition is known already.
     pub(super) fn knows(&self, oid: u32, namespace: &[u8], name: &[u8]) -> bool {
-        self.known.get(&oid) == Some(&self.keys.hash_one((namespace, name)))
+        self.known.get(&oid) == Some(&self.hash(namespace, name))
     }
 
-    /// Notes a definition, in place of an earlier one of the same OID.
+    /// Notes a definition that is told, in place of an earlier one of the same OID.
     pub(super) fn define(&mut self, oid: u32, namespace: &[u8], name: &[u8]) {
-        self.known.insert(oid, self.keys.hash_one((namespace, name)));
+        self.known.insert(oid, self.hash(namespace, name));
+    }
+
+    /// The tables that come next have this type.
+    pub(super) fn describe(&mut self, oid: u32, namespace: &[u8], name: &[u8]) {
+        let new = oid::described(oid, namespace, name);
+        if self.here.get(&oid).is_none_or(|known| **known != new) {
+            self.weight += new.weight();
+            if let Some(old) = self.here.insert(oid, Arc::new(new)) {
+                self.weight = self.weight.saturating_sub(old.weight());
+            }
+        }
+    }
+
+    /// What is known of a type here.
+    pub(super) fn find(&self, oid: u32) -> TypeRef {
+        match self.here.get(&oid) {
+            Some(known) => TypeRef::Shared(Arc::clone(known)),
+            None => oid::undescribed(oid),
+        }
+    }
+
+    /// Whether this is what is known of a type here.
+    pub(super) fn is(&self, oid: u32, known: &Type) -> bool {
+        match self.here.get(&oid) {
+            Some(here) => **here == *known,
+            None => *oid::undescribed(oid) == *known,
+        }
+    }
+
+    /// A number for what was described of a type: a table whose column's type changed its name has changed.
+    pub(super) fn trace(&self, oid: u32) -> u64 {
+        self.here.get(&oid).map_or(0, |known| match known.base_oid() {
+            0 => self.hash(&known.namespace, &known.name),
+            base => base.into(),
+        })
+    }
+
+    /// A new connection describes its types itself.
+    pub(super) fn reconnected(&mut self) {
+        self.here = HashMap::new();
+        self.weight = 0;
     }
 
     /// How much memory they take, about.
     pub(super) fn weight(&self) -> usize {
-        self.known.len() * size_of::<(u32, u64)>()
+        self.known.len() * size_of::<(u32, u64)>() + self.here.len() * size_of::<(u32, usize)>() + self.weight
+    }
+
+    fn hash(&self, namespace: &[u8], name: &[u8]) -> u64 {
+        self.keys.hash_one((namespace, name))
     }
 }
 

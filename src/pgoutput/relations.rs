@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use super::fault::{Fault, Read};
 use super::leaves::{Leaves, Sent};
+use super::names::Types;
 use super::reader::Reader;
 use super::tuple::Shape;
 use crate::batch::{Arrays, Column, Relation};
@@ -413,6 +414,8 @@ pub(super) struct Definition<'a> {
     replica_identity: u8,
     n_columns: u16,
     columns: Reader<'a>,
+    /// What was described of their types.
+    types: &'a Types,
 }
 
 /// One column of a Relation message.
@@ -429,13 +432,13 @@ const KEY_FLAG: u8 = 1;
 
 impl<'a> Definition<'a> {
     /// Reads the body of a Relation message (logicalrep_write_rel).
-    pub(super) fn read(mut reader: Reader<'a>) -> Read<Self> {
+    pub(super) fn read(mut reader: Reader<'a>, types: &'a Types) -> Read<Self> {
         let oid = reader.u32()?;
         let namespace = reader.namespace()?;
         let name = reader.text()?;
         let replica_identity = reader.u8()?;
         let n_columns = reader.u16()?;
-        let definition = Self { oid, namespace, name, replica_identity, n_columns, columns: reader };
+        let definition = Self { oid, namespace, name, replica_identity, n_columns, columns: reader, types };
         for _ in 0..n_columns {
             ColumnDefinition::read(&mut reader)?;
         }
@@ -455,7 +458,7 @@ impl<'a> Definition<'a> {
             && *self.name == *relation.name
             && self.replica_identity == relation.replica_identity
             && usize::from(self.n_columns) == relation.columns.len()
-            && self.columns().zip(&relation.columns).all(|(new, known)| new.is(known))
+            && self.columns().zip(&relation.columns).all(|(new, known)| new.is(known, self.types))
     }
 
     fn to_relation(self, generation: u32) -> Relation {
@@ -465,7 +468,7 @@ impl<'a> Definition<'a> {
             namespace: self.namespace.into(),
             name: self.name.into(),
             replica_identity: self.replica_identity,
-            columns: self.columns().map(ColumnDefinition::to_column).collect(),
+            columns: self.columns().map(|column| column.to_column(self.types)).collect(),
         }
     }
 }
@@ -475,7 +478,8 @@ impl Hash for Definition<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         (self.namespace, self.name, self.replica_identity, self.n_columns).hash(state);
         for column in self.columns() {
-            (column.name, column.type_oid, column.typmod, column.is_key).hash(state);
+            let kind = (column.type_oid, self.types.trace(column.type_oid), column.typmod);
+            (column.name, kind, column.is_key).hash(state);
         }
     }
 }
@@ -486,15 +490,22 @@ impl<'a> ColumnDefinition<'a> {
         Ok(Self { is_key, name: reader.text()?, type_oid: reader.u32()?, typmod: reader.i32()? })
     }
 
-    fn is(&self, known: &Column) -> bool {
+    fn is(&self, known: &Column, types: &Types) -> bool {
         *self.name == *known.name
             && self.type_oid == known.type_oid
+            && types.is(self.type_oid, &known.data_type)
             && self.typmod == known.typmod
             && self.is_key == known.is_key
     }
 
-    fn to_column(self) -> Column {
-        Column { name: self.name.into(), type_oid: self.type_oid, typmod: self.typmod, is_key: self.is_key }
+    fn to_column(self, types: &Types) -> Column {
+        Column {
+            name: self.name.into(),
+            type_oid: self.type_oid,
+            typmod: self.typmod,
+            is_key: self.is_key,
+            data_type: types.find(self.type_oid),
+        }
     }
 }
 

@@ -58,6 +58,7 @@ impl Decoder {
     pub fn reconnected(&mut self) {
         self.transaction = Transaction::None;
         self.relations.reconnected();
+        self.types.reconnected();
         self.streamed.clear();
     }
 

@@ -11,9 +11,9 @@ const END: &str = "// ---- end of what is generated";
 
 const INTRODUCTION: &str = "# Statistics
 
-This page is generated from `src/statistics/table.rs`. `wal_stream_stats` gives the numbers of one stream since it was made,
+This page is generated from `src/statistics/table.rs`. `wal_stream_stats` gives the counters of one stream since it was made,
 `wal_stats_prometheus` those of all streams of the process. The names are those of C, Rust and Prometheus. C++ and Go spell them in
-their way: `lag_microseconds` is `lag_time` in C++ and `Lag` in Go, both with a type of their own. Each number is right; together
+their way: `lag_microseconds` is `lag_time` in C++ and `Lag` in Go, both with a type of their own. Each counter is right; together
 they may straddle an update.
 
 A metric is named `pgwalstream_…` and has the labels `stream` and `slot`. A position is an LSN, as a number in the metric. A time is

@@ -100,6 +100,12 @@ macro_rules! rows {
             rolled_back_parts: counted Count "rolled_back_parts";
             /// What of streamed transactions was received and thrown away since it was rolled back, in bytes.
             rolled_back_bytes: counted Count "rolled_back_bytes";
+            /// Prepared transactions that are held until their fate is known (two_phase=join). They pin WAL on the server,
+            /// and hold every position to acknowledge back.
+            prepared_transactions: counted Gauge "prepared_transactions";
+            /// How long ago the oldest of these was prepared. 0 while there is none. The clocks of this machine and of the
+            /// server must agree.
+            prepared_microseconds: derived Micros "prepared_seconds";
         }
     };
 }

@@ -8,9 +8,11 @@ use super::Receiver;
 use super::receiver::Way;
 use crate::batch::{Arrays, Chunk};
 use crate::error::Result;
-use crate::options::Config;
-use crate::pgoutput::Step;
-use crate::transaction::{AssembleCounters, AssembleOptions, Assembler, Offered, SpillOptions};
+use crate::options::{Config, OnAmbiguous, TwoPhase};
+use crate::pgoutput::{Effect, Step};
+use crate::transaction::{
+    AssembleCounters, AssembleOptions, Assembler, OfDoubtful, OfPrepared, Offered, SpillOptions,
+};
 
 /// How far a delivery has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +34,14 @@ pub fn assemble_options(config: &Config) -> AssembleOptions {
             named: config.spill_directory.is_some(),
             most: Some(config.assemble_disk).filter(|most| *most > 0),
             floor: config.spill_min_free,
+        },
+        prepared: match config.two_phase {
+            TwoPhase::Join => OfPrepared::Join,
+            TwoPhase::Off | TwoPhase::On => OfPrepared::Tell,
+        },
+        doubtful: match config.on_ambiguous {
+            OnAmbiguous::Refetch => OfDoubtful::Refuse,
+            OnAmbiguous::Flag => OfDoubtful::Flag,
         },
     }
 }
@@ -73,9 +83,36 @@ impl Receiver {
     #[inline]
     pub(super) fn offer(&mut self, lsn: u64, message: &[u8]) -> Result<Offered> {
         match &mut self.way {
+            Way::Assemble(assembler) if assembler.joins() => {
+                if let [b'b' | b'P' | b'p', ..] = message {
+                    assembler.told(self.positions.last());
+                }
+                let offered = assembler.offer(lsn, message);
+                self.positions.keep_below(assembler.floor());
+                offered
+            }
             Way::Assemble(assembler) => assembler.offer(lsn, message),
             Way::Decode | Way::Raw => Ok(Offered::Pass),
         }
+    }
+
+    /// Decodes what has to be described before the message that was offered, for as long as the batch has room. The batch keeps
+    /// the messages.
+    pub(super) fn describe(&mut self, out: &mut Arrays) -> Result<Step> {
+        while let Way::Assemble(assembler) = &self.way
+            && let Some(message) = assembler.next_description().cloned()
+        {
+            out.keep_text(&message);
+            // SAFETY: the arrays keep the message.
+            match unsafe { self.decode_again(0, &message, out) }? {
+                Step::Full => return Ok(Step::Full),
+                Step::Done(_) => {}
+            }
+            if let Way::Assemble(assembler) = &mut self.way {
+                assembler.described();
+            }
+        }
+        Ok(Step::Done(Effect::None))
     }
 
     /// Decodes the transaction that ended, from where the last call came to, for as long as the batch has room. What comes
@@ -88,6 +125,8 @@ impl Receiver {
             let Way::Assemble(assembler) = &self.way else { return Ok(Delivered::Done) };
             let Some((lsn, message)) = assembler.peek()? else { return Ok(Delivered::Done) };
             let len = message.len();
+            let notes = assembler.notes();
+            let mark = out.mark();
             if chunk.append_whole(message) {
                 let copied = chunk.filled().get(chunk.filled().len() - len..).unwrap_or_default();
                 let step = match self.continuation.repeats() {
@@ -100,6 +139,11 @@ impl Receiver {
                     Ok(Step::Done(effect)) => {
                         if let Way::Assemble(assembler) = &mut self.way {
                             assembler.advance()?;
+                            self.positions.keep_below(assembler.floor());
+                        }
+                        if notes.is_any() {
+                            // SAFETY: what the events point at stays as it is.
+                            unsafe { out.amend(&mark, |event| notes.note(event)) };
                         }
                         self.apply(effect, self.counters.last_message_time, out);
                         if self.stop.is_some() && self.ends(effect) {

@@ -20,6 +20,8 @@ pub struct Positions {
     held: bool,
     /// Where the stream began: the program has everything before it, and is told of nothing there.
     floor: u64,
+    /// Something that was received and is kept begins behind it: nothing beyond is safe.
+    ceiling: Option<u64>,
 }
 
 /// What a standby status update says.
@@ -58,6 +60,7 @@ impl Positions {
         self.received = from;
         self.idle = 0;
         self.open_final = None;
+        self.ceiling = None;
     }
 
     /// As `reconnected` for payloads, all of which come again from there and pin their positions anew.
@@ -126,6 +129,30 @@ impl Positions {
         self.open_final = final_lsn;
     }
 
+    /// Something that is kept back begins behind `ceiling`, or nothing is kept.
+    pub fn keep_below(&mut self, ceiling: Option<u64>) {
+        self.ceiling = ceiling;
+    }
+
+    /// What may be acknowledged of the end of something, while other things are kept back.
+    #[inline]
+    pub fn capped(&self, end: u64) -> u64 {
+        end.min(self.ceiling.unwrap_or(u64::MAX))
+    }
+
+    /// The same as `pin` of what is delivered while something is kept back that ended before `end`: only so much of it may be
+    /// acknowledged.
+    pub fn pin_capped(&mut self, ack_lsn: u64, end: u64) {
+        self.pin(ack_lsn);
+        self.received(end);
+        self.delivered = self.delivered.max(end);
+    }
+
+    /// The end of all that has to be acknowledged, or of what the program had from the start.
+    pub fn last(&self) -> u64 {
+        self.outstanding.max(self.floor)
+    }
+
     /// Whether a transaction is being received.
     #[inline]
     pub fn in_transaction(&self) -> bool {
@@ -147,7 +174,7 @@ impl Positions {
         if self.is_settled(acked) && !self.held {
             flush = flush.max(self.passed_by());
         }
-        let flush = flush.min(self.limit.unwrap_or(u64::MAX));
+        let flush = self.capped(flush).min(self.limit.unwrap_or(u64::MAX));
         // The server takes the highest it ever heard; saying less would only confuse pg_stat_replication.
         let flush = flush.max(self.reported).max(self.floor);
         Report { write: self.received.max(flush), flush }
@@ -178,7 +205,7 @@ impl Positions {
     /// reported, or may be once the consumer has acknowledged it.
     pub fn progress(&self, acked: u64) -> Option<u64> {
         let at = match self.held {
-            true => self.passed_by().min(self.limit.unwrap_or(u64::MAX)).max(self.reported),
+            true => self.capped(self.passed_by()).min(self.limit.unwrap_or(u64::MAX)).max(self.reported),
             false => self.reported,
         };
         (self.is_settled(acked) && at > self.safe(acked)).then_some(at)
@@ -231,6 +258,25 @@ mod tests {
         it.passed(300);
         assert_eq!(it.report(100).flush, 100);
         assert_eq!(it.report(210).flush, 300);
+    }
+
+    #[test]
+    fn p27_nothing_beyond_what_is_kept_back_is_safe() {
+        for held in [false, true] {
+            let mut it = Positions::default().held(held);
+            it.pin(100);
+            it.keep_below(Some(100.min(it.last())));
+            it.passed(300);
+            assert_eq!(it.capped(250), 100);
+            it.pin_capped(100, 250);
+            assert_eq!((it.report(100).flush, it.progress(100), it.delivered()), (100, None, 250));
+            // It is delivered, and not acknowledged.
+            it.keep_below(None);
+            it.pin(400);
+            it.passed(500);
+            assert_eq!(it.report(100).flush, 100);
+            assert!(it.report(400).flush >= 400);
+        }
     }
 
     #[test]

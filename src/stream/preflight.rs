@@ -4,7 +4,7 @@
 use super::continuation::{Identity, Purpose, Resume, Role};
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
-use crate::options::{Config, OriginFilter, Progress, SlotCreate, Streaming};
+use crate::options::{Config, OriginFilter, Progress, SlotCreate, Streaming, TwoPhase};
 
 use super::publications::missing_publication;
 use super::slot_commands::NewSlot;
@@ -112,7 +112,7 @@ impl<'a> Preflight<'a> {
             ("streaming=parallel", config.streaming == Streaming::Parallel, 16),
             ("origin=none", config.origin == OriginFilter::None, 16),
             ("proto_version=4", config.proto_version >= 4, 16),
-            ("two_phase=on", config.two_phase, 15),
+            ("two_phase=on", config.two_phase != TwoPhase::Off, 15),
             ("proto_version=3", config.proto_version == 3, 15),
         ];
         let lacking = since.into_iter().find(|(_, wanted, since)| *wanted && self.version < since * 10_000);
@@ -380,7 +380,7 @@ impl<'a> Preflight<'a> {
             Streaming::Assembled => options.push_str(", streaming 'on'"),
             Streaming::Parallel => options.push_str(", streaming 'parallel'"),
         }
-        if self.config.two_phase {
+        if self.config.two_phase != TwoPhase::Off {
             options.push_str(", two_phase 'on'");
         }
         if self.config.origin == OriginFilter::None {
@@ -455,7 +455,7 @@ impl<'a> Preflight<'a> {
     }
 
     fn create_command(&self, temporary: u32) -> Result<String> {
-        let two_phase = if self.config.two_phase { slot_flag::TWO_PHASE } else { 0 };
+        let two_phase = if self.config.two_phase != TwoPhase::Off { slot_flag::TWO_PHASE } else { 0 };
         let flags = temporary | two_phase;
         NewSlot { name: &self.config.slot, plugin: Some(&self.config.plugin), flags }.command(self.version)
     }

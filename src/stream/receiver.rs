@@ -6,7 +6,7 @@ use super::assembled::assembler;
 use super::continuation::{Branch, Continuation, Restart, discarded};
 use super::ending::stream_error;
 use super::{Outstanding, Positions};
-use crate::batch::{Arrays, Event, EventKind, Value, ValueKind};
+use crate::batch::{Arrays, Event, EventKind, Value, ValueKind, flags};
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
 use crate::options::{Config, GapPolicy, Progress, Streaming};
@@ -98,8 +98,8 @@ impl Way {
     fn of(config: &Config) -> Self {
         match config.streaming {
             _ if !config.decode => Self::Raw,
-            Streaming::Assembled => Self::Assemble(Box::new(assembler(config))),
-            Streaming::Off | Streaming::On | Streaming::Parallel => Self::Decode,
+            _ if config.assembles() => Self::Assemble(Box::new(assembler(config))),
+            Streaming::Off | Streaming::On | Streaming::Parallel | Streaming::Assembled => Self::Decode,
         }
     }
 }
@@ -211,6 +211,11 @@ impl Receiver {
                     _ => match self.offer(start.0, body)? {
                         // SAFETY: as above.
                         Offered::Pass => unsafe { self.decode_again(start.0, body, out) }?,
+                        Offered::Describe => match self.describe(out)? {
+                            // SAFETY: as above.
+                            Step::Done(_) => unsafe { self.decode_again(start.0, body, out) }?,
+                            Step::Full => Step::Full,
+                        },
                         Offered::Kept => Step::Done(Effect::None),
                         Offered::Deliver => {
                             self.came(end, clock);
@@ -298,17 +303,17 @@ impl Receiver {
     }
 
     #[inline]
-    pub(super) fn apply(&mut self, effect: Effect, clock: i64, out: &Arrays) {
+    pub(super) fn apply(&mut self, effect: Effect, clock: i64, out: &mut Arrays) {
         match effect {
             Effect::None => {}
             Effect::Began { final_lsn } => self.positions.transaction(Some(final_lsn)),
             Effect::Outstanding { ack_lsn } => {
-                self.pin(ack_lsn, clock, out);
+                let ack_lsn = self.pin(ack_lsn, clock, out);
                 self.note(ack_lsn, out);
                 self.end_of_transaction();
             }
             Effect::StreamEnded { ack_lsn } => {
-                self.pin(ack_lsn, clock, out);
+                let ack_lsn = self.pin(ack_lsn, clock, out);
                 self.note(ack_lsn, out);
                 self.counters.transactions += 1;
             }
@@ -323,16 +328,31 @@ impl Receiver {
 
     /// The newest event is to be acknowledged. One that tells no time, such as a message outside transactions, counts
     /// from when the server sent it.
-    fn pin(&mut self, ack_lsn: u64, clock: i64, out: &Arrays) {
-        self.positions.pin(ack_lsn);
+    ///
+    /// Gives the position that acknowledges it, which lies before its end while something is kept back that came before.
+    #[inline]
+    fn pin(&mut self, end: u64, clock: i64, out: &mut Arrays) -> u64 {
+        let ack_lsn = self.positions.capped(end);
+        if ack_lsn < end {
+            self.positions.pin_capped(ack_lsn, end);
+            // Unless it was told before, and is left out.
+            if out.events().last().is_some_and(|event| event.ack_lsn == end) {
+                out.cap(ack_lsn);
+            }
+        } else {
+            self.positions.pin(ack_lsn);
+        }
         let time = out.events().last().map_or(0, |event| event.commit_time);
         self.outstanding.push(ack_lsn, if time == 0 { clock } else { time });
+        ack_lsn
     }
 
     #[inline]
-    fn note(&mut self, ack_lsn: u64, out: &Arrays) {
-        if let Some(event) = out.events().last().filter(|event| event.ack_lsn == ack_lsn) {
-            self.continuation.note(event, self.positions.reported());
+    fn note(&mut self, ack_lsn: u64, out: &mut Arrays) {
+        if let Some(event) = out.events().last().filter(|event| event.ack_lsn == ack_lsn)
+            && !self.continuation.note(event, self.positions.reported())
+        {
+            out.flag(flags::UNKNOWN_PREPARE);
         }
     }
 

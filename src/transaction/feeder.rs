@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use std::sync::atomic::AtomicI32;
 
-use super::{AssembleOptions, Assembler, Offered};
+use super::{AssembleOptions, Assembler, Notes, OfPrepared, Offered};
 use crate::batch::{Batch, Home, Pool};
 use crate::error::{Error, Result, Status};
 use crate::pgoutput::{Decoder, Step};
@@ -53,6 +53,7 @@ impl Feeder {
 
     /// One that keeps streamed transactions until they end.
     pub fn assembling(events: usize, bytes: usize, options: AssembleOptions) -> Self {
+        let options = AssembleOptions { prepared: OfPrepared::Tell, ..options };
         let assembler = Assembler::new(options, Arc::new(AtomicI32::new(-1)));
         Self { assembler: Some(Box::new(assembler)), ..Self::new(events, bytes) }
     }
@@ -66,7 +67,11 @@ impl Feeder {
             Some(assembler) => assembler.offer(lsn, message).map_err(|error| error.with_retriable(false))?,
             None => Offered::Pass,
         };
-        if offered == Offered::Pass { self.decode(lsn, message) } else { Ok(()) }
+        match offered {
+            // Descriptions come first only where prepared transactions are joined, which no feeder does.
+            Offered::Pass | Offered::Describe => self.decode(lsn, message),
+            Offered::Kept | Offered::Deliver => Ok(()),
+        }
     }
 
     /// Decodes a batch of a transaction that ended, or what is left of it. False: there is none.
@@ -78,7 +83,7 @@ impl Feeder {
         let mut outcome = Ok(true);
         while outcome.is_ok() && self.full.len() == before && assembler.is_delivering() {
             outcome = assembler.peek().and_then(|next| match next {
-                Some((lsn, message)) => self.decode(lsn, message).map(|()| true),
+                Some((lsn, message)) => self.decode_noting(lsn, message, assembler.notes()).map(|()| true),
                 None => Ok(true),
             });
             outcome = outcome.and_then(|more| assembler.advance().map(|()| more));
@@ -88,6 +93,10 @@ impl Feeder {
     }
 
     fn decode(&mut self, lsn: u64, message: &[u8]) -> Result<()> {
+        self.decode_noting(lsn, message, Notes::default())
+    }
+
+    fn decode_noting(&mut self, lsn: u64, message: &[u8], notes: Notes) -> Result<()> {
         loop {
             let room =
                 self.working.as_mut().is_some_and(|batch| batch.chunk.tail_mut().len() >= message.len());
@@ -100,9 +109,16 @@ impl Feeder {
             let start = chunk.filled().len();
             chunk.append(message);
             let copied = chunk.filled().get(start..).unwrap_or_default();
+            let mark = arrays.mark();
             // SAFETY: the message lies in the batch's own chunk, behind what is filled, and goes only with the events.
             match unsafe { self.decoder.decode(lsn, copied, arrays) } {
-                Ok(Step::Done(_)) => return Ok(()),
+                Ok(Step::Done(_)) => {
+                    if notes.is_any() {
+                        // SAFETY: what the events point at stays as it is.
+                        unsafe { arrays.amend(&mark, |event| notes.note(event)) };
+                    }
+                    return Ok(());
+                }
                 Ok(Step::Full) => {
                     chunk.retreat(message.len());
                     arrays.full_though_empty()?;

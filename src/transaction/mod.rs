@@ -8,11 +8,12 @@ mod delivery;
 mod feeder;
 mod log;
 mod outside;
+mod prepared;
 mod segment;
 mod spill;
 #[cfg(test)]
 mod tests;
 
-pub use assembler::{AssembleCounters, AssembleOptions, Assembler, Offered};
+pub use assembler::{AssembleCounters, AssembleOptions, Assembler, Notes, OfDoubtful, OfPrepared, Offered};
 pub use feeder::Feeder;
 pub use spill::{SpillOptions, try_directory};

@@ -2,12 +2,15 @@
 //! A transaction's own must never hide one that came later, and is delivered earlier.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// The last Relation message of each relation.
 #[derive(Debug, Default)]
 pub(super) struct Outside {
     relations: HashMap<u32, Definition>,
     order: u64,
+    /// What was described in a transaction that is kept, and is not described again to others: the messages, types first.
+    untold: HashMap<u32, Vec<Arc<[u8]>>>,
 }
 
 #[derive(Debug)]
@@ -29,6 +32,32 @@ impl Outside {
         if let Some(oid) = oid(message) {
             self.set(oid, order, message);
         }
+    }
+
+    /// One came in a prepared transaction that is kept, of an ordinary one's form: the server will not say it again. Gives its
+    /// number.
+    pub(super) fn describe_aside(&mut self, oid: u32, message: &[u8], types: Vec<Arc<[u8]>>) -> u64 {
+        let order = self.next();
+        self.set(oid, order, message);
+        let mut messages = types;
+        messages.push(message.into());
+        self.untold.insert(oid, messages);
+        order
+    }
+
+    /// Whether everything was described outside of what is kept.
+    pub(super) fn is_all_told(&self) -> bool {
+        self.untold.is_empty()
+    }
+
+    /// What has to be described before a change of the relation.
+    pub(super) fn take_untold(&mut self, oid: u32) -> Option<Vec<Arc<[u8]>>> {
+        self.untold.remove(&oid)
+    }
+
+    /// The definition that holds, and its number.
+    pub(super) fn definition(&self, oid: u32) -> Option<(u64, &[u8])> {
+        self.relations.get(&oid).map(|known| (known.order, &*known.message))
     }
 
     /// Whether one with another content came outside after this one, which a transaction that ends brings. If not, and
@@ -54,14 +83,17 @@ impl Outside {
     /// A new connection describes all anew.
     pub(super) fn clear(&mut self) {
         self.relations.clear();
+        self.untold.clear();
     }
 
     fn set(&mut self, oid: u32, order: u64, message: &[u8]) {
+        self.untold.remove(&oid);
         self.relations.insert(oid, Definition { order, message: message.into() });
     }
 }
 
-fn oid(message: &[u8]) -> Option<u32> {
+/// The relation that a Relation message describes.
+pub(super) fn oid(message: &[u8]) -> Option<u32> {
     let [_, a, b, c, d, ..] = message else { return None };
     Some(u32::from_be_bytes([*a, *b, *c, *d]))
 }

@@ -4,9 +4,8 @@ use super::field::{Field, Form, Read, ReadError, exactly};
 use super::oid;
 
 /// The text of a value: any type where the server sent text; in binary those types whose binary form is their text
-/// (text, character varying, character, name, "char", json, jsonb, xml, jsonpath, refcursor), and of types that are
-/// not PostgreSQL's own (enums, domains, citext) what is UTF-8 without NUL, which binary forms of another make hardly
-/// ever are.
+/// (text, character varying, character, name, "char", json, jsonb, xml, jsonpath, refcursor, citext, ltree). Of a type that is
+/// not known, an enum among them, the bytes where they are UTF-8 without NUL: who must know asks the type whether it is known.
 #[inline]
 pub fn as_text(field: Field<'_>) -> Read<&[u8]> {
     let bytes = match field.form()? {
@@ -18,15 +17,47 @@ pub fn as_text(field: Field<'_>) -> Read<&[u8]> {
         | oid::VARCHAR
         | oid::BPCHAR
         | oid::NAME
-        | oid::CHAR
         | oid::UNKNOWN
         | oid::JSON
         | oid::XML
         | oid::REFCURSOR => Ok(bytes),
+        oid::CHAR => char_text(bytes),
         // jsonb_send and jsonpath_send put a version before the text.
         oid::JSONB | oid::JSONPATH => bytes.strip_prefix(&[1]).ok_or(ReadError::Malformed),
-        _ if !field.is_foreign() => Err(ReadError::OtherType),
-        _ if !bytes.contains(&0) && std::str::from_utf8(bytes).is_ok() => Ok(bytes),
+        // So do those of ltree; yet who is named so may be somebody else.
+        oid::LTREE => bytes.strip_prefix(&[1]).map_or_else(|| unresolved_text(bytes), Ok),
+        of if oid::is_built_in(of) => Err(ReadError::OtherType),
+        _ => unresolved_text(bytes),
+    }
+}
+
+/// Text of a type that is not known, which binary forms of another make hardly ever are.
+fn unresolved_text(bytes: &[u8]) -> Read<&[u8]> {
+    if !bytes.contains(&0) && std::str::from_utf8(bytes).is_ok() {
+        Ok(bytes)
+    } else {
+        Err(ReadError::Unresolved)
+    }
+}
+
+/// The text of a "char" (charout of 16 and later): byte 0 is the empty one, and what is no ASCII is written in octal.
+fn char_text(bytes: &[u8]) -> Read<&[u8]> {
+    /// `\200` to `\377`.
+    #[allow(clippy::indexing_slicing, reason = "in a constant the compiler checks it")]
+    static HIGH: [[u8; 4]; 128] = {
+        let mut texts = [*b"\\000"; 128];
+        let mut at = 0;
+        while at < texts.len() {
+            let byte = at as u8 | 0x80;
+            texts[at] = [b'\\', b'0' + (byte >> 6), b'0' + (byte >> 3 & 7), b'0' + (byte & 7)];
+            at += 1;
+        }
+        texts
+    };
+    match bytes {
+        [0] => Ok(&[]),
+        [byte] if byte.is_ascii() => Ok(bytes),
+        [byte] => HIGH.get(usize::from(byte & 0x7F)).map(<[u8; 4]>::as_slice).ok_or(ReadError::Malformed),
         _ => Err(ReadError::Malformed),
     }
 }

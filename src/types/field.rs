@@ -1,19 +1,22 @@
 //! What the accessors read, and what can be wrong with it. An error here is one byte until somebody asks for the
 //! sentence; it must never show the value, which is the user's data.
 
+use super::advice;
 use super::oid;
-use crate::batch::ValueKind;
+use crate::batch::{Type, ValueKind};
 use crate::error::{Error, Status};
 
-/// One value and its column's type.
+/// One value and how it is read.
 #[derive(Clone, Copy, Debug)]
 pub struct Field<'a> {
     /// A `wal_value_kind`.
     pub kind: u8,
     /// The bytes of a text or binary value.
     pub bytes: &'a [u8],
-    /// OID of the column's type, 0 where it is not known.
+    /// OID of the type that the value is read as: a domain's base type. 0: the caller answers for the type.
     pub type_oid: u32,
+    /// Whether the column's own type is another.
+    is_domain: bool,
 }
 
 /// Why a value cannot be read as what was asked for.
@@ -23,6 +26,8 @@ pub enum ReadError {
     NoValue,
     /// Its type is not one that the accessor reads.
     OtherType,
+    /// It is binary, and what its type is made of is not known.
+    Unresolved,
     /// Its bytes are not what its type, or the accessor, calls for.
     Malformed,
     /// It is too large, too small, or not exact in what was asked for.
@@ -42,17 +47,38 @@ pub(super) enum Form<'a> {
 pub(super) type Read<T> = Result<T, ReadError>;
 
 impl<'a> Field<'a> {
-    /// A field of these parts.
+    /// A field of these parts. `type_oid` is read as it is: of what is not PostgreSQL's own nothing is known.
     #[inline]
     pub const fn new(kind: u8, bytes: &'a [u8], type_oid: u32) -> Self {
-        Self { kind, bytes, type_oid }
+        Self { kind, bytes, type_oid, is_domain: false }
     }
 
-    /// The value, if there is one, of one of these types or of one that is not PostgreSQL's own.
+    /// A field of a type.
+    #[inline]
+    pub fn of(kind: u8, bytes: &'a [u8], data_type: &Type) -> Self {
+        let type_oid = data_type.reads_as;
+        Self { kind, bytes, type_oid, is_domain: type_oid != data_type.oid }
+    }
+
+    /// The value, if there is one, of one of these types. Text of a type that is not PostgreSQL's own is taken too, where it
+    /// parses. Binary never, unless the caller answers for its type.
     #[inline]
     pub(super) fn of_types(&self, types: &[u32]) -> Read<Form<'a>> {
         let form = self.form()?;
-        if types.contains(&self.type_oid) || self.is_foreign() { Ok(form) } else { Err(ReadError::OtherType) }
+        if types.contains(&self.type_oid) || self.type_oid == 0 {
+            return Ok(form);
+        }
+        self.of_other_type(form)
+    }
+
+    #[cold]
+    fn of_other_type(&self, form: Form<'a>) -> Read<Form<'a>> {
+        let is_foreign = !oid::is_built_in(self.type_oid);
+        match form {
+            Form::Text(_) if is_foreign || self.is_domain => Ok(form),
+            Form::Binary(_) if is_foreign => Err(ReadError::Unresolved),
+            _ => Err(ReadError::OtherType),
+        }
     }
 
     /// The value, if there is one.
@@ -67,15 +93,10 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// Whether nothing is known of the type, so that the accessor decides.
-    #[inline]
-    pub(super) fn is_foreign(&self) -> bool {
-        !oid::is_built_in(self.type_oid)
-    }
-
     fn type_name(&self) -> String {
         match oid::name(self.type_oid) {
             Some(name) => name.to_owned(),
+            None if self.type_oid == oid::LTREE => "ltree".to_owned(),
             None => format!("the type with OID {}", self.type_oid),
         }
     }
@@ -98,7 +119,7 @@ impl ReadError {
     pub fn status(self) -> Status {
         match self {
             Self::NoValue => Status::WAL_E_NO_VALUE,
-            Self::OtherType | Self::Malformed => Status::WAL_E_TYPE,
+            Self::OtherType | Self::Unresolved | Self::Malformed => Status::WAL_E_TYPE,
             Self::OutOfRange => Status::WAL_E_OUT_OF_RANGE,
         }
     }
@@ -111,12 +132,21 @@ impl ReadError {
                 format!("there is nothing to read as {wanted}: the value is {}", field.kind_name())
             }
             Self::OtherType => format!("{} cannot be read as {wanted}", field.type_name()),
+            Self::Unresolved => format!(
+                "what {} is made of is not known, so that its {} bytes are not read as {wanted}",
+                field.type_name(),
+                field.bytes.len()
+            ),
             Self::Malformed => {
                 format!("the {} bytes of {} are not {wanted}", field.bytes.len(), field.type_name())
             }
             Self::OutOfRange => format!("the value of {} does not fit {wanted}", field.type_name()),
         };
-        Error::new(self.status(), sentence)
+        let error = Error::new(self.status(), sentence);
+        match advice::of(self, field) {
+            Some(advice) => error.with_hint(advice),
+            None => error,
+        }
     }
 }
 

@@ -31,10 +31,17 @@ pub fn as_int64(field: Field<'_>) -> Read<i64> {
     fit(integer(field, Signed::Yes)?)
 }
 
-/// An unsigned integer of 32 bits, as oid and xid are, from any of the integer types. Four bytes of a type that is not
-/// PostgreSQL's own are taken for unsigned here.
+/// An unsigned integer of 32 bits, as oid and xid are, from any of the integer types. Four bytes for whose type the caller
+/// answers are taken for unsigned here.
 #[inline]
 pub fn as_uint32(field: Field<'_>) -> Read<u32> {
+    fit(integer(field, Signed::No)?)
+}
+
+/// An unsigned integer of 64 bits, as xid8 is, from any of the integer types. Eight bytes for whose type the caller answers are
+/// taken for unsigned here.
+#[inline]
+pub fn as_uint64(field: Field<'_>) -> Read<u64> {
     fit(integer(field, Signed::No)?)
 }
 
@@ -71,7 +78,7 @@ const INTEGERS: &[u32] = &[oid::INT4, oid::INT8, oid::INT2, oid::OID, oid::XID, 
 const FLOAT_SOURCES: &[u32] =
     &[oid::FLOAT8, oid::FLOAT4, oid::INT4, oid::INT8, oid::INT2, oid::OID, oid::XID, oid::CID, oid::XID8];
 
-/// How binary integers of a type that is not PostgreSQL's own are taken.
+/// How binary integers are taken for whose type the caller answers.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Signed {
     Yes,
@@ -91,19 +98,18 @@ fn integer(field: Field<'_>, signed: Signed) -> Read<i128> {
         (oid::INT2, 2) => Ok(i16::from_be_bytes(exactly(bytes)?).into()),
         (oid::OID | oid::XID | oid::CID, 4) => Ok(u32::from_be_bytes(exactly(bytes)?).into()),
         (oid::XID8, 8) => Ok(u64::from_be_bytes(exactly(bytes)?).into()),
-        (_, 4) if field.is_foreign() && signed == Signed::No => {
-            Ok(u32::from_be_bytes(exactly(bytes)?).into())
-        }
-        (_, 4) if field.is_foreign() => Ok(i32::from_be_bytes(exactly(bytes)?).into()),
-        (_, 8) if field.is_foreign() => Ok(i64::from_be_bytes(exactly(bytes)?).into()),
-        (_, 2) if field.is_foreign() => Ok(i16::from_be_bytes(exactly(bytes)?).into()),
+        (0, 4) if signed == Signed::No => Ok(u32::from_be_bytes(exactly(bytes)?).into()),
+        (0, 8) if signed == Signed::No => Ok(u64::from_be_bytes(exactly(bytes)?).into()),
+        (0, 4) => Ok(i32::from_be_bytes(exactly(bytes)?).into()),
+        (0, 8) => Ok(i64::from_be_bytes(exactly(bytes)?).into()),
+        (0, 2) => Ok(i16::from_be_bytes(exactly(bytes)?).into()),
         _ => Err(ReadError::Malformed),
     }
 }
 
 /// Digits, with a minus before them or not.
 #[inline]
-fn integer_text(text: &[u8]) -> Read<i128> {
+pub(super) fn integer_text(text: &[u8]) -> Read<i128> {
     let (negative, digits) = match text {
         [b'-', digits @ ..] => (true, digits),
         digits => (false, digits),
@@ -153,7 +159,7 @@ fn whole_float(whole: i128) -> Read<f64> {
 }
 
 /// The two floating-point types, as far as their text goes.
-trait Float: std::str::FromStr + PartialEq {
+pub(super) trait Float: std::str::FromStr + PartialEq {
     const ZERO: Self;
     const NAN: Self;
     const INFINITY: Self;
@@ -175,7 +181,7 @@ impl Float for f64 {
 }
 
 /// What float8out writes with extra_float_digits 3: the shortest text that reads back the same.
-fn float_text<F: Float>(text: &[u8]) -> Read<F> {
+pub(super) fn float_text<F: Float>(text: &[u8]) -> Read<F> {
     match text {
         b"NaN" => return Ok(F::NAN),
         b"Infinity" => return Ok(F::INFINITY),

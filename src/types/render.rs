@@ -4,7 +4,7 @@
 use std::fmt::{self, Write};
 
 use super::calendar::{DAY, year_month_day};
-use super::field::{Field, Form, Read, ReadError};
+use super::field::{Field, Read, ReadError};
 use super::{
     DATE_INFINITY, DATE_MINUS_INFINITY, TIMESTAMP_INFINITY, TIMESTAMP_MINUS_INFINITY, as_date, as_time,
     as_timestamp, as_timestamptz, as_timetz, oid,
@@ -46,72 +46,6 @@ pub fn write_time(field: Field<'_>, style: Style, out: &mut impl Write) -> Read<
         _ => return Err(ReadError::OtherType),
     };
     written.map_err(|_| ReadError::OutOfRange)
-}
-
-/// Writes a numeric exactly, with as many digits behind the point as the server shows (numeric_out).
-pub fn write_numeric(field: Field<'_>, out: &mut impl Write) -> Read<()> {
-    let bytes = match field.of_types(&[oid::NUMERIC])? {
-        Form::Text(text) => {
-            let text = std::str::from_utf8(text).map_err(|_| ReadError::Malformed)?;
-            return out.write_str(text).map_err(|_| ReadError::OutOfRange);
-        }
-        Form::Binary(bytes) => bytes,
-    };
-    let (words, odd) = bytes.as_chunks::<2>();
-    let mut words = words.iter().map(|word| u16::from_be_bytes(*word));
-    let header = [words.next(), words.next(), words.next(), words.next()];
-    let [Some(count), Some(weight), Some(sign), Some(scale)] = header else {
-        return Err(ReadError::Malformed);
-    };
-    let digits = words;
-    if !odd.is_empty() || digits.len() != usize::from(count) || digits.clone().any(|digit| digit > 9999) {
-        return Err(ReadError::Malformed);
-    }
-    let written = match sign {
-        // NUMERIC_POS, NUMERIC_NEG, NUMERIC_NAN, NUMERIC_PINF, NUMERIC_NINF
-        0x0000 => write_digits(digits, weight as i16, scale, out),
-        0x4000 => out.write_char('-').and_then(|()| write_digits(digits, weight as i16, scale, out)),
-        0xC000 => out.write_str("NaN"),
-        0xD000 => out.write_str("Infinity"),
-        0xF000 => out.write_str("-Infinity"),
-        _ => return Err(ReadError::Malformed),
-    };
-    written.map_err(|_| ReadError::OutOfRange)
-}
-
-/// Digits to the base of 10000, the first of which counts 10000^weight.
-fn write_digits(
-    digits: impl Iterator<Item = u16> + Clone,
-    weight: i16,
-    scale: u16,
-    out: &mut impl Write,
-) -> fmt::Result {
-    let mut whole = digits.chain(std::iter::repeat(0));
-    if weight < 0 {
-        out.write_char('0')?;
-    }
-    for place in 0..=weight {
-        let digit = whole.next().unwrap_or(0);
-        if place == 0 { write!(out, "{digit}")? } else { write!(out, "{digit:04}")? }
-    }
-    if scale == 0 {
-        return Ok(());
-    }
-    out.write_char('.')?;
-    let gap = usize::from(weight.saturating_add(1).min(0).unsigned_abs());
-    let fraction = std::iter::repeat_n(0, gap).chain(whole);
-    let mut left = usize::from(scale);
-    for digit in fraction {
-        let four = [digit / 1000, digit / 100 % 10, digit / 10 % 10, digit % 10];
-        for decimal in four.into_iter().take(left) {
-            write!(out, "{decimal}")?;
-        }
-        left = left.saturating_sub(4);
-        if left == 0 {
-            break;
-        }
-    }
-    Ok(())
 }
 
 fn write_infinity(style: Style, word: &str, out: &mut impl Write) -> Read<fmt::Result> {

@@ -330,6 +330,28 @@ static void value_calls(const wal_event *event) {
     ACCESSOR(wal_value_as_timestamptz, int64_t);
     ACCESSOR(wal_value_as_text, wal_bytes);
     memset(uuid, 0x55, sizeof uuid);
+    CHECK(wal_relation_column_type_info(NULL, 0) == NULL && wal_type_built_in(0) == NULL);
+    CHECK(wal_type_oid(NULL) == 0 && wal_type_kind(NULL) == WAL_TYPE_KIND_UNKNOWN);
+    CHECK(wal_type_source(NULL) == WAL_TYPE_SOURCE_NONE && wal_type_is_resolved(NULL) == 0);
+    CHECK(wal_type_namespace(NULL).data == NULL && wal_type_name(NULL).data == NULL);
+    CHECK(wal_type_sql_name(NULL).data == NULL && wal_type_base(NULL) == NULL &&
+          wal_type_element(NULL) == NULL);
+    INVALID(wal_value_as_numeric(NULL, NULL, 0, NULL, &error));
+    INVALID(wal_numeric_text(NULL, NULL, 0, &length, &error));
+    INVALID(wal_numeric_int128(NULL, 0, NULL, NULL, &error));
+    INVALID(wal_numeric_float64(NULL, NULL, &error));
+    INVALID(wal_value_as_interval(NULL, NULL, 0, NULL, NULL, NULL, &error));
+    INVALID(wal_value_as_timetz(NULL, NULL, 0, NULL, NULL, &error));
+    INVALID(wal_value_as_money(NULL, NULL, 0, NULL, &error));
+    INVALID(wal_value_as_inet(NULL, NULL, 0, NULL, &error));
+    INVALID(wal_value_as_bits(NULL, NULL, 0, NULL, 0, &length, &error));
+    INVALID(wal_value_as_tid(NULL, NULL, 0, NULL, NULL, &error));
+    INVALID(wal_value_as_point(NULL, NULL, 0, NULL, NULL, &error));
+    INVALID(wal_value_as_lsn(NULL, NULL, 0, NULL, &error));
+    INVALID(wal_value_as_uint64(NULL, NULL, 0, NULL, &error));
+    INVALID(wal_value_format(NULL, NULL, NULL, 0, &length, &error));
+    INVALID(wal_value_format(&event->new_values[0], NULL, NULL, 0, NULL, &error));
+    INVALID(wal_value_format(&event->new_values[0], NULL, NULL, 8, &length, &error));
     INVALID(wal_value_as_uuid(NULL, NULL, 0, uuid, &error));
     CHECK(memcmp(uuid, nothing, sizeof uuid) == 0);
     INVALID(wal_value_as_uuid(&event->new_values[0], NULL, 0, NULL, &error));

@@ -224,6 +224,183 @@ static void truncate_and_messages(wal_stream *stream) {
     CHECK(event->commit_lsn == event->lsn);
 }
 
+/* S14: what is read is known from the stream, and an error says which value it was. */
+static void domains(bool binary) {
+    static const char slot[] = "c_values_types";
+    wal_options *options = test_options(slot, slot);
+    wal_stream *stream = NULL;
+    const wal_event *event;
+    const wal_type *type;
+    wal_error *error = NULL;
+    wal_bytes text;
+    int32_t i32 = 7;
+    int64_t i64 = 7;
+    double f8 = 7;
+    enum { D_WORD = 1, D_BIG, D_OID, D_DOC, D_MOOD, D_EMPTY };
+
+    test_slot(slot);
+    CHECK_STATUS(wal_options_set(options, "binary", binary ? "on" : "off", &error), WAL_OK, &error);
+    REQUIRE(CHECK_STATUS(wal_stream_open(options, &stream, &error), WAL_OK, &error));
+    sql("INSERT INTO c_values_types VALUES (1, 1633837924, 42, 4294967295, '{}', 'able', '')");
+    event = test_next(stream, WAL_EVENT_INSERT);
+    REQUIRE(event != NULL);
+    CHECK_STATUS(wal_value_as_int32(AT(D_WORD), &i32, &error), WAL_OK, &error);
+    CHECK_EQ(i32, 1633837924);
+    CHECK_STATUS(wal_value_as_float64(AT(D_BIG), &f8, &error), WAL_OK, &error);
+    CHECK(f8 == 42.0);
+    CHECK_STATUS(wal_value_as_int64(AT(D_OID), &i64, &error), WAL_OK, &error);
+    CHECK_EQ(i64, 4294967295);
+    CHECK_STATUS(wal_value_as_text(AT(D_DOC), &text, &error), WAL_OK, &error);
+    CHECK_BYTES(text, "{}");
+    CHECK_STATUS(wal_value_as_text(AT(D_MOOD), &text, &error), WAL_OK, &error);
+    CHECK_BYTES(text, "able");
+    CHECK_STATUS(wal_value_as_text(AT(D_EMPTY), &text, &error), WAL_OK, &error);
+    CHECK(text.data != NULL && text.len == 0);
+    CHECK_EQ(wal_value_as_int32(AT(D_MOOD), &i32, &error), WAL_E_TYPE);
+    CHECK_EQ(i32, 0);
+    CHECK(strstr(wal_error_message(error), "column \"mood\" of public.c_values_types (public.c_mood, OID") !=
+          NULL);
+    if (binary)
+        CHECK(strstr(wal_error_hint(error), "binary") != NULL);
+    wal_error_free(error);
+    error = NULL;
+    type = wal_relation_column_type_info(event->relation, D_WORD);
+    CHECK_EQ(wal_type_kind(type), WAL_TYPE_KIND_DOMAIN);
+    CHECK_EQ(wal_type_source(type), WAL_TYPE_SOURCE_STREAM);
+    CHECK_EQ(wal_type_is_resolved(type), 1);
+    CHECK_BYTES(wal_type_sql_name(wal_type_base(type)), "integer");
+    CHECK(wal_type_base(type) == wal_type_built_in(23));
+    type = wal_relation_column_type_info(event->relation, D_MOOD);
+    CHECK_EQ(wal_type_kind(type), WAL_TYPE_KIND_UNKNOWN);
+    CHECK_EQ(wal_type_is_resolved(type), 0);
+    CHECK_BYTES(wal_type_name(type), "c_mood");
+    CHECK_BYTES(wal_type_namespace(type), "public");
+    CHECK_BYTES(wal_type_name(wal_type_element(wal_type_built_in(1007))), "int4");
+    CHECK(wal_relation_column_type_info(event->relation, 99) == NULL);
+    wal_stream_free(stream);
+    wal_options_free(options);
+    test_drop_slot(slot);
+}
+
+/* The text of the output function, from either form, in a buffer that is never overrun. */
+static void formatted(const wal_event *event) {
+    const wal_type *type = wal_relation_column_type_info(event->relation, NUMERIC);
+    const wal_value *numeric = &event->new_values[NUMERIC];
+    static const char expected[] = "123456789.000000001";
+    char buffer[64];
+    size_t length = 7;
+    wal_error *error = NULL;
+
+    CHECK_STATUS(wal_value_format(numeric, type, NULL, 0, &length, &error), WAL_OK, &error);
+    CHECK_EQ(length, sizeof expected - 1);
+    memset(buffer, '!', sizeof buffer);
+    CHECK_STATUS(wal_value_format(numeric, type, buffer, sizeof expected, &length, &error), WAL_OK, &error);
+    CHECK(strcmp(buffer, expected) == 0 && buffer[sizeof expected] == '!');
+    CHECK_STATUS(wal_value_format(numeric, type, buffer, length, &length, &error), WAL_E_OUT_OF_RANGE,
+                 &error);
+    CHECK_EQ(length, sizeof expected - 1);
+    type = wal_relation_column_type_info(event->relation, STAMP);
+    CHECK_STATUS(wal_value_format(&event->new_values[STAMP], type, buffer, sizeof buffer, &length, &error),
+                 WAL_OK, &error);
+    CHECK(strcmp(buffer, "1999-12-31 23:59:59.999999") == 0);
+    type = wal_relation_column_type_info(event->relation, UUID);
+    CHECK_STATUS(wal_value_format(&event->new_values[UUID], type, buffer, sizeof buffer, &length, &error),
+                 WAL_OK, &error);
+    CHECK(strcmp(buffer, "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11") == 0);
+}
+
+/* Types that no number of C says: the same from either form. */
+static void scalars(bool binary) {
+    static const char slot[] = "c_scalars";
+    wal_options *options = test_options(slot, slot);
+    wal_stream *stream = NULL;
+    const wal_event *event;
+    wal_error *error = NULL;
+    wal_numeric numeric;
+    wal_inet inet;
+    char text[32];
+    uint8_t bytes[4];
+    size_t length = 0;
+    int32_t months = 7, days = 7, offset = 7;
+    int64_t i64 = 7;
+    uint64_t u64 = 7;
+    uint32_t block = 7;
+    uint16_t place = 7;
+    double x = 7, y = 7;
+    enum {
+        S_NUM,
+        S_NAN,
+        S_SPAN,
+        S_CLOCK,
+        S_CASH,
+        S_INET,
+        S_CIDR,
+        S_BITS,
+        S_TID,
+        S_POINT,
+        S_LSN,
+        S_XID8,
+        S_NULL
+    };
+
+    test_slot(slot);
+    CHECK_STATUS(wal_options_set(options, "binary", binary ? "on" : "off", &error), WAL_OK, &error);
+    REQUIRE(CHECK_STATUS(wal_stream_open(options, &stream, &error), WAL_OK, &error));
+    sql("INSERT INTO c_scalars VALUES (-12345.6780, '-Infinity'::numeric, '1 year 2 mons -3 days "
+        "-00:00:00.5', "
+        "'24:00:00-15:59:59', -12.34::numeric::money, '10.0.0.1/24', '2001:db8::/32', B'1010111101', "
+        "'(42,7)', "
+        "'(-1.5,Infinity)', '16/B374D848', '18446744073709551615')");
+    event = test_next(stream, WAL_EVENT_INSERT);
+    REQUIRE(event != NULL);
+    CHECK_STATUS(wal_value_as_numeric(AT(S_NUM), &numeric, &error), WAL_OK, &error);
+    CHECK(numeric.special == WAL_NUMERIC_FINITE && numeric.is_negative == 1 && numeric.scale == 4);
+    CHECK_STATUS(wal_numeric_text(&numeric, text, sizeof text, &length, &error), WAL_OK, &error);
+    CHECK(length == 11 && strcmp(text, "-12345.6780") == 0);
+    CHECK_STATUS(wal_numeric_text(&numeric, text, 11, &length, &error), WAL_E_OUT_OF_RANGE, &error);
+    CHECK_EQ(length, 11);
+    CHECK_STATUS(wal_numeric_int128(&numeric, 3, &i64, &u64, &error), WAL_OK, &error);
+    CHECK(i64 == -1 && u64 == UINT64_C(0) - 12345678);
+    CHECK_STATUS(wal_numeric_int128(&numeric, 2, &i64, &u64, &error), WAL_E_OUT_OF_RANGE, &error);
+    CHECK(i64 == 0 && u64 == 0);
+    CHECK_STATUS(wal_numeric_float64(&numeric, &x, &error), WAL_OK, &error);
+    CHECK(x == -12345.678);
+    CHECK_STATUS(wal_value_as_numeric(AT(S_NAN), &numeric, &error), WAL_OK, &error);
+    CHECK(numeric.special == WAL_NUMERIC_INFINITY && numeric.is_negative == 1 && numeric.scale == 0);
+    CHECK_STATUS(wal_numeric_int128(&numeric, 0, &i64, &u64, &error), WAL_E_OUT_OF_RANGE, &error);
+    CHECK_STATUS(wal_value_as_interval(AT(S_SPAN), &months, &days, &i64, &error), WAL_OK, &error);
+    CHECK(months == 14 && days == -3 && i64 == -500000);
+    CHECK_STATUS(wal_value_as_timetz(AT(S_CLOCK), &i64, &offset, &error), WAL_OK, &error);
+    CHECK(i64 == INT64_C(86400000000) && offset == -57599);
+    CHECK_STATUS(wal_value_as_money(AT(S_CASH), &i64, &error), WAL_OK, &error);
+    CHECK_EQ(i64, -1234);
+    CHECK_STATUS(wal_value_as_inet(AT(S_INET), &inet, &error), WAL_OK, &error);
+    CHECK(inet.version == 4 && inet.bits == 24 && inet.is_cidr == 0 &&
+          memcmp(inet.address, "\x0a\0\0\x01", 5) == 0);
+    CHECK_STATUS(wal_value_as_inet(AT(S_CIDR), &inet, &error), WAL_OK, &error);
+    CHECK(inet.version == 6 && inet.bits == 32 && inet.is_cidr == 1 &&
+          memcmp(inet.address, "\x20\x01\x0d\xb8", 5) == 0);
+    CHECK_STATUS(wal_value_as_bits(AT(S_BITS), NULL, 0, &length, &error), WAL_OK, &error);
+    CHECK_EQ(length, 10);
+    CHECK_STATUS(wal_value_as_bits(AT(S_BITS), bytes, 1, &length, &error), WAL_E_OUT_OF_RANGE, &error);
+    CHECK_STATUS(wal_value_as_bits(AT(S_BITS), bytes, sizeof bytes, &length, &error), WAL_OK, &error);
+    CHECK(length == 10 && bytes[0] == 0xaf && bytes[1] == 0x40);
+    CHECK_STATUS(wal_value_as_tid(AT(S_TID), &block, &place, &error), WAL_OK, &error);
+    CHECK(block == 42 && place == 7);
+    CHECK_STATUS(wal_value_as_point(AT(S_POINT), &x, &y, &error), WAL_OK, &error);
+    CHECK(x == -1.5 && isinf(y) && y > 0);
+    CHECK_STATUS(wal_value_as_lsn(AT(S_LSN), &u64, &error), WAL_OK, &error);
+    CHECK_EQ(u64, UINT64_C(0x16b374d848));
+    CHECK_STATUS(wal_value_as_uint64(AT(S_XID8), &u64, &error), WAL_OK, &error);
+    CHECK(u64 == UINT64_MAX);
+    CHECK_STATUS(wal_value_as_interval(AT(S_NULL), &months, &days, &i64, &error), WAL_E_NO_VALUE, &error);
+    CHECK(months == 0 && days == 0 && i64 == 0);
+    CHECK_STATUS(wal_value_as_money(AT(S_NUM), &i64, &error), WAL_E_TYPE, &error);
+    wal_stream_free(stream);
+    wal_options_free(options);
+    test_drop_slot(slot);
+}
+
 static void run(bool binary) {
     wal_options *options = test_options(name, name);
     wal_stream *stream = NULL;
@@ -244,6 +421,7 @@ static void run(bool binary) {
     REQUIRE(event != NULL);
     first_row(event, binary);
     refused(event);
+    formatted(event);
     if (!binary) { /* every text is a text */
         wal_bytes text;
         CHECK_STATUS(wal_value_as_text(AT(NUMERIC), &text, &error), WAL_OK, &error);
@@ -277,6 +455,23 @@ int main(void) {
     sql("CREATE PUBLICATION c_values FOR TABLE c_values");
     run(false);
     run(true);
+    sql("SET client_min_messages = warning; DROP TABLE IF EXISTS c_values_types; DROP PUBLICATION IF EXISTS "
+        "c_values_types; DROP DOMAIN IF EXISTS c_int, c_big, c_oid, c_doc; DROP TYPE IF EXISTS c_mood");
+    sql("CREATE DOMAIN c_int AS int; CREATE DOMAIN c_big AS bigint; CREATE DOMAIN c_oid AS oid; "
+        "CREATE DOMAIN c_doc AS jsonb; CREATE TYPE c_mood AS ENUM ('able'); "
+        "CREATE TABLE c_values_types (id int PRIMARY KEY, word c_int, big c_big, oids c_oid, doc c_doc, "
+        "mood c_mood, empty \"char\"); CREATE PUBLICATION c_values_types FOR TABLE c_values_types");
+    domains(false);
+    sql("DELETE FROM c_values_types");
+    domains(true);
+    sql("SET client_min_messages = warning; DROP TABLE IF EXISTS c_scalars; DROP PUBLICATION IF EXISTS "
+        "c_scalars");
+    sql("CREATE TABLE c_scalars (num numeric, nan numeric, span interval, clock timetz, cash money, net "
+        "inet, "
+        "block cidr, bits varbit, tid tid, point point, lsn pg_lsn, xid8 xid8, nothing interval); CREATE "
+        "PUBLICATION c_scalars FOR TABLE c_scalars");
+    scalars(false);
+    scalars(true);
     test_drop_slot(name);
     return check_finish();
 }

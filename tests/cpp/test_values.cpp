@@ -52,6 +52,11 @@ static void the_first_row(const wal::row &row, bool binary) {
     CHECK(row["i4"].as<std::optional<int>>() == std::numeric_limits<int>::max());
     CHECK(*row["i4"].as<wal::cell<int>>() == std::numeric_limits<int>::max());
 
+    CHECK_EQ(row["tz"].format(), "2024-02-29 11:00:00+00");
+    CHECK_EQ(row["y"].format(), "\\x00ff");
+    CHECK_EQ(row["u"].format(), "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11");
+    CHECK_EQ(*row["i8"].try_format(), "9223372036854775807");
+
     CHECK_EQ(fails<std::int32_t>(row["i8"]), wal::status::out_of_range);
     CHECK_EQ(fails<std::uint16_t>(row["i4"]), wal::status::out_of_range);
     CHECK_EQ(fails<std::uint64_t>(row["i2"]), wal::status::out_of_range);
@@ -112,6 +117,54 @@ static void read(bool binary) {
     CHECK_EQ(removed.old_row()["id"].as<int>(), 5);
 }
 
+// S14: a domain is read as its base, and an error says which value it was.
+static void domains(bool binary) {
+    auto stream = check::open(std::move(check::options_for("cpp_types").set("binary", binary)));
+    const wal::row row = check::next_of(stream, wal::event_kind::insert).new_row();
+    CHECK_EQ(row["word"].as<std::int32_t>(), 1633837924);
+    CHECK_EQ(row["big"].as<double>(), 42.0);
+    CHECK_EQ(row["doc"].as<std::string>(), "{}");
+    CHECK_EQ(row["mood"].as<std::string>(), "able");
+    CHECK_EQ(row["empty"].as<std::string>(), "");
+    const auto refused = row["mood"].try_as<std::int32_t>();
+    CHECK_EQ(check::status_of(refused), wal::status::type);
+    CHECK(std::string(refused.error().what()).find("column \"mood\" of public.cpp_types (public.cpp_mood") !=
+          std::string::npos);
+    const wal::type_info word = row["word"].column().type_info();
+    CHECK(word.kind() == wal::type_kind::domain && word.source() == wal::type_source::stream);
+    CHECK(word.base().sql_name() == "integer" && word.is_resolved() && word.name().empty());
+    const wal::type_info mood = row["mood"].column().type_info();
+    CHECK(mood.kind() == wal::type_kind::unknown && !mood.is_resolved() && !mood.base());
+    CHECK(mood.schema() == "public" && mood.name() == "cpp_mood" && wal::name(mood.kind()) == "UNKNOWN");
+    CHECK(wal::type_info::built_in(1007).element().name() == "int4" && !wal::type_info::built_in(0));
+}
+
+// Types that C++ has none for.
+static void scalars(bool binary) {
+    auto stream = check::open(std::move(check::options_for("cpp_scalars").set("binary", binary)));
+    const wal::row row = check::next_of(stream, wal::event_kind::insert).new_row();
+    const auto number = row["num"].as<wal::numeric>();
+    CHECK(number.is_finite() && number.is_negative() && number.scale() == 4);
+    CHECK_EQ(number.text(), "-12345.6780");
+    CHECK(number.int128_at(3) == (wal::int128{-1, ~std::uint64_t{0} - 12345677}));
+    CHECK_EQ(check::status_of(number.try_int128_at(2)), wal::status::out_of_range);
+    CHECK_EQ(number.float64(), -12345.678);
+    CHECK(row["span"].as<wal::interval>() == (wal::interval{14, -3, -500ms}));
+    const auto clock = row["clock"].as<wal::timetz>();
+    CHECK(clock.time == 24h && clock.offset == -57599s);
+    CHECK_EQ(row["cash"].as<wal::money>().units, -1234);
+    const auto net = row["net"].as<wal::inet>();
+    CHECK(net.version == 4 && net.bits == 24 && !net.is_cidr && net.address[0] == 10 && net.address[3] == 1);
+    const auto bits = row["bits"].as<wal::bit_string>();
+    CHECK(bits.count == 10 && bits.bytes == std::vector<std::byte>({std::byte{0xaf}, std::byte{0x40}}));
+    CHECK(row["place"].as<wal::tid>().block == 42 && row["place"].as<wal::tid>().offset == 7);
+    CHECK(row["spot"].as<wal::point>().x == -1.5 && std::isinf(row["spot"].as<wal::point>().y));
+    CHECK_EQ(to_string(row["position"].as<wal::lsn>()), "16/B374D848");
+    CHECK_EQ(row["long"].as<std::uint64_t>(), std::numeric_limits<std::uint64_t>::max());
+    CHECK(row["nothing"].as<std::optional<wal::interval>>() == std::nullopt);
+    CHECK_EQ(fails<wal::interval>(row["num"]), wal::status::type);
+}
+
 int main() {
     check::set_up(
         name, "id int PRIMARY KEY, b bool, i2 int2, i4 int4, i8 int8, o oid, f4 float4, f8 float8, t text, "
@@ -132,5 +185,24 @@ int main() {
     sql("DELETE FROM cpp_values WHERE id = 5");
     read(false);
     read(true);
+    sql("DROP TABLE IF EXISTS cpp_types; DROP DOMAIN IF EXISTS cpp_int, cpp_big, cpp_doc; DROP TYPE IF "
+        "EXISTS "
+        "cpp_mood; CREATE DOMAIN cpp_int AS int; CREATE DOMAIN cpp_big AS bigint; CREATE DOMAIN cpp_doc AS "
+        "jsonb; "
+        "CREATE TYPE cpp_mood AS ENUM ('able')");
+    check::set_up("cpp_types", "id int PRIMARY KEY, word cpp_int, big cpp_big, doc cpp_doc, mood cpp_mood, "
+                               "empty \"char\"");
+    sql("INSERT INTO cpp_types VALUES (1, 1633837924, 42, '{}', 'able', '')");
+    domains(false);
+    domains(true);
+    check::set_up("cpp_scalars",
+                  "num numeric, span interval, clock timetz, cash money, net inet, bits varbit, "
+                  "place tid, spot point, position pg_lsn, long xid8, nothing interval");
+    sql("INSERT INTO cpp_scalars VALUES (-12345.6780, '1 year 2 mons -3 days -00:00:00.5', "
+        "'24:00:00-15:59:59', "
+        "-12.34::numeric::money, '10.0.0.1/24', B'1010111101', '(42,7)', '(-1.5,Infinity)', '16/B374D848', "
+        "'18446744073709551615')");
+    scalars(false);
+    scalars(true);
     return check::finish();
 }

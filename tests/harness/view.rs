@@ -336,6 +336,22 @@ impl<'a> Value<'a> {
         Ok(buffer)
     }
 
+    /// The text of the type's output function.
+    pub fn format(self) -> Outcome<String> {
+        // SAFETY: a live relation.
+        let of = unsafe { abi::wal_relation_column_type_info(self.relation, self.column) };
+        let mut length = usize::MAX;
+        // SAFETY: a live value and type; a buffer of size 0 is not written.
+        call(|err| unsafe { abi::wal_value_format(self.raw, of, ptr::null_mut(), 0, &raw mut length, err) })?;
+        let mut buffer = vec![b'!'; length + 2];
+        // SAFETY: as above, with a buffer that holds the text and its NUL.
+        call(|err| unsafe {
+            abi::wal_value_format(self.raw, of, buffer.as_mut_ptr().cast(), length + 1, &raw mut length, err)
+        })?;
+        assert_eq!(buffer.split_off(length), [0, b'!']);
+        Ok(String::from_utf8(buffer).expect("UTF-8"))
+    }
+
     /// The bytes as they came.
     pub fn bytes(self) -> &'a [u8] {
         // SAFETY: a live value; `len` bytes follow from `data`, which is NULL only where there are none.

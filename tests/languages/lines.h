@@ -353,9 +353,9 @@ static inline void lines_particulars(const wal_event *event) {
 }
 
 static inline void lines_flags(uint32_t flags) {
-    static const char *const names[] = {"transactional", "old_key",          "old_full",
-                                        "cascade",       "restart_identity", "streamed",
-                                        "first_segment", "discarded",        "rewound"};
+    static const char *const names[] = {"transactional",    "old_key",         "old_full",      "cascade",
+                                        "restart_identity", "streamed",        "first_segment", "discarded",
+                                        "rewound",          "unknown_prepare", "ambiguous"};
     const char *between = "";
     size_t i;
 

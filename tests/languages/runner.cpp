@@ -239,6 +239,8 @@ static std::string flags_of(const wal::event &event) {
         {flag::first_segment, "first_segment"},
         {flag::discarded, "discarded"},
         {flag::rewound, "rewound"},
+        {flag::unknown_prepare, "unknown_prepare"},
+        {flag::ambiguous, "ambiguous"},
     };
     std::string text;
     for (const auto &[bit, name] : names)

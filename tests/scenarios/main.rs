@@ -50,3 +50,4 @@ mod the_server_decodes_in_the_memory_that_suits;
 mod the_text_depends_on_nobodys_settings;
 mod thirty_types_keep_their_values;
 mod times_at_the_edge_keep_their_value;
+mod values;

@@ -181,6 +181,7 @@ fn compare(metrics: &Metrics, labels: &[(&str, &str)], at: &abi::wal_stats) {
         ("spilled_transactions_total", at.spilled_transactions),
         ("rolled_back_parts_total", at.rolled_back_parts),
         ("rolled_back_bytes_total", at.rolled_back_bytes),
+        ("prepared_transactions", at.prepared_transactions),
         ("received_position_bytes", at.received_lsn),
         ("delivered_position_bytes", at.delivered_lsn),
         ("acknowledged_position_bytes", at.acked_lsn),
@@ -198,7 +199,9 @@ fn compare(metrics: &Metrics, labels: &[(&str, &str)], at: &abi::wal_stats) {
     let unix = at.last_message_time as f64 / 1e6 + 946_684_800.0;
     let shown = metrics.get("pgwalstream_last_message_timestamp_seconds", labels);
     assert!((unix - shown).abs() < 1e-3, "{unix} {shown}");
-    assert_eq!(metrics.names(labels).len(), expected.len() + 2, "{:?}", metrics.names(labels));
+    assert_eq!(at.prepared_microseconds, 0);
+    assert_eq!(metrics.get("pgwalstream_prepared_seconds", labels), 0.0);
+    assert_eq!(metrics.names(labels).len(), expected.len() + 3, "{:?}", metrics.names(labels));
 }
 
 /// A stream is listed from new to free; whoever asks meanwhile, from any thread, delays nothing and keeps nothing.

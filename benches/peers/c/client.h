@@ -2,7 +2,7 @@
  * What the C clients of the comparison share: their arguments, what they count, and the one line of JSON they
  * print.
  *
- * CLIENT PORT SLOT STREAMING(off|on) TASK(count|latency)
+ * CLIENT PORT SLOT STREAMING(off|on|assembled) TASK(count|latency)
  * reads the slot until the transaction that inserts into table `finish` has been committed.
  */
 #ifndef PEERS_CLIENT_H

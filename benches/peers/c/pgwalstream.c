@@ -91,7 +91,7 @@ int main(int argc, char **argv) {
     wal_error *err = NULL;
     wal_options *options = NULL;
     wal_stream *stream = NULL;
-    const char *sslmode = getenv("PEERS_SSLMODE");
+    const char *sslmode = getenv("PEERS_SSLMODE"), *tuning = getenv("PEERS_SERVER_TUNING");
     char conninfo[128];
     snprintf(conninfo, sizeof conninfo, "host=127.0.0.1 port=%s user=postgres dbname=postgres sslmode=%s",
              given.port, sslmode ? sslmode : "disable");
@@ -101,6 +101,7 @@ int main(int argc, char **argv) {
         wal_options_set(options, "binary", "on", &err) < 0 ||
         wal_options_set(options, "ack", "auto", &err) < 0 ||
         wal_options_set(options, "streaming", given.streaming, &err) < 0 ||
+        wal_options_set(options, "server_tuning", tuning ? tuning : "auto", &err) < 0 ||
         wal_stream_open(options, &stream, &err) < 0)
         return failed("opening the stream", err);
     wal_options_free(options);

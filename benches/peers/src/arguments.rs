@@ -11,6 +11,8 @@ pub enum What {
     Run,
     Live,
     Latency,
+    Large,
+    SlowDisk,
     Decode,
     List,
 }
@@ -60,8 +62,14 @@ impl Arguments {
             Some("run") => What::Run,
             Some("live") => What::Live,
             Some("latency") => What::Latency,
+            Some("large") => What::Large,
+            Some("slow-disk") => What::SlowDisk,
             Some("decode") => What::Decode,
-            _ => return Err("start me through benches/peers/run, live, latency or decode".into()),
+            _ => {
+                return Err(
+                    "start me through benches/peers/run, live, latency, large, slow-disk or decode".into()
+                );
+            }
         };
         let mut it = Self {
             what,

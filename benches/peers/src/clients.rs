@@ -1,5 +1,5 @@
 //! The clients. To add one (this library in Rust, through C++): a row in `ALL`, and a program that takes
-//! `PORT SLOT off|on count|latency`, reads until table `finish` was inserted into, and prints one line of JSON.
+//! `PORT SLOT off|on|assembled count|latency`, reads until table `finish` was inserted into, and prints one line of JSON.
 
 use std::process::Command;
 
@@ -88,12 +88,32 @@ pub static ALL: &[Client] = &[
     },
 ];
 
+/// How large transactions come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Streaming {
+    Off,
+    On,
+    /// This library alone.
+    Assembled,
+}
+
+impl Streaming {
+    /// As the clients take it.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::On => "on",
+            Self::Assembled => "assembled",
+        }
+    }
+}
+
 /// What a client is to do.
 #[derive(Clone, Copy, Debug)]
 pub struct Task<'a> {
     pub port: u16,
     pub slot: &'a str,
-    pub streaming: bool,
+    pub streaming: Streaming,
     pub latency: bool,
     /// `disable` or `require`.
     pub sslmode: &'static str,
@@ -121,7 +141,7 @@ impl Client {
             Program::Recvlogical => return recvlogical(paths, task),
         };
         let mut command = Command::new(program);
-        command.arg(task.port.to_string()).arg(task.slot).arg(if task.streaming { "on" } else { "off" });
+        command.arg(task.port.to_string()).arg(task.slot).arg(task.streaming.word());
         command.arg(if task.latency { "latency" } else { "count" }).args(rest);
         command.env("PEERS_SSLMODE", task.sslmode);
         command
@@ -134,7 +154,7 @@ fn recvlogical(paths: &Paths, task: &Task) -> Command {
     command.env("PGSSLMODE", task.sslmode);
     command.args(["--start", "--no-loop", "-F", "0", "-f", "/dev/null", "-S", task.slot]);
     command.args(["-o", "publication_names=peers", "-o", "binary=true"]);
-    command.args(if task.streaming {
+    command.args(if task.streaming != Streaming::Off {
         ["-o", "proto_version=2", "-o", "streaming=on"].as_slice()
     } else {
         ["-o", "proto_version=1"].as_slice()

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use postgres::Client as Sql;
 
 use crate::arguments::{Arguments, Size};
-use crate::clients::{ALL, Client, Family, Task};
+use crate::clients::{ALL, Client, Family, Streaming, Task};
 use crate::measure::{End, Printed, start};
 use crate::report::{Spread, machine};
 use crate::scenario::finish;
@@ -132,7 +132,7 @@ fn one(
     let task = Task {
         port: server.port,
         slot: "turn",
-        streaming: false,
+        streaming: Streaming::Off,
         latency: true,
         sslmode: server.way.sslmode(),
         end: None,

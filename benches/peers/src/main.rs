@@ -1,5 +1,5 @@
 //! Runs the clients side by side over the same WAL and tells what each costs. Started by `benches/peers/run`, `live`,
-//! `latency` and `decode`, which build what it needs.
+//! `latency`, `large`, `slow-disk` and `decode`, which build what it needs.
 
 mod aims;
 mod arguments;
@@ -7,11 +7,13 @@ mod chart;
 mod clients;
 mod decode;
 mod docs;
+mod large;
 mod latency;
 mod measure;
 mod report;
 mod scenario;
 mod server;
+mod slow;
 mod suite;
 
 use std::path::PathBuf;
@@ -58,6 +60,8 @@ fn run() -> Result<()> {
         }
         What::Run | What::Live => suite::run(&given),
         What::Latency => latency::run(&given),
+        What::Large => large::run(&given),
+        What::SlowDisk => slow::run(&given),
         What::Decode => decode::run(&given),
     }
 }

@@ -10,7 +10,7 @@ use postgres::Client as Sql;
 use serde::Serialize;
 
 use crate::arguments::{Arguments, Docs, What};
-use crate::clients::{ALL, Client, Family, Task};
+use crate::clients::{ALL, Client, Family, Streaming, Task};
 use crate::measure::{End, Printed, Sample, start};
 use crate::scenario::{Scenario, all, finish, prepare};
 use crate::server::{Server, Way};
@@ -142,7 +142,7 @@ impl Suite<'_> {
         Task {
             port: self.server.port,
             slot: "turn",
-            streaming: self.scenario.streaming,
+            streaming: if self.scenario.streaming { Streaming::On } else { Streaming::Off },
             latency: false,
             sslmode: self.server.way.sslmode(),
             end,

@@ -132,7 +132,8 @@ class event {
         return detail::text_of(wal_event_gid(&raw_));
     }
     /** begin_prepare, prepare, stream_prepare: the position of PREPARE TRANSACTION, which identifies the
-     * changes. */
+     * changes. begin, commit: the same of a transaction that was prepared, with option two_phase "join"; else
+     * 0. */
     pgwalstream::lsn prepare_lsn() const noexcept { return pgwalstream::lsn(wal_event_prepare_lsn(&raw_)); }
     /** The same and rollback_prepared: its end, which with gid() tells which prepared transaction it is. */
     pgwalstream::lsn prepare_end_lsn() const noexcept {

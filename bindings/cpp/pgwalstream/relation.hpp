@@ -7,6 +7,7 @@
 #include <pgwalstream/result.hpp>
 #include <pgwalstream/sequence.hpp>
 #include <pgwalstream/span.hpp>
+#include <pgwalstream/type.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -32,6 +33,10 @@ class column {
     }
     /** OID of its type. */
     std::uint32_t type_oid() const noexcept { return wal_relation_column_type(relation_, index_); }
+    /** What is known of its type. */
+    pgwalstream::type_info type_info() const noexcept {
+        return pgwalstream::type_info(wal_relation_column_type_info(relation_, index_));
+    }
     /** Its type modifier, such as the length of a varchar plus 4; -1 where there is none. */
     std::int32_t typmod() const noexcept { return wal_relation_column_typmod(relation_, index_); }
     /** Whether it is part of the replica identity. */

@@ -128,6 +128,16 @@ struct stats {
     std::uint64_t rolled_back_parts = 0;
     /** What of streamed transactions was received and thrown away since it was rolled back, in bytes. */
     std::uint64_t rolled_back_bytes = 0;
+    /**
+     * Prepared transactions that are held until their fate is known (two_phase=join). They pin WAL on the
+     * server, and hold every position to acknowledge back.
+     */
+    std::uint64_t prepared_transactions = 0;
+    /**
+     * How long ago the oldest of these was prepared. 0 while there is none. The clocks of this machine and of
+     * the server must agree.
+     */
+    std::chrono::microseconds prepared_time{0};
 
     /** All 0. */
     stats() = default;
@@ -173,6 +183,8 @@ struct stats {
         spilled_transactions = raw.spilled_transactions;
         rolled_back_parts = raw.rolled_back_parts;
         rolled_back_bytes = raw.rolled_back_bytes;
+        prepared_transactions = raw.prepared_transactions;
+        prepared_time = std::chrono::microseconds(static_cast<std::int64_t>(raw.prepared_microseconds));
     }
 };
 // ---- end of what is generated ----

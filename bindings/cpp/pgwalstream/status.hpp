@@ -111,10 +111,31 @@ enum class value_kind : std::uint8_t {
     absent = WAL_VALUE_ABSENT,       ///< not sent: a column of an old row that is not of its key
 };
 
+/** What a type is made of: wal_type_kind_code. */
+enum class type_kind : std::uint32_t {
+    unknown =
+        WAL_TYPE_KIND_UNKNOWN,   ///< the stream tells no more than the name: enums, composites, extensions
+    base = WAL_TYPE_KIND_BASE,   ///< without parts
+    array = WAL_TYPE_KIND_ARRAY, ///< an array
+    composite = WAL_TYPE_KIND_COMPOSITE,   ///< a row type
+    range = WAL_TYPE_KIND_RANGE,           ///< a range
+    multirange = WAL_TYPE_KIND_MULTIRANGE, ///< a multirange
+    enumeration = WAL_TYPE_KIND_ENUM,      ///< an enum
+    domain = WAL_TYPE_KIND_DOMAIN,         ///< a domain over another type
+    pseudo = WAL_TYPE_KIND_PSEUDO,         ///< what only functions have, such as record
+};
+
+/** Where the knowledge of a type comes from: wal_type_source_code. */
+enum class type_source : std::uint32_t {
+    none = WAL_TYPE_SOURCE_NONE,         ///< nothing is known but the OID
+    built_in = WAL_TYPE_SOURCE_BUILT_IN, ///< it is PostgreSQL's own
+    stream = WAL_TYPE_SOURCE_STREAM,     ///< the stream described it before the table
+};
+
 /** How much a log message matters: wal_log_level. */
 enum class log_level : std::int32_t {
     error = WAL_LOG_ERROR, ///< the stream ends
-    warn = WAL_LOG_WARN,   ///< something is lost, or will be if nobody looks
+    warn = WAL_LOG_WARN,   ///< something needs attention, or changes may be lost; the stream goes on
     info = WAL_LOG_INFO,   ///< connecting, connected, ended
     debug = WAL_LOG_DEBUG, ///< every step
 };
@@ -188,6 +209,19 @@ enum class event_flags : std::uint32_t {
      * Only with option failover_policy "rewind".
      */
     rewound = WAL_EVENT_FLAG_REWOUND,
+    /**
+     * COMMIT_PREPARED, ROLLBACK_PREPARED: this stream did not give the PREPARE that it ends. It was given and
+     * acknowledged in an earlier life of the program, lies before the slot or start_lsn, or changed nothing.
+     * A decoder without a connection never sets it. Since 0.2.0.
+     */
+    unknown_prepare = WAL_EVENT_FLAG_UNKNOWN_PREPARE,
+    /**
+     * MESSAGE, and BEGIN and COMMIT (or BEGIN_PREPARE and PREPARE) of its transaction: a savepoint of the
+     * transaction was rolled back, and the server does not say whether this message was part of it. If it
+     * was, the sequence of what follows in the transaction is higher than it would be without streaming. Only
+     * with options streaming "assembled", messages and on_ambiguous "flag". Since 0.2.0.
+     */
+    ambiguous = WAL_EVENT_FLAG_AMBIGUOUS,
 };
 
 /** What a slot is made for, and how it stands: WAL_SLOT_…. */
@@ -260,6 +294,14 @@ inline std::string_view name(event_kind value) noexcept {
 /** "NULL", "TEXT", "BINARY", "UNCHANGED", "ABSENT"; "UNKNOWN" for one that is not known. */
 inline std::string_view name(value_kind value) noexcept {
     return wal_value_kind_name(static_cast<std::uint32_t>(value));
+}
+/** "DOMAIN" and so on; "UNKNOWN" for one that is not known. */
+inline std::string_view name(type_kind value) noexcept {
+    return wal_type_kind_name(static_cast<std::uint32_t>(value));
+}
+/** "NONE", "BUILT_IN", "STREAM"; "UNKNOWN" for one that is not known. */
+inline std::string_view name(type_source value) noexcept {
+    return wal_type_source_name(static_cast<std::uint32_t>(value));
 }
 /** "ERROR", "WARN", "INFO", "DEBUG"; "UNKNOWN" for one that is not known. */
 inline std::string_view name(log_level value) noexcept {

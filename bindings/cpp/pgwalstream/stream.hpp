@@ -114,7 +114,10 @@ class stream {
             return detail::fail(code, reason);
         return code == WAL_OK ? some(event::from_capi(*out)) : some(static_cast<status>(code));
     }
-    /** All that is ready, as one batch. */
+    /**
+     * All that is ready, as one batch. It ends anywhere, unless option batch_boundary is "transaction": then
+     * behind an event with an ack_lsn wherever the transaction fits (see wal_stream_next_batch).
+     */
     result<outcome<batch>> try_next_batch(timeout wait = forever) {
         wal_batch *out = nullptr;
         wal_error *reason = nullptr;

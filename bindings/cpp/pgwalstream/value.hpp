@@ -45,7 +45,8 @@ struct uuid {
  * How a value is read as a T: specialise it for types of your own, with `static result<T> read(const value
  * &)`. What the library reads: bool; integers; float, double; std::string_view (borrowed), std::string;
  * std::vector<std::byte> (bytea); uuid; date, timestamp, timestamptz; std::chrono::microseconds (time);
- * std::optional<T> (nothing for NULL); cell<T>.
+ * std::optional<T> (nothing for NULL); cell<T>; and of scalar.hpp numeric, interval, timetz, money, inet,
+ * bit_string, tid, point, lsn.
  */
 template <class T, class = void> struct value_reader;
 
@@ -93,6 +94,35 @@ class value {
     /** As try_as; throws `error`. */
     template <class T> T as() const {
         return detail::take(try_as<T>());
+    }
+#endif
+
+    /**
+     * The text that the server's output function writes: of a binary value of any built-in type, or a domain
+     * over one, too. Status type: money in binary, whose decimals are a setting of the server, and what has
+     * no readable binary form.
+     */
+    result<std::string> try_format() const {
+        const wal_type *type = wal_relation_column_type_info(relation_, index_);
+        std::string text(32, '\0');
+        std::size_t length = 0;
+        const auto call = [&](wal_error **reason) {
+            return wal_value_format(raw_, type, text.data(), text.size() + 1, &length, reason);
+        };
+        auto done = detail::attempt(call);
+        if (!done && length > text.size()) {
+            text.resize(length);
+            done = detail::attempt(call);
+        }
+        if (!done)
+            return detail::failure(done.error());
+        text.resize(length);
+        return text;
+    }
+#if PGWALSTREAM_EXCEPTIONS
+    /** As try_format; throws `error`. */
+    std::string format() const {
+        return detail::take(try_format());
     }
 #endif
 
@@ -207,7 +237,12 @@ template <class T> struct value_reader<T, std::enable_if_t<detail::is_number<T>>
             if (!number)
                 return detail::failure(number.error());
             return static_cast<T>(*number);
-        } else // unsigned of 16 and of 64 bits
+        } else if constexpr (sizeof(T) == 8) {
+            const auto number = detail::read_value<std::uint64_t, wal_value_as_uint64>(from);
+            if (!number)
+                return detail::failure(number.error());
+            return static_cast<T>(*number);
+        } else // unsigned of 16 bits
             return detail::narrowed<T>(from, detail::read_value<std::int64_t, wal_value_as_int64>(from));
     }
 };

@@ -36,7 +36,7 @@ impl<'a> ValueSource<'a> {
     }
 
     fn type_oid(self) -> u32 {
-        self.0.column().type_oid
+        self.0.field().type_oid
     }
 
     fn is_json(self) -> bool {
@@ -59,7 +59,7 @@ impl<'a> ValueSource<'a> {
                 }
             }
             oid::NUMERIC if is_binary => {
-                self.read(|field| types::write_numeric(field, &mut out), "text")?;
+                self.read(|field| types::write_numeric_to(field, &mut out), "text")?;
             }
             oid::UUID if is_binary => {
                 let uuid = u128::from_be_bytes(self.read(types::as_uuid, "a uuid")?);
@@ -72,6 +72,12 @@ impl<'a> ValueSource<'a> {
             }
             oid::INT2 | oid::INT4 | oid::INT8 | oid::OID | oid::XID | oid::CID if is_binary => {
                 out = self.read(types::as_int64, "a 64-bit integer")?.to_string();
+            }
+            _ if is_binary && types::as_text(field) == Err(ReadError::OtherType) => {
+                let mut text = Vec::new();
+                self.read(|field| types::format(field, &mut text), "text")?;
+                out = String::from_utf8(text)
+                    .or_else(|_| self.read(|_| Err(ReadError::Malformed), "text in UTF-8"))?;
             }
             _ => {
                 let text = self.read(types::as_text, "text")?;

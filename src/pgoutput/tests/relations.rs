@@ -168,3 +168,30 @@ fn a_type_comes_once_for_each_definition() {
     let oids: Vec<u64> = rig.seen().iter().map(|event| event.number).collect();
     assert_eq!(oids, [1, 2, 1, 1]);
 }
+
+#[test]
+fn s14_a_table_has_the_types_that_were_described_before_it() {
+    let columns: &[Def<'_>] =
+        &[("id", 1, 23, -1), ("d", 0, 20_000, -1), ("m", 0, 20_001, -1), ("u", 0, 20_002, -1)];
+    let table = relation_of(OID, "public", "t", b'd', columns);
+    let mut rig = Rig::new();
+    let mood = type_name(20_001, "public", "mood");
+    rig.feed_all(&[type_name(20_000, "", "int4"), mood.clone(), begin(), table.clone()]);
+    let first = Arc::clone(&rig.arrays.relations()[0]);
+    let of = |at: usize| &*first.columns[at].data_type;
+    assert_eq!((of(0).sql_name, of(0).reads_as), ("integer", 23));
+    assert_eq!((of(1).oid, of(1).base_oid(), &*of(1).name), (20_000, 23, &b""[..]));
+    assert_eq!((of(2).base_oid(), &*of(2).namespace, &*of(2).name), (0, &b"public"[..], &b"mood"[..]));
+    assert_eq!((of(3).oid, &*of(3).name), (20_002, &b""[..]));
+    // The same again is the same, by another connection too; a type under another name is another definition.
+    rig.feed_all(&[mood.clone(), table.clone(), commit()]);
+    rig.decoder.reconnected();
+    rig.feed_all(&[begin(), type_name(20_000, "", "int4"), mood, table.clone()]);
+    assert_eq!(described(&rig), [(OID, 1)]);
+    rig.decoder.caught_up();
+    rig.feed_all(&[type_name(20_001, "public", "spirit"), table]);
+    assert_eq!(described(&rig), [(OID, 1), (OID, 2)]);
+    let second = rig.arrays.relations().iter().find(|relation| relation.generation == 2).unwrap();
+    assert_eq!(&*second.columns[2].data_type.name, b"spirit");
+    assert_eq!(&*first.columns[2].data_type.name, b"mood", "and the row that came before keeps it");
+}

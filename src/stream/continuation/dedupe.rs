@@ -163,7 +163,7 @@ impl Repetition {
     /// A kind that is not named here does not compile: forgotten, it would come twice or never.
     fn judge(&mut self, event: Event, prepares: &Prepares) -> Judged {
         use EventKind::*;
-        let delivered = event.ack_lsn <= self.end;
+        let delivered = event.ack_lsn <= self.end || event.commit_lsn != 0 && event.commit_lsn < self.end;
         let streamed = event.flags & flags::STREAMED != 0;
         let Some(kind) = EventKind::of(event.kind) else { return Judged::Keep(event) };
         match kind {

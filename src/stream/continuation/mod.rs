@@ -84,7 +84,7 @@ impl Continuation {
             let lost = partial.take_if(|partial| partial.final_lsn >= at.0);
             discarded.extend(lost.map(|partial| void(0, partial.xid)));
         }
-        self.repetition = Some(Repetition::new(positions.outstanding(), partial, self.dedupe));
+        self.repetition = Some(Repetition::new(positions.delivered(), partial, self.dedupe));
         discarded
     }
 
@@ -123,10 +123,10 @@ impl Continuation {
     }
 
     /// Notes an event that is delivered and acknowledges something. What is acknowledged up to `settled` does not come
-    /// again.
+    /// again. False: it tells the fate of a prepared transaction that was never delivered.
     #[inline]
-    pub(super) fn note(&mut self, event: &Event, settled: u64) {
-        self.prepares.note(event, settled);
+    pub(super) fn note(&mut self, event: &Event, settled: u64) -> bool {
+        self.prepares.note(event, settled)
     }
 
     fn partial(&self, decoder: &Decoder) -> Option<Partial> {

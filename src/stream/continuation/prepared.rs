@@ -34,13 +34,14 @@ enum Fate {
 }
 
 impl Prepares {
-    /// Notes an event that was delivered. What is acknowledged up to `settled` does not come again.
-    pub(super) fn note(&mut self, event: &Event, settled: u64) {
+    /// Notes an event that was delivered. What is acknowledged up to `settled` does not come again. False: it tells the fate
+    /// of a transaction that was never delivered.
+    pub(super) fn note(&mut self, event: &Event, settled: u64) -> bool {
         use EventKind::*;
         // A kind that is not named here does not compile: a prepared transaction that is forgotten comes twice.
         match EventKind::of(event.kind) {
             Some(WAL_EVENT_PREPARE | WAL_EVENT_STREAM_PREPARE) => self.prepared(event, settled),
-            Some(WAL_EVENT_COMMIT_PREPARED | WAL_EVENT_ROLLBACK_PREPARED) => self.ended(event),
+            Some(WAL_EVENT_COMMIT_PREPARED | WAL_EVENT_ROLLBACK_PREPARED) => return self.ended(event),
             Some(
                 WAL_EVENT_BEGIN
                 | WAL_EVENT_COMMIT
@@ -63,6 +64,7 @@ impl Prepares {
             )
             | None => {}
         }
+        true
     }
 
     fn prepared(&mut self, event: &Event, settled: u64) {
@@ -77,12 +79,17 @@ impl Prepares {
         }
     }
 
-    fn ended(&mut self, event: &Event) {
-        let Some(end) = self.open.remove(&event.xid) else { return };
+    fn ended(&mut self, event: &Event) -> bool {
+        let Some(end) = self.open.remove(&event.xid) else {
+            // It may come again.
+            let known = (event.ack_lsn, 0)..=(event.ack_lsn, u64::MAX);
+            return self.sealed.range(known).next().is_some();
+        };
         if let Some(it) = self.delivered.get_mut(&end) {
             it.fate = Fate::Sealed(event.ack_lsn);
             self.sealed.insert((event.ack_lsn, end));
         }
+        true
     }
 
     /// Those that were prepared beyond `branch` never were, where the stream goes on; those whose end came beyond it

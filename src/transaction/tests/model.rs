@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicI32;
 use proptest::prelude::*;
 
 use crate::batch::{Batch, EventKind};
-use crate::transaction::{AssembleOptions, Feeder, SpillOptions};
+use crate::transaction::{AssembleOptions, Feeder, OfDoubtful, OfPrepared, SpillOptions};
 
 /// What one of several sessions does next.
 #[derive(Clone, Debug)]
@@ -200,7 +200,11 @@ fn relation() -> Vec<u8> {
 fn assembled(messages: &[(u64, Vec<u8>)], memory: usize) -> Vec<(u32, Vec<u64>)> {
     let directory = tempfile::tempdir().unwrap();
     let spill = SpillOptions { directory: directory.path().into(), named: true, most: None, floor: 0 };
-    let mut feeder = Feeder::assembling(16, 4096, AssembleOptions { memory, spill });
+    let mut feeder = Feeder::assembling(
+        16,
+        4096,
+        AssembleOptions { memory, spill, prepared: OfPrepared::Tell, doubtful: OfDoubtful::Refuse },
+    );
     let mut all = vec![];
     let mut open = vec![];
     for (lsn, message) in messages {
@@ -245,5 +249,8 @@ proptest! {
 /// What the tests of single cases need: a stage, and its messages.
 pub(super) fn options(directory: &std::path::Path, memory: usize) -> (AssembleOptions, Arc<AtomicI32>) {
     let spill = SpillOptions { directory: directory.into(), named: true, most: None, floor: 0 };
-    (AssembleOptions { memory, spill }, Arc::new(AtomicI32::new(-1)))
+    (
+        AssembleOptions { memory, spill, prepared: OfPrepared::Tell, doubtful: OfDoubtful::Refuse },
+        Arc::new(AtomicI32::new(-1)),
+    )
 }

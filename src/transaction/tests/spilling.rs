@@ -9,7 +9,9 @@ use std::sync::atomic::{AtomicI32, Ordering};
 
 use super::model::options;
 use crate::error::{Error, Status};
-use crate::transaction::{AssembleOptions, Assembler, Offered, SpillOptions, try_directory};
+use crate::transaction::{
+    AssembleOptions, Assembler, OfDoubtful, OfPrepared, Offered, SpillOptions, try_directory,
+};
 
 const XID: u32 = 901;
 
@@ -205,7 +207,15 @@ fn p7_a_limit_a_full_disk_and_a_missing_directory_name_place_and_remedy() {
     ] {
         let place = spill.directory.display().to_string();
         let fd = Arc::new(AtomicI32::new(-1));
-        let mut assembler = Assembler::new(AssembleOptions { memory: 300 << 10, spill }, Arc::clone(&fd));
+        let mut assembler = Assembler::new(
+            AssembleOptions {
+                memory: 300 << 10,
+                spill,
+                prepared: OfPrepared::Tell,
+                doubtful: OfDoubtful::Refuse,
+            },
+            Arc::clone(&fd),
+        );
         keep(&mut assembler, [start(XID, true)]).unwrap();
         let error = keep(&mut assembler, (0..5_000).map(|_| change(XID, XID, 1000))).unwrap_err();
         assert_eq!(error.status(), Status::WAL_E_SPILL, "{error:?}");

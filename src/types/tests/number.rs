@@ -59,13 +59,13 @@ fn integers_that_are_none() {
 }
 
 #[test]
-fn integers_of_a_domain() {
-    assert_eq!(as_int64(binary(&[255; 2], DOMAIN)), Ok(-1));
-    assert_eq!(as_int64(binary(&[255; 4], DOMAIN)), Ok(-1));
-    assert_eq!(as_int64(binary(&[255; 8], DOMAIN)), Ok(-1));
-    assert_eq!(as_uint32(binary(&[255; 4], DOMAIN)), Ok(u32::MAX));
-    assert_eq!(as_uint32(binary(&[255; 8], DOMAIN)), Err(ReadError::OutOfRange));
-    assert_eq!(as_int64(binary(&[0; 3], DOMAIN)), Err(ReadError::Malformed));
+fn integers_for_whose_type_the_caller_answers() {
+    assert_eq!(as_int64(binary(&[255; 2], 0)), Ok(-1));
+    assert_eq!(as_int64(binary(&[255; 4], 0)), Ok(-1));
+    assert_eq!(as_int64(binary(&[255; 8], 0)), Ok(-1));
+    assert_eq!(as_uint32(binary(&[255; 4], 0)), Ok(u32::MAX));
+    assert_eq!(as_uint32(binary(&[255; 8], 0)), Err(ReadError::OutOfRange));
+    assert_eq!(as_int64(binary(&[0; 3], 0)), Err(ReadError::Malformed));
 }
 
 #[test]
@@ -85,8 +85,9 @@ fn doubles() {
     ];
     for (said, number) in cases {
         let same = |read: f64| read.to_bits() == number.to_bits() || read.is_nan() && number.is_nan();
-        for type_oid in [oid::FLOAT8, DOMAIN] {
+        for type_oid in [oid::FLOAT8, 0] {
             assert!(same(as_float64(text(said, type_oid)).unwrap()), "{said}");
+            assert!(same(as_float64(text(said, DOMAIN)).unwrap()), "{said}");
             assert!(same(as_float64(binary(&number.to_be_bytes(), type_oid)).unwrap()), "{said}");
         }
     }

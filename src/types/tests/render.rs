@@ -8,7 +8,7 @@ fn numeric(count: u16, weight: i16, sign: u16, scale: u16, digits: &[u16]) -> Ve
 
 fn shown(bytes: &[u8]) -> Read<String> {
     let mut out = String::new();
-    write_numeric(binary(bytes, oid::NUMERIC), &mut out).map(|()| out)
+    write_numeric_to(binary(bytes, oid::NUMERIC), &mut out).map(|()| out)
 }
 
 type Read<T> = Result<T, ReadError>;
@@ -29,7 +29,7 @@ fn p20_a_numeric_keeps_every_digit() {
     ] {
         assert_eq!(shown(&bytes).unwrap(), text);
         let mut out = String::new();
-        write_numeric(super::text(text, oid::NUMERIC), &mut out).unwrap();
+        write_numeric_to(super::text(text, oid::NUMERIC), &mut out).unwrap();
         assert_eq!(out, text);
     }
     for bad in [

@@ -3,9 +3,10 @@
 
 use std::process::Stdio;
 
+use super::forms::copy_of;
 use crate::harness::server::{signal_process, wait_for_exit};
 use crate::harness::{Kind, Next, Options, Program, Server, Stream, eventually};
-use pgwalstream::batch::EventKind;
+use pgwalstream::batch::{EventKind, flags};
 use pgwalstream::error::Status;
 
 fn options(conninfo: &str, slot: &str) -> Options {
@@ -167,6 +168,7 @@ fn p6_a_message_that_was_rolled_back_never_comes() {
         .with("spill_min_free", "0")
         .with("messages", "on")
         .with("reconnect_initial", "10ms");
+    let copy = copy_of(&mut db, &slot);
     let mut stream = options.open().unwrap();
     let told = stream.read_until(|event| event.line.contains("new id=6"));
     let lines: Vec<(&str, u64)> = told
@@ -196,6 +198,44 @@ fn p6_a_message_that_was_rolled_back_never_comes() {
     );
     assert_eq!(stream.stats().assembled_transactions, 1);
     assert!(told.iter().any(|event| event.ack_lsn >= first - 0x100));
+    drop(stream);
+
+    // By option all of it comes, over one connection, and what may be wrong says so; in a replay too.
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("capture");
+    let options =
+        options.with("slot", &copy).with("on_ambiguous", "flag").with("capture_file", path.to_str().unwrap());
+    let mut stream = options.open().unwrap();
+    let told = stream.read_transactions(3);
+    assert_eq!((stream.stats().reconnects, stream.stats().assembled_transactions), (0, 3));
+    drop(stream);
+    let lines: Vec<(&str, bool)> = told
+        .iter()
+        .filter(|event| event.kind != Kind::Relation)
+        .map(|event| (event.line.as_str(), event.flags & flags::AMBIGUOUS != 0))
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            ("BEGIN", false),
+            ("INSERT public.t new id=1", false),
+            ("MESSAGE order: first", false),
+            ("INSERT public.t new id=2", false),
+            ("COMMIT", false),
+            ("BEGIN", true),
+            ("INSERT public.t new id=3", false),
+            ("MESSAGE order: cancelled", true),
+            ("INSERT public.t new id=4", false),
+            ("COMMIT", true),
+            ("BEGIN", true),
+            ("INSERT public.t new id=5", false),
+            ("MESSAGE order: second", true),
+            ("INSERT public.t new id=6", false),
+            ("COMMIT", true),
+        ]
+    );
+    let again = Options::new().with("spill_min_free", "0").replay(&path).unwrap().read_transactions(3);
+    assert_eq!(format!("{again:?}"), format!("{told:?}"));
 }
 
 /// A capture holds the blocks, and a replay puts them together again; an older library is told not to read it.

@@ -100,6 +100,55 @@ fn p12_everything_comes_once_over_a_failover(version: u32) {
 
 on_versions! { p12_everything_comes_once_over_a_failover v17 17, v18 18 }
 
+/// streaming=assembled: one transaction is kept and never ends, one is delivered in part, and others wait behind it when the
+/// primary dies. What committed comes once and whole, the rest never.
+fn p12_what_is_kept_comes_once_over_a_failover(version: u32) {
+    let (primary, standby, name) = pair(version, "standby");
+    let mut db = database(&primary, &name);
+    let (first, second) = (primary.port, standby.port);
+    let conninfo = format!(
+        "host=127.0.0.1,127.0.0.1 port={first},{second} user=postgres dbname={name} target_session_attrs=primary options='-c logical_decoding_work_mem=64kB'"
+    );
+    let options = quick(Options::stream(&conninfo, SLOT, "pub"))
+        .with("streaming", "assembled")
+        .with("spill_min_free", "0")
+        .with("queue_bytes", "64kB")
+        .with("batch_bytes", "16kB");
+    let mut stream = options.open().unwrap();
+    insert(&mut db, 1..=5);
+    let mut seen = stream.read_transactions(3);
+    let acked = seen.last().unwrap().ack_lsn;
+    stream.ack(acked).unwrap();
+    let many = |from, to| format!("INSERT INTO t SELECT g FROM generate_series({from}, {to}) g");
+    let mut running = primary.client(&name);
+    running.batch_execute(&format!("BEGIN; {}", many(900_000, 910_000))).unwrap();
+    eventually("it is kept", || stream.stats().kept_transactions == 1 && stream.stats().kept_bytes > 100_000);
+    db.run(&many(1_000, 20_000));
+    insert(&mut db, 6..=9);
+    seen.extend(stream.read_until(|event| event.line == "INSERT public.t new id=5000"));
+    assert!(stream.stats().kept_transactions >= 1, "it is delivered in part");
+    primary.stop(Stop::Immediate);
+    let mut sql = standby.client("postgres");
+    sql.batch_execute("SELECT pg_promote()").unwrap();
+    let mut db = database(&standby, &name);
+    db.run(&many(30_000, 40_000));
+    insert(&mut db, 10..=10);
+    seen.extend(stream.read_until(|event| event.line == "INSERT public.t new id=10"));
+    let ids: Vec<i32> = rows(&seen).iter().map(|id| id.parse().unwrap()).collect();
+    let expected = (1..=5).chain(1_000..=20_000).chain(6..=9).chain(30_000..=40_000).chain(10..=10);
+    assert!(ids == expected.collect::<Vec<i32>>(), "{} rows", ids.len());
+    assert_eq!(seen.iter().filter(|event| event.kind == Kind::Reconnected).count(), 1);
+    let stats = stream.stats();
+    assert!(stats.timeline == 2 && stats.assembled_transactions >= 2, "{stats:?}");
+    let last = stream.read_transactions(1).pop().unwrap().ack_lsn;
+    stream.ack(last).unwrap();
+    stream.flush(30_000).unwrap();
+    eventually("the new server has it confirmed", || db.confirmed(SLOT) >= last);
+    assert_eq!((stream.stats().kept_transactions, stream.stats().kept_bytes), (0, 0));
+}
+
+on_versions! { p12_what_is_kept_comes_once_over_a_failover v18 18; v17 17 }
+
 /// Writers write while the primary is killed and the standby promoted. Whatever is there then came once and in the order
 /// of the commits, and what a writer was told is committed is there.
 fn p12_a_promotion_under_load_loses_nothing(version: u32) {

@@ -88,6 +88,7 @@ type Column struct {
 	Type   uint32
 	Typmod int32
 	Key    bool
+	Info   *Type
 }
 
 // CopyRelation copies a definition.
@@ -101,6 +102,7 @@ func CopyRelation(relation unsafe.Pointer) Relation {
 			Type:   uint32(C.wal_relation_column_type(c, n)),
 			Typmod: int32(C.wal_relation_column_typmod(c, n)),
 			Key:    C.wal_relation_column_is_key(c, n) != 0,
+			Info:   ColumnType(relation, i),
 		}
 	}
 	return Relation{

@@ -30,6 +30,73 @@ static inline void go_decoder_next(wal_decoder *decoder, wal_batch *last, go_vie
     view->events = wal_batch_events(view->batch, &view->count);
 }
 
+/* A value by its parts: one that Go keeps lies in memory of Go's, and C may not be given a pointer to a
+ * pointer to that. */
+static inline wal_status go_value_format(const uint8_t *data, uint32_t len, uint8_t kind,
+                                         const wal_type *type, char *buffer, size_t size, size_t *length,
+                                         wal_error **error) {
+    wal_value value = {data, len, kind, {0, 0, 0}};
+    return wal_value_format(&value, type, buffer, size, length, error);
+}
+
+/* What a value is read as: the caller has looked at its type. */
+typedef struct {
+    int64_t a, b, c;
+    uint64_t low;
+    double x, y;
+    wal_inet inet;
+} go_scalar;
+
+enum { GO_INTERVAL, GO_TIMETZ, GO_MONEY, GO_INET, GO_TID, GO_POINT, GO_LSN, GO_INT128, GO_FLOAT64 };
+
+static inline wal_status go_scalar_read(const uint8_t *data, uint32_t len, uint8_t kind, int which,
+                                        int32_t scale, go_scalar *out) {
+    const wal_value value = {data, len, kind, {0, 0, 0}};
+    wal_numeric numeric;
+    int32_t months = 0, days = 0, offset = 0;
+    uint32_t block = 0;
+    uint16_t place = 0;
+    wal_status status = WAL_E_INTERNAL;
+
+    switch (which) {
+    case GO_INTERVAL:
+        status = wal_value_as_interval(&value, NULL, 0, &months, &days, &out->c, NULL);
+        out->a = months;
+        out->b = days;
+        break;
+    case GO_TIMETZ:
+        status = wal_value_as_timetz(&value, NULL, 0, &out->a, &offset, NULL);
+        out->b = offset;
+        break;
+    case GO_MONEY:
+        status = wal_value_as_money(&value, NULL, 0, &out->a, NULL);
+        break;
+    case GO_INET:
+        status = wal_value_as_inet(&value, NULL, 0, &out->inet, NULL);
+        break;
+    case GO_TID:
+        status = wal_value_as_tid(&value, NULL, 0, &block, &place, NULL);
+        out->a = block;
+        out->b = place;
+        break;
+    case GO_POINT:
+        status = wal_value_as_point(&value, NULL, 0, &out->x, &out->y, NULL);
+        break;
+    case GO_LSN:
+        status = wal_value_as_lsn(&value, NULL, 0, &out->low, NULL);
+        break;
+    case GO_INT128:
+    case GO_FLOAT64:
+        status = wal_value_as_numeric(&value, NULL, 0, &numeric, NULL);
+        if (status == WAL_OK && which == GO_INT128)
+            status = wal_numeric_int128(&numeric, scale, &out->a, &out->low, NULL);
+        else if (status == WAL_OK)
+            status = wal_numeric_float64(&numeric, &out->x, NULL);
+        break;
+    }
+    return status;
+}
+
 /* Messages on their way from the engine's thread, which must not wait for Go, to the goroutine that logs
  * them. */
 typedef struct go_log go_log;

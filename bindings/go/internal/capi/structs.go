@@ -49,6 +49,8 @@ type Stats struct {
 	SpilledTransactions   uint64
 	RolledBackParts       uint64
 	RolledBackBytes       uint64
+	PreparedTransactions  uint64
+	PreparedMicroseconds  uint64
 }
 
 func copyStats(c *C.wal_stats) Stats {
@@ -93,6 +95,8 @@ func copyStats(c *C.wal_stats) Stats {
 		SpilledTransactions:   uint64(c.spilled_transactions),
 		RolledBackParts:       uint64(c.rolled_back_parts),
 		RolledBackBytes:       uint64(c.rolled_back_bytes),
+		PreparedTransactions:  uint64(c.prepared_transactions),
+		PreparedMicroseconds:  uint64(c.prepared_microseconds),
 	}
 }
 

@@ -47,6 +47,7 @@ var flagNames = []struct {
 	{wal.FlagTransactional, "transactional"}, {wal.FlagOldKey, "old_key"}, {wal.FlagOldFull, "old_full"},
 	{wal.FlagCascade, "cascade"}, {wal.FlagRestartIdentity, "restart_identity"}, {wal.FlagStreamed, "streamed"},
 	{wal.FlagFirstSegment, "first_segment"}, {wal.FlagDiscarded, "discarded"}, {wal.FlagRewound, "rewound"},
+	{wal.FlagUnknownPrepare, "unknown_prepare"}, {wal.FlagAmbiguous, "ambiguous"},
 }
 
 func flags(event *wal.Event) string {
