@@ -85,6 +85,11 @@ impl<S: Session> Streaming<S> {
         if !is_due || self.state.receiver.is_inside() || self.state.ended {
             return Ok(());
         }
+        if let Some(lsn) = self.positions().owed() {
+            self.state.receiver.positions.pay(lsn);
+            self.state.progress.tells(lsn, now);
+            return self.state.intake.tell_progress(lsn);
+        }
         match self.positions().progress(self.shared.acks.acked()) {
             Some(lsn) if self.state.progress.tells(lsn, now) => self.state.intake.tell_progress(lsn),
             _ => Ok(()),

@@ -77,19 +77,22 @@ impl Reconnected {
     ) -> Result<()> {
         Counts::add(&shared.counts.reconnects, 1);
         let lost = receiver.positions.end_of_received();
+        // What is kept comes again: no acknowledgement of the switch may cover it.
+        let kept = receiver.positions.ceiling().unwrap_or(u64::MAX);
         let discarded = receiver.restart(restart);
         intake.reconnected();
         let rewound = restart.branch.and_then(|branch| branched(shared, intake, branch));
-        let decoded = shared.config.decode;
+        // All payloads come again, and acknowledge themselves.
+        let ack_lsn = if shared.config.decode { rewound.unwrap_or_default().0.min(kept) } else { 0 };
         intake.tell_with(|arrays| {
             // SAFETY: they point at nothing.
             discarded.into_iter().for_each(|event| unsafe { arrays.push_event(event) });
-            self.tell(arrays, restart.start, lost, rewound, decoded);
+            self.tell(arrays, restart.start, lost, rewound, ack_lsn);
         })
     }
 
     /// The event.
-    fn tell(&self, arrays: &mut Arrays, start: Lsn, lost: u64, rewound: Option<Lsn>, decoded: bool) {
+    fn tell(&self, arrays: &mut Arrays, start: Lsn, lost: u64, rewound: Option<Lsn>, ack_lsn: u64) {
         let (lost_timeline, timeline) = self.timelines;
         let (attempts, status) = (self.attempts, self.status);
         let switchpoint = rewound.unwrap_or_default().0;
@@ -109,8 +112,7 @@ impl Reconnected {
         let event = Event {
             flags: if rewound.is_some() { flags::REWOUND } else { 0 },
             lsn: start.0,
-            // All payloads come again, and acknowledge themselves.
-            ack_lsn: if decoded { switchpoint } else { 0 },
+            ack_lsn,
             number: lost,
             extra: arrays.values_from(mark),
             n_extra: 2,
@@ -146,7 +148,7 @@ mod tests {
     fn the_event_is_as_long_as_what_it_says() {
         let mut arrays = Arrays::new(16, 16);
         let how = Reconnected { message: "gone".into(), status: -24, attempts: 3, timelines: (1, 2) };
-        how.tell(&mut arrays, Lsn(5), 9, Some(Lsn(0x16_B374_D848)), true);
+        how.tell(&mut arrays, Lsn(5), 9, Some(Lsn(0x16_B374_D848)), 0x16_B374_D848);
         let values = arrays.values();
         assert_eq!(values.iter().map(|value| value.len).collect::<Vec<_>>(), [4, 24]);
         // SAFETY: the arrays live.

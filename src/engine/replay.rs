@@ -72,8 +72,11 @@ impl Source {
 /// Runs a replay to its end.
 pub async fn work(shared: Arc<Shared>, source: Source) -> Result<()> {
     shared.socket.store(source.chain.fd(), Ordering::Release);
+    let mut receiver = Receiver::new(&shared.config).showing(&shared.spill_fd);
+    let start = source.start()?;
+    receiver.positions.begin(start.0, start.0);
     let replay = Replay {
-        receiver: Receiver::new(&shared.config).showing(&shared.spill_fd),
+        receiver,
         intake: Intake::new(Arc::clone(&shared)),
         chain: source.chain,
         fed: None,

@@ -81,9 +81,10 @@ impl Shared {
     /// Shows what a receiver counted, and what it is owed for.
     pub fn publish(&self, receiver: &mut Receiver) {
         self.owed.append(&mut receiver.outstanding, self.acks.acked());
-        publish(&self.counts, receiver);
+        // Before their number: who sees that there are some sees since when.
         let since = receiver.assembling().map_or(0, |kept| kept.prepared_since);
-        self.prepared_since.store(since, Ordering::Relaxed);
+        self.prepared_since.store(since, Ordering::Release);
+        publish(&self.counts, receiver);
     }
 
     /// The counters as they are now; each is right, together they may straddle an update.
@@ -100,8 +101,9 @@ impl Shared {
         let since = self.owed.oldest(at.acked_lsn);
         let age = |time| pg_micros().saturating_sub(time).max(0).cast_unsigned();
         at.lag_microseconds = since.map_or(0, age);
-        let prepared = self.prepared_since.load(Ordering::Relaxed);
-        at.prepared_microseconds = if at.prepared_transactions > 0 { age(prepared) } else { 0 };
+        let prepared = self.prepared_since.load(Ordering::Acquire);
+        let held = at.prepared_transactions > 0 && prepared != 0;
+        at.prepared_microseconds = if held { age(prepared) } else { 0 };
         at
     }
 }

@@ -362,6 +362,10 @@ impl<S: Session> Streaming<S> {
         ended?;
         captured?;
         if ends {
+            if let Some(lsn) = self.positions().owed() {
+                self.state.receiver.positions.pay(lsn);
+                self.state.intake.tell_progress(lsn)?;
+            }
             self.state.intake.tell_end(&self.state.receiver)?;
         }
         Ok(bytes)

@@ -22,6 +22,8 @@ pub struct Positions {
     floor: u64,
     /// Something that was received and is kept begins behind it: nothing beyond is safe.
     ceiling: Option<u64>,
+    /// The end of what was delivered under a ceiling, which its own acknowledgement does not reach.
+    capped: u64,
 }
 
 /// What a standby status update says.
@@ -60,7 +62,8 @@ impl Positions {
         self.received = from;
         self.idle = 0;
         self.open_final = None;
-        self.ceiling = None;
+        // What is kept comes again, and before it nothing may be owed: it would cover it.
+        (self.ceiling, self.capped) = (None, 0);
     }
 
     /// As `reconnected` for payloads, all of which come again from there and pin their positions anew.
@@ -73,15 +76,18 @@ impl Positions {
     /// The server's history leaves that of the server before at `branch`: what was reported beyond, when there was
     /// nothing to tell, would skip what the new server has there.
     pub fn branched(&mut self, branch: u64) {
+        self.capped = self.capped.min(branch);
         self.reported = self.reported.min(branch);
         self.floor = self.floor.min(branch);
         self.delivered = self.delivered.min(branch);
     }
 
-    /// The same where something was delivered beyond: the branch itself is what has to be acknowledged now.
-    pub fn rewound(&mut self, branch: u64) {
+    /// The same where something was delivered beyond: the branch itself is what has to be acknowledged now, or what the event
+    /// that tells of it says instead, `ack_lsn`.
+    pub fn rewound(&mut self, branch: u64, ack_lsn: u64) {
         self.branched(branch);
-        self.outstanding = branch;
+        self.outstanding = ack_lsn;
+        self.capped = 0;
     }
 
     /// The end of all that was delivered.
@@ -129,6 +135,11 @@ impl Positions {
         self.open_final = final_lsn;
     }
 
+    /// What is kept back begins behind this position.
+    pub fn ceiling(&self) -> Option<u64> {
+        self.ceiling
+    }
+
     /// Something that is kept back begins behind `ceiling`, or nothing is kept.
     pub fn keep_below(&mut self, ceiling: Option<u64>) {
         self.ceiling = ceiling;
@@ -146,11 +157,29 @@ impl Positions {
         self.pin(ack_lsn);
         self.received(end);
         self.delivered = self.delivered.max(end);
+        self.capped = self.capped.max(end);
     }
 
-    /// The end of all that has to be acknowledged, or of what the program had from the start.
+    /// The position that acknowledges what was delivered under a ceiling that is higher by now, or gone. Nothing else that comes
+    /// may say it: the program has to be told of it.
+    pub fn owed(&self) -> Option<u64> {
+        Some(self.due()).filter(|due| *due > self.outstanding)
+    }
+
+    /// The program is told of what `owed` gave.
+    pub fn pay(&mut self, at: u64) {
+        self.outstanding = self.outstanding.max(at);
+    }
+
+    /// What has to be acknowledged as far as it may be by now.
+    fn due(&self) -> u64 {
+        self.capped(self.capped).min(self.limit.unwrap_or(u64::MAX)).max(self.outstanding)
+    }
+
+    /// The highest position that the program may have been told, or that covers nothing which is not delivered: the server has
+    /// sent all before it.
     pub fn last(&self) -> u64 {
-        self.outstanding.max(self.floor)
+        self.capped(self.outstanding.max(self.reported).max(self.passed_by())).max(self.floor)
     }
 
     /// Whether a transaction is being received.
@@ -161,7 +190,7 @@ impl Positions {
 
     /// Whether everything received is acknowledged.
     pub fn is_settled(&self, acked: u64) -> bool {
-        acked >= self.outstanding && !self.ambiguous
+        acked >= self.due() && !self.ambiguous
     }
 
     /// What may be reported while the consumer has acknowledged `acked`.
@@ -231,6 +260,28 @@ mod tests {
         assert_eq!(it.report(0), Report { write: 200, flush: 0 });
         assert_eq!(it.report(149), Report { write: 200, flush: 149 });
         assert_eq!(it.report(150), Report { write: 200, flush: 200 });
+    }
+
+    #[test]
+    fn p27_what_was_delivered_under_a_ceiling_is_owed_once_it_is_gone() {
+        let mut it = Positions::default();
+        it.pin(100);
+        it.keep_below(Some(100));
+        it.pin_capped(100, 250);
+        assert_eq!((it.owed(), it.report(100).flush), (None, 100));
+        // The prepared transaction was rolled back: nothing is delivered that could acknowledge the other one.
+        it.keep_below(None);
+        it.passed(300);
+        assert_eq!((it.owed(), it.report(100).flush), (Some(250), 100));
+        it.pay(250);
+        assert_eq!((it.owed(), it.report(100).flush, it.report(250).flush), (None, 100, 300));
+        // At a new connection what is kept comes again first.
+        it.keep_below(Some(260));
+        it.pin_capped(260, 400);
+        it.reconnected(260);
+        assert_eq!(it.owed(), None);
+        it.rewound(390, 260);
+        assert_eq!((it.outstanding(), it.owed()), (260, None));
     }
 
     #[test]
@@ -362,7 +413,7 @@ mod tests {
         it.reconnected(100);
         assert_eq!(it.report(100), Report { write: 120, flush: 120 });
         it.pin(130);
-        it.rewound(125);
+        it.rewound(125, 125);
         it.reconnected(120);
         assert_eq!((it.delivered(), it.report(120).flush), (125, 120));
         it.passed(140);

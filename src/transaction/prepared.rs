@@ -55,26 +55,27 @@ pub(super) struct Receiving {
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
     by_xid: HashMap<u32, Prepared>,
-    by_floor: BTreeSet<(u64, u32)>,
+    /// By the floor and the position, so that the first is the oldest too.
+    by_floor: BTreeSet<(u64, u64, u32)>,
 }
 
 impl Waiting {
     pub(super) fn insert(&mut self, it: Prepared) {
         self.remove(it.xid);
         self.by_xid.insert(it.xid, it);
-        self.by_floor.insert((it.floor, it.xid));
+        self.by_floor.insert((it.floor, it.lsn, it.xid));
     }
 
     /// Its fate is known.
     pub(super) fn remove(&mut self, xid: u32) -> Option<Prepared> {
         let it = self.by_xid.remove(&xid)?;
-        self.by_floor.remove(&(it.floor, xid));
+        self.by_floor.remove(&(it.floor, it.lsn, xid));
         Some(it)
     }
 
     /// The floor of the oldest.
     pub(super) fn floor(&self) -> Option<u64> {
-        self.by_floor.first().map(|(floor, _)| *floor)
+        self.by_floor.first().map(|(floor, ..)| *floor)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -83,7 +84,7 @@ impl Waiting {
 
     /// When the first of them was prepared, as far as its position tells.
     pub(super) fn since(&self) -> Option<i64> {
-        let (_, xid) = self.by_floor.first()?;
+        let (.., xid) = self.by_floor.first()?;
         self.by_xid.get(xid).map(|it| it.time)
     }
 

@@ -74,11 +74,12 @@ impl Continuation {
     ) -> Vec<Event> {
         let mut discarded = discarded(decoder);
         let mut partial = self.partial(decoder);
+        let kept = positions.ceiling();
         decoder.reconnected();
         positions.reconnected(start.0);
         if let Some(Branch { at, loss: Loss::Delivered }) = branch {
             // The server sends in the order of the ends: what ends before the branch came before what lies beyond.
-            positions.rewound(at.0);
+            positions.rewound(at.0, kept.map_or(at.0, |kept| kept.min(at.0)));
             self.prepares.rewind(at.0);
             decoder.rewound();
             let lost = partial.take_if(|partial| partial.final_lsn >= at.0);
