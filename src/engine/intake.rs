@@ -184,7 +184,8 @@ impl Intake {
                 Decoded::Kept => {
                     self.source = Source::Kept(0);
                     let has_events = self.working.as_ref().is_some_and(|it| !it.arrays.events().is_empty());
-                    return if has_events { self.seal() } else { Ok(()) };
+                    // All of it: what was kept comes behind it.
+                    return if has_events { self.seal_at(Place::Decoded) } else { Ok(()) };
                 }
             }
         }
@@ -258,6 +259,7 @@ impl Intake {
                 format!("discarded the streamed transaction {}, which is open at stop_lsn", event.xid)
             });
         }
+        self.flush()?;
         self.tell(discarded)?;
         self.shared.finish();
         Ok(())
@@ -345,7 +347,18 @@ impl Intake {
             // Nobody waits in the queue's place: a queue that is smaller than a batch must not wait for it.
             Place::Nowhere if self.pending() < self.shared.config.queue_bytes => Ok(()),
             Place::Nowhere => self.seal_at(Place::Decoded),
-            place => self.seal_at(place),
+            place => {
+                self.seal_at(place)?;
+                match &self.working {
+                    Some(rest)
+                        if !rest.arrays.events().is_empty()
+                            && self.pending() >= self.shared.config.queue_bytes =>
+                    {
+                        self.seal_at(Place::Decoded)
+                    }
+                    _ => Ok(()),
+                }
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::forms::{Form, copy_of, drop_slot};
 use super::workload;
-use crate::harness::{Database, Kind, Server};
+use crate::harness::{Database, Kind, Options, Server};
 
 /// One event of a batch: what it shows, and the position that it ends something at.
 type Told = (String, u64);
@@ -81,3 +81,22 @@ fn batches_end_where_transactions_do(version: u32) {
 }
 
 on_every_version! { batches_end_where_transactions_do }
+
+/// What is left behind the end of a transaction may be more than a small queue takes: nobody may wait for it then.
+#[test]
+fn a_small_queue_never_waits_for_what_is_left_behind_an_end() {
+    let mut db = Server::shared(18).database();
+    db.run("CREATE TABLE t (id int, v text); CREATE PUBLICATION pub FOR TABLE t");
+    let slot = db.slot();
+    for round in 0..20 {
+        db.run(&format!("INSERT INTO t VALUES ({round}, 'small')"));
+        db.run("INSERT INTO t SELECT g, repeat('v', 300) FROM generate_series(1000, 2000) g");
+    }
+    let options = Options::stream(&db.conninfo(), &slot, "pub").with("batch_boundary", "transaction");
+    let options =
+        options.with("queue_bytes", "64kB").with("batch_bytes", "1MB").with("batch_events", "100000");
+    assert_eq!(
+        options.open().unwrap().read_transactions(40).iter().filter(|it| it.kind == Kind::Insert).count(),
+        20 * 1002
+    );
+}
