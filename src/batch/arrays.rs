@@ -292,7 +292,12 @@ impl Arrays {
         let has = |at: usize| addresses.binary_search(&at).is_ok();
         let relations = others.relations.iter().filter(|it| has(Arc::as_ptr(it) as usize));
         self.relations.extend(relations.cloned());
-        let texts = others.texts.iter().filter(|it| has(it.as_ptr() as usize));
+        // A value may point into the middle of a text: a description that is kept whole is one.
+        let texts = others.texts.iter().filter(|it| {
+            let begin = it.as_ptr() as usize;
+            let next = addresses.partition_point(|at| *at < begin);
+            addresses.get(next).is_some_and(|at| *at < begin + it.len())
+        });
         self.texts.extend(texts.cloned());
     }
 

@@ -155,12 +155,13 @@ mod tests {
         let pool = Pool::new(2);
         let (mut batch, mut next) = (pool.take(64, 16).unwrap(), pool.take(64, 16).unwrap());
         batch.chunk.append(b"..one.two..three4rest");
-        let kept: Arc<[u8]> = b"kept".as_slice().into();
+        let kept: Arc<[u8]> = b"a kept text".as_slice().into();
         let empty = Value::empty(ValueKind::WAL_VALUE_NULL);
         let first = [view(&batch, 2, 3), view(&batch, 6, 3)];
         insert(&mut batch, &first, 70);
-        let mut outside = Value::view(ValueKind::WAL_VALUE_TEXT, &kept);
-        outside.data = batch.arrays.keep_text(&kept);
+        // Into the middle of a text, as the name of a type points into its description.
+        let mut outside = Value::view(ValueKind::WAL_VALUE_TEXT, &kept[2..6]);
+        outside.data = batch.arrays.keep_text(&kept).wrapping_add(2);
         let second = [view(&batch, 11, 5), empty, view(&batch, 16, 0), outside];
         insert(&mut batch, &second, 0);
         drop(kept);
