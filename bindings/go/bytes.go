@@ -66,7 +66,9 @@ func (f Field) TextBytes() ([]byte, error) {
 		}
 	}
 	if f.typ == 0 || f.typ >= firstNotBuiltIn || f.typ == oidLtree {
-		if bytes.IndexByte(b, 0) < 0 && utf8.Valid(b) {
+		// A range of a user's type may be one byte, which is a control character.
+		isControl := func(r rune) bool { return r < ' ' && r != '\t' && r != '\n' && r != '\r' }
+		if bytes.IndexFunc(b, isControl) < 0 && utf8.Valid(b) {
 			return b, nil
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math/big"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/pgwalstream/pgwalstream/bindings/go/internal/capi"
@@ -128,7 +129,22 @@ func (f Field) Numeric() (string, error) {
 	if _, _, err := f.form(oidNumeric, "a numeric"); err != nil {
 		return "", err
 	}
-	return f.Value.As(oidNumeric).Format()
+	text, err := f.Value.As(oidNumeric).Format()
+	if err != nil || !isNumeric(text) {
+		return "", f.fault(ErrType, "a numeric")
+	}
+	return text, nil
+}
+
+// isNumeric tells whether a text is one that numeric_out writes.
+func isNumeric(text string) bool {
+	text = strings.TrimPrefix(text, "-")
+	if text == "NaN" || text == "Infinity" {
+		return true
+	}
+	whole, fraction, _ := strings.Cut(text, ".")
+	digits := func(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
+	return digits(whole) && (!strings.Contains(text, ".") || digits(fraction))
 }
 
 // NumericInt reads a numeric times 10^scale as an integer, exactly: 12.50 at scale 2 is 1250. ErrOutOfRange: digits would be

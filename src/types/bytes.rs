@@ -33,7 +33,9 @@ pub fn as_text(field: Field<'_>) -> Read<&[u8]> {
 
 /// Text of a type that is not known, which binary forms of another make hardly ever are.
 fn unresolved_text(bytes: &[u8]) -> Read<&[u8]> {
-    if !bytes.contains(&0) && std::str::from_utf8(bytes).is_ok() {
+    // A range of a user's type may be one byte, which is a control character.
+    let is_control = |byte: &u8| *byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r');
+    if !bytes.iter().any(is_control) && std::str::from_utf8(bytes).is_ok() {
         Ok(bytes)
     } else {
         Err(ReadError::Unresolved)
