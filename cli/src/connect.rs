@@ -1,8 +1,8 @@
 //! From the arguments to the library's options.
 
-use pgwalstream::{LogLevel, Options, Streaming};
+use pgwalstream::{LogLevel, Options};
 
-use crate::args::{Args, Command};
+use crate::args::Args;
 use crate::trouble::{Trouble, say};
 
 /// The options that all commands share.
@@ -17,17 +17,18 @@ pub fn options(args: &Args) -> Result<Options, Trouble> {
         .conninfo(conninfo(args)?)
         .env(true)
         .on_log(level, |level, part, text| say(format_args!("{}: {part}: {text}", word(level))));
-    if let Command::Replay(_) = args.command {
-        // A capture may hold streamed transactions, and of these only what was committed is a change.
-        options = options.streaming(Streaming::Assembled);
-    }
     for given in &args.options {
         let Some((name, value)) = given.split_once('=') else {
             return Err(Trouble::Usage(format!("--option {given}: expected NAME=VALUE")));
         };
-        if name == "streaming" && matches!(value, "on" | "parallel") {
+        let instead = match (name, value) {
+            ("streaming", "on" | "parallel") => Some("streaming=assembled"),
+            ("two_phase", "on") => Some("two_phase=join"),
+            _ => None,
+        };
+        if let Some(instead) = instead {
             let why = "what is printed is committed, and this gives changes before they are";
-            return Err(Trouble::Usage(format!("--option {given}: {why}: use streaming=assembled")));
+            return Err(Trouble::Usage(format!("--option {given}: {why}: use {instead}")));
         }
         options = options.set(name, value);
     }

@@ -1,6 +1,6 @@
 //! `pgwalstream replay`: capture files as a stream.
 
-use pgwalstream::{Options, Stream};
+use pgwalstream::{ErrorCode, Options, Stream, Streaming};
 
 use crate::args::Replay;
 use crate::json;
@@ -10,7 +10,13 @@ use crate::trouble::Trouble;
 pub async fn run(options: Options, command: Replay) -> Result<(), Trouble> {
     let mut output = Output::open(None)?;
     let mut lines = String::new();
-    let mut stream = Stream::replay_files(command.files, &options)?;
+    // A capture may hold streamed transactions, and of these only what was committed is a change.
+    let assembled = options.clone().streaming(Streaming::Assembled);
+    let mut stream = match Stream::replay_files(command.files.clone(), &assembled) {
+        // What is not decoded cannot be assembled.
+        Err(error) if error.code() == ErrorCode::BadOption => Stream::replay_files(command.files, &options)?,
+        opened => opened?,
+    };
     while let Some(batch) = stream.next_batch().await? {
         lines.clear();
         for event in &batch {

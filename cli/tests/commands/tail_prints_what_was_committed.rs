@@ -171,6 +171,7 @@ fn what_would_print_something_else_is_refused() {
     for (arguments, why) in [
         (&["tail", "--slot", "s", "--table", "t"][..], "cannot be used with"),
         (&["tail", "-P", "pub", "--option", "streaming=on"], "use streaming=assembled"),
+        (&["tail", "-P", "pub", "--option", "two_phase=on"], "use two_phase=join"),
         (&["replay", "none", "--option", "streaming=parallel"], "use streaming=assembled"),
     ] {
         let said = run(&conninfo, arguments);
