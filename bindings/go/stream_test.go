@@ -51,8 +51,12 @@ func TestATransactionComesWhole(t *testing.T) {
 		switch event.Kind() {
 		case wal.KindRelation:
 			r := event.Relation()
-			if r.String() != "public.go_whole" || len(r.Columns) != 2 || r.Columns[0] != (wal.Column{Name: "id", Type: 23, Typmod: -1, Key: true}) {
-				t.Errorf("%+v", r)
+			if r.String() != "public.go_whole" || len(r.Columns) != 2 {
+				t.Fatalf("%v has %d columns", r, len(r.Columns))
+			}
+			id := r.Columns[0]
+			if id.Name != "id" || id.Type != 23 || id.Typmod != -1 || !id.Key || id.TypeInfo.OID != 23 {
+				t.Errorf("%+v", id)
 			}
 		case wal.KindMessage:
 			if prefix, content := event.Message(); prefix != "p" || string(content) != "c" || !event.Has(wal.FlagTransactional) {
