@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -72,15 +73,16 @@ fn one(given: &Arguments, server: &Server, delay: u64, threads: u32, rows: u64) 
         .env("PEERS_SLOW_US", delay.to_string());
     let mut running = start(command)?;
     running.wait_for_walsender(&mut sql, "large")?;
+    let written = AtomicBool::new(false);
     let sample = thread::scope(|scope| {
-        let large = scope.spawn(|| -> Result<()> {
-            let mut sql = server.client()?;
-            let insert =
-                format!("INSERT INTO bench SELECT g, repeat('x', 100) FROM generate_series(1, {rows}) g");
-            Ok(sql.batch_execute(&format!("BEGIN; {insert}; INSERT INTO finish_large VALUES (1); COMMIT"))?)
+        let large = scope.spawn(|| {
+            let done = write_large(server, rows);
+            written.store(true, Ordering::Release);
+            done
         });
-        let small = scope.spawn(|| tick(server, || large.is_finished()));
+        let small = scope.spawn(|| tick(server, || written.load(Ordering::Acquire)));
         let sample = running.finish(&mut sql, "small", &End::ByItself, true);
+        large.join().map_err(|_| "the large writer panicked")??;
         small.join().map_err(|_| "the small writer panicked")??;
         sample
     })?;
@@ -88,6 +90,13 @@ fn one(given: &Arguments, server: &Server, delay: u64, threads: u32, rows: u64) 
         drop_slot(&mut sql, slot)?;
     }
     sample.printed.ok_or_else(|| "it printed nothing".into())
+}
+
+/// One transaction of so many rows.
+fn write_large(server: &Server, rows: u64) -> Result<()> {
+    let mut sql = server.client()?;
+    let insert = format!("INSERT INTO bench SELECT g, repeat('x', 100) FROM generate_series(1, {rows}) g");
+    Ok(sql.batch_execute(&format!("BEGIN; {insert}; INSERT INTO finish_large VALUES (1); COMMIT"))?)
 }
 
 /// Small transactions for as long as the large one is written, and a second at least.
