@@ -155,7 +155,7 @@ fn p12_what_is_kept_comes_once_over_a_failover(version: u32) {
     });
 }
 
-on_versions! { p12_what_is_kept_comes_once_over_a_failover v18 18; v17 17 }
+on_versions! { p12_what_is_kept_comes_once_over_a_failover; v18 18, v17 17 }
 
 /// Writers write while the primary is killed and the standby promoted. Whatever is there then came once and in the order
 /// of the commits, and what a writer was told is committed is there.
