@@ -121,6 +121,11 @@ impl Assembler {
         self.join.floor()
     }
 
+    /// How much memory the definitions take that are kept beside the transactions, about.
+    pub fn definitions_weight(&self) -> usize {
+        self.outside.weight()
+    }
+
     /// What has to be said of the transaction that is being delivered.
     pub fn notes(&self) -> Notes {
         Notes {

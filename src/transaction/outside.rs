@@ -8,6 +8,8 @@ use std::sync::Arc;
 #[derive(Debug, Default)]
 pub(super) struct Outside {
     relations: HashMap<u32, Definition>,
+    /// How much memory they take, about.
+    weight: usize,
     order: u64,
     /// What was described in a transaction that is kept, and is not described again to others: the messages, types first.
     untold: HashMap<u32, Vec<Arc<[u8]>>>,
@@ -45,6 +47,11 @@ impl Outside {
         messages.push(message.into());
         self.untold.insert(oid, messages);
         order
+    }
+
+    /// How much memory the definitions take, about.
+    pub(super) fn weight(&self) -> usize {
+        self.weight
     }
 
     /// Whether everything was described outside of what is kept.
@@ -100,13 +107,19 @@ impl Outside {
     /// A new connection describes all anew.
     pub(super) fn clear(&mut self) {
         self.relations.clear();
+        self.weight = 0;
         self.untold.clear();
         self.pending.clear();
     }
 
     fn set(&mut self, oid: u32, order: u64, message: &[u8]) {
         self.untold.remove(&oid);
-        self.relations.insert(oid, Definition { order, message: message.into() });
+        let weight = |definition: &Definition| size_of::<(u32, Definition)>() + definition.message.len();
+        let new = Definition { order, message: message.into() };
+        self.weight += weight(&new);
+        if let Some(old) = self.relations.insert(oid, new) {
+            self.weight = self.weight.saturating_sub(weight(&old));
+        }
     }
 }
 
