@@ -52,6 +52,8 @@ pub enum Command {
     /// List, make and drop publications
     #[command(subcommand)]
     Publication(Publication),
+    /// Look for what keeps streams from working, or will hurt one day, and say the remedy
+    Check(Check),
     /// Print a completion script for a shell
     Completions {
         /// Shell to complete in
@@ -123,6 +125,23 @@ pub struct Replay {
     /// Print BEGIN and COMMIT too, and whatever else comes
     #[arg(long)]
     pub transactions: bool,
+}
+
+/// Look for what keeps streams from working, or will hurt one day, and say the remedy.
+///
+/// Settings, rights, what is left of slots and senders, slots that are lost or unread, publications, tables without a replica
+/// identity. Nothing is changed. What the role may not see is "unknown". Exit status 1 if something keeps streams from working.
+#[derive(Debug, clap::Args)]
+pub struct Check {
+    /// Look at this slot alone; it must be there, and fit
+    #[arg(short, long)]
+    pub slot: Option<String>,
+    /// Look at this publication alone; it must be there. May be repeated
+    #[arg(short = 'P', long = "publication", value_name = "NAME")]
+    pub publications: Vec<String>,
+    /// Print a JSON object for each finding
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -8,6 +8,7 @@ use pgwalstream::{
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::args::{Ack, Tail};
+use crate::check::LEFT_BEHIND;
 use crate::json;
 use crate::output::Output;
 use crate::trouble::Trouble;
@@ -130,10 +131,7 @@ impl Made {
         let made = Self { name: unique()?, options: options.clone() };
         connection.create_publication(NewPublication::of_tables(&made.name, tables)).await?;
         // For those who find it after a kill.
-        let comment = format!(
-            "COMMENT ON PUBLICATION {} IS 'made by pgwalstream tail, and dropped at its end'",
-            made.name
-        );
+        let comment = format!("COMMENT ON PUBLICATION {} IS '{LEFT_BEHIND}'", made.name);
         match connection.query(comment).await {
             Ok(_) => Ok(made),
             Err(error) => made.drop().await.and(Err(error.into())),

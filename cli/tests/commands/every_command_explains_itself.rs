@@ -14,6 +14,7 @@ fn help_names_every_argument() {
         &["slot", "alter"],
         &["slot", "advance"],
         &["slot", "copy"],
+        &["check"],
         &["publication", "list"],
         &["publication", "create"],
         &["publication", "drop"],
