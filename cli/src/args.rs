@@ -72,7 +72,7 @@ pub enum Command {
 /// Without --slot a temporary slot is made, so that the stream begins now and leaves nothing behind; with it the stream goes on
 /// where it was acknowledged. --table makes a publication and drops it at the end; a slot that lasts needs one that lasts.
 #[derive(Debug, clap::Args)]
-#[command(group = clap::ArgGroup::new("what").required(true).args(["publications", "tables"]))]
+#[command(group = clap::ArgGroup::new("what").required(true).args(["publications", "tables", "cleanup"]))]
 pub struct Tail {
     /// Slot to read from; it goes on where it was acknowledged
     #[arg(short, long)]
@@ -86,6 +86,9 @@ pub struct Tail {
     /// Table to read from now on, as SQL writes it; a publication is made for it and dropped at the end. May be repeated
     #[arg(short, long = "table", value_name = "TABLE", conflicts_with = "slot")]
     pub tables: Vec<String>,
+    /// Only drop the publications that a killed tail left behind
+    #[arg(long, conflicts_with_all = ["slot", "publications", "tables", "output", "until_lsn", "count", "timeout"])]
+    pub cleanup: bool,
     /// Write to a file, which is appended to, instead of stdout
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,

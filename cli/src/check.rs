@@ -8,8 +8,6 @@ mod tables;
 
 use pgwalstream::{Connection, Options, Rows};
 
-pub use tables::LEFT_BEHIND;
-
 use crate::args::Check;
 use crate::json::{member, string};
 use crate::output::print;

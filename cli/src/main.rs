@@ -8,6 +8,7 @@ mod args;
 mod check;
 mod connect;
 mod json;
+mod leftovers;
 mod output;
 mod publication;
 mod replay;

@@ -2,20 +2,19 @@
 //! It must never ask for more than the names: tables may be many.
 
 use super::{Asked, Finding, literal, quoted};
+use crate::leftovers::LEFT_BEHIND;
 use crate::trouble::Trouble;
 
 /// How many tables of one kind are named.
 const NAMED: usize = 5;
-
-/// What `pgwalstream tail` writes into the comment of the publications that it makes for itself.
-pub const LEFT_BEHIND: &str = "made by pgwalstream tail, and dropped at its end";
 
 pub(super) async fn check(asked: &mut Asked<'_>, wanted: &[String]) -> Result<Vec<Finding>, Trouble> {
     let rows = asked
         .rows(
             "SELECT pubname, puballtables, pubupdate OR pubdelete AS changes, \
              (SELECT count(*) FROM pg_publication_tables t WHERE t.pubname = p.pubname) AS tables, \
-             obj_description(oid, 'pg_publication') AS comment FROM pg_publication p ORDER BY 1",
+             obj_description(oid, 'pg_publication') AS comment, \
+             EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = pubname) AS runs FROM pg_publication p ORDER BY 1",
         )
         .await?;
     let mut found = Vec::new();
@@ -36,11 +35,11 @@ pub(super) async fn check(asked: &mut Asked<'_>, wanted: &[String]) -> Result<Ve
         }
         let what = format!("publication {name}");
         let count = text("tables");
-        if text("comment") == LEFT_BEHIND {
+        if text("comment") == LEFT_BEHIND && text("runs") == "f" {
             found.push(Finding::warning(
                 &what,
-                "was made by a pgwalstream tail, which is running or was killed",
-                format!("If none is running: pgwalstream publication drop {name}."),
+                "was left behind by a pgwalstream tail that was killed",
+                "pgwalstream tail --cleanup",
             ));
         }
         found.push(match (count, text("puballtables")) {
