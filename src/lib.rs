@@ -122,7 +122,7 @@ pub use layers::{
     transaction, types, wire,
 };
 
-pub use batch::{Column, Relation, Type};
+pub use batch::{Change, Column, Relation, Type};
 pub use client::*;
 pub use conninfo::{Password, PasswordRequest};
 pub use error::{Error, Result};
