@@ -53,7 +53,7 @@ fn survives(rig: &mut Rig, message: &[u8]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 3 } else { 512 }, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_order_gives_the_same_in_batches_of_any_size(

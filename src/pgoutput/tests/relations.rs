@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::messages::*;
-use super::rig::Rig;
+use super::rig::{EACH, Rig};
 use crate::batch::{Arrays, EventKind as E};
 use crate::error::Status;
 
@@ -137,10 +137,11 @@ fn s54_many_streams_origins_and_types_cost_no_quadratic_time() {
 fn many_relations_in_turn() {
     let mut rig = Rig::new();
     rig.feed_all(&[begin()]);
-    for oid in 1..300_u32 {
+    let many = 300 / EACH as u32;
+    for oid in 1..many {
         rig.feed_all(&[relation_of(oid << 16, "public", "t", b'd', COLUMNS)]);
     }
-    for oid in (1..300_u32).rev() {
+    for oid in (1..many).rev() {
         rig.feed_all(&[change(b'I', oid << 16, &[tuple(b'N', ROW)])]);
         assert_eq!(rig.last().relation, Some((oid << 16, 1)));
     }

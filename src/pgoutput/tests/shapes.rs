@@ -41,7 +41,7 @@ fn rows() -> impl Strategy<Value = Vec<[Sent; 3]>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 3 } else { 128 }, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn rows_come_out_as_they_were_sent(rows in rows()) {

@@ -228,7 +228,7 @@ fn assembled(messages: &[(u64, Vec<u8>)], memory: usize) -> Vec<(u32, Vec<u64>)>
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 3 } else { 40 }, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn p6_only_what_was_committed_comes_out(steps in proptest::collection::vec(step(), 1..250)) {

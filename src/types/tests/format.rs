@@ -88,7 +88,7 @@ fn what_the_caller_does_not_know_is_not_written() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2048, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 3 } else { 2048 }, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_bytes_of_any_type_are_written_or_refused(bytes in prop::collection::vec(0_u8..8, 0..64), noise: Vec<u8>, type_oid in 16_u32..7000) {

@@ -185,7 +185,7 @@ fn s14_version_bytes_and_the_empty_char_are_not_shown() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 3 } else { 512 }, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn anything_is_read_or_refused(

@@ -196,7 +196,7 @@ fn numerics_become_integers_exactly_or_not_at_all() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 3 } else { 512 }, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn anything_is_a_scalar_or_refused(bytes: Vec<u8>, said in "[-+0-9.:,()a-z/ ]{0,24}", scale in -100_i32..100) {
