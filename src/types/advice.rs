@@ -1,6 +1,7 @@
 //! What to do about a value that cannot be read as was asked. It must never name a function of one language.
 
 use super::field::{Field, ReadError};
+use super::nested::shape_of;
 use super::oid;
 use crate::batch::ValueKind;
 
@@ -48,6 +49,7 @@ fn right_reading(type_oid: u32) -> Option<&'static str> {
         oid::TIME => "Read it as a time.",
         oid::TIMESTAMP => "Read it as a timestamp.",
         oid::TIMESTAMPTZ => "Read it as a timestamp with time zone.",
+        _ if shape_of(Field::new(0, &[], type_oid)).is_some() => "Read its items, or format it as text.",
         oid::TEXT | oid::VARCHAR | oid::BPCHAR | oid::NAME | oid::CHAR => "Read it as text.",
         oid::JSON | oid::JSONB | oid::XML => "Read it as text.",
         _ if oid::is_built_in(type_oid) => {

@@ -32,6 +32,8 @@ pub enum ReadError {
     Malformed,
     /// It is too large, too small, or not exact in what was asked for.
     OutOfRange,
+    /// There is no memory for its parts.
+    NoMemory,
 }
 
 /// A value in one of the two forms.
@@ -94,11 +96,8 @@ impl<'a> Field<'a> {
     }
 
     fn type_name(&self) -> String {
-        match oid::name(self.type_oid) {
-            Some(name) => name.to_owned(),
-            None if self.type_oid == oid::LTREE => "ltree".to_owned(),
-            None => format!("the type with OID {}", self.type_oid),
-        }
+        oid::label(self.type_oid)
+            .map_or_else(|| format!("the type with OID {}", self.type_oid), str::to_owned)
     }
 
     fn kind_name(&self) -> &'static str {
@@ -121,6 +120,7 @@ impl ReadError {
             Self::NoValue => Status::WAL_E_NO_VALUE,
             Self::OtherType | Self::Unresolved | Self::Malformed => Status::WAL_E_TYPE,
             Self::OutOfRange => Status::WAL_E_OUT_OF_RANGE,
+            Self::NoMemory => Status::WAL_E_NO_MEMORY,
         }
     }
 
@@ -141,6 +141,7 @@ impl ReadError {
                 format!("the {} bytes of {} are not {wanted}", field.bytes.len(), field.type_name())
             }
             Self::OutOfRange => format!("the value of {} does not fit {wanted}", field.type_name()),
+            Self::NoMemory => format!("no memory for the items of {wanted}"),
         };
         let error = Error::new(self.status(), sentence);
         match advice::of(self, field) {

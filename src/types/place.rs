@@ -7,6 +7,11 @@ use crate::batch::{Column, Relation, Type, TypeKind, TypeSource};
 #[cold]
 pub fn place(relation: &Relation, column: &Column) -> String {
     let text = String::from_utf8_lossy;
+    if relation.generation == 0 {
+        // Not a table's: the items of a value of that type.
+        let of = label(&column.data_type);
+        return format!("{}, item \"{}\" ({of})", text(&relation.name), text(&column.name));
+    }
     let (schema, table, column_name) = (text(&relation.namespace), text(&relation.name), text(&column.name));
     format!("table {schema}.{table}, column \"{column_name}\" ({})", label(&column.data_type))
 }

@@ -3,6 +3,7 @@
 mod bytes;
 mod datetime;
 mod format;
+mod nested;
 mod number;
 mod render;
 mod scalar;
