@@ -46,8 +46,13 @@ type Column struct {
 	reads uint32 // OID of the type that its values are read as
 }
 
-// String is the table's name behind its schema's, unquoted.
-func (r *Relation) String() string { return r.Namespace + "." + r.Name }
+// String is the table's name behind its schema's, unquoted. Of the items of a value it is the name of the value's type.
+func (r *Relation) String() string {
+	if r.Generation == 0 && r.Namespace == "" {
+		return r.Name
+	}
+	return r.Namespace + "." + r.Name
+}
 
 // ColumnIndex is the place of a column in a row, and whether there is one.
 func (r *Relation) ColumnIndex(name string) (int, bool) {

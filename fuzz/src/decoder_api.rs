@@ -211,6 +211,44 @@ unsafe fn value(it: *const Value, of: *const Relation, column: u32) {
             check(wal_value_format(it, type_info, data.cast(), size, &raw mut needed, ptr::null_mut()));
         }
         parts(it, of, column);
+        let mut reader = ptr::null_mut();
+        check(wal_nested_new(&raw mut reader, ptr::null_mut()));
+        for shape in 0..=9 {
+            take_apart(reader, it, of, column, shape);
+        }
+        wal_nested_free(reader);
+    }
+}
+
+/// One level of a value, and what its items are as text.
+unsafe fn take_apart(
+    reader: *mut wal_nested,
+    it: *const Value,
+    of: *const Relation,
+    column: u32,
+    shape: u32,
+) {
+    // SAFETY: the caller's promise: a live reader, a live value and its relation.
+    unsafe {
+        let mut error = ptr::null_mut();
+        let status = check(wal_nested_read(reader, it, of, column, shape, &raw mut error));
+        wal_error_free(error);
+        let mut count = usize::MAX;
+        let items = wal_nested_items(reader, &raw mut count);
+        assert!(status == 0 || count == 0);
+        let relation = wal_nested_relation(reader);
+        for at in 0..count {
+            let (item, column) = (items.add(at), wal_nested_column(reader, at));
+            let mut needed = 0;
+            let of = wal_relation_column_type_info(relation, column);
+            check(wal_value_format(item, of, ptr::null_mut(), 0, &raw mut needed, ptr::null_mut()));
+            read(wal_bytes { data: (*item).data, len: (*item).len as usize });
+        }
+        let dimensions = wal_nested_dimensions(reader, &raw mut count);
+        for at in 0..count {
+            black_box(((*dimensions.add(at)).size, (*dimensions.add(at)).lower));
+        }
+        black_box((wal_nested_shape(reader), wal_nested_flags(reader)));
     }
 }
 

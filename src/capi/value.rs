@@ -455,10 +455,15 @@ impl<'a> Place<'a> {
     /// The error of a reader, with table, column and type in front.
     #[cold]
     pub(super) fn explain(self, error: ReadError, wanted: &str) -> Error {
-        let explained = error.explain(self.field, wanted);
+        self.within(error.explain(self.field, wanted))
+    }
+
+    /// An error with table, column and type in front.
+    #[cold]
+    pub(super) fn within(self, error: Error) -> Error {
         match self.of {
-            Some((relation, column)) => explained.within(types::place(relation, column)),
-            None => explained,
+            Some((relation, column)) => error.within(types::place(relation, column)),
+            None => error,
         }
     }
 }

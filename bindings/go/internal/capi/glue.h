@@ -97,6 +97,32 @@ static inline wal_status go_scalar_read(const uint8_t *data, uint32_t len, uint8
     return status;
 }
 
+/* What a reader of values with parts has read, in one call. */
+typedef struct {
+    const wal_value *items;
+    size_t count;
+    const wal_relation *relation;
+    const wal_dimension *dimensions;
+    size_t n_dimensions;
+    uint32_t shape;
+    uint32_t flags;
+    wal_error *error;
+} go_parts;
+
+static inline wal_status go_nested_read(wal_nested *nested, const uint8_t *data, uint32_t len, uint8_t kind,
+                                        const wal_relation *relation, uint32_t column, uint32_t shape,
+                                        go_parts *out) {
+    const wal_value value = {data, len, kind, {0, 0, 0}};
+    const wal_status status = wal_nested_read(nested, &value, relation, column, shape, &out->error);
+
+    out->items = wal_nested_items(nested, &out->count);
+    out->relation = wal_nested_relation(nested);
+    out->dimensions = wal_nested_dimensions(nested, &out->n_dimensions);
+    out->shape = wal_nested_shape(nested);
+    out->flags = wal_nested_flags(nested);
+    return status;
+}
+
 /* Messages on their way from the engine's thread, which must not wait for Go, to the goroutine that logs
  * them. */
 typedef struct go_log go_log;

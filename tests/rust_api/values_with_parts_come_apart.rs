@@ -1,0 +1,90 @@
+//! Arrays, ranges, composites and hstore become collections of the program, the same from text and from binary, on the oldest and
+//! the newest server; and a reader that is used again goes through them one level at a time.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Bound;
+
+use crate::harness::{Format, Server};
+use crate::table::{one_thread, within};
+use pgwalstream::{ErrorCode, Event, EventKind, Nested, Options, Range, Shape, Stream};
+
+const TABLE: &str = "
+    CREATE EXTENSION hstore; CREATE TYPE mood AS ENUM ('able', 'so so'); CREATE TYPE pair AS (a int, b text);
+    CREATE TABLE t (ints int[], matrix int[], words text[], moods mood[], span int4range, since tstzrange, spans int4multirange,
+        pairs pair[], tags hstore, way path, nothing int[], none int[]);
+    CREATE PUBLICATION pub FOR TABLE t";
+
+const INSERT: &str = "INSERT INTO t VALUES ('[5:7]={1,NULL,3}', '{{1,2,3},{4,5,6}}', ARRAY['a', '', 'NULL', E'q\"u\\\\o, {x}'],
+    '{able,so so}', '[1,10]', '(,infinity]', '{[1,2),[5,6)}', ARRAY[ROW(1, 'x'), ROW(NULL, '(y)')]::pair[], 'a=>1, b=>NULL',
+    '((1,2),(3,4))', NULL, '{}')";
+
+fn row(version: u32, format: Format) -> Event {
+    let mut db = Server::shared(version).database();
+    db.run(TABLE);
+    let slot = db.slot();
+    db.run(INSERT);
+    let options = Options::new().conninfo(db.conninfo()).slot(&slot).publication("pub");
+    let options = options.binary(format == Format::Binary);
+    one_thread().block_on(async {
+        let mut stream = within(Stream::connect(&options)).await.unwrap();
+        loop {
+            let event = within(stream.next_event()).await.unwrap().unwrap();
+            if event.kind() == EventKind::Insert {
+                return event;
+            }
+        }
+    })
+}
+
+fn they_become_collections(version: u32, format: Format) {
+    let event = row(version, format);
+    let row = event.new_row().unwrap();
+    let get = |name| row.get(name).unwrap();
+    assert_eq!(get("ints").to::<Vec<Option<i32>>>().unwrap(), [Some(1), None, Some(3)]);
+    assert_eq!(get("ints").to::<Vec<i32>>().unwrap_err().code(), ErrorCode::NoValue);
+    assert_eq!(get("matrix").to::<Vec<Vec<i64>>>().unwrap(), [[1, 2, 3], [4, 5, 6]]);
+    assert_eq!(get("matrix").to::<Vec<i64>>().unwrap_err().code(), ErrorCode::Type);
+    assert_eq!(get("none").to::<Vec<Vec<i64>>>().unwrap(), Vec::<Vec<i64>>::new());
+    assert_eq!(get("words").to::<Vec<String>>().unwrap(), ["a", "", "NULL", "q\"u\\o, {x}"]);
+    assert_eq!(get("moods").to::<Vec<String>>().unwrap(), ["able", "so so"]);
+    let span = |from, to| Range::Bounds(Bound::Included(from), Bound::Excluded(to));
+    assert_eq!(get("span").to::<Range<i32>>().unwrap(), span(1, 11));
+    assert_eq!(get("spans").to::<Vec<Range<i32>>>().unwrap(), [span(1, 2), span(5, 6)]);
+    let since = get("since").to::<Range<String>>().unwrap();
+    assert_eq!(since, Range::Bounds(Bound::Unbounded, Bound::Included("infinity".into())));
+    let pairs = get("pairs").to::<Vec<(Option<i32>, String)>>().unwrap();
+    assert_eq!(pairs, [(Some(1), "x".into()), (None, "(y)".into())]);
+    let refused = get("pairs").to::<Vec<(i32,)>>().unwrap_err();
+    assert!(refused.message().contains("2 fields, 1 are asked for"), "{refused:?}");
+    let tags = [("a".to_owned(), Some("1".to_owned())), ("b".to_owned(), None)];
+    assert_eq!(get("tags").to::<HashMap<String, Option<String>>>().unwrap(), HashMap::from(tags.clone()));
+    assert_eq!(get("tags").to::<BTreeMap<String, Option<String>>>().unwrap(), BTreeMap::from(tags));
+    assert_eq!(get("nothing").to::<Option<Vec<i32>>>().unwrap(), None);
+    assert_eq!(get("nothing").to::<Vec<i32>>().unwrap_err().code(), ErrorCode::NoValue);
+    let refused = get("words").to::<Vec<i32>>().unwrap_err();
+    assert!(refused.message().contains("text[], item \"element\" (text)"), "{refused:?}");
+}
+
+fn a_reader_goes_through_them(version: u32, format: Format) {
+    let event = row(version, format);
+    let row = event.new_row().unwrap();
+    let get = |name| row.get(name).unwrap();
+    let (mut outer, mut inner) = (Nested::new(), Nested::new());
+    let items = outer.read(get("ints")).unwrap();
+    assert_eq!((items.shape(), items.dimensions().len()), (Some(Shape::Array), 1));
+    assert_eq!((items.dimensions()[0].size, items.dimensions()[0].lower), (3, 5));
+    let sum: i64 = items.iter().filter(|item| !item.is_null()).map(|item| item.as_i64().unwrap()).sum();
+    assert_eq!(sum, 4);
+    assert_eq!(items.get(0).unwrap().column().data_type().sql_name(), Some("integer"));
+    // The stream only names the type: the program says what it is.
+    assert_eq!(outer.read(get("pairs")).unwrap_err().code(), ErrorCode::Type);
+    let items = outer.read_as(get("pairs"), Shape::Array).unwrap();
+    let fields = inner.read_as(items.get(1).unwrap(), Shape::Composite).unwrap();
+    assert!(fields.get(0).unwrap().is_null());
+    assert_eq!(fields.get(1).unwrap().as_str().unwrap(), "(y)");
+    assert!(outer.read(get("way")).unwrap().is_closed());
+    let refused = outer.read_as(get("words"), Shape::Composite).unwrap_err();
+    assert!(refused.message().contains("table public.t, column \"words\" (text[])"), "{refused:?}");
+}
+
+on_every_version_and_format! { they_become_collections a_reader_goes_through_them }
