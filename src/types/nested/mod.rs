@@ -38,6 +38,8 @@ pub struct Dimension {
     pub lower: i32,
 }
 
+const _: () = assert!(size_of::<Dimension>() == 8);
+
 /// The dimensions of a value.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Dimensions {
