@@ -128,10 +128,10 @@ pub unsafe extern "C" fn wal_nested_read(
             .map_err(|fault| place.within(fault.explain(place.field)))?;
         let no_memory = |_| Error::new(Status::WAL_E_NO_MEMORY, format!("no memory for {} items", items.len()));
         nested.items.try_reserve(items.len()).map_err(no_memory)?;
-        nested.items.extend(items.raw().map(|(kind, bytes)| match bytes {
-            Some(bytes) => Value { data: bytes.as_ptr(), len: bytes.len() as u32, kind, reserved: [0; 3] },
-            None => Value { data: std::ptr::null(), len: 0, kind, reserved: [0; 3] },
-        }));
+        for (kind, bytes) in items.raw() {
+            let data = bytes.map_or(std::ptr::null(), <[u8]>::as_ptr);
+            nested.items.push(Value { data, len: bytes.map_or(0, <[u8]>::len) as u32, kind, reserved: [0; 3] });
+        }
         nested.dimensions.extend_from_slice(items.dimensions());
         (nested.shape, nested.flags) = (items.shape(), items.flags());
         nested.relation = items.relation().map_or(std::ptr::null(), Arc::as_ptr);

@@ -4,6 +4,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 
+use serde::Deserialize;
+
 use crate::harness::{Format, Server};
 use crate::table::{one_thread, within};
 use pgwalstream::{ErrorCode, Event, EventKind, Nested, Options, Range, Shape, Stream};
@@ -11,12 +13,12 @@ use pgwalstream::{ErrorCode, Event, EventKind, Nested, Options, Range, Shape, St
 const TABLE: &str = "
     CREATE EXTENSION hstore; CREATE TYPE mood AS ENUM ('able', 'so so'); CREATE TYPE pair AS (a int, b text);
     CREATE TABLE t (ints int[], matrix int[], words text[], moods mood[], span int4range, since tstzrange, spans int4multirange,
-        pairs pair[], tags hstore, way path, nothing int[], none int[]);
+        pairs pair[], tags hstore, way path, nothing int[], none int[], docs jsonb[], blobs bytea[]);
     CREATE PUBLICATION pub FOR TABLE t";
 
 const INSERT: &str = "INSERT INTO t VALUES ('[5:7]={1,NULL,3}', '{{1,2,3},{4,5,6}}', ARRAY['a', '', 'NULL', E'q\"u\\\\o, {x}'],
     '{able,so so}', '[1,10]', '(,infinity]', '{[1,2),[5,6)}', ARRAY[ROW(1, 'x'), ROW(NULL, '(y)')]::pair[], 'a=>1, b=>NULL',
-    '((1,2),(3,4))', NULL, '{}')";
+    '((1,2),(3,4))', NULL, '{}', ARRAY['{\"k\": [1, null]}'::jsonb], ARRAY['\\x00ff'::bytea])";
 
 fn row(version: u32, format: Format) -> Event {
     let mut db = Server::shared(version).database();
@@ -65,6 +67,63 @@ fn they_become_collections(version: u32, format: Format) {
     assert!(refused.message().contains("text[], item \"element\" (text)"), "{refused:?}");
 }
 
+#[derive(Debug, Deserialize, PartialEq)]
+struct Pair {
+    a: Option<i32>,
+    b: String,
+}
+
+#[derive(Debug, Deserialize, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+enum Mood {
+    Able,
+    #[serde(rename = "so so")]
+    SoSo,
+}
+
+#[derive(Debug, Deserialize, PartialEq)]
+struct Parts {
+    ints: Vec<Option<i32>>,
+    matrix: Vec<Vec<i64>>,
+    words: Vec<String>,
+    moods: Vec<Mood>,
+    spans: Vec<String>,
+    pairs: Vec<Pair>,
+    tags: BTreeMap<String, Option<String>>,
+    nothing: Option<Vec<i32>>,
+    none: Vec<Vec<i32>>,
+    docs: Vec<serde_json::Value>,
+    blobs: Vec<Vec<u8>>,
+}
+
+fn serde_has_them_too(version: u32, format: Format) {
+    let event = row(version, format);
+    let parts: Parts = event.deserialize_new().unwrap();
+    let expected = Parts {
+        ints: vec![Some(1), None, Some(3)],
+        matrix: vec![vec![1, 2, 3], vec![4, 5, 6]],
+        words: ["a", "", "NULL", "q\"u\\o, {x}"].map(str::to_owned).to_vec(),
+        moods: vec![Mood::Able, Mood::SoSo],
+        spans: ["[1,2)", "[5,6)"].map(str::to_owned).to_vec(),
+        pairs: vec![Pair { a: Some(1), b: "x".into() }, Pair { a: None, b: "(y)".into() }],
+        tags: BTreeMap::from([("a".into(), Some("1".into())), ("b".into(), None)]),
+        nothing: None,
+        none: vec![],
+        docs: vec![serde_json::json!({"k": [1, null]})],
+        blobs: vec![vec![0, 255]],
+    };
+    assert_eq!(parts, expected);
+    let get = |name| event.new_row().unwrap().get(name).unwrap();
+    assert_eq!(get("pairs").deserialize::<Vec<(Option<i32>, String)>>().unwrap()[1], (None, "(y)".into()));
+    assert_eq!(get("matrix").deserialize::<[[i32; 3]; 2]>().unwrap(), [[1, 2, 3], [4, 5, 6]]);
+    let refused = get("matrix").deserialize::<Vec<i32>>().unwrap_err();
+    assert_eq!(refused.code(), ErrorCode::Type);
+    let refused = get("words").deserialize::<Vec<i32>>().unwrap_err();
+    assert!(refused.message().contains("text[], item \"element\" (text)"), "{refused:?}");
+    assert_eq!(get("pairs").deserialize::<Vec<(i32,)>>().unwrap_err().code(), ErrorCode::Type);
+    assert_eq!(get("nothing").deserialize::<Vec<i32>>().unwrap_err().code(), ErrorCode::NoValue);
+}
+
 fn a_reader_goes_through_them(version: u32, format: Format) {
     let event = row(version, format);
     let row = event.new_row().unwrap();
@@ -87,4 +146,4 @@ fn a_reader_goes_through_them(version: u32, format: Format) {
     assert!(refused.message().contains("table public.t, column \"words\" (text[])"), "{refused:?}");
 }
 
-on_every_version_and_format! { they_become_collections a_reader_goes_through_them }
+on_every_version_and_format! { they_become_collections serde_has_them_too a_reader_goes_through_them }

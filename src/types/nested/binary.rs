@@ -124,11 +124,7 @@ impl Nested {
         }
         self.of_columns(&[array.element])?;
         self.dimensions = array.dimensions;
-        self.parts.reserve(array.count)?;
-        for _ in 0..array.count {
-            self.parts.nullable(whole, cursor.nullable()?)?;
-        }
-        Ok(())
+        self.parts.run(whole, cursor, array.count)
     }
 
     /// record_send: each field with its type in front.

@@ -87,6 +87,7 @@ pub struct Fault {
 pub struct Items<'a> {
     of: &'a Nested,
     whole: &'a [u8],
+    columns: &'a [Column],
 }
 
 /// An item: a value like those of a row.
@@ -107,7 +108,8 @@ impl Nested {
     #[inline]
     pub fn read<'a>(&'a mut self, field: Field<'a>, claim: Option<Shape>) -> Result<Items<'a>, Fault> {
         self.fill(field, claim)?;
-        Ok(Items { of: self, whole: field.bytes })
+        let columns = self.rows.current().map_or(&[][..], |relation| &relation.columns);
+        Ok(Items { of: self, whole: field.bytes, columns })
     }
 
     /// Reads a value. After an error there are no items.
@@ -143,8 +145,7 @@ impl Nested {
     #[inline]
     fn planned(&self, field: Field<'_>, claim: Option<Shape>) -> Read<Plan> {
         let last = self.plan;
-        let is_last = field.type_oid == last.type_oid && !last.is_claim && last.shape != Shape::WAL_SHAPE_ANY;
-        if is_last && claim.is_none_or(|claim| claim == last.shape) {
+        if field.type_oid == last.type_oid && claim == last.claim && last.shape != Shape::WAL_SHAPE_ANY {
             return Ok(last);
         }
         Plan::of(field.type_oid, claim)
@@ -153,12 +154,13 @@ impl Nested {
     fn clear(&mut self) {
         self.parts.clear();
         self.columns.clear();
-        self.dimensions = Dimensions::default();
+        self.dimensions.count = 0;
         self.flags = 0;
         self.rows.forget();
     }
 
     /// The types of the items, where all values of the shape have the same.
+    #[inline]
     fn of_columns(&mut self, types: &[u32]) -> Read<()> {
         self.columns.try_reserve(types.len()).map_err(|_| ReadError::NoMemory)?;
         self.columns.extend_from_slice(types);
@@ -222,8 +224,7 @@ impl<'a> Items<'a> {
     #[inline]
     pub fn get(self, at: usize) -> Option<Item<'a>> {
         let (kind, bytes) = self.of.parts.get(at, self.whole)?;
-        let columns = &self.of.rows.current()?.columns;
-        let column = match &**columns {
+        let column = match self.columns {
             [only] => only,
             several => several.get(at.checked_rem(several.len())?)?,
         };

@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use super::super::cursor::Cursor;
 use super::super::field::{Form, Read, ReadError};
 use crate::batch::ValueKind;
 
@@ -70,6 +71,27 @@ impl Parts {
             Some(bytes) => self.view(whole, Form::Binary(bytes)),
             None => self.null(),
         }
+    }
+
+    /// Adds so many parts of the value in binary, each behind its length or NULL. `cursor` is within the value.
+    #[inline]
+    pub(super) fn run(&mut self, whole: &[u8], cursor: &mut Cursor<'_>, count: usize) -> Read<()> {
+        // What lies in the value has its length.
+        if u32::try_from(whole.len()).is_err() {
+            return Err(ReadError::OutOfRange);
+        }
+        self.reserve(count)?;
+        for _ in 0..count {
+            let part = match cursor.nullable()? {
+                None => Part { start: 0, length: 0, place: Place::Null },
+                Some(bytes) => {
+                    let start = whole.len() - cursor.0.len() - bytes.len();
+                    Part { start: start as u32, length: bytes.len() as u32, place: Place::BinaryInValue }
+                }
+            };
+            self.list.push(part);
+        }
+        Ok(())
     }
 
     /// Where what is put next begins.

@@ -112,26 +112,26 @@ pub(super) struct Plan {
     pub(super) element: u32,
     /// The type is known by its name only.
     pub(super) by_name: bool,
-    /// The caller said so.
-    pub(super) is_claim: bool,
+    /// What the caller said that it is.
+    pub(super) claim: Option<Shape>,
 }
 
 impl Plan {
     pub(super) fn of(type_oid: u32, claim: Option<Shape>) -> Read<Self> {
         match (Self::by_type(type_oid), claim) {
             (Some(known), None) => Ok(known),
-            (Some(known), Some(claim)) if known.shape == claim => Ok(known),
+            (Some(known), Some(shape)) if known.shape == shape => Ok(Self { claim, ..known }),
             (Some(known), Some(_)) if !known.by_name => Err(ReadError::OtherType),
             (None, _) if oid::is_built_in(type_oid) => Err(ReadError::OtherType),
             // Which of them can be told by the type only.
             (_, None | Some(Shape::WAL_SHAPE_ANY | Shape::WAL_SHAPE_GEOMETRY)) => Err(ReadError::Unresolved),
-            (_, Some(shape)) => Ok(Self { type_oid, shape, element: 0, by_name: false, is_claim: true }),
+            (_, Some(shape)) => Ok(Self { type_oid, shape, element: 0, by_name: false, claim }),
         }
     }
 
     fn by_type(type_oid: u32) -> Option<Self> {
-        let by_name = |shape| Some(Self { type_oid, shape, element: 0, by_name: true, is_claim: false });
-        let known = |shape, element| Some(Self { type_oid, shape, element, by_name: false, is_claim: false });
+        let by_name = |shape| Some(Self { type_oid, shape, element: 0, by_name: true, claim: None });
+        let known = |shape, element| Some(Self { type_oid, shape, element, by_name: false, claim: None });
         match type_oid {
             oid::HSTORE => return by_name(Shape::Hstore),
             oid::VECTOR | oid::HALFVEC => return by_name(Shape::Vector),
