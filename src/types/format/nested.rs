@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::super::cursor::Cursor;
 use super::super::field::Read;
 use super::super::nested::binary::{Array, Range};
-use super::super::nested::{Dimension, flags};
+use super::super::nested::{Dimension, Dimensions, flags};
 use super::super::oid;
 use super::sink::{Formatted, Probe, Quoted, Quoting, Sink};
 use super::value;
@@ -13,13 +13,14 @@ use super::value;
 /// Writes an array (array_out).
 pub(super) fn array(bytes: &[u8], depth: u32, out: &mut dyn Sink) -> Read<()> {
     let mut cursor = Cursor(bytes);
-    let it = Array::take(&mut cursor)?;
+    let mut dimensions = Dimensions::default();
+    let it = Array::take(&mut cursor, &mut dimensions)?;
     if it.count == 0 {
         out.put(b"{}");
         return cursor.end();
     }
-    if it.dimensions.list().iter().any(|dimension| dimension.lower != 1) {
-        for Dimension { size, lower } in it.dimensions.list() {
+    if dimensions.list().iter().any(|dimension| dimension.lower != 1) {
+        for Dimension { size, lower } in dimensions.list() {
             let upper = i64::from(*lower) + i64::from(*size) - 1;
             let _ = write!(Formatted(out), "[{lower}:{upper}]");
         }
@@ -31,20 +32,20 @@ pub(super) fn array(bytes: &[u8], depth: u32, out: &mut dyn Sink) -> Read<()> {
         if at > 0 {
             out.put(&[delimiter]);
         }
-        braces(&it, at, b"{", out);
+        braces(&dimensions, at, b"{", out);
         match cursor.nullable()? {
             None => out.put(b"NULL"),
             Some(element) => part(it.element, element, Quoting::Array(delimiter), depth, out)?,
         }
-        braces(&it, at + 1, b"}", out);
+        braces(&dimensions, at + 1, b"}", out);
     }
     cursor.end()
 }
 
 /// A brace for each dimension that begins or ends before an element.
-fn braces(array: &Array, at: usize, brace: &[u8], out: &mut dyn Sink) {
+fn braces(dimensions: &Dimensions, at: usize, brace: &[u8], out: &mut dyn Sink) {
     let mut block = 1_usize;
-    for dimension in array.dimensions.list().iter().rev() {
+    for dimension in dimensions.list().iter().rev() {
         // The product was checked.
         block *= dimension.size as usize;
         if at.is_multiple_of(block) {
@@ -56,7 +57,8 @@ fn braces(array: &Array, at: usize, brace: &[u8], out: &mut dyn Sink) {
 /// Writes an int2vector or oidvector: an array of one dimension without NULL.
 pub(super) fn vector(bytes: &[u8], depth: u32, out: &mut dyn Sink) -> Read<()> {
     let mut cursor = Cursor(bytes);
-    let it = Array::take(&mut cursor)?;
+    let mut dimensions = Dimensions::default();
+    let it = Array::take(&mut cursor, &mut dimensions)?;
     for at in 0..it.count {
         if at > 0 {
             out.put(b" ");

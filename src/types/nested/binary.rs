@@ -17,30 +17,27 @@ pub(in super::super) struct Array {
     pub(in super::super) element: u32,
     /// How many elements there are.
     pub(in super::super) count: usize,
-    pub(in super::super) dimensions: Dimensions,
 }
 
 impl Array {
-    /// Takes the head, and checks it.
+    /// Takes the head, and checks it. The dimensions are added to those that are there, which are none.
     #[inline]
-    pub(in super::super) fn take(cursor: &mut Cursor<'_>) -> Read<Self> {
+    pub(in super::super) fn take(cursor: &mut Cursor<'_>, to: &mut Dimensions) -> Read<Self> {
         let (dimensions, has_null, element) = (cursor.u32()?, cursor.u32()?, cursor.u32()?);
         if has_null > 1 || element == 0 {
             return Err(ReadError::Malformed);
         }
-        let mut it = Self { element, count: 0, dimensions: Dimensions::default() };
         let mut count = if dimensions == 0 { 0 } else { 1_usize };
         for _ in 0..dimensions {
             let dimension = Dimension { size: cursor.i32()?, lower: cursor.i32()? };
-            it.dimensions.push(dimension)?;
+            to.push(dimension)?;
             let size = usize::try_from(dimension.size).map_err(|_| ReadError::Malformed)?;
             count = count.checked_mul(size).ok_or(ReadError::Malformed)?;
         }
         if count > cursor.0.len() / 4 {
             return Err(ReadError::Malformed);
         }
-        it.count = count;
-        Ok(it)
+        Ok(Self { element, count })
     }
 }
 
@@ -118,12 +115,11 @@ impl Nested {
 
     #[inline]
     fn binary_array(&mut self, cursor: &mut Cursor<'_>, whole: &[u8]) -> Read<()> {
-        let array = Array::take(cursor)?;
+        let array = Array::take(cursor, &mut self.dimensions)?;
         if self.plan.element != 0 && array.element != self.plan.element {
             return Err(ReadError::Malformed);
         }
         self.of_columns(&[array.element])?;
-        self.dimensions = array.dimensions;
         self.parts.run(whole, cursor, array.count)
     }
 

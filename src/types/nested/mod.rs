@@ -115,14 +115,13 @@ impl Nested {
     /// Reads a value. After an error there are no items.
     fn fill(&mut self, field: Field<'_>, claim: Option<Shape>) -> Result<(), Fault> {
         self.clear();
-        let (form, plan) = match (field.form(), self.planned(field, claim)) {
-            (Ok(form), Ok(plan)) => (form, plan),
-            (Err(error), _) | (_, Err(error)) => {
+        let form = match field.form().and_then(|form| self.plan(field.type_oid, claim).map(|()| form)) {
+            Ok(form) => form,
+            Err(error) => {
                 let shape = claim.unwrap_or(Shape::WAL_SHAPE_ANY);
                 return Err(Fault { error, shape, item: 0, at: 0 });
             }
         };
-        self.plan = plan;
         let mut cursor = Cursor(field.bytes);
         let read = match form {
             Form::Binary(whole) => self.binary(&mut cursor, whole),
@@ -131,24 +130,27 @@ impl Nested {
         let read = read
             .and_then(|()| cursor.end())
             .and_then(|()| self.rows.choose(field.type_oid, self.plan.shape, &self.columns));
-        read.map_err(|error| {
-            let (item, at) = (self.parts.len(), field.bytes.len() - cursor.0.len());
-            self.clear();
-            // Who is named like a type of an extension may be somebody else.
-            let error =
-                if plan.by_name && error == ReadError::Malformed { ReadError::Unresolved } else { error };
-            Fault { error, shape: plan.shape, item, at }
-        })
+        read.map_err(|error| self.fault(error, field.bytes.len() - cursor.0.len()))
     }
 
-    /// What to read a value as. The same type as the last time, most of the time.
+    /// What to read a value as: most of the time the same as the last.
     #[inline]
-    fn planned(&self, field: Field<'_>, claim: Option<Shape>) -> Read<Plan> {
-        let last = self.plan;
-        if field.type_oid == last.type_oid && claim == last.claim && last.shape != Shape::WAL_SHAPE_ANY {
-            return Ok(last);
+    fn plan(&mut self, type_oid: u32, claim: Option<Shape>) -> Read<()> {
+        let last = &self.plan;
+        if type_oid != last.type_oid || claim != last.claim || last.shape == Shape::WAL_SHAPE_ANY {
+            self.plan = Plan::default();
+            self.plan = Plan::of(type_oid, claim)?;
         }
-        Plan::of(field.type_oid, claim)
+        Ok(())
+    }
+
+    #[cold]
+    fn fault(&mut self, error: ReadError, at: usize) -> Fault {
+        let (item, plan) = (self.parts.len(), self.plan);
+        self.clear();
+        // Who is named like a type of an extension may be somebody else.
+        let error = if plan.by_name && error == ReadError::Malformed { ReadError::Unresolved } else { error };
+        Fault { error, shape: plan.shape, item, at }
     }
 
     fn clear(&mut self) {

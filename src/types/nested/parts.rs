@@ -81,17 +81,19 @@ impl Parts {
             return Err(ReadError::OutOfRange);
         }
         self.reserve(count)?;
-        for _ in 0..count {
-            let part = match cursor.nullable()? {
+        let mut here = *cursor;
+        let mut one = || {
+            Ok(match here.nullable()? {
                 None => Part { start: 0, length: 0, place: Place::Null },
                 Some(bytes) => {
-                    let start = whole.len() - cursor.0.len() - bytes.len();
+                    let start = whole.len() - here.0.len() - bytes.len();
                     Part { start: start as u32, length: bytes.len() as u32, place: Place::BinaryInValue }
                 }
-            };
-            self.list.push(part);
-        }
-        Ok(())
+            })
+        };
+        let read = (0..count).try_for_each(|_| one().map(|part| self.list.push(part)));
+        *cursor = here;
+        read
     }
 
     /// Where what is put next begins.
