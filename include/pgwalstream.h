@@ -1225,8 +1225,8 @@ typedef struct wal_error wal_error;
  * wal_nested_free(nested);
  * @endcode
  *
- * Keep a reader and use it again: it allocates nothing once it has found its size, which is that of the largest value it has read.
- * A value within a value takes a second reader, for the items of the first live in it.
+ * Keep a reader and use it again: it allocates nothing once it has found its size, which is that of the largest value that it has
+ * read lately. A value within a value takes a second reader, for the items of the first live in it.
  */
 typedef struct wal_nested wal_nested;
 
@@ -3753,10 +3753,15 @@ WAL_API wal_status wal_nested_new(struct wal_nested **out, struct wal_error **er
  * type) it decides nothing: name the shape, and it is read so if the bytes bear it out. Of a type that is known the shape must be
  * right. hstore, vector, halfvec and sparsevec are known by their names.
  *
- * In binary arrays and composites tell the types of their items. In text those of built-in types are known; items of others
- * have type 0, and are read as what is asked for, if they parse. A range of a user's type does not tell its subtype in either
- * form: its bounds have type 0. An array of a user's type with another delimiter than a comma cannot be read from text. A
- * composite's text "()" is taken for one field that is NULL.
+ * In binary arrays and composites tell the types of their items. In text those of built-in types are known. A range of a user's
+ * type does not tell its subtype in either form. Items of which nobody tells the type have type 0: their text is read as what is
+ * asked for, if it parses. Their binary form is WAL_E_TYPE, but for text. wal_nested_read_as() takes the type from you, and so do
+ * accessors of an item without a relation.
+ *
+ * An array that the stream only names is taken to have commas between its elements in text. If it has something else, you get
+ * wrong items and no error: say so to wal_nested_read_as(). Known are box, and PostGIS's geometry and geography; arrays of domains
+ * over box are refused. Nor can a text tell a range "(1,5)" from a composite, or a composite without fields, "()", from one field
+ * that is NULL: the latter is taken.
  *
  * @param[in,out] nested reads, and holds the items until it reads the next value
  * @param[in] value of an event, or an item of another reader
@@ -3765,8 +3770,8 @@ WAL_API wal_status wal_nested_new(struct wal_nested **out, struct wal_error **er
  * @param[in] shape a wal_shape_code
  * @param[out] err may be NULL; owned by the caller
  * @return WAL_OK; WAL_E_NO_VALUE: NULL, unchanged or not sent; WAL_E_TYPE: the type has no parts, is not resolved, has another
- * shape, or the bytes are not of it: the message says at which item and byte; WAL_E_NO_MEMORY; WAL_E_INVALID_ARGUMENT. After an
- * error there are no items
+ * shape, or the bytes are not of it: the message says at which item and byte; WAL_E_NO_MEMORY: there are no items then.
+ * WAL_E_INVALID_ARGUMENT, as for an item of this very reader: what was read before stays
  * @par Thread safety
  * one thread at a time for one wal_nested, any thread
  * @since 0.2.0
@@ -3778,6 +3783,36 @@ wal_status wal_nested_read(struct wal_nested *nested,
                            uint32_t column,
                            uint32_t shape,
                            struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Reads one level of a value of which you know more than the stream tells: the type where there is no relation, the type of the
+ * items, what stands between the elements of an array. Else it is wal_nested_read().
+ *
+ * What you say must agree with what is known. In binary a range of a user's type is read as one of `item_type`; an array's
+ * elements tell their type, and may be of a type that is not built in, such as a domain, or of `item_type` itself.
+ *
+ * @param[in,out] nested reads, and holds the items until it reads the next value
+ * @param[in] value of an event, or an item of another reader
+ * @param[in] data_type of the value; NULL: not known
+ * @param[in] shape a wal_shape_code
+ * @param[in] item_type of an array's elements, a range's bounds, or a multirange's ranges: a built-in type, or a domain over
+ * one; NULL: not known
+ * @param[in] delimiter the typdelim in pg_type of the elements' type: a character of ASCII that is none of {}"\\; 0: not known
+ * @param[out] err may be NULL; owned by the caller
+ * @return as wal_nested_read(); WAL_E_INVALID_ARGUMENT for an item type that is not built in, or a delimiter that can be none
+ * @par Thread safety
+ * one thread at a time for one wal_nested, any thread
+ * @since 0.2.0
+ */
+WAL_API
+wal_status wal_nested_read_as(struct wal_nested *nested,
+                              const struct wal_value *value,
+                              const struct wal_type *data_type,
+                              uint32_t shape,
+                              const struct wal_type *item_type,
+                              uint32_t delimiter,
+                              struct wal_error **err)
 WAL_NOEXCEPT;
 
 /**
@@ -3798,8 +3833,8 @@ WAL_NOEXCEPT;
 
 /**
  * What the accessors of a value take as the relation of the items. Its columns are the items' types: one where all items are of
- * one type, two where they take turns, and one for each field of a composite. Its OID is that of the value's type, its
- * generation 0.
+ * one type, two where they take turns, and one for each field of a composite. Its OID is that of the value's own type (of a domain
+ * the domain's), 0 where that is not known. Its generation is 0.
  *
  * @param nested may be NULL
  * @return borrowed from the reader until it reads again, unless it is retained; NULL if nothing was read

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::boundary::{boundary, not_null};
 use super::value::Place;
 use super::{wal_error, wal_status};
-use crate::batch::{Relation, Value};
-use crate::error::{Error, Status};
-use crate::types::{Dimension, Nested, Shape};
+use crate::batch::{Relation, Type, Value};
+use crate::error::{Error, Result, Status};
+use crate::types::{Claim, Dimension, Nested, Shape, let_go, oid};
 
 /// A reader of values that have parts: arrays, composites, ranges, multiranges, hstore, pgvector's types, paths and other geometry,
 /// tsvector. It reads one level of a value, from text and binary alike. What it finds are values again, with the types that
@@ -28,8 +28,8 @@ use crate::types::{Dimension, Nested, Shape};
 /// wal_nested_free(nested);
 /// @endcode
 ///
-/// Keep a reader and use it again: it allocates nothing once it has found its size, which is that of the largest value it has read.
-/// A value within a value takes a second reader, for the items of the first live in it.
+/// Keep a reader and use it again: it allocates nothing once it has found its size, which is that of the largest value that it has
+/// read lately. A value within a value takes a second reader, for the items of the first live in it.
 #[allow(non_camel_case_types)]
 #[derive(Debug)]
 pub struct wal_nested {
@@ -46,9 +46,28 @@ unsafe impl Send for wal_nested {}
 
 impl wal_nested {
     fn clear(&mut self) {
-        self.items.clear();
+        let_go(&mut self.items);
         self.dimensions.clear();
         (self.shape, self.flags, self.relation) = (Shape::WAL_SHAPE_ANY, 0, std::ptr::null());
+    }
+
+    fn read(&mut self, place: Place<'_>, claim: Claim) -> Result<Status> {
+        self.clear();
+        let items = self
+            .reader
+            .read_claimed(place.field, claim)
+            .map_err(|fault| place.within(fault.explain(place.field)))?;
+        let no_memory =
+            |_| Error::new(Status::WAL_E_NO_MEMORY, format!("no memory for {} items", items.len()));
+        self.items.try_reserve(items.len()).map_err(no_memory)?;
+        for (kind, bytes) in items.raw() {
+            let data = bytes.map_or(std::ptr::null(), <[u8]>::as_ptr);
+            self.items.push(Value { data, len: bytes.map_or(0, <[u8]>::len) as u32, kind, reserved: [0; 3] });
+        }
+        self.dimensions.extend_from_slice(items.dimensions());
+        (self.shape, self.flags) = (items.shape(), items.flags());
+        self.relation = items.relation().map_or(std::ptr::null(), Arc::as_ptr);
+        Ok(Status::WAL_OK)
     }
 }
 
@@ -83,10 +102,15 @@ pub unsafe extern "C" fn wal_nested_new(out: *mut *mut wal_nested, err: *mut *mu
 /// type) it decides nothing: name the shape, and it is read so if the bytes bear it out. Of a type that is known the shape must be
 /// right. hstore, vector, halfvec and sparsevec are known by their names.
 ///
-/// In binary arrays and composites tell the types of their items. In text those of built-in types are known; items of others
-/// have type 0, and are read as what is asked for, if they parse. A range of a user's type does not tell its subtype in either
-/// form: its bounds have type 0. An array of a user's type with another delimiter than a comma cannot be read from text. A
-/// composite's text "()" is taken for one field that is NULL.
+/// In binary arrays and composites tell the types of their items. In text those of built-in types are known. A range of a user's
+/// type does not tell its subtype in either form. Items of which nobody tells the type have type 0: their text is read as what is
+/// asked for, if it parses. Their binary form is WAL_E_TYPE, but for text. wal_nested_read_as() takes the type from you, and so do
+/// accessors of an item without a relation.
+///
+/// An array that the stream only names is taken to have commas between its elements in text. If it has something else, you get
+/// wrong items and no error: say so to wal_nested_read_as(). Known are box, and PostGIS's geometry and geography; arrays of domains
+/// over box are refused. Nor can a text tell a range "(1,5)" from a composite, or a composite without fields, "()", from one field
+/// that is NULL: the latter is taken.
 ///
 /// @param[in,out] nested reads, and holds the items until it reads the next value
 /// @param[in] value of an event, or an item of another reader
@@ -95,8 +119,8 @@ pub unsafe extern "C" fn wal_nested_new(out: *mut *mut wal_nested, err: *mut *mu
 /// @param[in] shape a wal_shape_code
 /// @param[out] err may be NULL; owned by the caller
 /// @return WAL_OK; WAL_E_NO_VALUE: NULL, unchanged or not sent; WAL_E_TYPE: the type has no parts, is not resolved, has another
-/// shape, or the bytes are not of it: the message says at which item and byte; WAL_E_NO_MEMORY; WAL_E_INVALID_ARGUMENT. After an
-/// error there are no items
+/// shape, or the bytes are not of it: the message says at which item and byte; WAL_E_NO_MEMORY: there are no items then.
+/// WAL_E_INVALID_ARGUMENT, as for an item of this very reader: what was read before stays
 /// @par Thread safety
 /// one thread at a time for one wal_nested, any thread
 /// @since 0.2.0
@@ -110,33 +134,92 @@ pub unsafe extern "C" fn wal_nested_read(
     err: *mut *mut wal_error,
 ) -> wal_status {
     boundary!(fallible(err; ; {
-        not_null(nested.cast_const(), "nested")?;
-        // SAFETY: the contract: a live reader that no other thread uses now.
-        let nested = unsafe { &mut *nested };
-        if !relation.is_null() && relation == nested.relation {
-            let what = "the value is an item of this reader, which holds it: read it with another";
-            return Err(Error::new(Status::WAL_E_INVALID_ARGUMENT, what));
+        // SAFETY: the contract: a live reader or NULL, which is checked, a live value, its relation or NULL.
+        unsafe {
+            not_own(nested, value)?;
+            let claim = claimed(shape, std::ptr::null(), 0)?;
+            let place = Place::of(value, relation, column)?;
+            let nested = &mut *nested;
+            nested.read(place, claim)
         }
-        nested.clear();
-        let claim = Shape::of_number(shape)
-            .map_err(|()| Error::new(Status::WAL_E_INVALID_ARGUMENT, format!("there is no shape {shape}")))?;
-        // SAFETY: the contract: a live value, its relation or NULL.
-        let place = unsafe { Place::of(value, relation, column)? };
-        let items = nested
-            .reader
-            .read(place.field, claim)
-            .map_err(|fault| place.within(fault.explain(place.field)))?;
-        let no_memory = |_| Error::new(Status::WAL_E_NO_MEMORY, format!("no memory for {} items", items.len()));
-        nested.items.try_reserve(items.len()).map_err(no_memory)?;
-        for (kind, bytes) in items.raw() {
-            let data = bytes.map_or(std::ptr::null(), <[u8]>::as_ptr);
-            nested.items.push(Value { data, len: bytes.map_or(0, <[u8]>::len) as u32, kind, reserved: [0; 3] });
-        }
-        nested.dimensions.extend_from_slice(items.dimensions());
-        (nested.shape, nested.flags) = (items.shape(), items.flags());
-        nested.relation = items.relation().map_or(std::ptr::null(), Arc::as_ptr);
-        Ok(Status::WAL_OK)
     }))
+}
+
+/// Reads one level of a value of which you know more than the stream tells: the type where there is no relation, the type of the
+/// items, what stands between the elements of an array. Else it is wal_nested_read().
+///
+/// What you say must agree with what is known. In binary a range of a user's type is read as one of `item_type`; an array's
+/// elements tell their type, and may be of a type that is not built in, such as a domain, or of `item_type` itself.
+///
+/// @param[in,out] nested reads, and holds the items until it reads the next value
+/// @param[in] value of an event, or an item of another reader
+/// @param[in] data_type of the value; NULL: not known
+/// @param[in] shape a wal_shape_code
+/// @param[in] item_type of an array's elements, a range's bounds, or a multirange's ranges: a built-in type, or a domain over
+/// one; NULL: not known
+/// @param[in] delimiter the typdelim in pg_type of the elements' type: a character of ASCII that is none of {}"\\; 0: not known
+/// @param[out] err may be NULL; owned by the caller
+/// @return as wal_nested_read(); WAL_E_INVALID_ARGUMENT for an item type that is not built in, or a delimiter that can be none
+/// @par Thread safety
+/// one thread at a time for one wal_nested, any thread
+/// @since 0.2.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wal_nested_read_as(
+    nested: *mut wal_nested,
+    value: *const Value,
+    data_type: *const Type,
+    shape: u32,
+    item_type: *const Type,
+    delimiter: u32,
+    err: *mut *mut wal_error,
+) -> wal_status {
+    boundary!(fallible(err; ; {
+        // SAFETY: the contract: a live reader or NULL, which is checked, a live value, live types or NULL.
+        unsafe {
+            not_own(nested, value)?;
+            let claim = claimed(shape, item_type, delimiter)?;
+            let place = Place::of_type(value, data_type)?;
+            let nested = &mut *nested;
+            nested.read(place, claim)
+        }
+    }))
+}
+
+/// An error for no reader, and for a value that the reader holds itself: it would be gone before it is read.
+///
+/// # Safety
+/// `nested` is NULL or a live reader, `value` NULL or a live value.
+unsafe fn not_own(nested: *mut wal_nested, value: *const Value) -> Result<()> {
+    not_null(nested.cast_const(), "nested")?;
+    not_null(value, "value")?;
+    // SAFETY: the caller's promise; neither is NULL.
+    let (nested, data) = unsafe { (&*nested.cast_const(), (*value).data) };
+    let first = nested.items.as_ptr().addr();
+    let items = first..first + nested.items.capacity() * size_of::<Value>();
+    if items.contains(&value.addr()) || nested.reader.owns(data.addr()) {
+        let what = "the value is an item of this reader, which holds it: read it with another";
+        return Err(Error::new(Status::WAL_E_INVALID_ARGUMENT, what));
+    }
+    Ok(())
+}
+
+/// What the caller says of a value.
+///
+/// # Safety
+/// `item_type` is NULL or lives.
+unsafe fn claimed(shape: u32, item_type: *const Type, delimiter: u32) -> Result<Claim> {
+    let invalid = |what: String| Error::new(Status::WAL_E_INVALID_ARGUMENT, what);
+    let shape = Shape::of_number(shape).map_err(|()| invalid(format!("there is no shape {shape}")))?;
+    // SAFETY: the caller's promise.
+    let item = unsafe { item_type.as_ref() }.map_or(0, |it| it.reads_as);
+    if !item_type.is_null() && oid::find(item).is_none() {
+        return Err(invalid("the type of the items is not built in".to_owned()));
+    }
+    let delimiter = u8::try_from(delimiter)
+        .ok()
+        .filter(|it| it.is_ascii() && !b"{}\"\\".contains(it))
+        .ok_or_else(|| invalid(format!("{delimiter} is no delimiter of elements")))?;
+    Ok(Claim { item, delimiter, ..shape.into() })
 }
 
 /// The items that were read last, as wal_shape_code says for each shape. An item is text, binary or NULL. Its bytes lie in the
@@ -160,8 +243,8 @@ pub unsafe extern "C" fn wal_nested_items(nested: *const wal_nested, count: *mut
 }
 
 /// What the accessors of a value take as the relation of the items. Its columns are the items' types: one where all items are of
-/// one type, two where they take turns, and one for each field of a composite. Its OID is that of the value's type, its
-/// generation 0.
+/// one type, two where they take turns, and one for each field of a composite. Its OID is that of the value's own type (of a domain
+/// the domain's), 0 where that is not known. Its generation is 0.
 ///
 /// @param nested may be NULL
 /// @return borrowed from the reader until it reads again, unless it is retained; NULL if nothing was read

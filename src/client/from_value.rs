@@ -44,12 +44,13 @@ impl<'a> Value<'a> {
     /// | `Vec<u8>` | bytea |
     /// | [`Interval`], [`TimeTz`], [`Inet`], [`Lsn`] | as their accessors |
     /// | `Option<T>` | `None` for NULL |
-    /// | `Vec<T>` | an array, a multirange, a vector, points; `Vec<Vec<T>>` of an array with two dimensions |
+    /// | `Vec<T>` | an array, a multirange, a vector, points, the numbers of a line; `Vec<Vec<T>>` of an array with two dimensions |
     /// | `HashMap<String, Option<String>>`, `BTreeMap` | hstore |
     /// | [`Range<T>`](Range) | a range |
     /// | tuples | a composite |
     ///
-    /// What is asked for says what a value is whose type the stream only names: an array of an enum is read as `Vec<String>`.
+    /// What is asked for says what a value is whose type the stream only names: an array of an enum is read as `Vec<String>`. The
+    /// text of a range of a user's type, as `(1,5)`, may be that of a composite too: a tuple takes it, and gets the bounds alone.
     /// Lower bounds of arrays are not kept: [`Nested`] tells them.
     pub fn to<T: FromValue>(self) -> Result<T> {
         T::from_value(self)
@@ -105,10 +106,7 @@ impl<T: FromValue> FromValue for Option<T> {
 impl<T: FromValue> FromValue for Vec<T> {
     fn from_value(value: Value<'_>) -> Result<Self> {
         let mut nested = Nested::new();
-        let items = match value.known_shape() {
-            Some(Shape::Multirange | Shape::Vector | Shape::Geometry) => nested.read(value)?,
-            _ => nested.read_as(value, Shape::Array)?,
-        };
+        let items = nested.read_list(value)?;
         match items.dimensions() {
             [] => items.iter().map(T::from_value).collect(),
             dimensions => Self::from_array(items, 0, dimensions),

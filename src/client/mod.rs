@@ -39,7 +39,7 @@ pub use from_value::{FromValue, Range};
 #[cfg(feature = "futures")]
 pub use futures::{Batches, Events};
 pub use kind::EventKind;
-pub use nested::{Dimension, Items, Nested, Shape};
+pub use nested::{Claim, Dimension, Items, Nested, Shape};
 pub use options::{LogLevel, Options};
 pub use publication::{IdentityFault, NewPublication, Operation, Publication, PublishedTable};
 pub use row::Row;

@@ -3,7 +3,7 @@
 
 use super::value::Value;
 use crate::batch::{Relation, ValueView};
-use crate::error::Result;
+use crate::error::{Error, Result, Status};
 use crate::types::{self, Shape as Number, flags};
 
 pub use crate::types::Dimension;
@@ -12,7 +12,7 @@ pub use crate::types::Dimension;
 /// geometry, tsvector; from text and binary alike.
 ///
 /// It reads one level of a value. The items are values again, with types of their own, so that all that reads a value reads
-/// them. Keep a reader and use it again: it allocates nothing once it has found its size. A value in a value takes a second
+/// them. Keep a reader and use it again: it allocates nothing once it has found its size, that of the largest value lately. A value in a value takes a second
 /// reader. Where speed does not count, [`Value::to`] gives collections at once.
 ///
 /// ```
@@ -58,6 +58,33 @@ pub enum Shape {
     Geometry,
     /// Of a tsvector lexeme, positions, lexeme, positions, and so on. Positions are as in "1A,3", or NULL.
     Lexemes,
+}
+
+/// What you say of a value whose type the stream only names. What is known of it must agree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Claim {
+    shape: Shape,
+    item: u32,
+    delimiter: u8,
+}
+
+impl Claim {
+    /// What the value is.
+    pub fn new(shape: Shape) -> Self {
+        Self { shape, item: 0, delimiter: 0 }
+    }
+
+    /// The type of an array's elements, of a range's bounds, or of a multirange's ranges: one of PostgreSQL's own, by its OID.
+    #[must_use]
+    pub fn items(self, type_oid: u32) -> Self {
+        Self { item: type_oid, ..self }
+    }
+
+    /// What stands between the elements of an array in text, where that is not a comma: `typdelim` in `pg_type`.
+    #[must_use]
+    pub fn delimiter(self, delimiter: u8) -> Self {
+        Self { delimiter, ..self }
+    }
 }
 
 impl Shape {
@@ -109,9 +136,35 @@ impl Nested {
         self.items(value, Some(shape.number()))
     }
 
+    /// Reads one level of a value of which you know more than its shape: the type of its items, or what stands between them.
+    pub fn read_claimed<'a>(&'a mut self, value: Value<'a>, claim: Claim) -> Result<Items<'a>> {
+        let claim =
+            types::Claim { shape: claim.shape.number(), item: claim.item, delimiter: claim.delimiter };
+        self.claimed(value, claim)
+    }
+
+    /// Reads what a collection of items alike is made of. A range is none: it says more than its bounds.
+    pub(super) fn read_list<'a>(&'a mut self, value: Value<'a>) -> Result<Items<'a>> {
+        let items = match value.known_shape() {
+            Some(_) => self.read(value)?,
+            None => self.read_as(value, Shape::Array)?,
+        };
+        if items.items.is_list() {
+            return Ok(items);
+        }
+        let what =
+            "a list is of an array, a multirange, a vector, or points: the value has parts of other kinds";
+        Err(value.place(Error::new(Status::WAL_E_TYPE, what)))
+    }
+
     fn items<'a>(&'a mut self, value: Value<'a>, claim: Option<Number>) -> Result<Items<'a>> {
+        self.claimed(value, claim.into())
+    }
+
+    fn claimed<'a>(&'a mut self, value: Value<'a>, claim: types::Claim) -> Result<Items<'a>> {
         let field = value.field();
-        let items = self.reader.read(field, claim).map_err(|fault| value.place(fault.explain(field)))?;
+        let items =
+            self.reader.read_claimed(field, claim).map_err(|fault| value.place(fault.explain(field)))?;
         Ok(Items { items, relation: items.relation().map(|relation| &**relation) })
     }
 }
@@ -127,7 +180,7 @@ impl<'a> Items<'a> {
         self.len() == 0
     }
 
-    /// The item at a place. Text without a type of its own is read as what is asked for.
+    /// The item at a place. Text of a type that nobody tells is read as what is asked for; its binary form is not.
     #[inline]
     pub fn get(self, at: usize) -> Option<Value<'a>> {
         let item = self.items.get(at)?;

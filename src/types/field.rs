@@ -15,8 +15,8 @@ pub struct Field<'a> {
     pub bytes: &'a [u8],
     /// OID of the type that the value is read as: a domain's base type. 0: the caller answers for the type.
     pub type_oid: u32,
-    /// Whether the column's own type is another.
-    is_domain: bool,
+    /// OID of the value's own type, which is another where that is a domain or known by its name; 0: not known.
+    pub(super) of: u32,
 }
 
 /// Why a value cannot be read as what was asked for.
@@ -52,14 +52,13 @@ impl<'a> Field<'a> {
     /// A field of these parts. `type_oid` is read as it is: of what is not PostgreSQL's own nothing is known.
     #[inline]
     pub const fn new(kind: u8, bytes: &'a [u8], type_oid: u32) -> Self {
-        Self { kind, bytes, type_oid, is_domain: false }
+        Self { kind, bytes, type_oid, of: type_oid }
     }
 
     /// A field of a type.
     #[inline]
     pub fn of(kind: u8, bytes: &'a [u8], data_type: &Type) -> Self {
-        let type_oid = data_type.reads_as;
-        Self { kind, bytes, type_oid, is_domain: type_oid != data_type.oid }
+        Self { kind, bytes, type_oid: data_type.reads_as, of: data_type.oid }
     }
 
     /// The value, if there is one, of one of these types. Text of a type that is not PostgreSQL's own is taken too, where it
@@ -77,7 +76,7 @@ impl<'a> Field<'a> {
     fn of_other_type(&self, form: Form<'a>) -> Read<Form<'a>> {
         let is_foreign = !oid::is_built_in(self.type_oid);
         match form {
-            Form::Text(_) if is_foreign || self.is_domain => Ok(form),
+            Form::Text(_) if is_foreign || self.type_oid != self.of => Ok(form),
             Form::Binary(_) if is_foreign => Err(ReadError::Unresolved),
             _ => Err(ReadError::OtherType),
         }
@@ -96,6 +95,9 @@ impl<'a> Field<'a> {
     }
 
     fn type_name(&self) -> String {
+        if self.type_oid == oid::NOT_TOLD {
+            return "a type that is not told".to_owned();
+        }
         oid::label(self.type_oid)
             .map_or_else(|| format!("the type with OID {}", self.type_oid), str::to_owned)
     }

@@ -109,19 +109,17 @@ impl<'de> Deserializer<'de> for OwnedSource<'_> {
             return visitor.visit_seq(SeqDeserializer::new(ValueSource(self.0).bytea()?.into_iter()));
         }
         let mut nested = Nested::new();
-        let items = match self.0.known_shape() {
-            Some(_) => nested.read(self.0)?,
-            None => nested.read_as(self.0, Shape::Array)?,
-        };
-        List::of(items).visit(visitor)
+        List::of(nested.read_list(self.0)?).visit(visitor)
     }
 
     fn deserialize_tuple<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value> {
         or_json!(self, |json| json.deserialize_tuple(len, visitor));
         let _ = len;
         let mut nested = Nested::new();
-        // The bytes are never those of both.
-        let is_composite = self.0.known_shape().is_none() && nested.read_as(self.0, Shape::Composite).is_ok();
+        // The bytes are never those of an array and of a composite. Who is named like a type of an extension may be one.
+        let is_known = self.0.known_shape().is_some()
+            && nested.read(self.0).is_ok_and(|it| it.shape() != Some(Shape::Composite));
+        let is_composite = !is_known && nested.read_as(self.0, Shape::Composite).is_ok();
         if !is_composite {
             return self.deserialize_seq(visitor);
         }

@@ -23,14 +23,14 @@ pub(super) fn extension(of: u32, bytes: &[u8], out: &mut dyn Sink) -> Read<()> {
         oid::VECTOR | oid::HALFVEC => vector,
         _ => sparse,
     };
-    match write(bytes, &mut Nowhere) {
-        Ok(()) => write(bytes, out),
+    match write(of, bytes, &mut Nowhere) {
+        Ok(()) => write(of, bytes, out),
         Err(_) => plain_text(of, bytes, out),
     }
 }
 
 /// hstore_out
-fn pairs(bytes: &[u8], out: &mut dyn Sink) -> Read<()> {
+fn pairs(_: u32, bytes: &[u8], out: &mut dyn Sink) -> Read<()> {
     let mut cursor = Cursor(bytes);
     let mut is_first = true;
     hstore(&mut cursor, |key, value| {
@@ -52,9 +52,9 @@ fn pairs(bytes: &[u8], out: &mut dyn Sink) -> Read<()> {
 }
 
 /// vector_out, halfvec_out
-fn vector(bytes: &[u8], out: &mut dyn Sink) -> Read<()> {
+fn vector(of: u32, bytes: &[u8], out: &mut dyn Sink) -> Read<()> {
     let mut cursor = Cursor(bytes);
-    let it = Vector::take(&mut cursor)?;
+    let it = Vector::take(of, &mut cursor)?;
     for at in 0..it.count {
         out.put(if at == 0 { b"[" } else { b"," });
         let number = if it.is_half { half(cursor.u16()?) } else { f32::from_be_bytes(cursor.array()?) };
@@ -65,7 +65,7 @@ fn vector(bytes: &[u8], out: &mut dyn Sink) -> Read<()> {
 }
 
 /// sparsevec_out
-fn sparse(bytes: &[u8], out: &mut dyn Sink) -> Read<()> {
+fn sparse(_: u32, bytes: &[u8], out: &mut dyn Sink) -> Read<()> {
     let mut cursor = Cursor(bytes);
     let it = Sparse::take(&mut cursor)?;
     out.put(b"{");

@@ -34,7 +34,8 @@ impl Array {
             let size = usize::try_from(dimension.size).map_err(|_| ReadError::Malformed)?;
             count = count.checked_mul(size).ok_or(ReadError::Malformed)?;
         }
-        if count > cursor.0.len() / 4 {
+        // No server sends more than one dimension of something without elements: what is within them would have no end.
+        if count > cursor.0.len() / 4 || count == 0 && dimensions > 1 {
             return Err(ReadError::Malformed);
         }
         Ok(Self { element, count })
@@ -116,10 +117,17 @@ impl Nested {
     #[inline]
     fn binary_array(&mut self, cursor: &mut Cursor<'_>, whole: &[u8]) -> Read<()> {
         let array = Array::take(cursor, &mut self.dimensions)?;
-        if self.plan.element != 0 && array.element != self.plan.element {
-            return Err(ReadError::Malformed);
+        let element = match self.plan.element {
+            0 => array.element,
+            // What the caller says of a type that is not PostgreSQL's own, as of a domain.
+            claimed if self.plan.is_item_claimed && oid::find(array.element).is_none() => claimed,
+            known if known == array.element => known,
+            _ => return Err(ReadError::Malformed),
+        };
+        if array.count == 0 && !matches!(self.plan.type_oid, oid::INT2VECTOR | oid::OIDVECTOR) {
+            self.dimensions.count = 0;
         }
-        self.of_columns(&[array.element])?;
+        self.of_columns(&[element])?;
         self.parts.run(whole, cursor, array.count)
     }
 
@@ -142,7 +150,7 @@ impl Nested {
 
     fn binary_vector(&mut self, cursor: &mut Cursor<'_>, whole: &[u8]) -> Read<()> {
         self.of_columns(&[oid::FLOAT4])?;
-        let vector = extension::Vector::take(cursor)?;
+        let vector = extension::Vector::take(self.plan.type_oid, cursor)?;
         self.dimensions.push(Dimension { size: vector.count.into(), lower: 1 })?;
         for _ in 0..vector.count {
             if vector.is_half {

@@ -3,6 +3,7 @@
 
 use super::super::cursor::Cursor;
 use super::super::field::{Read, ReadError};
+use super::super::oid;
 
 /// Gives each key with its value, which may be NULL.
 pub(in super::super) fn hstore<'a>(
@@ -24,14 +25,20 @@ pub(in super::super) struct Vector {
 }
 
 impl Vector {
-    pub(in super::super) fn take(cursor: &mut Cursor<'_>) -> Read<Self> {
+    /// Takes the head. Without a type the size of the numbers is seen from the length.
+    pub(in super::super) fn take(type_oid: u32, cursor: &mut Cursor<'_>) -> Read<Self> {
         let (count, unused) = (cursor.u16()?, cursor.u16()?);
         let (left, numbers) = (cursor.0.len(), usize::from(count));
+        let is_half = match type_oid {
+            oid::VECTOR => false,
+            oid::HALFVEC => true,
+            _ => left == 2 * numbers,
+        };
         // No vector is empty.
-        if unused != 0 || numbers == 0 || (left != 4 * numbers && left != 2 * numbers) {
+        if unused != 0 || numbers == 0 || left != numbers * if is_half { 2 } else { 4 } {
             return Err(ReadError::Malformed);
         }
-        Ok(Self { count, is_half: left == 2 * numbers })
+        Ok(Self { count, is_half })
     }
 }
 

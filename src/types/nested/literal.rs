@@ -52,9 +52,15 @@ impl Nested {
 
     pub(super) fn text_sparse(&mut self, cursor: &mut Cursor<'_>, whole: &[u8]) -> Read<()> {
         self.of_columns(&[oid::INT4, oid::FLOAT4])?;
+        let mut greatest = 1;
         expect(cursor, b"{")?;
         while !eat(cursor, b'}') {
             let index = plain(cursor, b":", b",}")?;
+            let number = integer(&mut Cursor(index))?;
+            if number < 1 || index.len() != number.ilog10() as usize + 1 {
+                return Err(ReadError::Malformed);
+            }
+            greatest = greatest.max(number);
             self.parts.view(whole, Form::Text(index))?;
             expect(cursor, b":")?;
             let number = plain(cursor, b",}", b":")?;
@@ -69,10 +75,23 @@ impl Nested {
         }
         expect(cursor, b"/")?;
         let size = integer(cursor)?;
+        if size < greatest {
+            return Err(ReadError::Malformed);
+        }
         self.dimensions.push(Dimension { size, lower: 1 })
     }
 
     pub(super) fn text_geometry(&mut self, cursor: &mut Cursor<'_>, whole: &[u8]) -> Read<()> {
+        self.text_points(cursor, whole)?;
+        let is_whole = match self.plan.type_oid {
+            oid::LINE => self.parts.len() == 3,
+            oid::CIRCLE | oid::BOX | oid::LSEG => self.parts.len() == 2,
+            _ => true,
+        };
+        if is_whole { Ok(()) } else { Err(ReadError::Malformed) }
+    }
+
+    fn text_points(&mut self, cursor: &mut Cursor<'_>, whole: &[u8]) -> Read<()> {
         match self.plan.type_oid {
             oid::LINE => {
                 self.of_columns(&[oid::FLOAT8])?;

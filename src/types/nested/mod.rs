@@ -15,15 +15,17 @@ mod text;
 
 use std::fmt;
 
+use super::advice;
 use super::cursor::Cursor;
 use super::field::{Field, Form, Read, ReadError};
 use crate::batch::{Column, Relation, ValueKind};
 use crate::error::Error;
 
 use parts::Parts;
+pub(crate) use parts::let_go;
 use rows::Rows;
 use shape::Plan;
-pub use shape::{Shape, flags, shape_of};
+pub use shape::{Claim, Shape, flags, shape_of};
 
 /// MAXDIM
 pub(super) const MOST_DIMENSIONS: usize = 6;
@@ -60,7 +62,7 @@ impl Dimensions {
 }
 
 /// Reads values with parts, one after the other, one level of each. Reuse it: it keeps its memory, which is that of the largest
-/// value it has read. A value in a value needs a reader of its own, for the items point into this one's memory.
+/// value it has read lately. A value in a value needs a reader of its own, for the items point into this one's memory.
 #[derive(Default)]
 pub struct Nested {
     parts: Parts,
@@ -78,6 +80,12 @@ pub struct Fault {
     /// Why.
     pub error: ReadError,
     shape: Shape,
+    place: Option<Place>,
+}
+
+/// Where bytes are wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Place {
     item: usize,
     at: usize,
 }
@@ -107,19 +115,24 @@ impl Nested {
     /// Reads one level of a value. `claim` says what a value is of a type that is not resolved; of one that is, it must agree.
     #[inline]
     pub fn read<'a>(&'a mut self, field: Field<'a>, claim: Option<Shape>) -> Result<Items<'a>, Fault> {
+        self.read_claimed(field, claim.into())
+    }
+
+    /// Reads one level of a value of which the caller says more than its shape. What its type tells must agree.
+    #[inline]
+    pub fn read_claimed<'a>(&'a mut self, field: Field<'a>, claim: Claim) -> Result<Items<'a>, Fault> {
         self.fill(field, claim)?;
         let columns = self.rows.current().map_or(&[][..], |relation| &relation.columns);
         Ok(Items { of: self, whole: field.bytes, columns })
     }
 
     /// Reads a value. After an error there are no items.
-    fn fill(&mut self, field: Field<'_>, claim: Option<Shape>) -> Result<(), Fault> {
+    fn fill(&mut self, field: Field<'_>, claim: Claim) -> Result<(), Fault> {
         self.clear();
         let form = match field.form().and_then(|form| self.plan(field.type_oid, claim).map(|()| form)) {
             Ok(form) => form,
             Err(error) => {
-                let shape = claim.unwrap_or(Shape::WAL_SHAPE_ANY);
-                return Err(Fault { error, shape, item: 0, at: 0 });
+                return Err(Fault { error, shape: claim.shape, place: None });
             }
         };
         let mut cursor = Cursor(field.bytes);
@@ -129,13 +142,13 @@ impl Nested {
         };
         let read = read
             .and_then(|()| cursor.end())
-            .and_then(|()| self.rows.choose(field.type_oid, self.plan.shape, &self.columns));
+            .and_then(|()| self.rows.choose(field, self.plan.shape, &self.columns));
         read.map_err(|error| self.fault(error, field.bytes.len() - cursor.0.len()))
     }
 
     /// What to read a value as: most of the time the same as the last.
     #[inline]
-    fn plan(&mut self, type_oid: u32, claim: Option<Shape>) -> Read<()> {
+    fn plan(&mut self, type_oid: u32, claim: Claim) -> Read<()> {
         let last = &self.plan;
         if type_oid != last.type_oid || claim != last.claim || last.shape == Shape::WAL_SHAPE_ANY {
             self.plan = Plan::default();
@@ -150,7 +163,18 @@ impl Nested {
         self.clear();
         // Who is named like a type of an extension may be somebody else.
         let error = if plan.by_name && error == ReadError::Malformed { ReadError::Unresolved } else { error };
-        Fault { error, shape: plan.shape, item, at }
+        Fault { error, shape: plan.shape, place: Some(Place { item, at }) }
+    }
+
+    /// Whether bytes at an address are the reader's own: those of an item that had to be unquoted.
+    pub(crate) fn owns(&self, address: usize) -> bool {
+        self.parts.owns(address)
+    }
+
+    /// How many bytes the items take.
+    #[cfg(test)]
+    pub(super) fn memory(&self) -> usize {
+        self.parts.memory()
     }
 
     fn clear(&mut self) {
@@ -185,12 +209,15 @@ impl Fault {
     #[cold]
     pub fn explain(self, field: Field<'_>) -> Error {
         let name = self.shape.name();
-        match self.error {
-            ReadError::Malformed => {
-                let wanted = format!("{name}: item {} is wrong at byte {}", self.item, self.at);
-                self.error.explain(field, &wanted)
+        match (self.error, self.place) {
+            (ReadError::Malformed | ReadError::Unresolved, Some(Place { item, at })) => {
+                self.error.explain(field, &format!("{name}: item {item} is wrong at byte {at}"))
             }
-            error => error.explain(field, name),
+            // There is more to be said than that binary forms can be done without.
+            (ReadError::Unresolved, None) => {
+                self.error.explain(field, name).with_hint(advice::NAME_THE_SHAPE)
+            }
+            (error, _) => error.explain(field, name),
         }
     }
 }
@@ -210,6 +237,13 @@ impl<'a> Items<'a> {
     /// What the value is.
     pub fn shape(self) -> Shape {
         self.of.plan.shape
+    }
+
+    /// Whether it is a list of items that are all alike, and that say all there is. A range is none, nor is a circle.
+    pub fn is_list(self) -> bool {
+        let shape = self.shape();
+        matches!(shape, Shape::Array | Shape::Multirange | Shape::Vector | Shape::Geometry)
+            && self.columns.len() == 1
     }
 
     /// Bits of `flags`.

@@ -33,8 +33,19 @@ pub(super) struct Parts {
 
 impl Parts {
     pub(super) fn clear(&mut self) {
-        self.list.clear();
-        self.own.clear();
+        let_go(&mut self.list);
+        let_go(&mut self.own);
+    }
+
+    #[cfg(test)]
+    pub(super) fn memory(&self) -> usize {
+        self.list.capacity() * size_of::<Part>() + self.own.capacity()
+    }
+
+    /// Whether an address is in memory of its own.
+    pub(super) fn owns(&self, address: usize) -> bool {
+        let start = self.own.as_ptr().addr();
+        (start..start + self.own.capacity()).contains(&address)
     }
 
     #[inline]
@@ -150,6 +161,16 @@ impl Parts {
         }
         self.list.push(part);
         Ok(())
+    }
+}
+
+/// Empties a list. Its memory is kept, unless the last value took only a small part of much.
+pub(crate) fn let_go<T>(list: &mut Vec<T>) {
+    const LITTLE: usize = 1 << 20;
+    let (used, kept) = (list.len(), list.capacity());
+    list.clear();
+    if kept.saturating_mul(size_of::<T>()) > LITTLE && kept / 8 > used {
+        list.shrink_to(used);
     }
 }
 

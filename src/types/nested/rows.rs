@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::super::field::{Read, ReadError};
+use super::super::field::{Field, Read, ReadError};
 use super::super::oid;
 use super::shape::Shape;
 use crate::batch::{Column, Relation};
@@ -38,12 +38,12 @@ impl Rows {
         self.known.get(self.current?).map(|row| &row.relation)
     }
 
-    /// Makes that of a type with columns of these types the current one.
+    /// Makes that of a value's type with columns of these types the current one.
     #[inline]
-    pub(super) fn choose(&mut self, type_oid: u32, shape: Shape, columns: &[u32]) -> Read<()> {
+    pub(super) fn choose(&mut self, field: Field<'_>, shape: Shape, columns: &[u32]) -> Read<()> {
         let is = |row: &Row| {
             let known = &row.relation.columns;
-            row.relation.oid == type_oid
+            row.relation.oid == field.of
                 && row.shape == shape
                 && known.len() == columns.len()
                 && known.iter().zip(columns).all(|(known, of)| known.type_oid == *of)
@@ -51,7 +51,7 @@ impl Rows {
         self.current = self.known.iter().position(is);
         if self.current.is_none() {
             self.current =
-                Some(self.keep(Row { shape, relation: Arc::new(relation(type_oid, shape, columns)) })?);
+                Some(self.keep(Row { shape, relation: Arc::new(relation(field, shape, columns)) })?);
         }
         Ok(())
     }
@@ -74,7 +74,7 @@ impl Rows {
 
 /// Generation 0, which no table has.
 #[cold]
-fn relation(type_oid: u32, shape: Shape, columns: &[u32]) -> Relation {
+fn relation(field: Field<'_>, shape: Shape, columns: &[u32]) -> Relation {
     let column = |(at, of): (usize, &u32)| Column {
         name: name(shape, at).into_bytes().into(),
         type_oid: *of,
@@ -82,9 +82,13 @@ fn relation(type_oid: u32, shape: Shape, columns: &[u32]) -> Relation {
         is_key: false,
         data_type: oid::undescribed(*of),
     };
-    let label = oid::label(type_oid).map_or_else(|| format!("type with OID {type_oid}"), str::to_owned);
+    let label = match (oid::label(field.type_oid), field.of) {
+        (Some(name), _) => name.to_owned(),
+        (None, 0) => shape.name().to_owned(),
+        (None, of) => format!("type with OID {of}"),
+    };
     Relation {
-        oid: type_oid,
+        oid: field.of,
         generation: 0,
         namespace: Box::default(),
         name: label.into_bytes().into(),

@@ -98,9 +98,27 @@ impl Shape {
     }
 }
 
+/// What the caller says of a value whose type does not tell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Claim {
+    /// What the value is.
+    pub shape: Shape,
+    /// OID of the type of an array's elements, of a range's bounds, or of a multirange's ranges: one of PostgreSQL's own. 0: not
+    /// known.
+    pub item: u32,
+    /// What stands between the elements of an array in text. 0: a comma, or what the type of the elements has.
+    pub delimiter: u8,
+}
+
+impl From<Option<Shape>> for Claim {
+    fn from(shape: Option<Shape>) -> Self {
+        Self { shape: shape.unwrap_or_default(), ..Self::default() }
+    }
+}
+
 /// What a value is by its type. None: it has no parts, or nobody knows.
 pub fn shape_of(field: Field<'_>) -> Option<Shape> {
-    Plan::of(field.type_oid, None).ok().map(|plan| plan.shape)
+    Plan::of(field.type_oid, Claim::default()).ok().map(|plan| plan.shape)
 }
 
 /// How values of a type are read.
@@ -112,30 +130,66 @@ pub(super) struct Plan {
     pub(super) element: u32,
     /// The type is known by its name only.
     pub(super) by_name: bool,
-    /// What the caller said that it is.
-    pub(super) claim: Option<Shape>,
+    /// Between the elements of an array in text.
+    pub(super) delimiter: u8,
+    /// Nobody has told the delimiter, nor what the elements are.
+    pub(super) is_delimiter_guessed: bool,
+    /// The type of the items is known by the caller's word only.
+    pub(super) is_item_claimed: bool,
+    /// What the caller said.
+    pub(super) claim: Claim,
 }
 
 impl Plan {
-    pub(super) fn of(type_oid: u32, claim: Option<Shape>) -> Read<Self> {
-        match (Self::by_type(type_oid), claim) {
-            (Some(known), None) => Ok(known),
-            (Some(known), Some(shape)) if known.shape == shape => Ok(Self { claim, ..known }),
-            (Some(known), Some(_)) if !known.by_name => Err(ReadError::OtherType),
-            (None, _) if oid::is_built_in(type_oid) => Err(ReadError::OtherType),
+    pub(super) fn of(type_oid: u32, claim: Claim) -> Read<Self> {
+        let known = Self::by_type(type_oid);
+        match (known, claim.shape) {
+            (Some(known), Shape::WAL_SHAPE_ANY) => known.with(claim),
+            (Some(known), shape) if known.shape == shape => known.with(claim),
+            (Some(known), _) if !known.by_name => Err(ReadError::OtherType),
+            (None, _) if oid::label(type_oid).is_some() => Err(ReadError::OtherType),
             // Which of them can be told by the type only.
-            (_, None | Some(Shape::WAL_SHAPE_ANY | Shape::WAL_SHAPE_GEOMETRY)) => Err(ReadError::Unresolved),
-            (_, Some(shape)) => Ok(Self { type_oid, shape, element: 0, by_name: false, claim }),
+            (_, Shape::WAL_SHAPE_ANY | Shape::WAL_SHAPE_GEOMETRY) => Err(ReadError::Unresolved),
+            (_, shape) => Self { type_oid, shape, ..Self::default() }.with(claim),
         }
     }
 
+    /// With what the caller says beside the shape, which must not contradict what is known.
+    fn with(self, claim: Claim) -> Read<Self> {
+        let has_items = matches!(self.shape, Shape::Array | Shape::Range | Shape::Multirange);
+        let is_array = self.shape == Shape::Array;
+        let element = if self.element == 0 { claim.item } else { self.element };
+        // The only one of PostgreSQL's own types with another than a comma (pg_type.typdelim).
+        let usual = if element == oid::BOX { b';' } else { b',' };
+        let known = match self.type_oid {
+            oid::GEOMETRY_ARRAY => Some(b':'),
+            _ => (element != 0).then_some(usual),
+        };
+        let is_item_right = claim.item == 0 || has_items && element == claim.item;
+        let is_delimiter_right =
+            claim.delimiter == 0 || is_array && known.is_none_or(|known| known == claim.delimiter);
+        if !is_item_right || !is_delimiter_right {
+            return Err(ReadError::OtherType);
+        }
+        let told = if claim.delimiter == 0 { known } else { Some(claim.delimiter) };
+        Ok(Self {
+            element,
+            delimiter: told.unwrap_or(usual),
+            is_delimiter_guessed: told.is_none(),
+            is_item_claimed: self.element == 0 && claim.item != 0,
+            claim,
+            ..self
+        })
+    }
+
     fn by_type(type_oid: u32) -> Option<Self> {
-        let by_name = |shape| Some(Self { type_oid, shape, element: 0, by_name: true, claim: None });
-        let known = |shape, element| Some(Self { type_oid, shape, element, by_name: false, claim: None });
+        let by_name = |shape| Some(Self { type_oid, shape, by_name: true, ..Self::default() });
+        let known = |shape, element| Some(Self { type_oid, shape, element, ..Self::default() });
         match type_oid {
             oid::HSTORE => return by_name(Shape::Hstore),
             oid::VECTOR | oid::HALFVEC => return by_name(Shape::Vector),
             oid::SPARSEVEC => return by_name(Shape::Sparse),
+            oid::GEOMETRY_ARRAY => return by_name(Shape::Array),
             oid::PATH | oid::POLYGON | oid::LSEG | oid::BOX | oid::LINE | oid::CIRCLE => {
                 return known(Shape::Geometry, 0);
             }

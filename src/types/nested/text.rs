@@ -126,8 +126,7 @@ impl Nested {
         if cursor.0 == b"{}" && bounds.list().is_empty() {
             return expect(cursor, b"{}");
         }
-        // The only one of PostgreSQL's own types with another (pg_type.typdelim).
-        let delimiter = if self.plan.element == oid::BOX { b';' } else { b',' };
+        let delimiter = self.plan.delimiter;
         let mut braces = Braces::default();
         while braces.level > 0 || !braces.has_begun {
             while eat(cursor, b'{') {
@@ -157,6 +156,8 @@ impl Nested {
         }
         match plain(cursor, &[delimiter, b'}'], b"{\"\\")? {
             b"NULL" => self.parts.null(),
+            // Half of a box, of which an array of a domain is: its delimiter is another, and nobody has told.
+            [b'(', .., last] if self.plan.is_delimiter_guessed && *last != b')' => Err(ReadError::Unresolved),
             text => self.parts.view(whole, Form::Text(text)),
         }
     }

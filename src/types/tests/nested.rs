@@ -34,36 +34,40 @@ fn told(field: Field<'_>, claim: Option<Shape>) -> Result<Told, Fault> {
 }
 
 fn texts(text_of: &str, of: u32) -> Vec<Option<String>> {
-    told(text(text_of, of), None).unwrap().items.into_iter().map(|item| item.0).collect()
+    texts_of(text(text_of, of))
 }
 
-fn some(items: &[&str]) -> Vec<Option<String>> {
+pub(super) fn texts_of(field: Field<'_>) -> Vec<Option<String>> {
+    told(field, None).unwrap().items.into_iter().map(|item| item.0).collect()
+}
+
+pub(super) fn some(items: &[&str]) -> Vec<Option<String>> {
     items.iter().map(|item| (*item != "NULL").then(|| (*item).to_owned())).collect()
 }
 
-fn error(field: Field<'_>, claim: Option<Shape>) -> ReadError {
+pub(super) fn error(field: Field<'_>, claim: Option<Shape>) -> ReadError {
     told(field, claim).unwrap_err().error
 }
 
 /// Numbers in network order.
-fn words(words: &[i32]) -> Vec<u8> {
+pub(super) fn words(words: &[i32]) -> Vec<u8> {
     words.iter().flat_map(|word| word.to_be_bytes()).collect()
 }
 
 /// A value with its length in front.
-fn sized(bytes: &[u8]) -> Vec<u8> {
+pub(super) fn sized(bytes: &[u8]) -> Vec<u8> {
     [&words(&[bytes.len() as i32])[..], bytes].concat()
 }
 
 /// hstore, vector and so on, as the stream describes them.
-fn named<'a>(form: Field<'a>, name: &str) -> (Type, Field<'a>) {
+pub(super) fn named<'a>(form: Field<'a>, name: &str) -> (Type, Field<'a>) {
     let of = oid::described(DOMAIN, b"public", name.as_bytes());
     let field = Field::of(form.kind, form.bytes, &of);
     (of, field)
 }
 
 /// `{{1,NULL},{3,4}}` with the lower bounds 2 and -1.
-fn matrix() -> Vec<u8> {
+pub(super) fn matrix() -> Vec<u8> {
     let mut bytes = words(&[2, 1, 23, 2, 2, 2, -1]);
     for element in [Some(1), None, Some(3), Some(4)] {
         match element {
@@ -282,6 +286,25 @@ fn extensions_are_known_by_their_names() {
         assert_eq!(String::from_utf8(written).unwrap(), shown);
         assert!(is_resolved(&of));
     }
+    for (name, wrong) in [
+        ("sparsevec", "{9:1}/5"),
+        ("sparsevec", "{0:1}/5"),
+        ("sparsevec", "{-1:1}/5"),
+        ("sparsevec", "{x:y}/5"),
+        ("sparsevec", "{1x:1}/5"),
+        ("sparsevec", "{1:1}/-5"),
+        ("sparsevec", "{}/0"),
+        ("sparsevec", "{1:1,}/5"),
+    ] {
+        assert_eq!(error(named(text(wrong, 0), name).1, None), ReadError::Unresolved, "{wrong}");
+    }
+    // The name says how large the numbers are, and not the length.
+    let four = [&[0, 2, 0, 0][..], &[0x3C, 0, 0x3C, 0]].concat();
+    assert_eq!(error(named(binary(&four, 0), "vector").1, None), ReadError::Unresolved);
+    assert_eq!(texts_of(named(binary(&four, 0), "halfvec").1), some(&["1", "1"]));
+    let eight = [&[0, 2, 0, 0][..], &float(1.0), &float(2.0)].concat();
+    assert_eq!(error(named(binary(&eight, 0), "halfvec").1, None), ReadError::Unresolved);
+    assert_eq!(format(named(binary(&eight, 0), "halfvec").1, &mut Vec::new()), Err(ReadError::Unresolved));
     // An enum, a composite and a domain may be named so.
     assert_eq!(as_text(named(binary(b"label", 0), "vector").1), Ok(&b"label"[..]));
     assert_eq!(error(named(binary(b"label", 0), "vector").1, None), ReadError::Unresolved);
@@ -338,6 +361,13 @@ fn geometry_and_lexemes_have_items_too() {
         (oid::LSEG, "((1,2),(3,4))"),
         (oid::CIRCLE, "<(1,2)>"),
         (oid::LINE, "{}"),
+        (oid::LINE, "{1,2}"),
+        (oid::LINE, "{1,2,3,4}"),
+        (oid::CIRCLE, "<(0,0),1,2,3>"),
+        (oid::BOX, "(1,1)"),
+        (oid::BOX, "(1,1),(0,0),(2,2)"),
+        (oid::LSEG, "[(1,1)]"),
+        (oid::LSEG, "[(1,1),(2,2),(3,3)]"),
         (oid::TSVECTOR, "'a"),
         (oid::TSVECTOR, "a"),
         (oid::TSVECTOR, "'a'x"),
@@ -397,6 +427,12 @@ fn errors_name_the_item_and_the_byte_and_never_the_value() {
         error.message(),
         "what the type with OID 16384 is made of is not known, so that its 3 bytes are not read as a value with parts"
     );
+    let hint = error.hint();
+    assert!(hint.contains("name the shape"), "{hint}");
+    // Who is named like a type of an extension may be somebody else, or wrong at a byte.
+    let (_, pairs) = named(text("\"a\"=>\"b\", x", 0), "hstore");
+    let error = Nested::new().read(pairs, None).unwrap_err().explain(pairs);
+    assert!(error.message().ends_with("an hstore: item 2 is wrong at byte 10"), "{}", error.message());
     let mut reader = Nested::new();
     let items = reader.read(text("{x}", oid::INT4_ARRAY), None).unwrap();
     assert_eq!(
@@ -465,6 +501,10 @@ fn lengths_and_counts_that_lie_are_refused_at_once() {
         (words(&[1, 0, 23, 1, 1, MOST]), oid::INT4_ARRAY, None),
         (words(&[1, 0, 23, 1, 1, -2]), oid::INT4_ARRAY, None),
         (words(&[0, 2, 23]), oid::INT4_ARRAY, None),
+        // Nothing, so many times.
+        (words(&[2, 1, 23, MOST, 1, 0, 1]), oid::INT4_ARRAY, None),
+        (words(&[4, 1, 23, 0, 1, MOST, 1, MOST, 1, MOST, 1]), 0, Some(Shape::Array)),
+        (words(&[2, 0, 21, 0, 0, 0, 0]), oid::INT2VECTOR, None),
         (words(&[0, 0, 0]), 0, Some(Shape::Array)),
         (words(&[MOST]), oid::INT4MULTIRANGE, None),
         (words(&[MOST, 23, 4, 1]), 0, Some(Shape::Composite)),
