@@ -106,6 +106,9 @@ func sliceSetter(typ reflect.Type) (setter, error) {
 	}
 	return func(to unsafe.Pointer, from Field) error {
 		return withParts(from, listShape(from), func(n *Nested) error {
+			if !n.isList() {
+				return mistake(ErrType, fmt.Sprintf("%s is for an array, a multirange, a vector or points: the value is %s", typ, n.Shape()))
+			}
 			dimensions := n.Dimensions()
 			if len(dimensions) == 0 || n.Shape() != ShapeArray {
 				dimensions = []Dimension{{Size: int32(n.Len()), Lower: 1}}

@@ -1,6 +1,7 @@
 package pgwalstream
 
 import (
+	"errors"
 	"iter"
 	"runtime"
 	"unsafe"
@@ -39,10 +40,14 @@ type Dimension = capi.Dimension
 // borrowed from the reader until it reads again, and from the value's event. A value in a value takes a second reader. It is
 // for one goroutine at a time. Row.Scan fills slices, maps and structs without it.
 type Nested struct {
-	core      *capi.Nested
-	parts     capi.Parts
-	relation  *Relation
-	relations relations
+	core       *capi.Nested
+	items      []Value
+	own        []byte // what had to be unquoted
+	dimensions [6]Dimension
+	parts      capi.Parts
+	relation   *Relation
+	known      [16]*Relation // those that were seen last, in a ring
+	oldest     int
 }
 
 // NewNested makes a reader.
@@ -56,43 +61,137 @@ func NewNested() (*Nested, error) {
 	return n, nil
 }
 
+// A Claim is what you say of a value whose type the stream only names. What is known of it must agree.
+type Claim struct {
+	// Shape is what the value is; ShapeAny: as its type says.
+	Shape Shape
+	// Item is the type of an array's elements, a range's bounds, or a multirange's ranges: one of PostgreSQL's own, by its OID. 0:
+	// not known.
+	Item uint32
+	// Delimiter stands between the elements of an array in text: typdelim in pg_type. 0: a comma, or what Item has.
+	Delimiter byte
+}
+
 // Read reads one level of a value, as its type says. ErrType: it has no parts, the stream only names its type, or its bytes are
 // not of the type.
-func (n *Nested) Read(f Field) error { return n.ReadAs(f, ShapeAny) }
+func (n *Nested) Read(f Field) error { return n.ReadClaim(f, Claim{}) }
 
 // ReadAs is Read for a value whose type the stream only names: an enum's array, a composite, a range of a user's type. The bytes
 // must bear out what is said of it. Of a type that is known the shape must be right.
-func (n *Nested) ReadAs(f Field, shape Shape) error {
-	var relation unsafe.Pointer
-	column := 0
-	if f.relation != nil && f.relation.address != nil && f.column != nil {
-		relation, column = f.relation.address, f.relation.place(f.column)
-	} else if shape == ShapeAny {
-		shape = shapeOf(BuiltInType(f.typ))
+func (n *Nested) ReadAs(f Field, shape Shape) error { return n.ReadClaim(f, Claim{Shape: shape}) }
+
+// ReadClaim is ReadAs for a value of which you know more than its shape: the type of its items, or what stands between them.
+//
+// ErrInvalidArgument, as for an item of this very reader, leaves what was read before. After any other error there are no items.
+func (n *Nested) ReadClaim(f Field, c Claim) error {
+	if n.holds(f.v.Data) {
+		return mistake(ErrInvalidArgument, "the value is an item of this reader, which holds it: read it with another")
 	}
-	n.relation = nil
-	oops := n.core.Read(&f.v, relation, column, uint32(shape), &n.parts)
+	var item unsafe.Pointer
+	if c.Item != 0 {
+		if item = capi.BuiltInHandle(c.Item); item == nil {
+			return mistake(ErrInvalidArgument, "the type of the items is not built in: OID "+decimal(int(c.Item)))
+		}
+	}
+	how := capi.Claim{Shape: uint32(c.Shape), Item: item, Delimiter: c.Delimiter}
+	if f.relation != nil && f.relation.address != nil && f.column != nil {
+		how.Relation, how.Column = f.relation.address, f.relation.place(f.column)
+	} else {
+		how.Type = capi.BuiltInHandle(f.typ)
+	}
+	var parts capi.Parts
+	oops := n.core.Read(&f.v, &how, &parts)
 	runtime.KeepAlive(f.relation)
 	if oops != nil {
-		return failure(oops)
+		if err := failure(oops); errors.Is(err, ErrInvalidArgument) {
+			return err
+		} else {
+			n.forget()
+			return err
+		}
 	}
-	n.relation = n.relations.of(n.parts.Relation)
+	n.take(f.v, parts)
+	runtime.KeepAlive(n)
 	return nil
 }
 
+// take brings what was read into memory of Go's: whoever keeps an item keeps all that it needs.
+func (n *Nested) take(from capi.Value, parts capi.Parts) {
+	n.relation = n.relationAt(parts.Relation)
+	copy(n.dimensions[:], parts.Dimensions)
+	own := 0
+	for i := range parts.Items {
+		if _, within := parts.Items[i].Within(from); !within {
+			own += int(parts.Items[i].Len)
+		}
+	}
+	items, bytes := n.items, n.own
+	if cap(bytes) < own || wasteful(cap(bytes), own) {
+		bytes = make([]byte, 0, own)
+	}
+	if count := len(parts.Items); cap(items) < count || wasteful(cap(items)*int(unsafe.Sizeof(Value{})), count*int(unsafe.Sizeof(Value{}))) {
+		items = make([]Value, 0, count)
+	}
+	items, bytes = items[:0], bytes[:0]
+	for i := range parts.Items {
+		item := parts.Items[i]
+		if data, within := item.Within(from); within {
+			item.Data = data
+		} else {
+			start := len(bytes)
+			bytes = append(bytes, item.Bytes()...)
+			item.Data = unsafe.Pointer(unsafe.SliceData(bytes[start:]))
+		}
+		items = append(items, Value{item})
+	}
+	if len(items) < len(n.items) && cap(items) == cap(n.items) {
+		clear(n.items[len(items):])
+	}
+	parts.Items, parts.Dimensions = nil, n.dimensions[:len(parts.Dimensions)]
+	n.items, n.own, n.parts = items, bytes, parts
+}
+
+// wasteful says that memory is much, and much more than is used.
+func wasteful(kept, used int) bool { return kept > 1<<20 && kept/8 > used }
+
+// holds says whether bytes are the reader's own.
+func (n *Nested) holds(data unsafe.Pointer) bool {
+	start := uintptr(unsafe.Pointer(unsafe.SliceData(n.own)))
+	return data != nil && uintptr(data) >= start && uintptr(data) < start+uintptr(cap(n.own))
+}
+
+// relationAt is the types of items at an address. The reader of C's keeps as many.
+func (n *Nested) relationAt(address unsafe.Pointer) *Relation {
+	if n.relation != nil && n.relation.address == address {
+		return n.relation
+	}
+	for _, relation := range n.known {
+		if relation != nil && relation.address == address {
+			return relation
+		}
+	}
+	relation := retained(address)
+	if relation.address != nil {
+		n.known[n.oldest] = relation
+		n.oldest = (n.oldest + 1) % len(n.known)
+	}
+	return relation
+}
+
 // Len is how many items there are.
-func (n *Nested) Len() int { return len(n.parts.Items) }
+func (n *Nested) Len() int { return len(n.items) }
 
 // Item is the item at a place. Like a slice it panics where there is none.
 func (n *Nested) Item(i int) Field {
+	item := n.items[i]
 	column := &n.relation.Columns[i%len(n.relation.Columns)]
-	return Field{Value: Value{n.parts.Items[i]}, typ: column.reads, column: column, relation: n.relation}
+	return Field{Value: item, typ: column.reads, column: column, relation: n.relation}
 }
 
 // Items gives every item with its place.
 func (n *Nested) Items() iter.Seq2[int, Field] {
 	return func(yield func(int, Field) bool) {
-		for i := range n.parts.Items {
+		for i := range n.items {
 			if !yield(i, n.Item(i)) {
 				return
 			}
@@ -121,30 +220,21 @@ func (n *Nested) IsClosed() bool { return n.parts.Flags&capi.NestedClosed != 0 }
 
 // forget lets go of what was read.
 func (n *Nested) forget() {
-	n.parts, n.relation = capi.Parts{}, nil
-	n.core.Forget()
+	clear(n.items)
+	n.items, n.parts, n.relation = n.items[:0], capi.Parts{}, nil
+}
+
+// isList says that the items are all alike, and all there is. A range is none, nor is a circle.
+func (n *Nested) isList() bool {
+	switch n.Shape() {
+	case ShapeArray, ShapeMultirange, ShapeVector, ShapeGeometry:
+		return len(n.relation.Columns) == 1
+	}
+	return false
 }
 
 // place is that of a column of this relation.
 func (r *Relation) place(column *Column) int {
 	first := unsafe.Pointer(unsafe.SliceData(r.Columns))
 	return int((uintptr(unsafe.Pointer(column)) - uintptr(first)) / unsafe.Sizeof(Column{}))
-}
-
-// shapeOf is what values of a type are.
-func shapeOf(t *Type) Shape {
-	if t == nil {
-		return ShapeAny
-	}
-	switch t.Kind {
-	case KindOfArray:
-		return ShapeArray
-	case KindOfComposite:
-		return ShapeComposite
-	case KindOfRange:
-		return ShapeRange
-	case KindOfMultirange:
-		return ShapeMultirange
-	}
-	return ShapeAny
 }

@@ -3,6 +3,7 @@ package pgwalstream_test
 import (
 	"errors"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -145,6 +146,121 @@ func readByHand(t *testing.T, field func(string) wal.Field) {
 	// Of a value alone, what its type is told to be.
 	if err := outer.Read(field("ints").Value.As(1007)); err != nil || outer.Len() != 3 {
 		t.Error(err)
+	}
+	if err := outer.Read(field("way").Value.As(602)); err != nil || outer.Len() != 2 {
+		t.Error(err)
+	}
+}
+
+func TestAListIsNothingElse(t *testing.T) {
+	for _, binary := range []string{"off", "on"} {
+		t.Run("binary "+binary, func(t *testing.T) {
+			connected(t).sql(`SET client_min_messages = warning; DROP TABLE IF EXISTS go_lists; DROP TYPE IF EXISTS go_span; DROP DOMAIN IF EXISTS go_box;
+				CREATE EXTENSION IF NOT EXISTS hstore; CREATE TYPE go_span AS RANGE (subtype = float8); CREATE DOMAIN go_box AS box`)
+			s := setUp(t, "go_lists", `id int PRIMARY KEY, span int4range, nothing numrange, tags hstore, words tsvector, ring circle, spans go_span,
+				frames box[], boxes go_box[], texts text[]`)
+			stream := s.open("binary=" + binary)
+			s.sql(`INSERT INTO go_lists VALUES (1, '[1,10]', 'empty', 'a=>1', 'a:1 b', '<(1,2),3>', '[1.5,2]',
+				'{(1,1),(0,0);(2,2),(0,0)}', '{(1,1),(0,0);(2,2),(0,0)}', ARRAY['a"b', 'c\d', 'e'])`)
+			row := changes(t, stream, 1)[0].New()
+			field := func(name string) wal.Field {
+				f, ok := row.Named(name)
+				if !ok {
+					t.Fatal(name)
+				}
+				return f
+			}
+			for _, name := range []string{"span", "nothing", "tags", "words", "ring"} {
+				var numbers []float64
+				if err := field(name).Scan(&numbers); !errors.Is(err, wal.ErrType) {
+					t.Error(name, numbers, err)
+				}
+				var texts []*string
+				if err := field(name).Scan(&texts); !errors.Is(err, wal.ErrType) {
+					t.Error(name, texts, err)
+				}
+			}
+			nobodyTells(t, field, binary == "on")
+			itemsNeedNoReader(t, field("texts"))
+		})
+	}
+}
+
+// nobodyTells reads what the type does not tell.
+func nobodyTells(t *testing.T, field func(string) wal.Field, binary bool) {
+	var span wal.Range[int64]
+	if err := field("spans").Scan(&span); !errors.Is(err, wal.ErrType) {
+		t.Error(span, err)
+	}
+	var real wal.Range[float64]
+	if err := field("spans").Scan(&real); binary != errors.Is(err, wal.ErrType) {
+		t.Error(real, err)
+	}
+	n, err := wal.NewNested()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := n.ReadClaim(field("spans"), wal.Claim{Shape: wal.ShapeRange, Item: 701}); err != nil {
+		t.Fatal(err)
+	}
+	if bound, err := n.Item(0).Float64(); err != nil || bound != 1.5 {
+		t.Error(bound, err)
+	}
+	// A type that is told by itself has its delimiter too.
+	if err := n.Read(field("frames").Value.As(1020)); err != nil || n.Len() != 2 {
+		t.Error(n.Len(), err)
+	}
+	if err := n.ReadAs(field("boxes"), wal.ShapeArray); !binary && !errors.Is(err, wal.ErrType) {
+		t.Error(n.Len(), err)
+	}
+	for _, claim := range []wal.Claim{{wal.ShapeArray, 603, 0}, {wal.ShapeArray, 0, ';'}} {
+		if err := n.ReadClaim(field("boxes"), claim); err != nil || n.Len() != 2 {
+			t.Error(n.Len(), err)
+		}
+	}
+	// What is refused as an argument leaves what was read.
+	for _, claim := range []wal.Claim{{Shape: 99}, {wal.ShapeArray, 99, 0}, {wal.ShapeArray, 0, '{'}} {
+		if err := n.ReadClaim(field("boxes"), claim); !errors.Is(err, wal.ErrInvalidArgument) || n.Len() != 2 || n.Item(1).Len() == 0 {
+			t.Error(n.Len(), err)
+		}
+	}
+	if err := n.Read(field("id")); !errors.Is(err, wal.ErrType) || n.Len() != 0 {
+		t.Error(n.Len(), err)
+	}
+}
+
+// itemsNeedNoReader looks at items, dimensions and texts whose reader nobody keeps.
+func itemsNeedNoReader(t *testing.T, from wal.Field) {
+	item := func() (wal.Field, []byte, []wal.Dimension) {
+		n, err := wal.NewNested()
+		if err == nil {
+			err = n.Read(from)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := n.Read(n.Item(0).Value.As(1009)); from.Kind() == wal.Text && (!errors.Is(err, wal.ErrInvalidArgument) || n.Len() != 3) {
+			t.Error(n.Len(), err)
+			return wal.Field{}, nil, nil
+		}
+		if n.Len() != 3 {
+			n.Read(from)
+		}
+		bytes, err := n.Item(1).TextBytes()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n.Item(0), bytes, n.Dimensions()
+	}
+	for range 20 {
+		first, second, dimensions := item()
+		for range 3 {
+			runtime.GC()
+			time.Sleep(time.Millisecond)
+		}
+		if text, err := first.Text(); err != nil || text != `a"b` || string(second) != `c\d` || dimensions[0].Size != 3 {
+			t.Fatal(text, string(second), dimensions, err)
+		}
 	}
 }
 

@@ -12,7 +12,8 @@ import (
 
 // A Relation is one definition of a table, as the server described it. It is the program's to keep.
 type Relation struct {
-	// OID is the table's. With Generation it is a key for what a program remembers of the table.
+	// OID is the table's. With Generation it is a key for what a program remembers of the table. Of the items of a value it is
+	// that of the value's type, and Generation is 0.
 	OID uint32
 	// Generation counts the table's definitions within the stream, from 1.
 	Generation uint32
@@ -100,10 +101,8 @@ func (r *relations) learn(address unsafe.Pointer) *Relation {
 		}
 		known = maps.Clone(*old)
 	}
-	relation := newRelation(address)
-	if kept := capi.RetainRelation(address); kept != nil {
-		relation.address = address
-		runtime.AddCleanup(relation, capi.FreeRelation, kept)
+	relation := retained(address)
+	if relation.address != nil {
 		maps.DeleteFunc(known, func(_ unsafe.Pointer, other *Relation) bool { return other.OID == relation.OID })
 		known[address] = relation
 		r.known.Store(&known)
@@ -118,6 +117,16 @@ func (r *relations) forget() {
 	defer r.lock.Unlock()
 	r.known.Store(nil)
 	r.last.Store(nil)
+}
+
+// retained copies a definition, and keeps it alive, and so its address its own, as long as the copy lives.
+func retained(address unsafe.Pointer) *Relation {
+	relation := newRelation(address)
+	if kept := capi.RetainRelation(address); kept != nil {
+		relation.address = address
+		runtime.AddCleanup(relation, capi.FreeRelation, kept)
+	}
+	return relation
 }
 
 func newRelation(address unsafe.Pointer) *Relation {

@@ -110,10 +110,19 @@ typedef struct {
 } go_parts;
 
 static inline wal_status go_nested_read(wal_nested *nested, const uint8_t *data, uint32_t len, uint8_t kind,
-                                        const wal_relation *relation, uint32_t column, uint32_t shape,
+                                        const wal_relation *relation, uint32_t column, const wal_type *type,
+                                        uint32_t shape, const wal_type *item_type, uint32_t delimiter,
                                         go_parts *out) {
     const wal_value value = {data, len, kind, {0, 0, 0}};
-    const wal_status status = wal_nested_read(nested, &value, relation, column, shape, &out->error);
+    wal_status status;
+
+    if (relation != NULL && item_type == NULL && delimiter == 0) {
+        status = wal_nested_read(nested, &value, relation, column, shape, &out->error);
+    } else {
+        if (relation != NULL)
+            type = wal_relation_column_type_info(relation, column);
+        status = wal_nested_read_as(nested, &value, type, shape, item_type, delimiter, &out->error);
+    }
 
     out->items = wal_nested_items(nested, &out->count);
     out->relation = wal_nested_relation(nested);

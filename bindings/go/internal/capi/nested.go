@@ -3,10 +3,7 @@ package capi
 // #include "glue.h"
 import "C"
 
-import (
-	"runtime"
-	"unsafe"
-)
+import "unsafe"
 
 // The bits of Parts.Flags.
 const (
@@ -27,10 +24,16 @@ const (
 )
 
 // Nested is wal_nested.
-type Nested struct {
-	c *C.wal_nested
-	// pinned is the value that was read last, if it lies in memory of Go's: C keeps pointers into it.
-	pinned runtime.Pinner
+type Nested struct{ c *C.wal_nested }
+
+// Claim is what a value is read as: by its relation and column, or by a type of its own.
+type Claim struct {
+	Relation  unsafe.Pointer
+	Column    int
+	Type      unsafe.Pointer
+	Shape     uint32
+	Item      unsafe.Pointer
+	Delimiter byte
 }
 
 // Parts are what was read, in memory of C's until the reader reads again.
@@ -41,6 +44,27 @@ type Parts struct {
 	Shape      uint32
 	Flags      uint32
 }
+
+// Within is where the bytes of a value begin in those of the one that it is a part of, if they lie there.
+func (v *Value) Within(whole Value) (unsafe.Pointer, bool) {
+	at := uintptr(v.Data) - uintptr(whole.Data)
+	switch {
+	case v.Data == nil:
+		return nil, true
+	case v.Len == 0:
+		// Not behind the last byte, where something else may lie.
+		return unsafe.Pointer(&empty), true
+	case at >= uintptr(whole.Len) || uintptr(v.Len) > uintptr(whole.Len)-at:
+		return nil, false
+	}
+	return unsafe.Add(whole.Data, at), true
+}
+
+// empty is where values without bytes lie.
+var empty byte
+
+// Bytes are those of a value.
+func (v *Value) Bytes() []byte { return unsafe.Slice((*byte)(v.Data), int(v.Len)) }
 
 // NewNested makes a reader.
 func NewNested() (*Nested, *Error) {
@@ -53,14 +77,11 @@ func NewNested() (*Nested, *Error) {
 }
 
 // Read reads one level of a value.
-func (n *Nested) Read(v *Value, relation unsafe.Pointer, column int, shape uint32, parts *Parts) *Error {
-	n.pinned.Unpin()
-	if v.Data != nil {
-		n.pinned.Pin(v.Data)
-	}
+func (n *Nested) Read(v *Value, claim *Claim, parts *Parts) *Error {
 	var out C.go_parts
-	C.go_nested_read(n.c, (*C.uint8_t)(v.Data), C.uint32_t(v.Len), C.uint8_t(v.Kind), (*C.wal_relation)(relation),
-		C.uint32_t(column), C.uint32_t(shape), &out)
+	C.go_nested_read(n.c, (*C.uint8_t)(v.Data), C.uint32_t(v.Len), C.uint8_t(v.Kind), (*C.wal_relation)(claim.Relation),
+		C.uint32_t(claim.Column), (*C.wal_type)(claim.Type), C.uint32_t(claim.Shape), (*C.wal_type)(claim.Item),
+		C.uint32_t(claim.Delimiter), &out)
 	*parts = Parts{
 		Items:      unsafe.Slice((*Value)(unsafe.Pointer(out.items)), int(out.count)),
 		Dimensions: unsafe.Slice((*Dimension)(unsafe.Pointer(out.dimensions)), int(out.n_dimensions)),
@@ -71,12 +92,8 @@ func (n *Nested) Read(v *Value, relation unsafe.Pointer, column int, shape uint3
 	return take(out.error)
 }
 
-// Forget lets go of the value that was read last.
-func (n *Nested) Forget() { n.pinned.Unpin() }
-
 // Free ends it.
 func (n *Nested) Free() {
-	n.pinned.Unpin()
 	C.wal_nested_free(n.c)
 	Live.Readers.Add(-1)
 }
