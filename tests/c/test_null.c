@@ -364,6 +364,8 @@ static void value_calls(const wal_event *event) {
     wal_nested_free(NULL);
     REQUIRE(CHECK_STATUS(wal_nested_new(&nested, &error), WAL_OK, &error));
     INVALID(wal_nested_read(nested, NULL, NULL, 0, WAL_SHAPE_ANY, &error));
+    INVALID(wal_nested_read_as(nested, NULL, NULL, WAL_SHAPE_ANY, NULL, 0, &error));
+    INVALID(wal_nested_read_as(NULL, &event->new_values[0], NULL, WAL_SHAPE_ANY, NULL, 0, &error));
     wal_nested_free(nested);
     length = 7;
     INVALID(wal_value_as_uuid(NULL, NULL, 0, uuid, &error));

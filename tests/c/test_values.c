@@ -404,12 +404,15 @@ static void scalars(bool binary) {
 /* A value with parts: its items are values like those of a row, and a second reader goes into one of them. */
 static void nested(bool binary) {
     static const char slot[] = "c_nested";
+    static const char quoted[] = "{\"{\\\"a\\\"}\"}";
+    static const char boxes[] = "{(1,1),(0,0);(2,2),(0,0)}";
     wal_options *options = test_options(slot, slot);
     wal_stream *stream = NULL;
     const wal_event *event;
     wal_error *error = NULL;
     wal_nested *outer = NULL, *inner = NULL;
     const wal_value *items;
+    wal_value value;
     const wal_dimension *dimensions;
     wal_bytes text;
     int32_t number = 7;
@@ -447,6 +450,9 @@ static void nested(bool binary) {
     /* It holds its items: another reads them. */
     CHECK_STATUS(wal_nested_read(outer, ITEM(outer, 0), WAL_SHAPE_ANY, &error), WAL_E_INVALID_ARGUMENT,
                  &error);
+    CHECK_STATUS(wal_nested_read(outer, &items[0], NULL, 0, WAL_SHAPE_ARRAY, &error), WAL_E_INVALID_ARGUMENT,
+                 &error);
+    CHECK(wal_nested_items(outer, &count) == items && count == 4);
     CHECK_STATUS(wal_nested_read(inner, ITEM(outer, 0), WAL_SHAPE_ANY, &error), WAL_E_TYPE, &error);
     CHECK(wal_nested_items(inner, &count) == NULL && count == 0);
 
@@ -455,6 +461,31 @@ static void nested(bool binary) {
     items = wal_nested_items(outer, &count);
     REQUIRE(count == 2 && items[1].kind == WAL_VALUE_NULL);
     CHECK_BYTES(wal_type_name(wal_relation_column_type_info(wal_nested_relation(outer), 0)), "numeric");
+
+    /* Text that was unquoted lies in the reader: a copy of the value is not one of its bytes. */
+    value = (wal_value){(const uint8_t *)quoted, sizeof quoted - 1, WAL_VALUE_TEXT, {0}};
+    CHECK_STATUS(wal_nested_read_as(outer, &value, wal_type_built_in(1009), WAL_SHAPE_ANY, NULL, 0, &error),
+                 WAL_OK, &error);
+    items = wal_nested_items(outer, &count);
+    REQUIRE(CHECK_EQ(count, 1));
+    value = items[0];
+    CHECK_STATUS(wal_nested_read(outer, &value, NULL, 0, WAL_SHAPE_ARRAY, &error), WAL_E_INVALID_ARGUMENT,
+                 &error);
+    CHECK_STATUS(wal_nested_read(inner, &value, NULL, 0, WAL_SHAPE_ARRAY, &error), WAL_OK, &error);
+    value = (wal_value){(const uint8_t *)boxes, sizeof boxes - 1, WAL_VALUE_TEXT, {0}};
+    CHECK_STATUS(wal_nested_read_as(outer, &value, wal_type_built_in(1020), WAL_SHAPE_ANY, NULL, 0, &error),
+                 WAL_OK, &error);
+    CHECK(wal_nested_items(outer, &count) != NULL && count == 2);
+    CHECK_STATUS(wal_nested_read_as(outer, &value, NULL, WAL_SHAPE_ARRAY, NULL, 0, &error), WAL_E_TYPE,
+                 &error);
+    CHECK_STATUS(wal_nested_read_as(outer, &value, NULL, WAL_SHAPE_ARRAY, wal_type_built_in(603), 0, &error),
+                 WAL_OK, &error);
+    CHECK_EQ(wal_type_oid(wal_relation_column_type_info(wal_nested_relation(outer), 0)), 603);
+    CHECK_STATUS(wal_nested_read_as(outer, &value, NULL, WAL_SHAPE_ARRAY, NULL, '{', &error),
+                 WAL_E_INVALID_ARGUMENT, &error);
+    CHECK_STATUS(wal_nested_read_as(outer, &value, NULL, 99, NULL, 0, &error), WAL_E_INVALID_ARGUMENT,
+                 &error);
+    CHECK(wal_nested_items(outer, &count) != NULL && count == 2);
 
     /* The stream only names the type: the program says what it is. */
     CHECK_STATUS(wal_nested_read(outer, AT(N_PAIRS), WAL_SHAPE_ANY, &error), WAL_E_TYPE, &error);

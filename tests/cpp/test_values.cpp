@@ -193,6 +193,12 @@ static void nested(bool binary) {
     CHECK_EQ(fails<std::vector<int>>(row["nothing"]), wal::status::no_value);
     CHECK_EQ(fails<std::vector<int>>(row["id"]), wal::status::type);
 
+    for (const char *column : {"span", "tags", "lexemes", "ring"}) {
+        CHECK_EQ(fails<std::vector<int>>(row[column]), wal::status::type);
+        CHECK_EQ(fails<words>(row[column]), wal::status::type);
+    }
+    CHECK_EQ(fails<wal::range<std::int64_t>>(row["reals"]), wal::status::type);
+
     wal::nested parts;
     CHECK(parts.size() == 0 && parts.shape() == wal::shape::any);
     parts.read(row["ints"]);
@@ -206,6 +212,14 @@ static void nested(bool binary) {
     CHECK(parts.is_closed() && parts.shape() == wal::shape::geometry && parts[1].as<wal::point>().y == 4);
     CHECK_EQ(check::status_of(parts.try_read(row["moods"])), wal::status::type);
     CHECK_EQ(parts.size(), 0u);
+    parts.read(row["reals"], wal::shape::range, wal::type_info::built_in(701));
+    CHECK(parts[0].as<double>() == 1.5 && parts[0].column().type_info().sql_name() == "double precision");
+    CHECK_EQ(check::status_of(parts.try_read(row["reals"], wal::shape::range, wal::type_info(nullptr), ';')),
+             wal::status::type);
+    if (!binary)
+        CHECK_EQ(check::status_of(parts.try_read(row["boxes"], wal::shape::array)), wal::status::type);
+    parts.read(row["boxes"], wal::shape::array, wal::type_info(nullptr), ';');
+    CHECK_EQ(parts.size(), 2u);
     CHECK_EQ(wal::name(wal::shape::hstore), "HSTORE");
 }
 
@@ -248,15 +262,19 @@ int main() {
         "'18446744073709551615')");
     scalars(false);
     scalars(true);
-    sql("DROP TABLE IF EXISTS cpp_nested; DROP TYPE IF EXISTS cpp_pair, cpp_feeling; CREATE TYPE cpp_pair AS "
+    sql("DROP TABLE IF EXISTS cpp_nested; DROP TYPE IF EXISTS cpp_pair, cpp_feeling, cpp_reals; DROP DOMAIN "
+        "IF EXISTS cpp_box; CREATE TYPE cpp_pair AS "
         "(a int, b text); CREATE TYPE cpp_feeling AS ENUM ('able', 'so so'); CREATE EXTENSION IF NOT EXISTS "
-        "hstore");
+        "hstore; CREATE TYPE cpp_reals AS RANGE (subtype = float8); CREATE DOMAIN cpp_box AS box");
     check::set_up("cpp_nested", "id int PRIMARY KEY, ints int[], matrix int[], none int[], words text[], "
                                 "moods cpp_feeling[], span int4range, until tstzrange, spans int4multirange, "
-                                "pairs cpp_pair[], tags hstore, way path, nothing int[]");
+                                "pairs cpp_pair[], tags hstore, way path, nothing int[], lexemes tsvector, "
+                                "ring circle, reals cpp_reals, boxes cpp_box[]");
     sql("INSERT INTO cpp_nested VALUES (1, '[5:7]={1,NULL,3}', '{{1,2,3},{4,5,6}}', '{}', ARRAY['a', '', "
         "'NULL', E'q\"u\\\\o, {x}'], '{able,so so}', '[1,10]', '(,infinity]', '{[1,2),[5,6)}', "
-        "ARRAY[ROW(1, 'x'), ROW(NULL, '(y,\"z\")')]::cpp_pair[], 'a=>1, \"b c\"=>NULL', '((1,2),(3,4))')");
+        "ARRAY[ROW(1, 'x'), ROW(NULL, '(y,\"z\")')]::cpp_pair[], 'a=>1, \"b c\"=>NULL', '((1,2),(3,4))', "
+        "NULL, "
+        "'a:1 b', '<(1,2),3>', '[1.5,2]', '{(1,1),(0,0);(2,2),(0,0)}')");
     nested(false);
     nested(true);
     return check::finish();

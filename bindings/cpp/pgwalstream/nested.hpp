@@ -67,12 +67,32 @@ class nested {
      * @param from the value; no item of this very reader
      * @param what `any`: as its type says. Of a type that the stream only names, such as an enum's array or a
      * composite, name the shape: it is read so if the bytes bear it out
-     * @return or status no_value; type: it has no parts, is not known, or its bytes are not of it
+     * @return or status no_value; type: it has no parts, is not known, or its bytes are not of it;
+     * invalid_argument, as for an item of this very reader: what was read before stays
      */
     result<void> try_read(const value &from, pgwalstream::shape what = pgwalstream::shape::any) {
         return detail::attempt([&](wal_error **reason) {
             return wal_nested_read(handle_.get(), from.capi(), from.capi_relation(), from.index(),
                                    static_cast<std::uint32_t>(what), reason);
+        });
+    }
+    /**
+     * Reads one level of a value of which you know more than its shape. What is known of it must agree.
+     *
+     * @param from the value; no item of this very reader
+     * @param what its shape
+     * @param items the type of an array's elements, a range's bounds or a multirange's ranges: a built-in
+     * type, or a domain over one; an empty type_info: not known
+     * @param delimiter between the elements of an array in text, where that is not a comma: typdelim in
+     * pg_type
+     * @return as the other; invalid_argument for a type that is not built in, or no delimiter
+     */
+    result<void> try_read(const value &from, pgwalstream::shape what, type_info items,
+                          char delimiter = '\0') {
+        const wal_type *type = wal_relation_column_type_info(from.capi_relation(), from.index());
+        return detail::attempt([&](wal_error **reason) {
+            return wal_nested_read_as(handle_.get(), from.capi(), type, static_cast<std::uint32_t>(what),
+                                      items.capi(), static_cast<unsigned char>(delimiter), reason);
         });
     }
 #if PGWALSTREAM_EXCEPTIONS
@@ -81,6 +101,10 @@ class nested {
     /** As try_read; throws `error`. */
     void read(const value &from, pgwalstream::shape what = pgwalstream::shape::any) {
         detail::take(try_read(from, what));
+    }
+    /** As try_read; throws `error`. */
+    void read(const value &from, pgwalstream::shape what, type_info items, char delimiter = '\0') {
+        detail::take(try_read(from, what, items, delimiter));
     }
 #endif
 
@@ -221,6 +245,19 @@ inline shape shape_of_list(const value &from) {
     return name == "vector" || name == "halfvec" ? shape::any : shape::array;
 }
 
+/** Whether all items are alike, and all that the value says. A range is no list, nor is a circle. */
+inline bool is_list(const nested &parts) {
+    switch (parts.shape()) {
+    case shape::array:
+    case shape::multirange:
+    case shape::vector:
+    case shape::geometry:
+        return wal_relation_column_count(wal_nested_relation(parts.capi())) == 1;
+    default:
+        return false;
+    }
+}
+
 } // namespace detail
 
 template <class T> struct value_reader<std::vector<T>> {
@@ -228,6 +265,9 @@ template <class T> struct value_reader<std::vector<T>> {
         const auto parts = detail::parts_of(from, detail::shape_of_list(from));
         if (!parts)
             return detail::failure(parts.error());
+        if (!detail::is_list(*parts))
+            return detail::fail(status::type, "a vector is for an array, a multirange, a vector or points: "
+                                              "the value has parts of other kinds");
         const auto dimensions = parts->dimensions();
         if (!dimensions.empty())
             return detail::element_reader<std::vector<T>>::read(*parts, 0, dimensions.data(),
