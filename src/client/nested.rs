@@ -12,8 +12,8 @@ pub use crate::types::Dimension;
 /// geometry, tsvector; from text and binary alike.
 ///
 /// It reads one level of a value. The items are values again, with types of their own, so that all that reads a value reads
-/// them. Keep a reader and use it again: it allocates nothing once it has found its size, that of the largest value lately. A value in a value takes a second
-/// reader. Where speed does not count, [`Value::to`] gives collections at once.
+/// them. Keep a reader and use it again: it allocates nothing once it has found its size, which is that of the largest value it
+/// has read lately. A value in a value takes a second reader. Where speed does not count, [`Value::to`] gives collections at once.
 ///
 /// ```
 /// # fn use_it(value: pgwalstream::Value<'_>) -> Result<i64, pgwalstream::Error> {

@@ -46,8 +46,9 @@ struct uuid {
  * &)`. What the library reads: bool; integers; float, double; std::string_view (borrowed), std::string;
  * std::vector<std::byte> (bytea); uuid; date, timestamp, timestamptz; std::chrono::microseconds (time);
  * std::optional<T> (nothing for NULL); cell<T>; of scalar.hpp numeric, interval, timetz, money, inet,
- * bit_string, tid, point, lsn; and of nested.hpp std::vector<T> (arrays), range<T>, std::tuple<Ts...>
- * (composites), std::map<K, V> and its like (hstore).
+ * bit_string, tid, point, lsn; and of nested.hpp std::vector<T> (arrays, multiranges, vectors, points),
+ * range<T>, std::tuple<Ts...> (composites, and the text "(1,5)" of a range that the stream only names),
+ * std::map<K, V> and its like (hstore).
  */
 template <class T, class = void> struct value_reader;
 
