@@ -94,6 +94,8 @@ fn relation(field: Field<'_>, shape: Shape, columns: &[u32]) -> Relation {
         name: label.into_bytes().into(),
         replica_identity: b'n',
         columns: columns.iter().enumerate().map(column).collect(),
+        // Nothing was before.
+        changes: None,
     }
 }
 
