@@ -40,8 +40,13 @@ pub fn take_apart(value: Value<'_>, shape: u32) -> Outcome<Parts<'_>> {
     let mut parts = Parts { reader, of: 0, life: PhantomData };
     // SAFETY: a live reader, a live value and its relation.
     call(|err| unsafe { abi::wal_nested_read(reader, raw, relation, column, shape, err) })?;
-    // SAFETY: as above. Of a domain it is the base type.
-    parts.of = unsafe { abi::wal_relation_oid(abi::wal_nested_relation(reader)) };
+    // SAFETY: as above.
+    parts.of = unsafe {
+        let of = abi::wal_relation_column_type_info(relation, column);
+        let base = abi::wal_type_base(of);
+        assert_eq!(abi::wal_relation_oid(abi::wal_nested_relation(reader)), abi::wal_type_oid(of));
+        abi::wal_type_oid(if base.is_null() { of } else { base })
+    };
     Ok(parts)
 }
 
