@@ -349,6 +349,24 @@
 /** @} */
 
 /**
+ * @name Bits of wal_nested_flags()
+ * @{
+ */
+/** The range is empty. Since 0.2.0. */
+#define WAL_NESTED_EMPTY UINT32_C(1)
+/** The lower bound belongs to the range. Since 0.2.0. */
+#define WAL_NESTED_LOWER_INCLUSIVE UINT32_C(2)
+/** The upper bound belongs to the range. Since 0.2.0. */
+#define WAL_NESTED_UPPER_INCLUSIVE UINT32_C(4)
+/** The range has no lower bound, which is another thing than the bound "-infinity". Since 0.2.0. */
+#define WAL_NESTED_LOWER_INFINITE UINT32_C(8)
+/** The range has no upper bound, which is another thing than the bound "infinity". Since 0.2.0. */
+#define WAL_NESTED_UPPER_INFINITE UINT32_C(16)
+/** The path is closed. Since 0.2.0. */
+#define WAL_NESTED_CLOSED UINT32_C(32)
+/** @} */
+
+/**
  * @name What a slot is made for, and how it stands
  * @{
  */
@@ -964,6 +982,63 @@ typedef uint32_t wal_numeric_special_code;
 #endif // __cplusplus
 
 /**
+ * What a value with parts is, and so what its items are.
+ */
+enum wal_shape_code
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * As the type says.
+     */
+    WAL_SHAPE_ANY = 0,
+    /**
+     * Elements, the last index of several dimensions running first. int2vector and oidvector are arrays too.
+     */
+    WAL_SHAPE_ARRAY = 1,
+    /**
+     * Fields in their order. Those that were dropped are left out.
+     */
+    WAL_SHAPE_COMPOSITE = 2,
+    /**
+     * The lower bound and the upper one, NULL where infinite; nothing of an empty range.
+     */
+    WAL_SHAPE_RANGE = 3,
+    /**
+     * Ranges.
+     */
+    WAL_SHAPE_MULTIRANGE = 4,
+    /**
+     * Key, value, key, value, and so on, all of them text.
+     */
+    WAL_SHAPE_HSTORE = 5,
+    /**
+     * The numbers of a vector or halfvec, as real.
+     */
+    WAL_SHAPE_VECTOR = 6,
+    /**
+     * Index (from 1), number, index, number, and so on, of a sparsevec.
+     */
+    WAL_SHAPE_SPARSE = 7,
+    /**
+     * The points of a path, polygon, lseg or box; the three numbers of a line; point and radius of a circle.
+     */
+    WAL_SHAPE_GEOMETRY = 8,
+    /**
+     * Of a tsvector lexeme, positions, lexeme, positions, and so on, all of them text. Positions are as in "1A,3", or NULL.
+     */
+    WAL_SHAPE_LEXEMES = 9,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum wal_shape_code wal_shape_code;
+#else
+typedef uint32_t wal_shape_code;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * How much a message matters.
  */
 enum wal_log_level
@@ -1183,6 +1258,31 @@ typedef struct wal_decoder wal_decoder;
  * What is known of a failure. Owned by whoever got it; freed with `wal_error_free`, in any order with the rest.
  */
 typedef struct wal_error wal_error;
+
+/**
+ * A reader of values that have parts: arrays, composites, ranges, multiranges, hstore, pgvector's types, paths and other geometry,
+ * tsvector. It reads one level of a value, from text and binary alike. What it finds are values again, with the types that
+ * wal_nested_relation() tells, so that every accessor reads them as it reads those of a row:
+ *
+ * @code{.c}
+ * wal_nested *nested = NULL;
+ * size_t count;
+ *
+ * if (wal_nested_new(&nested, &error) == WAL_OK &&
+ *     wal_nested_read(nested, &event->new_values[i], event->relation, i, WAL_SHAPE_ANY, &error) == WAL_OK) {
+ *     const wal_value *items = wal_nested_items(nested, &count);
+ *     for (size_t at = 0; at < count; at++)
+ *         if (items[at].kind != WAL_VALUE_NULL &&
+ *             wal_value_as_int32(&items[at], wal_nested_relation(nested), wal_nested_column(nested, at), &number, &error) == WAL_OK)
+ *             use(number);
+ * }
+ * wal_nested_free(nested);
+ * @endcode
+ *
+ * Keep a reader and use it again: it allocates nothing once it has found its size, which is that of the largest value that it has
+ * read lately. A value within a value takes a second reader, for the items of the first live in it.
+ */
+typedef struct wal_nested wal_nested;
 
 /**
  * The options of a stream, by name. Copied when a stream is made of them: free them whenever you like.
@@ -1567,6 +1667,20 @@ typedef struct wal_inet {
      */
     uint8_t reserved[5];
 } wal_inet;
+
+/**
+ * A dimension of an array. 8 bytes, which never grow.
+ */
+typedef struct wal_dimension {
+    /**
+     * How many elements.
+     */
+    int32_t size;
+    /**
+     * The index of the first.
+     */
+    int32_t lower;
+} wal_dimension;
 
 /**
  * The counters of a stream since it was made. New ones come at the end.
@@ -3032,7 +3146,9 @@ WAL_API uint32_t wal_type_source(const struct wal_type *data_type) WAL_NOEXCEPT;
 
 /**
  * Whether it is known how the binary form of the type's values is read. If not, wal_value_as_text() gives what is UTF-8 (an
- * enum's label is right, of another type nobody can tell), and every other accessor of a binary value gives WAL_E_TYPE.
+ * enum's label is right, of another type nobody can tell), and every other accessor of a binary value gives WAL_E_TYPE. Types of
+ * extensions are known by their names: a user's own type that is named hstore, say, is taken for it, and its values are
+ * WAL_E_TYPE where their bytes are not such.
  *
  * @param data_type may be NULL, which gives 0
  * @return 1 or 0
@@ -3751,6 +3867,182 @@ wal_status wal_value_as_uint64(const struct wal_value *value,
                                uint64_t *out,
                                struct wal_error **err)
 WAL_NOEXCEPT;
+
+/**
+ * Makes a reader.
+ *
+ * @param[out] out the reader, owned by the caller: wal_nested_free
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK, WAL_E_INVALID_ARGUMENT
+ * @par Thread safety
+ * any thread
+ * @since 0.2.0
+ */
+WAL_API wal_status wal_nested_new(struct wal_nested **out, struct wal_error **err) WAL_NOEXCEPT;
+
+/**
+ * Reads one level of a value. What was read before is gone.
+ *
+ * With WAL_SHAPE_ANY the type decides. Of a type that the stream only names (an enum's array, a composite, a range of a user's
+ * type) it decides nothing: name the shape, and it is read so if the bytes bear it out. Of a type that is known the shape must be
+ * right. hstore, vector, halfvec and sparsevec are known by their names.
+ *
+ * In binary arrays and composites tell the types of their items. In text those of built-in types are known. A range of a user's
+ * type does not tell its subtype in either form. Items of which nobody tells the type have type 0: their text is read as what is
+ * asked for, if it parses. Their binary form is WAL_E_TYPE, but for text. wal_nested_read_as() takes the type from you, and so do
+ * accessors of an item without a relation.
+ *
+ * An array that the stream only names is taken to have commas between its elements in text. If it has something else, you get
+ * wrong items and no error: say so to wal_nested_read_as(). Known are box, and PostGIS's geometry and geography; arrays of domains
+ * over box are refused. Nor can a text tell a range "(1,5)" from a composite, or a composite without fields, "()", from one field
+ * that is NULL: the latter is taken.
+ *
+ * @param[in,out] nested reads, and holds the items until it reads the next value
+ * @param[in] value of an event, or an item of another reader
+ * @param[in] relation the value's: the event's, or wal_nested_relation() of the other reader; NULL: no type is known
+ * @param[in] column the value's place in the row, or wal_nested_column() of the other reader
+ * @param[in] shape a wal_shape_code
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK; WAL_E_NO_VALUE: NULL, unchanged or not sent; WAL_E_TYPE: the type has no parts, is not resolved, has another
+ * shape, or the bytes are not of it: the message says at which item and byte; WAL_E_NO_MEMORY: there are no items then.
+ * WAL_E_INVALID_ARGUMENT, as for an item of this very reader: what was read before stays
+ * @par Thread safety
+ * one thread at a time for one wal_nested, any thread
+ * @since 0.2.0
+ */
+WAL_API
+wal_status wal_nested_read(struct wal_nested *nested,
+                           const struct wal_value *value,
+                           const struct wal_relation *relation,
+                           uint32_t column,
+                           uint32_t shape,
+                           struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Reads one level of a value of which you know more than the stream tells: the type where there is no relation, the type of the
+ * items, what stands between the elements of an array. Else it is wal_nested_read().
+ *
+ * What you say must agree with what is known. In binary a range of a user's type is read as one of `item_type`; an array's
+ * elements tell their type, and may be of a type that is not built in, such as a domain, or of `item_type` itself.
+ *
+ * @param[in,out] nested reads, and holds the items until it reads the next value
+ * @param[in] value of an event, or an item of another reader
+ * @param[in] data_type of the value; NULL: not known
+ * @param[in] shape a wal_shape_code
+ * @param[in] item_type of an array's elements, a range's bounds, or a multirange's ranges: a built-in type, or a domain over
+ * one; NULL: not known
+ * @param[in] delimiter the typdelim in pg_type of the elements' type: a character of ASCII that is none of {}"\\; 0: not known
+ * @param[out] err may be NULL; owned by the caller
+ * @return as wal_nested_read(); WAL_E_INVALID_ARGUMENT for an item type that is not built in, or a delimiter that can be none
+ * @par Thread safety
+ * one thread at a time for one wal_nested, any thread
+ * @since 0.2.0
+ */
+WAL_API
+wal_status wal_nested_read_as(struct wal_nested *nested,
+                              const struct wal_value *value,
+                              const struct wal_type *data_type,
+                              uint32_t shape,
+                              const struct wal_type *item_type,
+                              uint32_t delimiter,
+                              struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * The items that were read last, as wal_shape_code says for each shape. An item is text, binary or NULL. Its bytes lie in the
+ * value that was read, or in the reader, where they had to be unquoted.
+ *
+ * @param nested may be NULL
+ * @param[out] count how many; may be NULL
+ * @return borrowed from the reader until it reads again, and from the value; NULL if there are none
+ * @par Thread safety
+ * any thread, several at once, while none reads with it
+ * @since 0.2.0
+ */
+WAL_API
+const struct wal_value *wal_nested_items(const struct wal_nested *nested,
+                                         size_t *count)
+WAL_NOEXCEPT;
+
+/**
+ * What the accessors of a value take as the relation of the items. Its columns are the items' types: one where all items are of
+ * one type, two where they take turns, and one for each field of a composite. Its OID is that of the value's own type (of a domain
+ * the domain's), 0 where that is not known. Its generation is 0.
+ *
+ * @param nested may be NULL
+ * @return borrowed from the reader until it reads again, unless it is retained; NULL if nothing was read
+ * @par Thread safety
+ * any thread, several at once, while none reads with it
+ * @since 0.2.0
+ */
+WAL_API
+const struct wal_relation *wal_nested_relation(const struct wal_nested *nested)
+WAL_NOEXCEPT;
+
+/**
+ * Which column of wal_nested_relation() an item is of: its place modulo the number of columns. wal_relation_column_type_info()
+ * tells its type.
+ *
+ * @param nested may be NULL, which gives 0
+ * @param[in] item from 0
+ * @return the column, or 0
+ * @par Thread safety
+ * any thread, several at once, while none reads with it
+ * @since 0.2.0
+ */
+WAL_API
+uint32_t wal_nested_column(const struct wal_nested *nested,
+                           size_t item)
+WAL_NOEXCEPT;
+
+/**
+ * What the value is that was read last.
+ *
+ * @param nested may be NULL
+ * @return a wal_shape_code; WAL_SHAPE_ANY if nothing was read
+ * @par Thread safety
+ * any thread, several at once, while none reads with it
+ * @since 0.2.0
+ */
+WAL_API uint32_t wal_nested_shape(const struct wal_nested *nested) WAL_NOEXCEPT;
+
+/**
+ * What else the value says that was read last: how a range is bounded, whether a path is closed.
+ *
+ * @param nested may be NULL
+ * @return bits: #WAL_NESTED_EMPTY and those beside it
+ * @par Thread safety
+ * any thread, several at once, while none reads with it
+ * @since 0.2.0
+ */
+WAL_API uint32_t wal_nested_flags(const struct wal_nested *nested) WAL_NOEXCEPT;
+
+/**
+ * The dimensions of an array, from the outermost on, at most six; none of an array without elements. Of a vector and a sparse
+ * vector one, which is as long as the vector.
+ *
+ * @param nested may be NULL
+ * @param[out] count how many; may be NULL
+ * @return borrowed from the reader until it reads again; NULL if there are none
+ * @par Thread safety
+ * any thread, several at once, while none reads with it
+ * @since 0.2.0
+ */
+WAL_API
+const struct wal_dimension *wal_nested_dimensions(const struct wal_nested *nested,
+                                                  size_t *count)
+WAL_NOEXCEPT;
+
+/**
+ * Frees a reader, and with it the items that it holds.
+ *
+ * @param nested may be NULL
+ * @par Thread safety
+ * once, from any thread, when nobody uses the reader
+ * @since 0.2.0
+ */
+WAL_API void wal_nested_free(struct wal_nested *nested) WAL_NOEXCEPT;
 
 /**
  * The counters at this moment. Each is right; together they may straddle an update.
@@ -4943,6 +5235,17 @@ WAL_NOEXCEPT;
  */
 WAL_API const char *wal_type_source_name(uint32_t source) WAL_NOEXCEPT;
 
+/**
+ * The name of what a value with parts is, as in "ARRAY"; "UNKNOWN" for a number without one.
+ *
+ * @param[in] shape a wal_shape_code
+ * @return a static text
+ * @par Thread safety
+ * any thread
+ * @since 0.2.0
+ */
+WAL_API const char *wal_shape_name(uint32_t shape) WAL_NOEXCEPT;
+
 #if defined(WAL_TEST_HOOKS)
 /**
  * Panics inside a call, as a defect would.
@@ -4991,6 +5294,9 @@ WAL_ASSERT_LAYOUT_(sizeof(wal_inet) == 24);
 WAL_ASSERT_LAYOUT_(offsetof(wal_inet, version) == 16);
 WAL_ASSERT_LAYOUT_(offsetof(wal_inet, bits) == 17);
 WAL_ASSERT_LAYOUT_(offsetof(wal_inet, is_cidr) == 18);
+WAL_ASSERT_LAYOUT_(sizeof(wal_dimension) == 8);
+WAL_ASSERT_LAYOUT_(offsetof(wal_dimension, size) == 0);
+WAL_ASSERT_LAYOUT_(offsetof(wal_dimension, lower) == 4);
 WAL_ASSERT_LAYOUT_(sizeof(wal_event) == 128);
 WAL_ASSERT_LAYOUT_(offsetof(wal_event, kind) == 0);
 WAL_ASSERT_LAYOUT_(offsetof(wal_event, flags) == 4);

@@ -144,6 +144,42 @@ fn measure(by: By, transaction: u64) {
     println!("{calls} allocations for {COUNTED} rows, of these sizes: {sizes:?}");
 }
 
+/// Values with parts, of many types in turn, by one reader.
+fn take_apart() {
+    use pgwalstream::types::{Field, Nested, Shape, oid};
+
+    const TEXT: u8 = 1;
+    const BINARY: u8 = 2;
+    let ints: Vec<u8> = [1, 0, 23, 2, 1, 4, 7, 4, 8].into_iter().flat_map(i32::to_be_bytes).collect();
+    let fields = [
+        (Field::new(BINARY, &ints, oid::INT4_ARRAY), None),
+        (Field::new(TEXT, br#"{"q\"u",NULL}"#, oid::TEXT_ARRAY), None),
+        (Field::new(TEXT, b"[2026-01-01,infinity)", oid::DATERANGE), None),
+        (Field::new(TEXT, b"{[1,2),[3,4)}", oid::INT4MULTIRANGE), None),
+        (Field::new(TEXT, br#"(1,"x ""y""",)"#, 0), Some(Shape::WAL_SHAPE_COMPOSITE)),
+        (Field::new(TEXT, br#""a"=>"q\"u", "b"=>NULL"#, oid::HSTORE), None),
+        (Field::new(TEXT, b"((1,2),(3,4))", oid::PATH), None),
+    ];
+    let mut reader = Nested::new();
+    let mut read = |turns: usize| {
+        let mut items = 0;
+        for _ in 0..turns {
+            for (field, claim) in &fields {
+                items += reader.read(*field, *claim).map_or(0, |items| items.iter().count());
+            }
+        }
+        items
+    };
+    read(1);
+    CALLS.store(0, Ordering::SeqCst);
+    COUNT.store(true, Ordering::SeqCst);
+    let items = read(1000);
+    COUNT.store(false, Ordering::SeqCst);
+    let calls = CALLS.load(Ordering::SeqCst);
+    let sizes: Vec<u64> = SIZES.iter().take(calls as usize).map(|size| size.load(Ordering::SeqCst)).collect();
+    assert_eq!((calls, items), (0, 17_000), "of these sizes: {sizes:?}");
+}
+
 /// One test, since what is counted is the process's.
 #[test]
 fn steady_state_allocates_nothing() {
@@ -157,4 +193,6 @@ fn steady_state_allocates_nothing() {
     measure(By::Event, 10_000);
     measure(By::Batch, 20);
     measure(By::Event, 20);
+    // Last: what runs the tests has found its peace by now.
+    take_apart();
 }

@@ -46,6 +46,7 @@
 #include <pgwalstream/event.hpp>
 #include <pgwalstream/format.hpp>
 #include <pgwalstream/lsn.hpp>
+#include <pgwalstream/nested.hpp>
 #include <pgwalstream/options.hpp>
 #include <pgwalstream/publication.hpp>
 #include <pgwalstream/relation.hpp>

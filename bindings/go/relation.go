@@ -12,7 +12,8 @@ import (
 
 // A Relation is one definition of a table, as the server described it. It is the program's to keep.
 type Relation struct {
-	// OID is the table's. With Generation it is a key for what a program remembers of the table.
+	// OID is the table's. With Generation it is a key for what a program remembers of the table. Of the items of a value it is
+	// that of the value's type, and Generation is 0.
 	OID uint32
 	// Generation counts the table's definitions within the stream, from 1.
 	Generation uint32
@@ -51,8 +52,13 @@ type Column struct {
 	reads uint32 // OID of the type that its values are read as
 }
 
-// String is the table's name behind its schema's, unquoted.
-func (r *Relation) String() string { return r.Namespace + "." + r.Name }
+// String is the table's name behind its schema's, unquoted. Of the items of a value it is the name of the value's type.
+func (r *Relation) String() string {
+	if r.Generation == 0 && r.Namespace == "" {
+		return r.Name
+	}
+	return r.Namespace + "." + r.Name
+}
 
 // ColumnIndex is the place of a column in a row, and whether there is one.
 func (r *Relation) ColumnIndex(name string) (int, bool) {
@@ -100,10 +106,8 @@ func (r *relations) learn(address unsafe.Pointer) *Relation {
 		}
 		known = maps.Clone(*old)
 	}
-	relation := newRelation(address)
-	if kept := capi.RetainRelation(address); kept != nil {
-		relation.address = address
-		runtime.AddCleanup(relation, capi.FreeRelation, kept)
+	relation := retained(address)
+	if relation.address != nil {
 		maps.DeleteFunc(known, func(_ unsafe.Pointer, other *Relation) bool { return other.OID == relation.OID })
 		known[address] = relation
 		r.known.Store(&known)
@@ -118,6 +122,16 @@ func (r *relations) forget() {
 	defer r.lock.Unlock()
 	r.known.Store(nil)
 	r.last.Store(nil)
+}
+
+// retained copies a definition, and keeps it alive, and so its address its own, as long as the copy lives.
+func retained(address unsafe.Pointer) *Relation {
+	relation := newRelation(address)
+	if kept := capi.RetainRelation(address); kept != nil {
+		relation.address = address
+		runtime.AddCleanup(relation, capi.FreeRelation, kept)
+	}
+	return relation
 }
 
 func newRelation(address unsafe.Pointer) *Relation {

@@ -42,7 +42,9 @@ func (m *Maybe[T]) scanField(f Field) error {
 //
 // A field is a bool, an integer, a float, a string, []byte, time.Time, time.Duration (for a time of day), Timestamp,
 // Date, UUID, LSN, Interval, TimeTZ, netip.Prefix, TID, Point, Bits, what implements sql.Scanner or encoding.TextUnmarshaler, a pointer to one of these, which is nil for
-// NULL, or a Maybe. NULL for anything else is ErrNoValue. So is a value that was not sent, for a pointer too, unless the
+// NULL, or a Maybe. A slice of these takes an array, a multirange, a vector, points or the numbers of a line; a slice of slices an array of two
+// dimensions; a map an hstore; a Range a range; a struct a composite, by the places of its fields. What is asked for says what a
+// value is whose type the stream only names: the text (1,5) of a range of a user's type may be a composite's, and fills a struct. NULL for anything else is ErrNoValue. So is a value that was not sent, for a pointer too, unless the
 // field is a Maybe, or the tag says `wal:"column,keep"`: then the field stays as it is.
 //
 // How a struct is filled is found out once for each definition of a table.
@@ -267,6 +269,11 @@ func setterOf(typ reflect.Type) (setter, error) {
 		if typ.Elem().Kind() == reflect.Uint8 {
 			return put(raw), nil
 		}
+		return sliceSetter(typ)
+	case reflect.Map:
+		return mapSetter(typ)
+	case reflect.Struct:
+		return structSetter(typ)
 	}
 	return nil, errors.New("there is no way to read a column into " + typ.String())
 }

@@ -1,6 +1,7 @@
 package pgwalstream
 
 import (
+	"math"
 	"unsafe"
 
 	"github.com/pgwalstream/pgwalstream/bindings/go/internal/capi"
@@ -72,6 +73,8 @@ func (t *Type) String() string {
 		return t.SQLName
 	case t.Base != nil:
 		return "a domain over " + t.Base.SQLName + ", OID " + decimal(int(t.OID))
+	case t.OID == 0:
+		return "a type that is not told"
 	case t.Name == "":
 		return "type with OID " + decimal(int(t.OID))
 	}
@@ -99,6 +102,10 @@ func newType(from *capi.Type) *Type {
 	}
 }
 
+// notTold is what a value reads as whose type nobody tells, such as a bound of a user's range: its text is taken, its binary form
+// is not.
+const notTold = math.MaxUint32
+
 // firstNotBuiltIn is the lowest OID of types that are not PostgreSQL's own (FirstGenbkiObjectId).
 const firstNotBuiltIn = 10000
 
@@ -107,6 +114,8 @@ func (t *Type) reads() uint32 {
 	switch {
 	case t.Base != nil:
 		return t.Base.OID
+	case t.OID == 0:
+		return notTold
 	case t.OID < firstNotBuiltIn || t.Namespace == "pg_catalog":
 		return t.OID
 	}

@@ -211,6 +211,73 @@ unsafe fn value(it: *const Value, of: *const Relation, column: u32) {
             check(wal_value_format(it, type_info, data.cast(), size, &raw mut needed, ptr::null_mut()));
         }
         parts(it, of, column);
+        let mut reader = ptr::null_mut();
+        check(wal_nested_new(&raw mut reader, ptr::null_mut()));
+        for shape in 0..=9 {
+            take_apart(reader, it, of, column, shape);
+        }
+        wal_nested_free(reader);
+    }
+}
+
+/// One level of a value, and what its items are as text.
+unsafe fn take_apart(
+    reader: *mut wal_nested,
+    it: *const Value,
+    of: *const Relation,
+    column: u32,
+    shape: u32,
+) {
+    // SAFETY: the caller's promise: a live reader, a live value and its relation.
+    unsafe {
+        let mut error = ptr::null_mut();
+        let status = check(wal_nested_read(reader, it, of, column, shape, &raw mut error));
+        wal_error_free(error);
+        let mut count = usize::MAX;
+        let items = wal_nested_items(reader, &raw mut count);
+        assert!(status == 0 || count == 0);
+        let items_count = count;
+        let mut inner = ptr::null_mut();
+        check(wal_nested_new(&raw mut inner, ptr::null_mut()));
+        let relation = wal_nested_relation(reader);
+        for at in 0..count {
+            let (item, column) = (items.add(at), wal_nested_column(reader, at));
+            let mut needed = 0;
+            let of = wal_relation_column_type_info(relation, column);
+            check(wal_value_format(item, of, ptr::null_mut(), 0, &raw mut needed, ptr::null_mut()));
+            read(wal_bytes { data: (*item).data, len: (*item).len as usize });
+            // One level deeper, and no item with the reader that holds it.
+            let mut own = count;
+            assert_ne!(check(wal_nested_read(reader, item, relation, column, shape, ptr::null_mut())), 0);
+            assert!(wal_nested_items(reader, &raw mut own) == items && own == count);
+            for shape in [0, 1, 2] {
+                check(wal_nested_read(inner, item, relation, column, shape, ptr::null_mut()));
+                let mut parts = 0;
+                let part = wal_nested_items(inner, &raw mut parts);
+                for at in 0..parts {
+                    read(wal_bytes { data: (*part.add(at)).data, len: (*part.add(at)).len as usize });
+                }
+            }
+            check(wal_nested_read_as(
+                inner,
+                item,
+                of,
+                1,
+                wal_type_built_in(25),
+                b';'.into(),
+                ptr::null_mut(),
+            ));
+        }
+        wal_nested_free(inner);
+        let mut product = 1_usize;
+        let dimensions = wal_nested_dimensions(reader, &raw mut count);
+        for at in 0..count {
+            black_box(((*dimensions.add(at)).size, (*dimensions.add(at)).lower));
+            product = product.checked_mul(usize::try_from((*dimensions.add(at)).size).unwrap()).unwrap();
+        }
+        // Who makes lists of lists by them makes no more than there are items.
+        assert!(wal_nested_shape(reader) != 1 || count == 0 || product == items_count);
+        black_box((wal_nested_shape(reader), wal_nested_flags(reader)));
     }
 }
 

@@ -122,6 +122,12 @@ const TEXT: u8 = ValueKind::WAL_VALUE_TEXT as u8;
 const BINARY: u8 = ValueKind::WAL_VALUE_BINARY as u8;
 
 impl<'a> ValueView<'a> {
+    /// A value that is none of a batch's own, but an item of one.
+    #[inline]
+    pub(crate) fn of(kind: u8, bytes: &'a [u8]) -> Self {
+        Self { kind, bytes }
+    }
+
     /// A `wal_value_kind`.
     #[inline]
     pub fn kind(self) -> u8 {

@@ -91,7 +91,9 @@ pub unsafe extern "C" fn wal_type_source(data_type: *const Type) -> u32 {
 }
 
 /// Whether it is known how the binary form of the type's values is read. If not, wal_value_as_text() gives what is UTF-8 (an
-/// enum's label is right, of another type nobody can tell), and every other accessor of a binary value gives WAL_E_TYPE.
+/// enum's label is right, of another type nobody can tell), and every other accessor of a binary value gives WAL_E_TYPE. Types of
+/// extensions are known by their names: a user's own type that is named hstore, say, is taken for it, and its values are
+/// WAL_E_TYPE where their bytes are not such.
 ///
 /// @param data_type may be NULL, which gives 0
 /// @return 1 or 0

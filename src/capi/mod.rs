@@ -42,6 +42,8 @@ mod format;
 
 mod scalar;
 
+mod nested;
+
 mod stats;
 
 mod connection;
@@ -79,6 +81,7 @@ pub use format::*;
 pub use health::*;
 pub use lsn::*;
 pub use names::*;
+pub use nested::*;
 pub use options::*;
 pub use password::*;
 pub use publication::*;

@@ -6,6 +6,7 @@ use super::boundary::boundary;
 use crate::batch::{EventKind, TypeKind, TypeSource, ValueKind};
 use crate::engine::Level;
 use crate::stream::{Invalidation, ReplicaIdentity, SlotKind, WalKept};
+use crate::types::Shape;
 
 /// The name of a number, or "UNKNOWN". A variant without a name does not compile.
 macro_rules! name {
@@ -192,6 +193,31 @@ pub extern "C" fn wal_type_source_name(source: u32) -> *const c_char {
             WAL_TYPE_SOURCE_NONE: c"NONE",
             WAL_TYPE_SOURCE_BUILT_IN: c"BUILT_IN",
             WAL_TYPE_SOURCE_STREAM: c"STREAM",
+        )
+    }))
+}
+
+/// The name of what a value with parts is, as in "ARRAY"; "UNKNOWN" for a number without one.
+///
+/// @param[in] shape a wal_shape_code
+/// @return a static text
+/// @par Thread safety
+/// any thread
+/// @since 0.2.0
+#[unsafe(no_mangle)]
+pub extern "C" fn wal_shape_name(shape: u32) -> *const c_char {
+    boundary!(neutral(c"UNKNOWN".as_ptr(); {
+        name!(shape; Shape;
+            WAL_SHAPE_ANY: c"ANY",
+            WAL_SHAPE_ARRAY: c"ARRAY",
+            WAL_SHAPE_COMPOSITE: c"COMPOSITE",
+            WAL_SHAPE_RANGE: c"RANGE",
+            WAL_SHAPE_MULTIRANGE: c"MULTIRANGE",
+            WAL_SHAPE_HSTORE: c"HSTORE",
+            WAL_SHAPE_VECTOR: c"VECTOR",
+            WAL_SHAPE_SPARSE: c"SPARSE",
+            WAL_SHAPE_GEOMETRY: c"GEOMETRY",
+            WAL_SHAPE_LEXEMES: c"LEXEMES",
         )
     }))
 }

@@ -334,6 +334,24 @@
 /** @} */
 
 /**
+ * @name Bits of wal_nested_flags()
+ * @{
+ */
+/** The range is empty. Since 0.2.0. */
+#define WAL_NESTED_EMPTY UINT32_C(1)
+/** The lower bound belongs to the range. Since 0.2.0. */
+#define WAL_NESTED_LOWER_INCLUSIVE UINT32_C(2)
+/** The upper bound belongs to the range. Since 0.2.0. */
+#define WAL_NESTED_UPPER_INCLUSIVE UINT32_C(4)
+/** The range has no lower bound, which is another thing than the bound "-infinity". Since 0.2.0. */
+#define WAL_NESTED_LOWER_INFINITE UINT32_C(8)
+/** The range has no upper bound, which is another thing than the bound "infinity". Since 0.2.0. */
+#define WAL_NESTED_UPPER_INFINITE UINT32_C(16)
+/** The path is closed. Since 0.2.0. */
+#define WAL_NESTED_CLOSED UINT32_C(32)
+/** @} */
+
+/**
  * @name What a slot is made for, and how it stands
  * @{
  */

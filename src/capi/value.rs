@@ -2,7 +2,7 @@
 
 use super::boundary::{boundary, not_null, reference};
 use super::{wal_bytes, wal_error, wal_status};
-use crate::batch::{Column, Relation, Value};
+use crate::batch::{Column, Relation, Type, Value};
 use crate::error::{Error, Result, Status};
 use crate::types::{self, Field, ReadError};
 
@@ -452,6 +452,17 @@ impl<'a> Place<'a> {
         Ok(Self { field, of: Some((relation, column)) })
     }
 
+    /// A value of a type that is told by itself.
+    ///
+    /// # Safety
+    /// As `read`; `data_type` is NULL or lives.
+    pub(super) unsafe fn of_type(value: *const Value, data_type: *const Type) -> Result<Self> {
+        // SAFETY: the caller's promise.
+        let (place, of) = unsafe { (Self::of(value, std::ptr::null(), 0)?, data_type.as_ref()) };
+        let field = of.map_or(place.field, |of| Field::of(place.field.kind, place.field.bytes, of));
+        Ok(Self { field, of: None })
+    }
+
     /// What a reader makes of the value.
     pub(super) fn read<T>(
         self,
@@ -464,10 +475,15 @@ impl<'a> Place<'a> {
     /// The error of a reader, with table, column and type in front.
     #[cold]
     pub(super) fn explain(self, error: ReadError, wanted: &str) -> Error {
-        let explained = error.explain(self.field, wanted);
+        self.within(error.explain(self.field, wanted))
+    }
+
+    /// An error with table, column and type in front.
+    #[cold]
+    pub(super) fn within(self, error: Error) -> Error {
         match self.of {
-            Some((relation, column)) => explained.within(types::place(relation, column)),
-            None => explained,
+            Some((relation, column)) => error.within(types::place(relation, column)),
+            None => error,
         }
     }
 }

@@ -13,9 +13,11 @@ mod de;
 mod decoder;
 mod error;
 mod event;
+mod from_value;
 #[cfg(feature = "futures")]
 mod futures;
 mod kind;
+mod nested;
 mod numeric;
 mod options;
 mod publication;
@@ -35,9 +37,11 @@ pub use de::Maybe;
 pub use decoder::Decoder;
 pub use error::ErrorCode;
 pub use event::{CustomType, Event, EventRef, Message, Origin, Reconnected};
+pub use from_value::{FromValue, Range};
 #[cfg(feature = "futures")]
 pub use futures::{Batches, Events};
 pub use kind::EventKind;
+pub use nested::{Claim, Dimension, Items, Nested, Shape};
 pub use options::{LogLevel, Options};
 pub use publication::{IdentityFault, NewPublication, Operation, Publication, PublishedTable};
 pub use row::Row;

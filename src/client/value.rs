@@ -7,6 +7,7 @@ use crate::batch::{Column, Relation, ValueKind as Number, ValueView};
 use crate::error::{Error, Result};
 use crate::types::{self, Field, ReadError};
 
+use super::nested::Shape;
 use crate::lsn::Lsn;
 
 pub use crate::types::{Inet, Interval, Numeric, TimeTz};
@@ -175,6 +176,11 @@ impl<'a> Value<'a> {
         let mut bytes = vec![0; types::as_bytea(self.field(), &mut []).map_err(failed)?];
         types::as_bytea(self.field(), &mut bytes).map_err(failed)?;
         Ok(bytes)
+    }
+
+    /// What it is by its type, if that is known and has parts.
+    pub(super) fn known_shape(self) -> Option<Shape> {
+        types::shape_of(self.field()).and_then(Shape::of)
     }
 
     /// What the readers of `types` take.

@@ -1,13 +1,19 @@
 //! What to do about a value that cannot be read as was asked. It must never name a function of one language.
 
 use super::field::{Field, ReadError};
+use super::nested::shape_of;
 use super::oid;
 use crate::batch::ValueKind;
+
+/// Of a value whose parts are asked for.
+pub(super) const NAME_THE_SHAPE: &str =
+    "Say what it is: name the shape, such as an array or a composite, and it is read as that.";
 
 /// The hint of an error.
 pub(super) fn of(error: ReadError, field: Field<'_>) -> Option<&'static str> {
     const NULL: u8 = ValueKind::WAL_VALUE_NULL as u8;
     const UNCHANGED: u8 = ValueKind::WAL_VALUE_UNCHANGED as u8;
+    const TEXT: u8 = ValueKind::WAL_VALUE_TEXT as u8;
     const ABSENT: u8 = ValueKind::WAL_VALUE_ABSENT as u8;
     match (error, field.kind) {
         (ReadError::NoValue, NULL) => {
@@ -17,6 +23,8 @@ pub(super) fn of(error: ReadError, field: Field<'_>) -> Option<&'static str> {
             "The UPDATE left the large value alone: keep what you have, or set REPLICA IDENTITY FULL and read the old row.",
         ),
         (ReadError::NoValue, ABSENT) => Some("Set REPLICA IDENTITY FULL to get every column of old rows."),
+        // Only what takes a text apart has to know what it is.
+        (ReadError::Unresolved, TEXT) => Some(NAME_THE_SHAPE),
         (ReadError::Unresolved, _) => Some(
             "Read it as text or as bytes, or set option binary to off: then the server writes every type as text.",
         ),
@@ -48,6 +56,7 @@ fn right_reading(type_oid: u32) -> Option<&'static str> {
         oid::TIME => "Read it as a time.",
         oid::TIMESTAMP => "Read it as a timestamp.",
         oid::TIMESTAMPTZ => "Read it as a timestamp with time zone.",
+        _ if shape_of(Field::new(0, &[], type_oid)).is_some() => "Read its items, or format it as text.",
         oid::TEXT | oid::VARCHAR | oid::BPCHAR | oid::NAME | oid::CHAR => "Read it as text.",
         oid::JSON | oid::JSONB | oid::XML => "Read it as text.",
         _ if oid::is_built_in(type_oid) => {

@@ -26,6 +26,9 @@ pub fn as_text(field: Field<'_>) -> Read<&[u8]> {
         oid::JSONB | oid::JSONPATH => bytes.strip_prefix(&[1]).ok_or(ReadError::Malformed),
         // So do those of ltree; yet who is named so may be somebody else.
         oid::LTREE => bytes.strip_prefix(&[1]).map_or_else(|| unresolved_text(bytes), Ok),
+        oid::HSTORE | oid::VECTOR | oid::HALFVEC | oid::SPARSEVEC | oid::GEOMETRY_ARRAY => {
+            unresolved_text(bytes)
+        }
         of if oid::is_built_in(of) => Err(ReadError::OtherType),
         _ => unresolved_text(bytes),
     }

@@ -15,8 +15,8 @@ pub struct Field<'a> {
     pub bytes: &'a [u8],
     /// OID of the type that the value is read as: a domain's base type. 0: the caller answers for the type.
     pub type_oid: u32,
-    /// Whether the column's own type is another.
-    is_domain: bool,
+    /// OID of the value's own type, which is another where that is a domain or known by its name; 0: not known.
+    pub(super) of: u32,
 }
 
 /// Why a value cannot be read as what was asked for.
@@ -32,6 +32,8 @@ pub enum ReadError {
     Malformed,
     /// It is too large, too small, or not exact in what was asked for.
     OutOfRange,
+    /// There is no memory for its parts.
+    NoMemory,
 }
 
 /// A value in one of the two forms.
@@ -50,14 +52,13 @@ impl<'a> Field<'a> {
     /// A field of these parts. `type_oid` is read as it is: of what is not PostgreSQL's own nothing is known.
     #[inline]
     pub const fn new(kind: u8, bytes: &'a [u8], type_oid: u32) -> Self {
-        Self { kind, bytes, type_oid, is_domain: false }
+        Self { kind, bytes, type_oid, of: type_oid }
     }
 
     /// A field of a type.
     #[inline]
     pub fn of(kind: u8, bytes: &'a [u8], data_type: &Type) -> Self {
-        let type_oid = data_type.reads_as;
-        Self { kind, bytes, type_oid, is_domain: type_oid != data_type.oid }
+        Self { kind, bytes, type_oid: data_type.reads_as, of: data_type.oid }
     }
 
     /// The value, if there is one, of one of these types. Text of a type that is not PostgreSQL's own is taken too, where it
@@ -75,7 +76,7 @@ impl<'a> Field<'a> {
     fn of_other_type(&self, form: Form<'a>) -> Read<Form<'a>> {
         let is_foreign = !oid::is_built_in(self.type_oid);
         match form {
-            Form::Text(_) if is_foreign || self.is_domain => Ok(form),
+            Form::Text(_) if is_foreign || self.type_oid != self.of => Ok(form),
             Form::Binary(_) if is_foreign => Err(ReadError::Unresolved),
             _ => Err(ReadError::OtherType),
         }
@@ -94,11 +95,11 @@ impl<'a> Field<'a> {
     }
 
     fn type_name(&self) -> String {
-        match oid::name(self.type_oid) {
-            Some(name) => name.to_owned(),
-            None if self.type_oid == oid::LTREE => "ltree".to_owned(),
-            None => format!("the type with OID {}", self.type_oid),
+        if self.type_oid == oid::NOT_TOLD {
+            return "a type that is not told".to_owned();
         }
+        oid::label(self.type_oid)
+            .map_or_else(|| format!("the type with OID {}", self.type_oid), str::to_owned)
     }
 
     fn kind_name(&self) -> &'static str {
@@ -121,6 +122,7 @@ impl ReadError {
             Self::NoValue => Status::WAL_E_NO_VALUE,
             Self::OtherType | Self::Unresolved | Self::Malformed => Status::WAL_E_TYPE,
             Self::OutOfRange => Status::WAL_E_OUT_OF_RANGE,
+            Self::NoMemory => Status::WAL_E_NO_MEMORY,
         }
     }
 
@@ -141,6 +143,7 @@ impl ReadError {
                 format!("the {} bytes of {} are not {wanted}", field.bytes.len(), field.type_name())
             }
             Self::OutOfRange => format!("the value of {} does not fit {wanted}", field.type_name()),
+            Self::NoMemory => format!("no memory for the items of {wanted}"),
         };
         let error = Error::new(self.status(), sentence);
         match advice::of(self, field) {

@@ -18,6 +18,7 @@ mod cursor;
 mod datetime;
 mod field;
 mod format;
+mod nested;
 mod number;
 mod numeric;
 pub mod oid;
@@ -35,6 +36,8 @@ pub use datetime::{
 pub use datetime::{as_date, as_time, as_timestamp, as_timestamptz, as_timetz};
 pub use field::{Field, ReadError};
 pub use format::{Buffer, Sink, format, write_numeric_to};
+pub(crate) use nested::let_go;
+pub use nested::{Claim, Dimension, Fault, Item, Items, Nested, Shape, flags, shape_of};
 pub use number::{as_bool, as_float32, as_float64, as_int16, as_int32, as_int64, as_uint32, as_uint64};
 pub use numeric::{Numeric, NumericSpecial, as_numeric};
 pub use place::{is_resolved, label, place};

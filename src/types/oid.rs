@@ -242,18 +242,51 @@ pub fn described(oid: u32, namespace: &[u8], name: &[u8]) -> Type {
     Type::named(oid, namespace, name, known.map_or(oid, |known| known.1))
 }
 
-/// What is known of a type of which the stream says nothing but the OID.
+/// What is known of a type of which the stream says nothing but the OID, or not even that: 0.
 pub fn undescribed(oid: u32) -> TypeRef {
+    if oid == NOTHING {
+        return Type { reads_as: NOT_TOLD, ..Type::unknown(oid) }.into();
+    }
     find(oid).map_or_else(|| Type::unknown(oid).into(), TypeRef::from)
 }
+
+/// What a value reads as whose type nobody tells, as a bound of a user's range. No type has this OID in practice, and one that
+/// had would be read in the same way: its text is taken, its binary form is not.
+pub const NOT_TOLD: u32 = u32::MAX;
 
 /// The text of citext and of ltree and its like behind a version byte, and so on: stands for types of extensions, whose OIDs
 /// differ from database to database. 8000 to 9999 are never assigned in a release (transam.h).
 pub const LTREE: u32 = 9_901;
+/// hstore.
+pub const HSTORE: u32 = 9_902;
+/// pgvector's vector.
+pub const VECTOR: u32 = 9_903;
+/// pgvector's halfvec.
+pub const HALFVEC: u32 = 9_904;
+/// pgvector's sparsevec.
+pub const SPARSEVEC: u32 = 9_905;
+/// Arrays of PostGIS's geometry and geography, whose text has colons between its elements. Of the elements nothing is known.
+pub const GEOMETRY_ARRAY: u32 = 9_906;
 
 /// How types of extensions are read, which are known by their names alone.
-const EXTENSIONS: &[(&str, u32)] =
-    &[("citext", TEXT), ("ltree", LTREE), ("lquery", LTREE), ("ltxtquery", LTREE)];
+const EXTENSIONS: &[(&str, u32)] = &[
+    ("citext", TEXT),
+    ("ltree", LTREE),
+    ("lquery", LTREE),
+    ("ltxtquery", LTREE),
+    ("hstore", HSTORE),
+    ("vector", VECTOR),
+    ("halfvec", HALFVEC),
+    ("sparsevec", SPARSEVEC),
+    ("_geometry", GEOMETRY_ARRAY),
+    ("_geography", GEOMETRY_ARRAY),
+];
+
+/// The name of one of PostgreSQL's own types, or of one of an extension that is known by its name.
+pub fn label(oid: u32) -> Option<&'static str> {
+    let extension = || EXTENSIONS.iter().find(|known| known.1 == oid).map(|known| known.0);
+    name(oid).or_else(extension)
+}
 
 /// Whether PostgreSQL itself assigned the OID by hand; those above are made by initdb (domains of information_schema)
 /// or by users, and the stream describes them with a Type message (FirstGenbkiObjectId, send_relation_and_attrs).

@@ -319,6 +319,7 @@ static void event_calls(const wal_event *event) {
 static void value_calls(const wal_event *event) {
     static const char nothing[64];
     wal_error *error = NULL;
+    wal_nested *nested = NULL;
     uint8_t uuid[16];
     uint8_t buffer[8];
     size_t length = 7;
@@ -358,6 +359,21 @@ static void value_calls(const wal_event *event) {
     INVALID(wal_value_format(NULL, NULL, NULL, 0, &length, &error));
     INVALID(wal_value_format(&event->new_values[0], NULL, NULL, 0, NULL, &error));
     INVALID(wal_value_format(&event->new_values[0], NULL, NULL, 8, &length, &error));
+    INVALID(wal_nested_new(NULL, &error));
+    INVALID(wal_nested_read(NULL, &event->new_values[0], NULL, 0, WAL_SHAPE_ANY, &error));
+    CHECK(wal_nested_items(NULL, NULL) == NULL && wal_nested_items(NULL, &length) == NULL && length == 0);
+    length = 7;
+    CHECK(wal_nested_dimensions(NULL, NULL) == NULL && wal_nested_dimensions(NULL, &length) == NULL &&
+          length == 0);
+    CHECK(wal_nested_relation(NULL) == NULL && wal_nested_column(NULL, 7) == 0);
+    CHECK(wal_nested_shape(NULL) == WAL_SHAPE_ANY && wal_nested_flags(NULL) == 0);
+    wal_nested_free(NULL);
+    REQUIRE(CHECK_STATUS(wal_nested_new(&nested, &error), WAL_OK, &error));
+    INVALID(wal_nested_read(nested, NULL, NULL, 0, WAL_SHAPE_ANY, &error));
+    INVALID(wal_nested_read_as(nested, NULL, NULL, WAL_SHAPE_ANY, NULL, 0, &error));
+    INVALID(wal_nested_read_as(NULL, &event->new_values[0], NULL, WAL_SHAPE_ANY, NULL, 0, &error));
+    wal_nested_free(nested);
+    length = 7;
     INVALID(wal_value_as_uuid(NULL, NULL, 0, uuid, &error));
     CHECK(memcmp(uuid, nothing, sizeof uuid) == 0);
     INVALID(wal_value_as_uuid(&event->new_values[0], NULL, 0, NULL, &error));

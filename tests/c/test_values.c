@@ -401,6 +401,122 @@ static void scalars(bool binary) {
     test_drop_slot(slot);
 }
 
+/* A value with parts: its items are values like those of a row, and a second reader goes into one of them. */
+static void nested(bool binary) {
+    static const char slot[] = "c_nested";
+    static const char quoted[] = "{\"{\\\"a\\\"}\"}";
+    static const char boxes[] = "{(1,1),(0,0);(2,2),(0,0)}";
+    wal_options *options = test_options(slot, slot);
+    wal_stream *stream = NULL;
+    const wal_event *event;
+    wal_error *error = NULL;
+    wal_nested *outer = NULL, *inner = NULL;
+    const wal_value *items;
+    wal_value value;
+    const wal_dimension *dimensions;
+    wal_bytes text;
+    int32_t number = 7;
+    double x = 7;
+    size_t count = 7;
+    enum { N_ID, N_INTS, N_RANGE, N_PAIRS, N_MOODS, N_NOTHING };
+
+    test_slot(slot);
+    CHECK_STATUS(wal_options_set(options, "binary", binary ? "on" : "off", &error), WAL_OK, &error);
+    REQUIRE(CHECK_STATUS(wal_stream_open(options, &stream, &error), WAL_OK, &error));
+    sql("INSERT INTO c_nested VALUES (1, '[2:3][-1:0]={{1,NULL},{3,4}}', '[1.5,)', ARRAY[ROW(1, "
+        "'q\"u')::c_pair], '{able}')");
+    event = test_next(stream, WAL_EVENT_INSERT);
+    REQUIRE(event != NULL);
+    REQUIRE(CHECK_STATUS(wal_nested_new(&outer, &error), WAL_OK, &error));
+    REQUIRE(CHECK_STATUS(wal_nested_new(&inner, &error), WAL_OK, &error));
+    CHECK(wal_nested_shape(outer) == WAL_SHAPE_ANY && wal_nested_items(outer, &count) == NULL && count == 0);
+
+    CHECK_STATUS(wal_nested_read(outer, AT(N_INTS), WAL_SHAPE_ANY, &error), WAL_OK, &error);
+    CHECK_EQ(wal_nested_shape(outer), WAL_SHAPE_ARRAY);
+    dimensions = wal_nested_dimensions(outer, &count);
+    CHECK(count == 2 && dimensions[0].size == 2 && dimensions[0].lower == 2 && dimensions[1].size == 2 &&
+          dimensions[1].lower == -1);
+    items = wal_nested_items(outer, &count);
+    REQUIRE(CHECK_EQ(count, 4));
+#define ITEM(reader, at) &items[at], wal_nested_relation(reader), wal_nested_column(reader, at)
+    CHECK_STATUS(wal_value_as_int32(ITEM(outer, 3), &number, &error), WAL_OK, &error);
+    CHECK_EQ(number, 4);
+    CHECK(items[1].kind == WAL_VALUE_NULL && items[1].data == NULL);
+    CHECK_STATUS(wal_value_as_int32(ITEM(outer, 1), &number, &error), WAL_E_NO_VALUE, &error);
+    CHECK_EQ(wal_value_as_bool(ITEM(outer, 0), &number, &error), WAL_E_TYPE);
+    CHECK(strstr(wal_error_message(error), "integer[], item \"element\" (integer)") != NULL);
+    wal_error_free(error);
+    error = NULL;
+    /* It holds its items: another reads them. */
+    CHECK_STATUS(wal_nested_read(outer, ITEM(outer, 0), WAL_SHAPE_ANY, &error), WAL_E_INVALID_ARGUMENT,
+                 &error);
+    CHECK_STATUS(wal_nested_read(outer, &items[0], NULL, 0, WAL_SHAPE_ARRAY, &error), WAL_E_INVALID_ARGUMENT,
+                 &error);
+    CHECK(wal_nested_items(outer, &count) == items && count == 4);
+    CHECK_STATUS(wal_nested_read(inner, ITEM(outer, 0), WAL_SHAPE_ANY, &error), WAL_E_TYPE, &error);
+    CHECK(wal_nested_items(inner, &count) == NULL && count == 0);
+
+    CHECK_STATUS(wal_nested_read(outer, AT(N_RANGE), WAL_SHAPE_RANGE, &error), WAL_OK, &error);
+    CHECK_EQ(wal_nested_flags(outer), WAL_NESTED_LOWER_INCLUSIVE | WAL_NESTED_UPPER_INFINITE);
+    items = wal_nested_items(outer, &count);
+    REQUIRE(count == 2 && items[1].kind == WAL_VALUE_NULL);
+    CHECK_BYTES(wal_type_name(wal_relation_column_type_info(wal_nested_relation(outer), 0)), "numeric");
+
+    /* Text that was unquoted lies in the reader: a copy of the value is not one of its bytes. */
+    value = (wal_value){(const uint8_t *)quoted, sizeof quoted - 1, WAL_VALUE_TEXT, {0}};
+    CHECK_STATUS(wal_nested_read_as(outer, &value, wal_type_built_in(1009), WAL_SHAPE_ANY, NULL, 0, &error),
+                 WAL_OK, &error);
+    items = wal_nested_items(outer, &count);
+    REQUIRE(CHECK_EQ(count, 1));
+    value = items[0];
+    CHECK_STATUS(wal_nested_read(outer, &value, NULL, 0, WAL_SHAPE_ARRAY, &error), WAL_E_INVALID_ARGUMENT,
+                 &error);
+    CHECK_STATUS(wal_nested_read(inner, &value, NULL, 0, WAL_SHAPE_ARRAY, &error), WAL_OK, &error);
+    value = (wal_value){(const uint8_t *)boxes, sizeof boxes - 1, WAL_VALUE_TEXT, {0}};
+    CHECK_STATUS(wal_nested_read_as(outer, &value, wal_type_built_in(1020), WAL_SHAPE_ANY, NULL, 0, &error),
+                 WAL_OK, &error);
+    CHECK(wal_nested_items(outer, &count) != NULL && count == 2);
+    CHECK_STATUS(wal_nested_read_as(outer, &value, NULL, WAL_SHAPE_ARRAY, NULL, 0, &error), WAL_E_TYPE,
+                 &error);
+    CHECK_STATUS(wal_nested_read_as(outer, &value, NULL, WAL_SHAPE_ARRAY, wal_type_built_in(603), 0, &error),
+                 WAL_OK, &error);
+    CHECK_EQ(wal_type_oid(wal_relation_column_type_info(wal_nested_relation(outer), 0)), 603);
+    CHECK_STATUS(wal_nested_read_as(outer, &value, NULL, WAL_SHAPE_ARRAY, NULL, '{', &error),
+                 WAL_E_INVALID_ARGUMENT, &error);
+    CHECK_STATUS(wal_nested_read_as(outer, &value, NULL, 99, NULL, 0, &error), WAL_E_INVALID_ARGUMENT,
+                 &error);
+    CHECK(wal_nested_items(outer, &count) != NULL && count == 2);
+
+    /* The stream only names the type: the program says what it is. */
+    CHECK_STATUS(wal_nested_read(outer, AT(N_PAIRS), WAL_SHAPE_ANY, &error), WAL_E_TYPE, &error);
+    CHECK_STATUS(wal_nested_read(outer, AT(N_PAIRS), 99, &error), WAL_E_INVALID_ARGUMENT, &error);
+    CHECK_STATUS(wal_nested_read(outer, AT(N_PAIRS), WAL_SHAPE_ARRAY, &error), WAL_OK, &error);
+    items = wal_nested_items(outer, &count);
+    REQUIRE(CHECK_EQ(count, 1));
+    CHECK_STATUS(wal_nested_read(inner, ITEM(outer, 0), WAL_SHAPE_COMPOSITE, &error), WAL_OK, &error);
+    items = wal_nested_items(inner, &count);
+    REQUIRE(CHECK_EQ(count, 2));
+    CHECK_STATUS(wal_value_as_int32(ITEM(inner, 0), &number, &error), WAL_OK, &error);
+    CHECK_EQ(number, 1);
+    CHECK_STATUS(wal_value_as_text(ITEM(inner, 1), &text, &error), WAL_OK, &error);
+    CHECK_BYTES(text, "q\"u");
+    CHECK_STATUS(wal_nested_read(outer, AT(N_MOODS), WAL_SHAPE_ARRAY, &error), WAL_OK, &error);
+    items = wal_nested_items(outer, &count);
+    REQUIRE(CHECK_EQ(count, 1));
+    CHECK_STATUS(wal_value_as_text(ITEM(outer, 0), &text, &error), WAL_OK, &error);
+    CHECK_BYTES(text, "able");
+    CHECK_STATUS(wal_value_as_float64(ITEM(outer, 0), &x, &error), WAL_E_TYPE, &error);
+#undef ITEM
+    CHECK_STATUS(wal_nested_read(outer, AT(N_NOTHING), WAL_SHAPE_ANY, &error), WAL_E_NO_VALUE, &error);
+    CHECK_STATUS(wal_nested_read(outer, AT(N_ID), WAL_SHAPE_ANY, &error), WAL_E_TYPE, &error);
+    CHECK(wal_nested_relation(outer) == NULL && wal_nested_shape(outer) == WAL_SHAPE_ANY);
+    wal_nested_free(inner);
+    wal_nested_free(outer);
+    wal_stream_free(stream);
+    wal_options_free(options);
+    test_drop_slot(slot);
+}
+
 static void run(bool binary) {
     wal_options *options = test_options(name, name);
     wal_stream *stream = NULL;
@@ -472,6 +588,12 @@ int main(void) {
         "PUBLICATION c_scalars FOR TABLE c_scalars");
     scalars(false);
     scalars(true);
+    sql("SET client_min_messages = warning; DROP TABLE IF EXISTS c_nested; DROP PUBLICATION IF EXISTS "
+        "c_nested; DROP TYPE IF EXISTS c_pair, c_feeling; CREATE TYPE c_pair AS (a int, b text); CREATE TYPE "
+        "c_feeling AS ENUM ('able'); CREATE TABLE c_nested (id int, ints int[], range numrange, pairs "
+        "c_pair[], moods c_feeling[], nothing int[]); CREATE PUBLICATION c_nested FOR TABLE c_nested");
+    nested(false);
+    nested(true);
     test_drop_slot(name);
     return check_finish();
 }

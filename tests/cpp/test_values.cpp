@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <limits>
+#include <map>
 
 static const std::string name = "cpp_values";
 
@@ -165,6 +166,63 @@ static void scalars(bool binary) {
     CHECK_EQ(fails<wal::interval>(row["num"]), wal::status::type);
 }
 
+// Values with parts, as containers and by a reader that is used again.
+static void nested(bool binary) {
+    auto stream = check::open(std::move(check::options_for("cpp_nested").set("binary", binary)));
+    const wal::row row = check::next_of(stream, wal::event_kind::insert).new_row();
+    using ints = std::vector<std::optional<int>>;
+    CHECK(row["ints"].as<ints>() == (ints{1, std::nullopt, 3}));
+    CHECK_EQ(fails<std::vector<int>>(row["ints"]), wal::status::no_value);
+    using matrix = std::vector<std::vector<int>>;
+    CHECK(row["matrix"].as<matrix>() == (matrix{{1, 2, 3}, {4, 5, 6}}));
+    CHECK_EQ(fails<std::vector<int>>(row["matrix"]), wal::status::type);
+    CHECK(row["none"].as<matrix>().empty());
+    using words = std::vector<std::string>;
+    CHECK(row["words"].as<words>() == (words{"a", "", "NULL", "q\"u\\o, {x}"}));
+    CHECK(row["moods"].as<words>() == (words{"able", "so so"}));
+    CHECK(row["span"].as<wal::range<int>>() == (wal::range<int>{false, 1, 11, true, false}));
+    const auto until = row["until"].as<wal::range<wal::timestamptz>>();
+    CHECK(!until.lower && until.upper == wal::timestamptz::max() && until.upper_inclusive);
+    CHECK_EQ(row["spans"].as<std::vector<wal::range<int>>>().size(), 2u);
+    using pair = std::tuple<std::optional<int>, std::string>;
+    CHECK(row["pairs"].as<std::vector<pair>>() == (std::vector<pair>{{1, "x"}, {std::nullopt, "(y,\"z\")"}}));
+    CHECK_EQ(fails<std::vector<std::tuple<int>>>(row["pairs"]), wal::status::type);
+    using map = std::map<std::string, std::optional<std::string>>;
+    CHECK(row["tags"].as<map>() == (map{{"a", "1"}, {"b c", std::nullopt}}));
+    CHECK(row["nothing"].as<std::optional<std::vector<int>>>() == std::nullopt);
+    CHECK_EQ(fails<std::vector<int>>(row["nothing"]), wal::status::no_value);
+    CHECK_EQ(fails<std::vector<int>>(row["id"]), wal::status::type);
+
+    for (const char *column : {"span", "tags", "lexemes", "ring"}) {
+        CHECK_EQ(fails<std::vector<int>>(row[column]), wal::status::type);
+        CHECK_EQ(fails<words>(row[column]), wal::status::type);
+    }
+    CHECK_EQ(fails<wal::range<std::int64_t>>(row["reals"]), wal::status::type);
+
+    wal::nested parts;
+    CHECK(parts.size() == 0 && parts.shape() == wal::shape::any);
+    parts.read(row["ints"]);
+    int sum = 0;
+    for (const wal::value item : parts.items())
+        sum += item.as<std::optional<int>>().value_or(10);
+    CHECK(sum == 14 && parts[2].column().type_info().sql_name() == "integer");
+    CHECK(parts.dimensions().size() == 1 && parts.dimensions()[0].size == 3 &&
+          parts.dimensions()[0].lower == 5);
+    parts.read(row["way"]);
+    CHECK(parts.is_closed() && parts.shape() == wal::shape::geometry && parts[1].as<wal::point>().y == 4);
+    CHECK_EQ(check::status_of(parts.try_read(row["moods"])), wal::status::type);
+    CHECK_EQ(parts.size(), 0u);
+    parts.read(row["reals"], wal::shape::range, wal::type_info::built_in(701));
+    CHECK(parts[0].as<double>() == 1.5 && parts[0].column().type_info().sql_name() == "double precision");
+    CHECK_EQ(check::status_of(parts.try_read(row["reals"], wal::shape::range, wal::type_info(nullptr), ';')),
+             wal::status::type);
+    if (!binary)
+        CHECK_EQ(check::status_of(parts.try_read(row["boxes"], wal::shape::array)), wal::status::type);
+    parts.read(row["boxes"], wal::shape::array, wal::type_info(nullptr), ';');
+    CHECK_EQ(parts.size(), 2u);
+    CHECK_EQ(wal::name(wal::shape::hstore), "HSTORE");
+}
+
 int main() {
     check::set_up(
         name, "id int PRIMARY KEY, b bool, i2 int2, i4 int4, i8 int8, o oid, f4 float4, f8 float8, t text, "
@@ -204,5 +262,20 @@ int main() {
         "'18446744073709551615')");
     scalars(false);
     scalars(true);
+    sql("DROP TABLE IF EXISTS cpp_nested; DROP TYPE IF EXISTS cpp_pair, cpp_feeling, cpp_reals; DROP DOMAIN "
+        "IF EXISTS cpp_box; CREATE TYPE cpp_pair AS "
+        "(a int, b text); CREATE TYPE cpp_feeling AS ENUM ('able', 'so so'); CREATE EXTENSION IF NOT EXISTS "
+        "hstore; CREATE TYPE cpp_reals AS RANGE (subtype = float8); CREATE DOMAIN cpp_box AS box");
+    check::set_up("cpp_nested", "id int PRIMARY KEY, ints int[], matrix int[], none int[], words text[], "
+                                "moods cpp_feeling[], span int4range, until tstzrange, spans int4multirange, "
+                                "pairs cpp_pair[], tags hstore, way path, nothing int[], lexemes tsvector, "
+                                "ring circle, reals cpp_reals, boxes cpp_box[]");
+    sql("INSERT INTO cpp_nested VALUES (1, '[5:7]={1,NULL,3}', '{{1,2,3},{4,5,6}}', '{}', ARRAY['a', '', "
+        "'NULL', E'q\"u\\\\o, {x}'], '{able,so so}', '[1,10]', '(,infinity]', '{[1,2),[5,6)}', "
+        "ARRAY[ROW(1, 'x'), ROW(NULL, '(y,\"z\")')]::cpp_pair[], 'a=>1, \"b c\"=>NULL', '((1,2),(3,4))', "
+        "NULL, "
+        "'a:1 b', '<(1,2),3>', '[1.5,2]', '{(1,1),(0,0);(2,2),(0,0)}')");
+    nested(false);
+    nested(true);
     return check::finish();
 }

@@ -6,6 +6,7 @@ pub mod authority;
 pub mod backend;
 #[cfg(feature = "libpq")]
 pub mod kerberos;
+pub mod parts;
 pub mod program;
 pub mod prometheus;
 pub mod proxy;

@@ -284,6 +284,17 @@ macro_rules! accessors {
 }
 
 impl<'a> Value<'a> {
+    /// # Safety
+    /// All live for `'a`.
+    pub unsafe fn of(raw: *const wal_value, relation: *const wal_relation, column: u32) -> Self {
+        Self { raw, relation, column, life: PhantomData }
+    }
+
+    /// As functions of the C API take it.
+    pub fn raw(self) -> (*const wal_value, *const wal_relation, u32) {
+        (self.raw, self.relation, self.column)
+    }
+
     accessors! {
         as_bool wal_value_as_bool i32;
         as_int16 wal_value_as_int16 i16;

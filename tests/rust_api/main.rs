@@ -21,4 +21,5 @@ mod commands_run_beside_the_stream;
 mod every_kind_of_event_is_told;
 mod rows_become_the_programs_types;
 mod the_example_prints_what_it_reads;
+mod values_with_parts_come_apart;
 mod what_was_not_sent_is_never_none;

@@ -277,7 +277,8 @@ fn refusals(read: &Read) {
     assert_eq!(refused::<f64>(ordinary, "numeric", "12345").0, ErrorCode::Type);
     assert_eq!(refused::<i64>(ordinary, "text", "lines").0, ErrorCode::Type);
     assert_eq!(refused::<String>(nulls, "text", "").0, ErrorCode::NoValue);
-    assert_eq!(refused::<Vec<i32>>(ordinary, "array", "{1").0, ErrorCode::Type);
+    assert_eq!(refused::<Vec<i32>>(ordinary, "array", "{1").0, ErrorCode::NoValue);
+    assert_eq!(refused::<Vec<String>>(ordinary, "int8", "5000000000").0, ErrorCode::Type);
     assert_eq!(refused::<char>(ordinary, "text", "lines").0, ErrorCode::OutOfRange);
     #[derive(Debug, Deserialize)]
     enum Other {

@@ -132,6 +132,20 @@ enum class type_source : std::uint32_t {
     stream = WAL_TYPE_SOURCE_STREAM,     ///< the stream described it before the table
 };
 
+/** What a value with parts is, and so what its items are: wal_shape_code. */
+enum class shape : std::uint32_t {
+    any = WAL_SHAPE_ANY,               ///< as the type says
+    array = WAL_SHAPE_ARRAY,           ///< elements
+    composite = WAL_SHAPE_COMPOSITE,   ///< fields
+    range = WAL_SHAPE_RANGE,           ///< two bounds, NULL where infinite; nothing of an empty range
+    multirange = WAL_SHAPE_MULTIRANGE, ///< ranges
+    hstore = WAL_SHAPE_HSTORE,         ///< key, value, key, value, …
+    vector = WAL_SHAPE_VECTOR,         ///< the numbers of a vector or halfvec
+    sparse = WAL_SHAPE_SPARSE,         ///< index (from 1), number, index, number, … of a sparsevec
+    geometry = WAL_SHAPE_GEOMETRY,     ///< points; the numbers of a line; point and radius of a circle
+    lexemes = WAL_SHAPE_LEXEMES,       ///< of a tsvector lexeme, positions, lexeme, positions, …
+};
+
 /** How two definitions of a table differ: wal_change_kind_code. */
 enum class change_kind : std::uint32_t {
     column_added = WAL_CHANGE_COLUMN_ADDED,     ///< a column is there that was not
@@ -312,6 +326,10 @@ inline std::string_view name(value_kind value) noexcept {
 /** "DOMAIN" and so on; "UNKNOWN" for one that is not known. */
 inline std::string_view name(type_kind value) noexcept {
     return wal_type_kind_name(static_cast<std::uint32_t>(value));
+}
+/** "ARRAY" and so on; "UNKNOWN" for one that is not known. */
+inline std::string_view name(shape value) noexcept {
+    return wal_shape_name(static_cast<std::uint32_t>(value));
 }
 /** "NONE", "BUILT_IN", "STREAM"; "UNKNOWN" for one that is not known. */
 inline std::string_view name(type_source value) noexcept {

@@ -45,8 +45,10 @@ struct uuid {
  * How a value is read as a T: specialise it for types of your own, with `static result<T> read(const value
  * &)`. What the library reads: bool; integers; float, double; std::string_view (borrowed), std::string;
  * std::vector<std::byte> (bytea); uuid; date, timestamp, timestamptz; std::chrono::microseconds (time);
- * std::optional<T> (nothing for NULL); cell<T>; and of scalar.hpp numeric, interval, timetz, money, inet,
- * bit_string, tid, point, lsn.
+ * std::optional<T> (nothing for NULL); cell<T>; of scalar.hpp numeric, interval, timetz, money, inet,
+ * bit_string, tid, point, lsn; and of nested.hpp std::vector<T> (arrays, multiranges, vectors, points),
+ * range<T>, std::tuple<Ts...> (composites, and the text "(1,5)" of a range that the stream only names),
+ * std::map<K, V> and its like (hstore).
  */
 template <class T, class = void> struct value_reader;
 

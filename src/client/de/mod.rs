@@ -3,6 +3,7 @@
 
 mod error;
 mod maybe;
+mod nested;
 mod row;
 mod value;
 
@@ -31,12 +32,15 @@ impl<'a> Row<'a> {
     /// | date, time, timestamp, with or without time zone | whatever reads RFC 3339: types of chrono, jiff and time; `String` |
     /// | uuid | `uuid::Uuid`, `String` |
     /// | json, jsonb | `String`; with feature `json` nested types and `serde_json::Value` |
+    /// | arrays | `Vec<T>`, of two dimensions `Vec<Vec<T>>`; multiranges, vectors and paths are lists too |
+    /// | composites | tuples, or structs by the places of their fields |
+    /// | hstore | maps |
     /// | NULL | `Option` |
     /// | any other that came as text | `&str`, `String` |
     ///
     /// It is the same whether values came as text or binary, but that binary forms which are no text can be borrowed as
     /// `&str` no more. A value that was not sent (unchanged TOAST, or not part of the key) is an error, never `None`, except
-    /// in [`Maybe`]. Arrays, ranges and composites are their text, and an error in binary.
+    /// in [`Maybe`]. Nothing in an array, a composite or an hstore can be borrowed.
     ///
     /// An error names the column and its type, and never shows the value.
     pub fn deserialize<T: Deserialize<'a>>(self) -> Result<T> {

@@ -2,11 +2,12 @@
 
 use std::borrow::Cow;
 
-use serde::de::value::{BorrowedStrDeserializer, SeqDeserializer, StrDeserializer};
+use serde::de::value::{BorrowedStrDeserializer, StrDeserializer};
 use serde::de::{Deserializer, Visitor};
 use serde::forward_to_deserialize_any;
 
 use super::maybe;
+use super::nested::OwnedSource;
 use crate::client::value::{Value, ValueKind};
 use crate::error::{Error, Result, Status};
 use crate::types::{self, ReadError, Style, oid};
@@ -39,7 +40,12 @@ impl<'a> ValueSource<'a> {
         self.0.field().type_oid
     }
 
-    fn is_json(self) -> bool {
+    #[cfg(feature = "json")]
+    pub(super) fn json(self) -> Result<&'a [u8]> {
+        self.read(types::as_text, "json")
+    }
+
+    pub(super) fn is_json(self) -> bool {
         matches!(self.type_oid(), oid::JSON | oid::JSONB) && self.0.bytes().is_some()
     }
 
@@ -96,7 +102,7 @@ impl<'a> ValueSource<'a> {
         }
     }
 
-    fn bytea(self) -> Result<Vec<u8>> {
+    pub(super) fn bytea(self) -> Result<Vec<u8>> {
         let mut bytes = vec![0; self.read(|field| types::as_bytea(field, &mut []), "bytea")?];
         self.read(|field| types::as_bytea(field, &mut bytes), "bytea")?;
         Ok(bytes)
@@ -109,14 +115,18 @@ impl<'a> ValueSource<'a> {
             ValueKind::Text | ValueKind::Binary => {}
             _ => return ReadError::NoValue.explain(self.0.field(), wanted),
         }
+        Error::new(Status::WAL_E_TYPE, format!("a column is no {wanted}"))
+    }
+
+    /// The value for what wants its parts. json has none without the feature.
+    fn with_parts(self, wanted: &str) -> Result<OwnedSource<'a>> {
         if self.is_json() {
-            return Error::new(
+            return Err(Error::new(
                 Status::WAL_E_NOT_BUILT,
                 format!("json is read as {wanted} with the crate's feature json only"),
-            );
+            ));
         }
-        Error::new(Status::WAL_E_TYPE, format!("a column is no {wanted}"))
-            .with_hint("Arrays, ranges and composites are not taken apart: read them as String, from text.")
+        Ok(OwnedSource(self.0))
     }
 }
 
@@ -125,20 +135,23 @@ macro_rules! or_json {
     ($source:ident, |$json:ident| $call:expr) => {
         #[cfg(feature = "json")]
         if $source.is_json() {
-            let mut parser = serde_json::Deserializer::from_slice($source.read(types::as_text, "json")?);
+            let mut parser = serde_json::Deserializer::from_slice($source.json()?);
             let $json = &mut parser;
-            // serde_json's own words may show the value.
             let read = $call.and_then(|read| $json.end().map(|()| read));
-            return read.map_err(|error| {
-                let (what, line, column) = (error.classify(), error.line(), error.column());
-                let what = match what {
-                    serde_json::error::Category::Data => "the json is not of the form that is wanted",
-                    _ => "the value is no json that can be read",
-                };
-                Error::new(Status::WAL_E_TYPE, format!("{what}, at line {line} column {column} of it"))
-            });
+            return read.map_err(|error| json_fault(&error));
         }
     };
+}
+
+/// serde_json's own words may show the value.
+#[cfg(feature = "json")]
+pub(super) fn json_fault(error: &serde_json::Error) -> Error {
+    let (what, line, column) = (error.classify(), error.line(), error.column());
+    let what = match what {
+        serde_json::error::Category::Data => "the json is not of the form that is wanted",
+        _ => "the value is no json that can be read",
+    };
+    Error::new(Status::WAL_E_TYPE, format!("{what}, at line {line} column {column} of it"))
 }
 
 macro_rules! numbers {
@@ -241,17 +254,12 @@ impl<'de> Deserializer<'de> for ValueSource<'de> {
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
         or_json!(self, |json| json.deserialize_seq(visitor));
-        if self.type_oid() == oid::BYTEA {
-            // A Vec<u8> asks for numbers one by one.
-            return visitor.visit_seq(SeqDeserializer::new(self.bytea()?.into_iter()));
-        }
-        Err(self.refuse("list"))
+        self.with_parts("list")?.deserialize_seq(visitor)
     }
 
     fn deserialize_tuple<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value> {
         or_json!(self, |json| json.deserialize_tuple(len, visitor));
-        let _ = len;
-        self.deserialize_seq(visitor)
+        self.with_parts("list")?.deserialize_tuple(len, visitor)
     }
 
     fn deserialize_tuple_struct<V: Visitor<'de>>(
@@ -265,9 +273,7 @@ impl<'de> Deserializer<'de> for ValueSource<'de> {
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
         or_json!(self, |json| json.deserialize_map(visitor));
-        // The visitor ends here, unused.
-        drop(visitor);
-        Err(self.refuse("map"))
+        self.with_parts("map")?.deserialize_map(visitor)
     }
 
     fn deserialize_struct<V: Visitor<'de>>(
@@ -277,8 +283,7 @@ impl<'de> Deserializer<'de> for ValueSource<'de> {
         visitor: V,
     ) -> Result<V::Value> {
         or_json!(self, |json| json.deserialize_struct(name, fields, visitor));
-        let _ = (name, fields, visitor);
-        Err(self.refuse("struct"))
+        self.with_parts("struct")?.deserialize_struct(name, fields, visitor)
     }
 
     fn deserialize_enum<V: Visitor<'de>>(

@@ -2,6 +2,7 @@
 //! library promises (ISO dates, UTC, IntervalStyle postgres, bytea in hex). It must never allocate, and never write what the
 //! server would not.
 
+mod extension;
 mod float;
 mod geometry;
 mod nested;
@@ -119,11 +120,17 @@ fn other(of: u32, bytes: &[u8], depth: u32, out: &mut dyn Sink) -> Read<()> {
         Some(it) if it.kind == TypeKind::WAL_TYPE_KIND_MULTIRANGE => {
             nested::multirange(it.element, bytes, depth, out)
         }
-        _ => {
-            let field = Field::new(ValueKind::WAL_VALUE_BINARY as u8, bytes, of);
-            as_text(field).map(|text| out.put(text))
+        _ if matches!(of, oid::HSTORE | oid::VECTOR | oid::HALFVEC | oid::SPARSEVEC) => {
+            extension::extension(of, bytes, out)
         }
+        _ => plain_text(of, bytes, out),
     }
+}
+
+/// What is text already.
+fn plain_text(of: u32, bytes: &[u8], out: &mut dyn Sink) -> Read<()> {
+    let field = Field::new(ValueKind::WAL_VALUE_BINARY as u8, bytes, of);
+    as_text(field).map(|text| out.put(text))
 }
 
 fn word(text: &[u8], out: &mut dyn Sink) -> Read<()> {

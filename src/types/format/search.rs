@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::super::cursor::Cursor;
 use super::super::field::{Read, ReadError};
+use super::super::nested::binary::lexeme_position;
 use super::sink::{Formatted, Sink};
 
 /// A lexeme between quotes, which are doubled in it.
@@ -27,10 +28,9 @@ pub(super) fn vector(bytes: &[u8], out: &mut dyn Sink) -> Read<()> {
         }
         lexeme(cursor.text()?, out);
         for position in 0..cursor.u16()? {
-            let entry = cursor.u16()?;
-            let weight = ["", "C", "B", "A"].get(usize::from(entry >> 14)).unwrap_or(&"");
+            let (place, weight) = lexeme_position(&mut cursor)?;
             let before = if position == 0 { ':' } else { ',' };
-            let _ = write!(Formatted(out), "{before}{}{weight}", entry & 0x3FFF);
+            let _ = write!(Formatted(out), "{before}{place}{weight}");
         }
     }
     cursor.end()

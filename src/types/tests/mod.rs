@@ -1,8 +1,10 @@
 //! Tests of the accessors (S14): text and binary say the same, edges are kept (P19), and what does not fit is refused.
 
 mod bytes;
+mod claims;
 mod datetime;
 mod format;
+mod nested;
 mod number;
 mod render;
 mod scalar;

@@ -1,10 +1,12 @@
 //! What wal_value_format writes is what the server's output function writes (`format('%s', x)`), from text and from binary: two
 //! slots over the same WAL, for every type of pg_type and for domains over them. A type that is in neither list below fails.
+//! And what has parts comes apart, and its parts put together are the server's text again.
 
 use std::collections::BTreeMap;
 
 use super::samples::{EXCEPTIONS, Instead, SAMPLES};
-use crate::harness::view::Event;
+use crate::harness::parts::{put_together, take_apart};
+use crate::harness::view::{Event, Value};
 use crate::harness::{Cell, Database, Format, Kind, Next, Options, Server};
 use pgwalstream::error::Status;
 
@@ -132,6 +134,19 @@ fn compare_row(event: Event<'_>, columns: &[Column], expected: &[Vec<Option<Stri
         let value = event.new_value(at as u32 + 1);
         let text = value.format();
         let place = || format!("{} in row {row}, {:?}", column.sql_type, value.cell());
+        let has_parts = has_parts(value, &column.sql_type);
+        if let Some(expected) = expected[row].as_ref().filter(|_| has_parts) {
+            let together = put_together(value, 0);
+            match (value.cell(), column.instead) {
+                (Cell::Binary(_), Some(Instead::Refused)) if expected != "{}" => {
+                    assert_eq!(together.unwrap_err().status, Status::WAL_E_TYPE, "{}", place());
+                }
+                (Cell::Text(_), Some(_)) => {
+                    assert_eq!(together.unwrap().as_bytes(), value.bytes(), "{}", place())
+                }
+                _ => assert_eq!(together.as_ref(), Ok(expected), "{}", place()),
+            }
+        }
         match (&expected[row], value.cell(), column.instead) {
             (None, ..) => assert_eq!(text.unwrap_err().status, Status::WAL_E_NO_VALUE, "{}", place()),
             // An array without any of them has a text.
@@ -153,6 +168,25 @@ fn compare_row(event: Event<'_>, columns: &[Column], expected: &[Vec<Option<Stri
         }
     }
     compared
+}
+
+/// Whether a type has parts, which must then come apart; what has none must not.
+fn has_parts(value: Value<'_>, sql_type: &str) -> bool {
+    let name = sql_type.trim_start_matches("pg_catalog.").replace('"', "");
+    let has = name.ends_with("[]")
+        || name.ends_with("range")
+        || matches!(
+            &*name,
+            "int2vector" | "oidvector" | "path" | "polygon" | "lseg" | "box" | "line" | "circle" | "tsvector"
+        );
+    match (take_apart(value, 0).map(drop), value.cell()) {
+        (Ok(()), _) => assert!(has, "{sql_type} comes apart"),
+        (Err(error), Cell::Null) => assert_eq!(error.status, Status::WAL_E_NO_VALUE, "{sql_type}"),
+        (Err(error), _) => {
+            assert!(!has && error.status == Status::WAL_E_TYPE, "{sql_type} does not come apart: {error:?}")
+        }
+    }
+    has
 }
 
 fn every_type_is_written_as_the_server_does(version: u32) {

@@ -97,6 +97,41 @@ static inline wal_status go_scalar_read(const uint8_t *data, uint32_t len, uint8
     return status;
 }
 
+/* What a reader of values with parts has read, in one call. */
+typedef struct {
+    const wal_value *items;
+    size_t count;
+    const wal_relation *relation;
+    const wal_dimension *dimensions;
+    size_t n_dimensions;
+    uint32_t shape;
+    uint32_t flags;
+    wal_error *error;
+} go_parts;
+
+static inline wal_status go_nested_read(wal_nested *nested, const uint8_t *data, uint32_t len, uint8_t kind,
+                                        const wal_relation *relation, uint32_t column, const wal_type *type,
+                                        uint32_t shape, const wal_type *item_type, uint32_t delimiter,
+                                        go_parts *out) {
+    const wal_value value = {data, len, kind, {0, 0, 0}};
+    wal_status status;
+
+    if (relation != NULL && item_type == NULL && delimiter == 0) {
+        status = wal_nested_read(nested, &value, relation, column, shape, &out->error);
+    } else {
+        if (relation != NULL)
+            type = wal_relation_column_type_info(relation, column);
+        status = wal_nested_read_as(nested, &value, type, shape, item_type, delimiter, &out->error);
+    }
+
+    out->items = wal_nested_items(nested, &out->count);
+    out->relation = wal_nested_relation(nested);
+    out->dimensions = wal_nested_dimensions(nested, &out->n_dimensions);
+    out->shape = wal_nested_shape(nested);
+    out->flags = wal_nested_flags(nested);
+    return status;
+}
+
 /* Messages on their way from the engine's thread, which must not wait for Go, to the goroutine that logs
  * them. */
 typedef struct go_log go_log;
