@@ -2,7 +2,9 @@
 
 use std::ffi::CStr;
 
-use super::{Relation, Value};
+use super::{Relation, Value, flags};
+use crate::lsn::Lsn;
+use crate::position::Position;
 
 /// What an event is. New kinds may come: skip what you do not know.
 #[repr(u32)]
@@ -168,7 +170,7 @@ pub struct Event {
     pub reserved: u32,
     /// Private: a number of the event's kind.
     pub number: u64,
-    /// Kept for later releases; 0.
+    /// Private: which server sent it, as wal_event_position() tells. 0 before 0.2.0.
     pub spare: [u64; 2],
 }
 
@@ -200,6 +202,61 @@ impl Event {
             spare: [0; 2],
         }
     }
+
+    /// The timeline of the server that sent it; 0 for a decoder without a connection.
+    #[inline]
+    pub fn timeline(&self) -> u32 {
+        Provenance::of(self.spare).timeline
+    }
+
+    /// How far a program has come that has this event and all before it. Only a change that has a number has one, and what
+    /// has an `ack_lsn`: in the middle of a transaction another event says nothing of the changes.
+    pub fn position(&self) -> Option<Position> {
+        let is_numbered = self.commit_lsn != 0 && self.flags & flags::STREAMED == 0 && self.is_counted();
+        // What is had beyond the position that may be acknowledged: all that ends before this number.
+        let is_progress = self.kind == EventKind::WAL_EVENT_PROGRESS as u32;
+        let commit_lsn = if is_progress { self.number.saturating_sub(1) } else { self.commit_lsn };
+        let Provenance { system, timeline } = Provenance::of(self.spare);
+        (is_numbered || self.ack_lsn != 0).then(|| Position {
+            system_identifier: system,
+            timeline,
+            commit_lsn: Lsn(commit_lsn),
+            sequence: self.sequence,
+            end_lsn: Lsn(self.ack_lsn),
+        })
+    }
+
+    /// Whether it takes a number in its transaction.
+    fn is_counted(&self) -> bool {
+        use EventKind::*;
+        match EventKind::of(self.kind) {
+            Some(WAL_EVENT_INSERT | WAL_EVENT_UPDATE | WAL_EVENT_DELETE | WAL_EVENT_TRUNCATE) => true,
+            Some(WAL_EVENT_MESSAGE) => self.flags & flags::TRANSACTIONAL != 0,
+            _ => false,
+        }
+    }
+}
+
+/// Which server events come from. All 0 where there is none, as for a decoder without a connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Provenance {
+    /// The number that initdb gave the cluster.
+    pub system: u64,
+    /// The timeline that it was on when it was asked.
+    pub timeline: u32,
+}
+
+impl Provenance {
+    /// As an event has it. Both words at once: each event of a stream is given them.
+    #[inline]
+    pub(super) fn words(self) -> [u64; 2] {
+        [self.system, self.timeline.into()]
+    }
+
+    #[inline]
+    fn of([system, timeline]: [u64; 2]) -> Self {
+        Self { system, timeline: timeline as u32 }
+    }
 }
 
 #[cfg(test)]
@@ -215,6 +272,27 @@ mod tests {
         holds("bindings/cpp/pgwalstream/status.hpp", cpp);
         let go = KINDS.iter().map(|kind| format!("Kind{} Kind = {}", camel(name(kind)), *kind as u32));
         holds("bindings/go/event.go", go);
+    }
+
+    #[test]
+    fn only_what_is_numbered_or_ends_something_has_a_position() {
+        use EventKind::*;
+        let server = Provenance { system: 7, timeline: 3 };
+        let event = |kind, commit_lsn, flags, ack_lsn| {
+            let spare = server.words();
+            let event = Event { commit_lsn, sequence: 5, flags, ack_lsn, spare, ..Event::new(kind) };
+            event.position().map(|it| it.to_string())
+        };
+        let some = |text: &str| Some(text.to_owned());
+        assert_eq!(event(WAL_EVENT_INSERT, 0x10, 0, 0), some("7:3:0/10:5:0/0"));
+        assert_eq!(event(WAL_EVENT_MESSAGE, 0x10, flags::TRANSACTIONAL, 0), some("7:3:0/10:5:0/0"));
+        assert_eq!(event(WAL_EVENT_COMMIT, 0x10, 0, 0x20), some("7:3:0/10:5:0/20"));
+        assert_eq!(event(WAL_EVENT_PROGRESS, 0, 0, 0x20), some("7:3:0/0:5:0/20"));
+        for kind in [WAL_EVENT_BEGIN, WAL_EVENT_RELATION, WAL_EVENT_TYPE, WAL_EVENT_ORIGIN] {
+            assert_eq!(event(kind, 0x10, 0, 0), None, "it has the number of the change behind it");
+        }
+        assert_eq!(event(WAL_EVENT_INSERT, 0, flags::STREAMED, 0), None, "nobody knows its number");
+        assert_eq!(event(WAL_EVENT_RECONNECTED, 0, 0, 0), None);
     }
 
     #[test]

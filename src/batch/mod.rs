@@ -18,7 +18,7 @@ mod view;
 pub use arrays::{Arrays, Mark};
 pub use chunk::Chunk;
 pub use data_type::{Type, TypeKind, TypeRef, TypeSource};
-pub use event::{Event, EventKind};
+pub use event::{Event, EventKind, Provenance};
 pub use pool::{Batch, Home, Pool};
 pub use reconnect::ReconnectNumbers;
 pub use relation::{Column, Relation};

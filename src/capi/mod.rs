@@ -60,11 +60,16 @@ mod decoder;
 
 mod lsn;
 
+mod position;
+
+mod acker;
+
 mod names;
 
 #[cfg(feature = "test-hooks")]
 mod testing;
 
+pub use acker::*;
 pub use batch::*;
 pub use connection::*;
 pub use data_type::*;
@@ -78,6 +83,7 @@ pub use lsn::*;
 pub use names::*;
 pub use options::*;
 pub use password::*;
+pub use position::*;
 pub use publication::*;
 pub use reconnect::*;
 pub use relation::*;

@@ -24,7 +24,7 @@ mod slot;
 mod stream;
 mod value;
 
-pub use acker::{Acker, Stats};
+pub use acker::{Acker, Stats, Ticket};
 pub use batch::{Batch, BatchEvents, IntoEvents};
 pub use connection::{Connection, DropSlot};
 pub use data_type::{TypeKind, TypeSource};

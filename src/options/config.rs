@@ -13,6 +13,7 @@ use super::{Id, Options};
 use crate::conninfo::{Conninfo, Environment};
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
+use crate::position::Position;
 
 /// What carries the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +53,8 @@ pub struct Config {
     pub slot_create_timeout: Duration,
     /// Where to start; 0 is where the slot stands.
     pub start_lsn: Lsn,
+    /// What the program has already, where it says so: `start_lsn` and `progress` follow from it.
+    pub resume_after: Option<Position>,
     /// Where to end; None is never.
     pub stop_lsn: Option<Lsn>,
     /// Whether logical messages are wanted.
@@ -181,8 +184,9 @@ impl Config {
         };
         let streaming = options.choice(Id::Streaming)?;
         let two_phase = two_phase(options)?;
+        let position = Some(options.text(Id::ResumeAfter)).filter(|text| !text.is_empty());
         let reconnects = options.switch(Id::Reconnect)?;
-        Ok(Self {
+        let it = Self {
             conninfo: Conninfo::parse("host=/ user=none")?,
             slot: String::new(),
             publications: Vec::new(),
@@ -190,6 +194,7 @@ impl Config {
             slot_create: options.choice(Id::SlotCreate)?,
             slot_create_timeout: options.duration(Id::SlotCreateTimeout)?,
             start_lsn: options.text(Id::StartLsn).parse()?,
+            resume_after: None,
             stop_lsn: Some(options.text(Id::StopLsn).parse()?).filter(|lsn| *lsn != Lsn(0)),
             messages: options.switch(Id::Messages)?,
             binary: options.switch(Id::Binary)?,
@@ -233,7 +238,43 @@ impl Config {
             receive_timeout: Some(options.duration(Id::ReceiveTimeout)?).filter(|timeout| !timeout.is_zero()),
             server_tuning: options.choice(Id::ServerTuning)?,
             without_unit: options.without_unit(),
-        })
+        };
+        match position {
+            Some(text) => it.resuming(text.parse()?),
+            None => Ok(it),
+        }
+    }
+
+    /// The same for a program that has everything up to a position.
+    pub fn resuming(&self, position: Position) -> Result<Self> {
+        let refuse = |why: &str, hint: &str| {
+            Err(bad(format!("cannot resume after the position {position}: {why}")).with_hint(hint))
+        };
+        let sees_blocks = matches!(self.streaming, Streaming::On | Streaming::Parallel);
+        let end = "Resume after the position of an event that has an ack_lsn.";
+        if position.is_none() || position.system_identifier == 0 || position.timeline == 0 {
+            return refuse(
+                "it is none of a server's",
+                "Give the position of an event or a batch of a stream. Without one leave resume_after out.",
+            );
+        }
+        if self.resume_after.is_none() && self.start_lsn != Lsn(0) {
+            return refuse("start_lsn is set", "Leave start_lsn out: the position says where to start.");
+        }
+        if position.is_inside() && !self.decode {
+            return refuse("it lies inside a transaction, and decode is \"off\"", end);
+        }
+        if position.is_inside() && sees_blocks {
+            let hint = format!(
+                "Changes in streamed blocks have no number: set streaming to \"assembled\" or \"off\". {end}"
+            );
+            return refuse("it lies inside a transaction, which may come in blocks", &hint);
+        }
+        if position.is_inside() && self.two_phase == TwoPhase::Join {
+            return refuse("it lies inside a transaction, and two_phase is \"join\"", end);
+        }
+        let (start_lsn, resume_after) = (position.start(), Some(position));
+        Ok(Self { start_lsn, resume_after, progress: Progress::Acknowledged, ..self.clone() })
     }
 }
 
@@ -350,7 +391,7 @@ fn two_phase(options: &Options) -> Result<TwoPhase> {
 /// What moves the slot; taking it over means nothing where it moves by itself.
 fn progress(options: &Options) -> Result<Progress> {
     match options.choice(Id::Progress)? {
-        Progress::Auto if options.switch(Id::SlotAdopt)? => {
+        Progress::Auto if options.switch(Id::SlotAdopt)? && options.text(Id::ResumeAfter).is_empty() => {
             let hint = "Set progress to \"acknowledged\", or leave slot_adopt out.";
             Err(bad("slot_adopt=on needs progress=acknowledged".to_owned()).with_hint(hint))
         }

@@ -9,6 +9,7 @@ mod continuation;
 mod ending;
 mod feedback;
 mod health;
+mod ledger;
 mod outstanding;
 mod pace;
 mod positions;
@@ -30,6 +31,7 @@ pub use continuation::{
 };
 pub use feedback::{Feedback, ToldProgress, Update, report_interval};
 pub use health::{Concern, Health, health_query};
+pub use ledger::Ledger;
 pub use outstanding::Outstanding;
 pub use pace::{Pace, Path};
 pub use positions::{Positions, Report};

@@ -204,8 +204,8 @@ impl<'a> Preflight<'a> {
             return Ok(());
         }
         let (what, hint) = if start > end && self.purpose == Purpose::First {
-            let hint = "Look where start_lsn comes from: is it another server's position, or older than a restore? 0/0 starts where the slot stands.";
-            (format!("start_lsn {start} lies"), hint)
+            let hint = "Look where it comes from: is it another server's position, or older than a restore? Without it the stream starts where the slot stands.";
+            (format!("{} lies", self.wanted()), hint)
         } else if start > end {
             let hint = "The server has lost WAL that it had sent, as by a restore: copy the tables again.";
             (format!("{start}, which was acknowledged, lies"), hint)
@@ -330,12 +330,20 @@ impl<'a> Preflight<'a> {
             ),
             None => (
                 format!("whatever replication slot \"{name}\" can send, which does not exist"),
-                "The slot that held it back is gone: copy the tables again, and start without start_lsn.",
+                "The slot that held it back is gone: copy the tables again, and start without a position.",
             ),
         };
         let message =
-            format!("start_lsn {start} lies before {where_}: what lies between is not sent any more");
+            format!("{} lies before {where_}: what lies between is not sent any more", self.wanted());
         Err(Error::new(Status::WAL_E_GAP, message).with_hint(hint))
+    }
+
+    /// Where the program wants to start, as it said so.
+    fn wanted(&self) -> String {
+        match self.config.resume_after {
+            Some(position) => format!("the position {position} to resume after"),
+            None => format!("start_lsn {}", self.config.start_lsn),
+        }
     }
 
     /// Where streaming begins.

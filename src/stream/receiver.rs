@@ -108,8 +108,10 @@ impl Receiver {
     /// A receiver that has seen nothing.
     pub fn new(config: &Config) -> Self {
         let stop = config.stop_lsn.map(|lsn| lsn.0);
+        let mut positions = Positions::limited(stop).held(config.progress == Progress::Acknowledged);
+        positions.resume(config.resume_after.map_or(0, |position| position.whole_until()));
         Self {
-            positions: Positions::limited(stop).held(config.progress == Progress::Acknowledged),
+            positions,
             counters: Counters::default(),
             outstanding: Outstanding::default(),
             decoder: Decoder::new(),
@@ -236,6 +238,7 @@ impl Receiver {
                 self.counters.last_message_time = clock;
                 self.counters.server_wal_end = self.counters.server_wal_end.max(end.0);
                 self.positions.passed(end.0);
+                self.continuation.passed(end.0);
                 if self.stop.is_some_and(|stop| end.0 >= stop) && !self.is_inside() {
                     return Ok(Taken::End);
                 }
@@ -331,6 +334,13 @@ impl Receiver {
     ///
     /// Gives the position that acknowledges it, which lies before its end while something is kept back that came before.
     fn pin(&mut self, end: u64, clock: i64, out: &mut Arrays) -> u64 {
+        if self.continuation.repeats_earlier_life()
+            && out.events().last().is_none_or(|event| event.ack_lsn != end)
+        {
+            // It is left out: nothing that is given acknowledges it, so that its end is told by itself.
+            self.positions.pin_capped(self.positions.outstanding(), end);
+            return end;
+        }
         let ack_lsn = self.positions.capped(end);
         if ack_lsn < end {
             self.cap(ack_lsn, end, out);

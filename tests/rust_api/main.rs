@@ -15,6 +15,7 @@ mod harness;
 mod table;
 
 mod a_dropped_future_loses_nothing;
+mod a_position_is_stored_and_resumed_after;
 mod a_program_keeps_its_panic_hook;
 mod a_stream_lives_in_any_runtime;
 mod commands_run_beside_the_stream;

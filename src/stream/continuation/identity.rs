@@ -2,9 +2,11 @@
 //!
 //! It must never let a stream go on over a server whose history does not hold all that was delivered.
 
+use crate::batch::Provenance;
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
 use crate::options::FailoverPolicy;
+use crate::position::Position;
 
 /// What IDENTIFY_SYSTEM says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -97,6 +99,17 @@ pub enum Loss {
 }
 
 impl Identity {
+    /// The server that a position is of, as far as it tells.
+    pub fn of_position(position: &Position) -> Self {
+        let (system, timeline) = (position.system_identifier, position.timeline);
+        Self { system, timeline, ..Self::default() }
+    }
+
+    /// What events say of where they come from.
+    pub fn provenance(self) -> Provenance {
+        Provenance { system: self.system, timeline: self.timeline }
+    }
+
     /// The question.
     pub const QUERY: &'static str = "IDENTIFY_SYSTEM";
 

@@ -34,7 +34,7 @@ pub struct Restart {
 #[derive(Debug)]
 pub(super) struct Continuation {
     dedupe: Dedupe,
-    /// After a reconnect, until something new comes.
+    /// After a reconnect, and where an earlier life of the program has something, until something new comes.
     repetition: Option<Repetition>,
     prepares: Prepares,
 }
@@ -43,13 +43,19 @@ impl Continuation {
     /// Nothing came yet.
     pub(super) fn new(config: &Config) -> Self {
         let dedupe = if config.dedupe { Dedupe::On } else { Dedupe::Off };
-        Self { dedupe, repetition: None, prepares: Prepares::default() }
+        let repetition = config.resume_after.as_ref().map(Repetition::of_earlier_life);
+        Self { dedupe, repetition, prepares: Prepares::default() }
     }
 
     /// Whether what comes may have been delivered before: then `decode` is for it, and else the decoder itself.
     #[inline(always)]
     pub(super) fn repeats(&self) -> bool {
         self.repetition.is_some()
+    }
+
+    /// Whether what comes may be what an earlier life of the program has.
+    pub(super) fn repeats_earlier_life(&self) -> bool {
+        self.repetition.as_ref().is_some_and(Repetition::is_of_earlier_life)
     }
 
     /// Whether a transaction was delivered in part over an earlier connection, and goes on.
@@ -83,7 +89,7 @@ impl Continuation {
             self.prepares.rewind(at.0);
             decoder.rewound();
             let lost = partial.take_if(|partial| partial.final_lsn >= at.0);
-            discarded.extend(lost.map(|partial| void(0, partial.xid)));
+            discarded.extend(lost.and_then(|partial| void_of(0, partial)));
         }
         self.repetition = Some(Repetition::new(positions.delivered(), partial, self.dedupe));
         discarded
@@ -123,6 +129,13 @@ impl Continuation {
         Ok((step, filtered.delivered))
     }
 
+    /// The server has sent all that ends up to `end`.
+    pub(super) fn passed(&mut self, end: u64) {
+        if let Some(repetition) = &mut self.repetition {
+            repetition.passed(end);
+        }
+    }
+
     /// Notes an event that is delivered and acknowledges something. What is acknowledged up to `settled` does not come
     /// again. False: it tells the fate of a prepared transaction that was never delivered.
     #[inline]
@@ -140,6 +153,12 @@ impl Continuation {
 pub(super) fn discarded(decoder: &Decoder) -> Vec<Event> {
     let stop = decoder.block().map(|xid| Event { xid, ..Event::new(EventKind::WAL_EVENT_STREAM_STOP) });
     stop.into_iter().chain(decoder.open_streams().map(|xid| void(0, xid))).collect()
+}
+
+/// The same of one that was delivered in part. Of one that an earlier life has the id is not known, and nothing begun here
+/// waits for its end.
+fn void_of(lsn: u64, partial: Partial) -> Option<Event> {
+    (partial.xid != 0).then(|| void(lsn, partial.xid))
 }
 
 /// Tells that what came of a transaction means nothing.
