@@ -1057,6 +1057,35 @@ typedef uint32_t wal_invalidation_code;
 #endif // __cplusplus
 
 /**
+ * How the rows of a COPY are read.
+ */
+enum wal_copy_format
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * COPY's text format: the values as text, escapes undone.
+     */
+    WAL_COPY_TEXT = 0,
+    /**
+     * COPY's binary format: the values in the binary forms of their types.
+     */
+    WAL_COPY_BINARY = 1,
+    /**
+     * Each row undivided, as one value with the newline behind it: CSV, or text with a DELIMITER of its own.
+     */
+    WAL_COPY_LINES = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum wal_copy_format wal_copy_format;
+#else
+typedef int32_t wal_copy_format;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * Whether an UPDATE or a DELETE of a published table can say which row it was.
  */
 enum wal_identity_code
@@ -1126,6 +1155,11 @@ typedef struct wal_acker wal_acker;
  * for.
  */
 typedef struct wal_connection wal_connection;
+
+/**
+ * A `COPY … TO STDOUT` over a wal_connection, whose rows are being read. It refers to its connection, and is freed before it.
+ */
+typedef struct wal_copy wal_copy;
 
 /**
  * A decoder of pgoutput's messages that has no connection: for messages from pg_logical_slot_peek_binary_changes(), from
@@ -3891,7 +3925,7 @@ WAL_API size_t wal_rows_count(const struct wal_rows *rows) WAL_NOEXCEPT;
 WAL_API size_t wal_rows_column_count(const struct wal_rows *rows) WAL_NOEXCEPT;
 
 /**
- * The name of a column.
+ * The name of a column. COPY gives none.
  *
  * @param rows may be NULL
  * @param column from 0
@@ -3901,7 +3935,7 @@ WAL_API size_t wal_rows_column_count(const struct wal_rows *rows) WAL_NOEXCEPT;
 WAL_API struct wal_bytes wal_rows_column_name(const struct wal_rows *rows, size_t column) WAL_NOEXCEPT;
 
 /**
- * A value, as text.
+ * A value: as text, or as bytes where a COPY gives them (wal_copy_next_batch).
  *
  * @param rows may be NULL
  * @param row from 0
@@ -3918,6 +3952,68 @@ WAL_API struct wal_bytes wal_rows_value(const struct wal_rows *rows, size_t row,
  * @since 0.1
  */
 WAL_API void wal_rows_free(struct wal_rows *rows) WAL_NOEXCEPT;
+
+/**
+ * Begins a `COPY … TO STDOUT`. Its rows come in batches, as the program asks for them: nothing is read from the server in
+ * between, so that memory stays flat however many there are. Until it is over or freed, other calls on the connection
+ * give WAL_E_STATE.
+ *
+ * @param[in,out] connection to use
+ * @param[in] sql the statement, which names the format too: `COPY (SELECT …) TO STDOUT (FORMAT binary)`
+ * @param[in] format a `wal_copy_format`, which must be the statement's
+ * @param[in] timeout_ms -1 waits as long as the first row takes
+ * @param[out] out the COPY, owned by the caller: wal_copy_free
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK; WAL_TIMEOUT, WAL_INTERRUPTED: the server has cancelled it; WAL_END (the connection is being freed);
+ * WAL_E_INVALID_ARGUMENT: it is no COPY towards the client, or in another format; WAL_E_STATE; what else went wrong. The
+ * connection stays of use but for WAL_E_CONNECTION_LOST
+ * @par Thread safety
+ * one thread at a time, any thread; a second one gets WAL_E_BUSY
+ * @since 0.2.0
+ */
+WAL_API
+wal_status wal_copy_open(struct wal_connection *connection,
+                         const char *sql,
+                         int32_t format,
+                         int32_t timeout_ms,
+                         struct wal_copy **out,
+                         struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * The next rows of a COPY: all that are there, up to 256 KiB, at least one. A row that is longer comes alone, up to
+ * PostgreSQL's limit of 1 GiB. wal_rows_value gives the values; the columns have no names.
+ *
+ * @param[in,out] copy to read from
+ * @param[in] timeout_ms -1 waits for ever, 0 does not wait
+ * @param[out] out the rows, owned by the caller: wal_rows_free
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK; WAL_TIMEOUT, WAL_INTERRUPTED: the COPY goes on, and nothing is lost; WAL_END: all rows came, or the connection
+ * is being freed; the server's error, after the rows before it, and again at each further call. Behind the end and
+ * behind an error of the server the connection is free for the next command
+ * @par Thread safety
+ * one thread at a time for the connection, any thread; a second one gets WAL_E_BUSY
+ * @since 0.2.0
+ */
+WAL_API
+wal_status wal_copy_next_batch(struct wal_copy *copy,
+                               int32_t timeout_ms,
+                               struct wal_rows **out,
+                               struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Ends a COPY. Where rows are left the server is asked to cancel it; the connection is free for the next command then, or
+ * lost if the server does not answer within seconds. Rows that were given live on.
+ *
+ * @param copy may be NULL
+ * @par Thread safety
+ * once, from any thread, while nobody is inside the connection, and before that is freed
+ * @since 0.2.0
+ */
+WAL_API
+void wal_copy_free(struct wal_copy *copy)
+WAL_NOEXCEPT;
 
 /**
  * Makes a logical slot in the connection's database. It waits for every transaction that is running on the server; an

@@ -46,6 +46,8 @@ mod connection;
 
 mod rows;
 
+mod copy;
+
 mod slot;
 
 mod slot_info;
@@ -72,6 +74,7 @@ mod testing;
 pub use acker::*;
 pub use batch::*;
 pub use connection::*;
+pub use copy::*;
 pub use data_type::*;
 pub use decoder::*;
 pub use ending::*;

@@ -155,6 +155,37 @@ static void position_calls(wal_stream *stream) {
     wal_acker_free(acker);
 }
 
+static void copy_calls(void) {
+    wal_options *options = test_options("c_null", "c_null");
+    wal_connection *c = NULL;
+    wal_error *error = DIRT;
+    wal_copy *copy = DIRT;
+    wal_rows *rows = DIRT;
+
+    wal_copy_free(NULL);
+    INVALID(wal_copy_open(NULL, "COPY t TO STDOUT", WAL_COPY_TEXT, 0, &copy, &error));
+    CHECK(copy == NULL);
+    INVALID(wal_copy_next_batch(NULL, 0, &rows, &error));
+    CHECK(rows == NULL);
+    REQUIRE(wal_connection_open(options, 30000, &c, &error) == WAL_OK);
+    copy = DIRT;
+    INVALID(wal_copy_open(c, NULL, WAL_COPY_TEXT, 0, &copy, &error));
+    CHECK(copy == NULL);
+    INVALID(wal_copy_open(c, "COPY (SELECT 1) TO STDOUT", 3, 30000, &copy, &error));
+    INVALID(wal_copy_open(c, "COPY (SELECT 1) TO STDOUT", WAL_COPY_TEXT, 30000, NULL, &error));
+    CHECK_STATUS(wal_copy_open(c, "COPY (SELECT 1, NULL) TO STDOUT", WAL_COPY_TEXT, 30000, &copy, &error),
+                 WAL_OK, &error);
+    INVALID(wal_copy_next_batch(copy, 30000, NULL, &error));
+    CHECK_STATUS(wal_copy_next_batch(copy, 30000, &rows, &error), WAL_OK, &error);
+    CHECK(wal_rows_count(rows) == 1 && wal_rows_column_count(rows) == 2);
+    CHECK(wal_rows_column_name(rows, 0).data == NULL && wal_rows_value(rows, 0, 1).data == NULL);
+    CHECK(wal_rows_value(rows, 0, 0).len == 1 && wal_rows_value(rows, 1, 0).data == NULL);
+    CHECK_STATUS(wal_copy_next_batch(copy, 0, &rows, &error), WAL_END, &error);
+    wal_copy_free(copy);
+    wal_connection_free(c);
+    wal_options_free(options);
+}
+
 static void options_calls(void) {
     wal_options *options = NULL;
     const char *text = DIRT;
@@ -438,6 +469,7 @@ int main(void) {
     stream_calls(stream);
     position_calls(stream);
     connection_calls(stream);
+    copy_calls();
     wal_stream_free(stream);
     test_drop_slot("c_null");
     return check_finish();
