@@ -1849,9 +1849,9 @@ typedef struct wal_position {
      */
     uint32_t timeline;
     /**
-     * Kept for later releases; 0.
+     * Inside a transaction, a number for the options that decide how changes are numbered; 0 at an end.
      */
-    uint32_t reserved;
+    uint32_t numbering;
 } wal_position;
 
 #ifdef __cplusplus
@@ -4844,6 +4844,10 @@ WAL_NOEXCEPT;
  * How far a program has come that has this event and all before it. A change that has a number has a position, and what has
  * an ack_lsn. Other events (BEGIN, RELATION, TYPE, ORIGIN, what is in a streamed block) have none: the one before holds.
  *
+ * What could not be resumed after has none either. No event has one with decode=off, and while the server is a standby. A change
+ * has none with streaming "on" or "parallel", with two_phase=join, and with messages and on_ambiguous=flag. A prepared
+ * transaction that is sent late, and what comes again, has none.
+ *
  * @param event may be NULL
  * @return the position; all 0 where there is none
  * @par Thread safety
@@ -4884,8 +4888,8 @@ WAL_NOEXCEPT;
 
 /**
  * Writes a position as text, by snprintf's rules: what does not fit is cut, a NUL ends it, and the length that it has in
- * full is returned. The form is stable: `system:timeline:commit:sequence:end`, as in
- * "7560123456789012345:1:0/16B3748:3:0/0". 89 bytes are always enough.
+ * full is returned. The form is stable: `system:timeline:commit:sequence:end`, and `:numbering` inside a transaction, as in
+ * "7560123456789012345:1:0/16B3748:3:0/0:1F". 98 bytes are always enough.
  *
  * @param[in] position may be NULL, which is all 0
  * @param[out] buffer where to; may be NULL if size is 0
@@ -4927,8 +4931,9 @@ WAL_NOEXCEPT;
  * it is left out, and what is beyond it comes once. Option resume_after does the same.
  *
  * Inside a transaction the stream goes on with the next change, without another BEGIN. It implies
- * progress=acknowledged, and excludes start_lsn. A position inside a transaction needs decode=on, streaming "off" or
- * "assembled", and no two_phase=join.
+ * progress=acknowledged, and excludes start_lsn and decode=off. A position inside a transaction needs streaming "off" or
+ * "assembled", no two_phase=join, and no on_ambiguous=flag with messages. Publication, messages, origin and two_phase must
+ * be as they were then: they decide how changes are numbered.
  *
  * Whether it is possible wal_stream_connect tells. WAL_E_GAP: the slot is beyond the position's end_lsn, or beyond its
  * commit_lsn where that is 0, so that something is not sent any more; or the slot is not there, or the server lacks the

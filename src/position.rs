@@ -24,11 +24,14 @@ pub struct Position {
     pub sequence: u64,
     /// What to acknowledge: the end of the transaction. 0 inside it.
     pub end_lsn: Lsn,
+    /// How changes were numbered, by the options that decide it: inside a transaction another stream must number them alike.
+    /// 0 at an end.
+    pub numbering: u32,
 }
 
 impl Position {
     /// The longest text of one.
-    pub const LONGEST: usize = 88;
+    pub const LONGEST: usize = 97;
 
     /// Whether there is no position: neither a transaction nor an end.
     pub fn is_none(&self) -> bool {
@@ -94,8 +97,9 @@ impl Position {
 
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { system_identifier, timeline, commit_lsn, sequence, end_lsn } = self;
-        write!(f, "{system_identifier}:{timeline}:{commit_lsn}:{sequence}:{end_lsn}")
+        let Self { system_identifier, timeline, commit_lsn, sequence, end_lsn, numbering } = self;
+        write!(f, "{system_identifier}:{timeline}:{commit_lsn}:{sequence}:{end_lsn}")?;
+        if *numbering == 0 { Ok(()) } else { write!(f, ":{numbering:X}") }
     }
 }
 
@@ -105,13 +109,14 @@ impl FromStr for Position {
     /// Only the very text that `Display` writes is one, so that equal positions are equal texts.
     fn from_str(text: &str) -> Result<Self> {
         let parse = || {
-            let mut parts = text.splitn(5, ':');
+            let mut parts = text.splitn(6, ':');
             let it = Self {
                 system_identifier: parts.next()?.parse().ok()?,
                 timeline: parts.next()?.parse().ok()?,
                 commit_lsn: parts.next()?.parse().ok()?,
                 sequence: parts.next()?.parse().ok()?,
                 end_lsn: parts.next()?.parse().ok()?,
+                numbering: parts.next().map_or(Some(0), |part| u32::from_str_radix(part, 16).ok())?,
             };
             (it.to_string() == text).then_some(it)
         };
@@ -120,7 +125,7 @@ impl FromStr for Position {
         found.ok_or_else(|| {
             let shown: String = text.chars().take(Self::LONGEST).collect();
             Error::new(Status::WAL_E_INVALID_ARGUMENT, format!("\"{}\" is not a position", shown.escape_debug()))
-                .with_hint("A position is system:timeline:commit:sequence:end, as in 7560123456789012345:1:0/16B3748:3:0/0.")
+                .with_hint("A position is system:timeline:commit:sequence:end, and inside a transaction :numbering, as in 7560123456789012345:1:0/16B3748:3:0/0:1F.")
         })
     }
 }
@@ -131,7 +136,7 @@ mod tests {
 
     fn at(commit: u64, sequence: u64, end: u64) -> Position {
         let (commit_lsn, end_lsn) = (Lsn(commit), Lsn(end));
-        Position { system_identifier: 7, timeline: 1, commit_lsn, sequence, end_lsn }
+        Position { system_identifier: 7, timeline: 1, commit_lsn, sequence, end_lsn, numbering: 0 }
     }
 
     #[test]
@@ -142,9 +147,12 @@ mod tests {
             commit_lsn: Lsn(u64::MAX),
             sequence: u64::MAX,
             end_lsn: Lsn(u64::MAX),
+            numbering: u32::MAX,
         };
         assert_eq!(highest.to_string().len(), Position::LONGEST);
-        for position in [Position::default(), at(0x16B_3748, 3, 0), at(0, 0, 0x16B_3748), highest] {
+        let numbered = Position { numbering: 0x1F, ..at(0x16B_3748, 3, 0) };
+        assert_eq!(numbered.to_string(), "7:1:0/16B3748:3:0/0:1F");
+        for position in [Position::default(), at(0x16B_3748, 3, 0), at(0, 0, 0x16B_3748), numbered, highest] {
             assert_eq!(position.to_string().parse(), Ok(position));
         }
         assert_eq!(at(0x16B_3748, 3, 0).to_string(), "7:1:0/16B3748:3:0/0");
@@ -154,6 +162,11 @@ mod tests {
             ":",
             "7:1:0/1:3",
             "7:1:0/1:3:0/0:",
+            "7:1:0/1:3:0/0:0",
+            "7:1:0/1:3:0/0:1f",
+            "7:1:0/1:3:0/0:01",
+            "7:1:0/1:3:0/0:1:",
+            "7:1:0/1:3:0/0:100000000",
             "7:1:0/1:3:0/0 ",
             "07:1:0/1:3:0/0",
             "+7:1:0/1:3:0/0",
@@ -173,8 +186,8 @@ mod tests {
 
     #[test]
     fn positions_are_ordered_as_the_stream_delivers() {
-        // A transaction at 100 that ends at 150, another whose record begins there, progress, and a message at 300 that
-        // ends at 340.
+        // A transaction at 100 that ends at 150, another whose record begins there, progress, a message that ends at 340, and a
+        // transaction whose record begins there.
         let order = [
             at(100, 0, 0),
             at(100, 1, 0),
@@ -182,7 +195,8 @@ mod tests {
             at(150, 0, 0),
             at(150, 1, 190),
             at(0, 0, 250),
-            at(300, 0, 340),
+            at(339, 0, 340),
+            at(340, 0, 0),
         ];
         for (i, a) in order.iter().enumerate() {
             for (j, b) in order.iter().enumerate() {

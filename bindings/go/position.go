@@ -23,15 +23,18 @@ type Position struct {
 	Sequence uint64
 	// EndLSN is 0 inside the transaction, and its end once it is whole: what to acknowledge.
 	EndLSN LSN
+	// Numbering is, inside a transaction, a number for the options that decide how changes are numbered; 0 at an end.
+	Numbering uint32
 }
 
 func positionOf(c capi.Position) Position {
-	return Position{c.System, c.Timeline, LSN(c.Commit), c.Sequence, LSN(c.End)}
+	return Position{c.System, c.Timeline, LSN(c.Commit), c.Sequence, LSN(c.End), c.Numbering}
 }
 
 func (p Position) c() capi.Position {
 	return capi.Position{
 		System: p.SystemIdentifier, Commit: uint64(p.CommitLSN), Sequence: p.Sequence, End: uint64(p.EndLSN), Timeline: p.Timeline,
+		Numbering: p.Numbering,
 	}
 }
 
@@ -47,7 +50,8 @@ func ParsePosition(text string) (Position, error) {
 	return positionOf(c), failure(err)
 }
 
-// String is the position as text, in a form that is stable: system:timeline:commit:sequence:end.
+// String is the position as text, in a form that is stable: system:timeline:commit:sequence:end, and
+// :numbering inside a transaction.
 func (p Position) String() string { return p.c().String() }
 
 // Compare is below 0 if p comes before the other in the stream, 0 where both leave the same to do, above 0 if it comes
@@ -142,6 +146,15 @@ func NewAcker(stream *Stream, most uint32) (*Acker, error) {
 func (a *Acker) Begin(last Position) (token uint64, err error) {
 	token, oops := a.c.Begin(last.c())
 	runtime.KeepAlive(a)
+	return token, failure(oops)
+}
+
+// BeginEvent is Begin of a unit that ends with an event. It is acknowledged also where the event has no Position, as on a standby
+// and with decode off.
+func (a *Acker) BeginEvent(last *Event) (token uint64, err error) {
+	token, oops := a.c.BeginEvent(last.raw)
+	runtime.KeepAlive(a)
+	runtime.KeepAlive(last)
 	return token, failure(oops)
 }
 

@@ -223,6 +223,29 @@ impl Arrays {
         self.events.push(Event { spare: self.server, ..event });
     }
 
+    /// The same of an event that was in other arrays, as it is.
+    ///
+    /// # Safety
+    /// As `push_event`.
+    pub(super) unsafe fn move_event(&mut self, event: Event) {
+        self.last_ack = self.last_ack.max(event.ack_lsn);
+        self.events.push(event);
+    }
+
+    /// The events behind a mark tell no position.
+    pub fn untell(&mut self, mark: &Mark) {
+        for event in self.events.get_mut(mark.events..).unwrap_or_default() {
+            event.spare = Provenance::untold(event.spare);
+        }
+    }
+
+    /// The same of the newest event.
+    pub fn untell_newest(&mut self) {
+        if let Some(event) = self.events.last_mut() {
+            event.spare = Provenance::untold(event.spare);
+        }
+    }
+
     /// Where the arrays end now.
     pub fn mark(&self) -> Mark {
         Mark { events: self.events.len(), values: self.used, last_ack: self.last_ack }

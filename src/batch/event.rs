@@ -2,7 +2,7 @@
 
 use std::ffi::CStr;
 
-use super::{Relation, Value, flags};
+use super::{Provenance, Relation, Telling, Value, flags};
 use crate::lsn::Lsn;
 use crate::position::Position;
 
@@ -210,20 +210,38 @@ impl Event {
     }
 
     /// How far a program has come that has this event and all before it. Only a change that has a number has one, and what
-    /// has an `ack_lsn`: in the middle of a transaction another event says nothing of the changes.
+    /// has an `ack_lsn`: in the middle of a transaction another event says nothing of the changes. None of them has where the
+    /// place could not be found again.
     pub fn position(&self) -> Option<Position> {
+        let Provenance { system, timeline, telling } = Provenance::of(self.spare);
+        let is_end = self.ack_lsn != 0;
         let is_numbered = self.commit_lsn != 0 && self.flags & flags::STREAMED == 0 && self.is_counted();
-        // What is had beyond the position that may be acknowledged: all that ends before this number.
-        let is_progress = self.kind == EventKind::WAL_EVENT_PROGRESS as u32;
-        let commit_lsn = if is_progress { self.number.saturating_sub(1) } else { self.commit_lsn };
-        let Provenance { system, timeline } = Provenance::of(self.spare);
-        (is_numbered || self.ack_lsn != 0).then(|| Position {
+        let numbering = match telling {
+            Telling::Each(_) | Telling::Ends if is_end => 0,
+            Telling::Each(numbering) if is_numbered => numbering,
+            Telling::Each(_) | Telling::Ends | Telling::Nothing => return None,
+        };
+        Some(Position {
             system_identifier: system,
             timeline,
-            commit_lsn: Lsn(commit_lsn),
+            commit_lsn: Lsn(self.last_of_what_is_had()),
             sequence: self.sequence,
             end_lsn: Lsn(self.ack_lsn),
+            numbering,
         })
+    }
+
+    /// The commit record that a program has which has this event: the last that may begin there or before.
+    fn last_of_what_is_had(&self) -> u64 {
+        match EventKind::of(self.kind) {
+            // It may be had beyond the position to acknowledge: all that ends before this number.
+            Some(EventKind::WAL_EVENT_PROGRESS) => self.number.saturating_sub(1),
+            // Its own position is the end of its record, where the record of a commit may begin that follows.
+            Some(EventKind::WAL_EVENT_MESSAGE) if self.flags & flags::TRANSACTIONAL == 0 => {
+                self.commit_lsn.saturating_sub(1)
+            }
+            _ => self.commit_lsn,
+        }
     }
 
     /// Whether it takes a number in its transaction.
@@ -234,28 +252,6 @@ impl Event {
             Some(WAL_EVENT_MESSAGE) => self.flags & flags::TRANSACTIONAL != 0,
             _ => false,
         }
-    }
-}
-
-/// Which server events come from. All 0 where there is none, as for a decoder without a connection.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Provenance {
-    /// The number that initdb gave the cluster.
-    pub system: u64,
-    /// The timeline that it was on when it was asked.
-    pub timeline: u32,
-}
-
-impl Provenance {
-    /// As an event has it. Both words at once: each event of a stream is given them.
-    #[inline]
-    pub(super) fn words(self) -> [u64; 2] {
-        [self.system, self.timeline.into()]
-    }
-
-    #[inline]
-    fn of([system, timeline]: [u64; 2]) -> Self {
-        Self { system, timeline: timeline as u32 }
     }
 }
 
@@ -277,7 +273,7 @@ mod tests {
     #[test]
     fn only_what_is_numbered_or_ends_something_has_a_position() {
         use EventKind::*;
-        let server = Provenance { system: 7, timeline: 3 };
+        let server = Provenance { system: 7, timeline: 3, telling: Telling::Each(0) };
         let event = |kind, commit_lsn, flags, ack_lsn| {
             let spare = server.words();
             let event = Event { commit_lsn, sequence: 5, flags, ack_lsn, spare, ..Event::new(kind) };
@@ -293,6 +289,37 @@ mod tests {
         }
         assert_eq!(event(WAL_EVENT_INSERT, 0, flags::STREAMED, 0), None, "nobody knows its number");
         assert_eq!(event(WAL_EVENT_RECONNECTED, 0, 0, 0), None);
+    }
+
+    /// A commit record may begin where the record of a message ends: it comes behind the message.
+    #[test]
+    fn p36_a_message_by_itself_says_nothing_of_the_commit_behind_it() {
+        let message = |end, ack_lsn| {
+            let event = Event::new(EventKind::WAL_EVENT_MESSAGE);
+            Event { lsn: end, commit_lsn: end, ack_lsn, ..event }.position().unwrap()
+        };
+        let change =
+            Event { commit_lsn: 0x20, ..Event::new(EventKind::WAL_EVENT_INSERT) }.position().unwrap();
+        // By itself, and while a prepared transaction is kept that began before.
+        for message in [message(0x20, 0x20), message(0x20, 0x10), message(0x20, 0x1F)] {
+            assert_eq!(message.whole_until(), 0x20, "{message}");
+            assert_eq!(message.reach(), Lsn(0x20));
+            assert!(message.compare(&change).unwrap().is_lt());
+        }
+    }
+
+    #[test]
+    fn what_could_not_be_found_again_tells_no_position() {
+        let event = |telling, ack_lsn| {
+            let spare = Provenance { system: 7, timeline: 3, telling }.words();
+            let kind = if ack_lsn == 0 { EventKind::WAL_EVENT_INSERT } else { EventKind::WAL_EVENT_COMMIT };
+            let event = Event { commit_lsn: 0x10, ack_lsn, spare, ..Event::new(kind) };
+            assert_eq!(event.timeline(), 3);
+            event.position().map(|it| it.numbering)
+        };
+        assert_eq!((event(Telling::Each(9), 0), event(Telling::Each(9), 0x20)), (Some(9), Some(0)));
+        assert_eq!((event(Telling::Ends, 0), event(Telling::Ends, 0x20)), (None, Some(0)));
+        assert_eq!((event(Telling::Nothing, 0), event(Telling::Nothing, 0x20)), (None, None));
     }
 
     #[test]

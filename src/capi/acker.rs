@@ -71,8 +71,8 @@ pub unsafe extern "C" fn wal_acker_begin(
     boundary!(fallible(err; token = 0; {
         // SAFETY: the contract: a live handle and a live event; `token` was checked not to be NULL.
         unsafe {
-            let position = reference(event, "event")?.position();
-            used(acker, |acker| { token.write(acker.begin(position)?); Ok(()) })
+            let event = reference(event, "event")?;
+            used(acker, |acker| { token.write(acker.begin(event)?); Ok(()) })
         }
     }))
 }

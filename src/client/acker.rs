@@ -3,11 +3,13 @@
 
 use std::sync::Arc;
 
+use super::event::EventRef;
 use crate::engine::{self, Shared};
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
 use crate::position::Position;
 use crate::statistics::Counters;
+use crate::stream::Begun;
 use crate::sys::ForkGuard;
 
 /// Acknowledges for a stream, from any task or thread, also while the stream is being read. Cheap to clone.
@@ -59,7 +61,17 @@ impl Acker {
     /// An error of class [`State`](crate::ErrorCode::State) that is retriable: 65,536 units are kept, those included that
     /// wait for an earlier one. [`bounded`](Self::bounded) takes another number.
     pub fn begin(&self, position: impl Into<Option<Position>>) -> Result<Ticket> {
-        let number = self.order.begin(position.into())?;
+        self.ticket(position.into())
+    }
+
+    /// The same of a unit that ends with an event. It is acknowledged also where the event tells no position, as on a standby
+    /// and with `decode=off`.
+    pub fn begin_event(&self, last: EventRef<'_>) -> Result<Ticket> {
+        self.ticket(last.plain())
+    }
+
+    fn ticket(&self, unit: impl Into<Begun>) -> Result<Ticket> {
+        let number = self.order.begin(unit)?;
         Ok(Ticket { order: Arc::clone(&self.order), number })
     }
 

@@ -261,6 +261,12 @@ impl<'a> EventRef<'a> {
         Self(view)
     }
 
+    /// Its plain numbers.
+    #[inline]
+    pub(super) fn plain(self) -> &'a crate::batch::Event {
+        self.0.plain()
+    }
+
     #[inline]
     fn has(self, flag: u32) -> bool {
         self.0.plain().flags & flag != 0

@@ -8,7 +8,7 @@ use super::process;
 use super::shared::Shared;
 use crate::error::{Error, Result, Status};
 use crate::position::Position;
-use crate::stream::Ledger;
+use crate::stream::{Begun, Ledger};
 use crate::sys::ForkGuard;
 
 /// Work that is begun in the order of delivery, and finished in any, on any thread.
@@ -28,8 +28,8 @@ impl Acker {
     }
 
     /// A unit of work begins, behind all that were begun before. Gives its number.
-    pub fn begin(&self, position: Option<Position>) -> Result<u64> {
-        self.ledger()?.begin(position)
+    pub fn begin(&self, unit: impl Into<Begun>) -> Result<u64> {
+        self.ledger()?.begin(unit)
     }
 
     /// A unit is finished, and with it perhaps all up to another. That is acknowledged.

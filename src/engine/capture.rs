@@ -257,6 +257,7 @@ pub fn epoch(config: &Config, connected: &Connected) -> Epoch {
         .with("server_version", session.server_version())
         .with("system_identifier", identity.system)
         .with("timeline", identity.timeline)
+        .with("telling", identity.provenance(config).telling.word())
         .with("slot", &config.slot)
         .with("plugin", &config.plugin)
         .with("decode", on(config.decode))

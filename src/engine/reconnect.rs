@@ -127,7 +127,7 @@ impl Recovery {
         }
         let restart = Restart { start: connected.start, branch: connected.branch };
         state.intake.flush()?;
-        state.intake.come_from(connected.identity.provenance());
+        state.intake.come_from(connected.identity.provenance(&self.shared.config));
         how.go_on(&self.shared, &mut state.receiver, &mut state.intake, restart)?;
         if connected.branch.is_some() {
             outage.lost = state.reached();

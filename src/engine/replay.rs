@@ -14,7 +14,7 @@ use super::intake::{Intake, Noted};
 use super::log::Level;
 use super::reconnected::Reconnected;
 use super::shared::Shared;
-use crate::batch::Provenance;
+use crate::batch::{Provenance, Telling};
 use crate::capture::{Chain, Epoch, Head, Kind};
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
@@ -257,7 +257,8 @@ impl Replay {
         let system = number(&epoch, "system_identifier").unwrap_or(0);
         // Behind all that came over the one before.
         self.intake.flush()?;
-        self.intake.come_from(Provenance { system, timeline: self.timeline });
+        let telling = number(&epoch, "telling").map_or_else(Telling::default, Telling::of_word);
+        self.intake.come_from(Provenance { system, timeline: self.timeline, telling });
         if self.connections > 0 {
             let how = Reconnected::read(&epoch, self.reason.take(), (lost, self.timeline));
             let restart = Reconnected::restart(&epoch);

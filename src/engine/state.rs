@@ -35,7 +35,7 @@ impl StreamState {
         let mut receiver = Receiver::new(&shared.config).showing(&shared.spill_fd);
         receiver.positions.begin(connected.start.0, connected.slot.0);
         let mut intake = Intake::new(Arc::clone(shared));
-        intake.come_from(connected.identity.provenance());
+        intake.come_from(connected.identity.provenance(&shared.config));
         Self {
             receiver,
             intake,

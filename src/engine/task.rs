@@ -103,7 +103,8 @@ async fn stream(shared: &Arc<Shared>, mut connected: Connected) -> Result<()> {
     let mut state = StreamState::new(shared, &connected);
     if connected.late && shared.config.progress == Progress::Acknowledged {
         // What the program has stored is behind the slot: it shall store this.
-        state.intake.tell_progress(connected.start.0, 0)?;
+        let had = state.receiver.positions.delivered();
+        state.intake.tell_progress(connected.start.0, had)?;
     }
     let mut recovery = Recovery::new(shared);
     loop {

@@ -152,6 +152,32 @@ impl Config {
         self.streaming == Streaming::Assembled || self.two_phase == TwoPhase::Join
     }
 
+    /// Whether the changes of a transaction may have other numbers in another life of the program, or none: then no position
+    /// lies inside a transaction.
+    pub fn numbers_anew(&self) -> bool {
+        let sees_blocks = matches!(self.streaming, Streaming::On | Streaming::Parallel);
+        // A doubtful message counts where it came in blocks, and not where it was rolled back before.
+        let flags = self.assembles() && self.on_ambiguous == OnAmbiguous::Flag && self.messages;
+        sees_blocks || flags || self.two_phase == TwoPhase::Join
+    }
+
+    /// A number for what decides which of a transaction's changes come, and so how they are numbered; never 0, and less than
+    /// 2^30. None: nothing does.
+    pub fn numbering(&self) -> Option<u32> {
+        if self.numbers_anew() {
+            return None;
+        }
+        let mut publications = self.publications.clone();
+        publications.sort();
+        publications.dedup();
+        let two_phase = self.two_phase != TwoPhase::Off;
+        let options = format!("{} {} {two_phase} {publications:?}", self.messages, self.origin.word());
+        // FNV-1a.
+        let mix = |hash: u32, byte: u8| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
+        let hash = options.bytes().fold(0x811C_9DC5, mix);
+        Some(((hash ^ hash >> 30) & 0x3FFF_FFFF).max(1))
+    }
+
     /// What a stream from a server needs.
     pub(super) fn new(options: &Options) -> Result<Self> {
         check_plugin(options)?;
@@ -162,13 +188,22 @@ impl Config {
         };
         let (conninfo, backend) = destination(options)?;
         let slot = required(options, Id::Slot, "slot")?.to_owned();
-        Ok(Self { conninfo, backend, slot, publications, ..Self::common(options)? })
+        let it = Self { conninfo, backend, slot, publications, ..Self::common(options)? };
+        match resume_after(options)? {
+            Some(position) => it.resuming(position),
+            None => Ok(it),
+        }
     }
 
     /// What a replay needs: nothing of a server, and no option is required.
     pub(super) fn replay(options: &Options) -> Result<Self> {
         check_plugin(options)?;
-        Ok(Self { health_interval: Duration::ZERO, ..Self::common(options)? })
+        let it = Self { health_interval: Duration::ZERO, ..Self::common(options)? };
+        // The stream that was captured was given it, with options of which the capture has not all.
+        Ok(match resume_after(options)? {
+            Some(position) => it.behind(position),
+            None => it,
+        })
     }
 
     /// All but where to connect to and what to ask for there.
@@ -184,9 +219,8 @@ impl Config {
         };
         let streaming = options.choice(Id::Streaming)?;
         let two_phase = two_phase(options)?;
-        let position = Some(options.text(Id::ResumeAfter)).filter(|text| !text.is_empty());
         let reconnects = options.switch(Id::Reconnect)?;
-        let it = Self {
+        Ok(Self {
             conninfo: Conninfo::parse("host=/ user=none")?,
             slot: String::new(),
             publications: Vec::new(),
@@ -238,11 +272,7 @@ impl Config {
             receive_timeout: Some(options.duration(Id::ReceiveTimeout)?).filter(|timeout| !timeout.is_zero()),
             server_tuning: options.choice(Id::ServerTuning)?,
             without_unit: options.without_unit(),
-        };
-        match position {
-            Some(text) => it.resuming(text.parse()?),
-            None => Ok(it),
-        }
+        })
     }
 
     /// The same for a program that has everything up to a position.
@@ -261,8 +291,9 @@ impl Config {
         if self.resume_after.is_none() && self.start_lsn != Lsn(0) {
             return refuse("start_lsn is set", "Leave start_lsn out: the position says where to start.");
         }
-        if position.is_inside() && !self.decode {
-            return refuse("it lies inside a transaction, and decode is \"off\"", end);
+        if !self.decode {
+            let hint = "Only the plugin knows where a transaction begins and ends: use start_lsn, and expect repetitions.";
+            return refuse("decode is \"off\"", hint);
         }
         if position.is_inside() && sees_blocks {
             let hint = format!(
@@ -273,9 +304,31 @@ impl Config {
         if position.is_inside() && self.two_phase == TwoPhase::Join {
             return refuse("it lies inside a transaction, and two_phase is \"join\"", end);
         }
-        let (start_lsn, resume_after) = (position.start(), Some(position));
-        Ok(Self { start_lsn, resume_after, progress: Progress::Acknowledged, ..self.clone() })
+        if position.is_inside() && self.numbers_anew() {
+            return refuse(
+                "it lies inside a transaction, and with messages and on_ambiguous \"flag\" its changes may be numbered anew",
+                end,
+            );
+        }
+        if position.is_inside() && self.numbering() != Some(position.numbering) {
+            let hint = "Set publication, messages, origin and two_phase as they were, until the transaction is whole. Then change them.";
+            return refuse(
+                "it lies inside a transaction, whose changes other options numbered: publication, messages, origin or two_phase was not the same",
+                hint,
+            );
+        }
+        Ok(self.clone().behind(position))
     }
+
+    fn behind(self, position: Position) -> Self {
+        let (start_lsn, resume_after) = (position.start(), Some(position));
+        Self { start_lsn, resume_after, progress: Progress::Acknowledged, ..self }
+    }
+}
+
+fn resume_after(options: &Options) -> Result<Option<Position>> {
+    let text = Some(options.text(Id::ResumeAfter)).filter(|text| !text.is_empty());
+    text.map(str::parse).transpose()
 }
 
 /// Where to connect, completed, and what carries the connection.

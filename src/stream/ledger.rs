@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 
+use crate::batch::Event;
 use crate::error::{Error, Result, Status};
 use crate::position::Position;
 
@@ -21,6 +22,30 @@ pub struct Ledger {
     acknowledged: u64,
     /// The timeline of the unit that was begun last.
     timeline: u32,
+}
+
+/// What a unit of work says as it begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Begun {
+    /// Where it ends, if that can be resumed after.
+    position: Option<Position>,
+    /// What acknowledges it, 0 where nothing does.
+    ack_lsn: u64,
+    timeline: u32,
+}
+
+impl From<Option<Position>> for Begun {
+    fn from(position: Option<Position>) -> Self {
+        let (ack_lsn, timeline) = position.map_or((0, 0), |it| (it.end_lsn.0, it.timeline));
+        Self { position, ack_lsn, timeline }
+    }
+}
+
+impl From<&Event> for Begun {
+    /// It may be acknowledged where it tells no position.
+    fn from(event: &Event) -> Self {
+        Self { position: event.position(), ack_lsn: event.ack_lsn, timeline: event.timeline() }
+    }
 }
 
 #[derive(Debug)]
@@ -47,7 +72,8 @@ impl Ledger {
     }
 
     /// A unit begins, behind all that were begun before. Gives its number.
-    pub fn begin(&mut self, position: Option<Position>) -> Result<u64> {
+    pub fn begin(&mut self, unit: impl Into<Begun>) -> Result<u64> {
+        let begun @ Begun { position, ack_lsn, .. } = unit.into();
         if self.units.len() >= self.most {
             return Err(Error::new(
                 Status::WAL_E_STATE,
@@ -56,11 +82,8 @@ impl Ledger {
             .with_retriable(true)
             .with_hint("Wait until some of the work is done, the oldest first, and begin again."));
         }
-        if let Some(position) = &position {
-            self.enter(position);
-        }
+        self.enter(begun);
         self.units.try_reserve(1).map_err(|_| Error::no_memory("a unit of work", size_of::<Unit>()))?;
-        let ack_lsn = position.map_or(0, |position| position.end_lsn.0);
         self.units.push_back(Unit { position, ack_lsn, work: Work::Open });
         Ok(self.first + (self.units.len() as u64 - 1))
     }
@@ -102,12 +125,16 @@ impl Ledger {
     }
 
     /// On another timeline the same positions are other places: what lies beyond its first may not be said of it.
-    fn enter(&mut self, position: &Position) {
-        let before = std::mem::replace(&mut self.timeline, position.timeline);
-        if before == 0 || before == position.timeline {
+    fn enter(&mut self, Begun { position, ack_lsn, timeline }: Begun) {
+        if position.is_none() && ack_lsn == 0 {
             return;
         }
-        let begins = [position.commit_lsn.0, position.end_lsn.0].into_iter().filter(|at| *at != 0).min();
+        let before = std::mem::replace(&mut self.timeline, timeline);
+        if before == 0 || before == timeline {
+            return;
+        }
+        let commit_lsn = position.map_or(0, |position| position.commit_lsn.0);
+        let begins = [commit_lsn, ack_lsn].into_iter().filter(|at| *at != 0).min();
         let most = begins.unwrap_or(u64::MAX);
         self.acknowledged = self.acknowledged.min(most);
         self.units.iter_mut().for_each(|unit| unit.ack_lsn = unit.ack_lsn.min(most));
@@ -127,11 +154,12 @@ fn done_twice(number: u64) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::batch::{Arrays, EventKind};
     use crate::lsn::Lsn;
 
     fn at(timeline: u32, commit: u64, sequence: u64, end: u64) -> Option<Position> {
         let (commit_lsn, end_lsn) = (Lsn(commit), Lsn(end));
-        Some(Position { system_identifier: 7, timeline, commit_lsn, sequence, end_lsn })
+        Some(Position { system_identifier: 7, timeline, commit_lsn, sequence, end_lsn, numbering: 0 })
     }
 
     #[test]
@@ -152,6 +180,23 @@ mod tests {
         assert!(it.done(3).unwrap());
         assert_eq!((it.position(), it.acknowledged(), it.kept()), (at(1, 0, 0, 180), 180, 0));
         assert_eq!(it.begin(None).unwrap(), 6);
+    }
+
+    #[test]
+    fn p25_what_tells_no_position_is_acknowledged_all_the_same() {
+        let mut it = Ledger::new(10);
+        let place = it.begin(at(1, 100, 2, 150)).unwrap();
+        let raw = Event { ack_lsn: 180, ..Event::new(EventKind::WAL_EVENT_RAW) };
+        let late = {
+            let mut late = Arrays::new(1, 0);
+            // SAFETY: it points at nothing.
+            unsafe { late.push_event(raw) };
+            late.untell_newest();
+            it.begin(&late.events()[0]).unwrap()
+        };
+        assert!(it.done(place).unwrap());
+        assert!(it.done(late).unwrap());
+        assert_eq!((it.position(), it.acknowledged()), (at(1, 100, 2, 150), 180));
     }
 
     #[test]

@@ -16,6 +16,8 @@ mod positions;
 mod preflight;
 mod publications;
 mod receiver;
+#[cfg(test)]
+mod resuming;
 mod silence;
 pub mod slot_commands;
 mod slot_row;
@@ -31,7 +33,7 @@ pub use continuation::{
 };
 pub use feedback::{Feedback, ToldProgress, Update, report_interval};
 pub use health::{Concern, Health, health_query};
-pub use ledger::Ledger;
+pub use ledger::{Begun, Ledger};
 pub use outstanding::Outstanding;
 pub use pace::{Pace, Path};
 pub use positions::{Positions, Report};

@@ -100,6 +100,12 @@ impl Positions {
         self.delivered
     }
 
+    /// The end of all that was delivered, or lies before the stream.
+    #[inline]
+    pub fn had(&self) -> u64 {
+        self.delivered.max(self.floor)
+    }
+
     /// The end of the last thing that has to be acknowledged.
     pub fn outstanding(&self) -> u64 {
         self.outstanding

@@ -197,7 +197,13 @@ impl<'a> Preflight<'a> {
     /// The server throws away what it has yet to write up to the start, and would have it confirmed. `slot` is where the
     /// slot stands, once that is known. A standby comes to where a stream of its own history was before.
     pub fn reaches(&self, identity: &Identity, slot: Option<Lsn>) -> Result<()> {
-        let (start, end) = (self.start(), identity.end);
+        // What a program has from an earlier life may lie beyond where streaming begins: in a transaction, and while a prepared
+        // one is kept. What takes its place on a server that was put back would be taken for it.
+        let had = match self.purpose {
+            Purpose::First => self.config.resume_after.map_or(Lsn(0), |position| position.reach()),
+            Purpose::Again(_) => Lsn(0),
+        };
+        let (start, end) = (self.start().max(had), identity.end);
         let of_slot = slot.unwrap_or_default();
         let waits = identity.role == Role::Standby && (self.purpose != Purpose::First || start <= end);
         if start.max(of_slot) <= end || waits {

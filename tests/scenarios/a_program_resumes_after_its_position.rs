@@ -63,7 +63,7 @@ fn compare(a: wal_position, b: wal_position) -> i32 {
 
 /// Stored as text and read again.
 fn through_text(position: wal_position) -> wal_position {
-    let mut buffer = [0; 89];
+    let mut buffer = [0; 98];
     let mut read = wal_position::default();
     // SAFETY: a buffer of the size that is told, an out-parameter of this frame.
     let (length, status) = unsafe {

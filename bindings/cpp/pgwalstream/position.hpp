@@ -24,13 +24,14 @@ struct position {
     lsn commit_lsn;                      ///< the transaction; 0 where it is of none
     std::uint64_t sequence = 0;          ///< the last change that is safe; means nothing where end_lsn is set
     lsn end_lsn;                         ///< 0 inside the transaction, its end once it is whole
+    std::uint32_t numbering = 0;         ///< inside a transaction, of the options that number its changes
 
     /** None. */
     position() noexcept = default;
     /** The same of the C API. */
     explicit position(const wal_position &raw) noexcept
         : system_identifier(raw.system_identifier), timeline(raw.timeline), commit_lsn(raw.commit_lsn),
-          sequence(raw.sequence), end_lsn(raw.end_lsn) {}
+          sequence(raw.sequence), end_lsn(raw.end_lsn), numbering(raw.numbering) {}
 
     /** Reads one as to_string() writes it; status invalid_argument for any other text. */
     static result<position> try_parse(std::string_view text) {
@@ -64,20 +65,21 @@ struct position {
     explicit operator bool() const noexcept {
         return commit_lsn || end_lsn;
     }
-    /** In a form that is stable: "system:timeline:commit:sequence:end". */
+    /** In a form that is stable: "system:timeline:commit:sequence:end", and ":numbering" inside. */
     std::string to_string() const {
-        char text[89];
+        char text[98];
         const wal_position raw = capi();
         return std::string(text, wal_position_format(&raw, text, sizeof text));
     }
     /** The same of the C API. */
     wal_position capi() const noexcept {
-        return {system_identifier, commit_lsn.value(), sequence, end_lsn.value(), timeline, 0};
+        return {system_identifier, commit_lsn.value(), sequence, end_lsn.value(), timeline, numbering};
     }
 
     friend bool operator==(const position &a, const position &b) noexcept {
         return a.system_identifier == b.system_identifier && a.timeline == b.timeline &&
-               a.commit_lsn == b.commit_lsn && a.sequence == b.sequence && a.end_lsn == b.end_lsn;
+               a.commit_lsn == b.commit_lsn && a.sequence == b.sequence && a.end_lsn == b.end_lsn &&
+               a.numbering == b.numbering;
     }
     friend bool operator!=(const position &a, const position &b) noexcept {
         return !(a == b);

@@ -24,10 +24,14 @@ impl Settings {
 
     /// The program has everything up to a position. The stream was not connected yet.
     pub fn resume_after(&self, position: Position) -> Result<()> {
-        self.resumed.set(self.made.resuming(position)?).map_err(|_| {
+        let given = || {
             Error::new(Status::WAL_E_STATE, "the stream was given a position to resume after before")
                 .with_hint("Make another stream for another position.")
-        })
+        };
+        if self.made.resume_after.is_some() {
+            return Err(given());
+        }
+        self.resumed.set(self.made.resuming(position)?).map_err(|_| given())
     }
 }
 

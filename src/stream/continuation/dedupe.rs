@@ -24,6 +24,32 @@ pub(super) struct Repetition {
     at: At,
 }
 
+/// What an earlier life of the program has.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Earlier {
+    /// All transactions whose commit record begins before.
+    pub(super) end: u64,
+    /// And the one that it has in part.
+    pub(super) partial: Option<Partial>,
+}
+
+impl Earlier {
+    /// As it stored it.
+    pub(super) fn of_position(position: &Position) -> Self {
+        let next = position.sequence.saturating_add(1);
+        // Its BEGIN and its origin came before the change that is had. Its id is not known.
+        let partial =
+            Partial { final_lsn: position.commit_lsn.0, xid: 0, next, origin: OriginDelivered::Yes };
+        Self { end: position.whole_until(), partial: position.is_inside().then_some(partial) }
+    }
+
+    /// What lies beyond `branch` never happened, where the stream goes on.
+    pub(super) fn rewind(&mut self, branch: u64) {
+        self.end = self.end.min(branch);
+        self.partial.take_if(|partial| partial.final_lsn >= branch);
+    }
+}
+
 /// Who was given what comes again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Life {
@@ -103,14 +129,8 @@ impl Repetition {
     }
 
     /// What an earlier life of the program has.
-    pub(super) fn of_earlier_life(position: &Position) -> Self {
-        let next = position.sequence.saturating_add(1);
-        // Its BEGIN and its origin came before the change that is had. Its id is not known.
-        let partial =
-            Partial { final_lsn: position.commit_lsn.0, xid: 0, next, origin: OriginDelivered::Yes };
-        let partial = position.is_inside().then_some(partial);
-        let (dedupe, life) = (Dedupe::On, Life::Earlier);
-        Self { end: position.whole_until(), partial, dedupe, life, at: At::Outside }
+    pub(super) fn of_earlier_life(Earlier { end, partial }: Earlier) -> Self {
+        Self { end, partial, dedupe: Dedupe::On, life: Life::Earlier, at: At::Outside }
     }
 
     /// Whether what comes again was given to an earlier life.

@@ -2,10 +2,10 @@
 //!
 //! It must never let a stream go on over a server whose history does not hold all that was delivered.
 
-use crate::batch::Provenance;
+use crate::batch::{Provenance, Telling};
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
-use crate::options::FailoverPolicy;
+use crate::options::{Config, FailoverPolicy};
 use crate::position::Position;
 
 /// What IDENTIFY_SYSTEM says.
@@ -105,9 +105,15 @@ impl Identity {
         Self { system, timeline, ..Self::default() }
     }
 
-    /// What events say of where they come from.
-    pub fn provenance(self) -> Provenance {
-        Provenance { system: self.system, timeline: self.timeline }
+    /// What events say of where they come from. A standby may be promoted while it sends, and does not say so: then nobody
+    /// could tell of which history a position is.
+    pub fn provenance(self, config: &Config) -> Provenance {
+        let telling = match self.role {
+            Role::Primary if config.decode => config.numbering().map_or(Telling::Ends, Telling::Each),
+            // Only the plugin knows what its payloads are.
+            Role::Primary | Role::Standby => Telling::Nothing,
+        };
+        Provenance { system: self.system, timeline: self.timeline, telling }
     }
 
     /// The question.

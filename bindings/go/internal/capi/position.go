@@ -13,20 +13,20 @@ import "unsafe"
 // Position is wal_position, copied.
 type Position struct {
 	System, Commit, Sequence, End uint64
-	Timeline                      uint32
+	Timeline, Numbering           uint32
 }
 
 func copyPosition(c C.wal_position) Position {
 	return Position{
 		System: uint64(c.system_identifier), Commit: uint64(c.commit_lsn), Sequence: uint64(c.sequence),
-		End: uint64(c.end_lsn), Timeline: uint32(c.timeline),
+		End: uint64(c.end_lsn), Timeline: uint32(c.timeline), Numbering: uint32(c.numbering),
 	}
 }
 
 func (p Position) c() C.wal_position {
 	return C.wal_position{
 		system_identifier: C.uint64_t(p.System), commit_lsn: C.uint64_t(p.Commit), sequence: C.uint64_t(p.Sequence),
-		end_lsn: C.uint64_t(p.End), timeline: C.uint32_t(p.Timeline),
+		end_lsn: C.uint64_t(p.End), timeline: C.uint32_t(p.Timeline), numbering: C.uint32_t(p.Numbering),
 	}
 }
 
@@ -57,7 +57,7 @@ func ParsePosition(text string) (Position, *Error) {
 // String is its text.
 func (p Position) String() string {
 	c := p.c()
-	var buffer [89]C.char
+	var buffer [98]C.char
 	length := C.wal_position_format(&c, &buffer[0], C.size_t(len(buffer)))
 	return C.GoStringN(&buffer[0], C.int(length))
 }
@@ -88,6 +88,17 @@ func (a Acker) Begin(p Position) (uint64, *Error) {
 	var token C.uint64_t
 	var err *C.wal_error
 	C.wal_acker_begin_at(a.c, &c, &token, &err)
+	return uint64(token), take(err)
+}
+
+// BeginEvent begins a unit that ends with an event.
+func (a Acker) BeginEvent(e *Event) (uint64, *Error) {
+	plain := *e
+	plain.Relation, plain.New, plain.Old = nil, nil, nil
+	plain.Forget()
+	var token C.uint64_t
+	var err *C.wal_error
+	C.wal_acker_begin(a.c, plain.c(), &token, &err)
 	return uint64(token), take(err)
 }
 
