@@ -1,9 +1,10 @@
 //! COPY towards the client as C sees it.
 
 use std::ffi::c_char;
+use std::sync::Arc;
 
 use super::boundary::{boundary, reference, text};
-use super::connection::{alone, wal_connection};
+use super::connection::{Shared, share, wal_connection};
 use super::stream::{duration, outcome};
 use super::{wal_error, wal_rows, wal_status};
 use crate::engine::Next;
@@ -23,11 +24,12 @@ pub enum CopyFormat {
     WAL_COPY_LINES = 2,
 }
 
-/// A `COPY … TO STDOUT` over a wal_connection, whose rows are being read. It refers to its connection, and is freed before it.
+/// A `COPY … TO STDOUT` over a wal_connection, whose rows are being read. It and its connection are freed in any order: once the
+/// connection is, the COPY gives WAL_E_STATE.
 #[allow(non_camel_case_types)]
 #[derive(Debug)]
 pub struct wal_copy {
-    connection: *mut wal_connection,
+    connection: Arc<Shared>,
     number: u64,
 }
 
@@ -60,10 +62,12 @@ pub unsafe extern "C" fn wal_copy_open(
         // SAFETY: the contract: a live handle, a terminated text; `out` was checked not to be NULL.
         unsafe {
             let (sql, how) = (text(sql, "sql")?, read_as(format)?);
-            alone(connection, |it| {
+            let connection = share(connection)?;
+            connection.alone(|it| {
                 let next = it.copy_open(sql, how, duration(timeout_ms))?;
                 let status = outcome(&next);
                 if let Next::Ready(number) = next {
+                    let connection = Arc::clone(&connection);
                     out.write(Box::into_raw(Box::new(wal_copy { connection, number })));
                 }
                 Ok(status)
@@ -79,8 +83,8 @@ pub unsafe extern "C" fn wal_copy_open(
 /// @param[in] timeout_ms -1 waits for ever, 0 does not wait
 /// @param[out] out the rows, owned by the caller: wal_rows_free
 /// @param[out] err may be NULL; owned by the caller
-/// @return WAL_OK; WAL_TIMEOUT, WAL_INTERRUPTED: the COPY goes on, and nothing is lost; WAL_END: all rows came, or the connection
-/// is being freed; the server's error, after the rows before it, and again at each further call. Behind the end and
+/// @return WAL_OK; WAL_TIMEOUT, WAL_INTERRUPTED: the COPY goes on, and nothing is lost; WAL_END: all rows came; WAL_E_STATE: the
+/// connection is being freed, or was, and rows may be left; the server's error, after the rows before it, and again at each further call. Behind the end and
 /// behind an error of the server the connection is free for the next command
 /// @par Thread safety
 /// one thread at a time for the connection, any thread; a second one gets WAL_E_BUSY
@@ -93,10 +97,10 @@ pub unsafe extern "C" fn wal_copy_next_batch(
     err: *mut *mut wal_error,
 ) -> wal_status {
     boundary!(fallible(err; out = std::ptr::null_mut(); {
-        // SAFETY: the contract: a live handle, whose connection lives too; `out` was checked not to be NULL.
+        // SAFETY: the contract: a live handle; `out` was checked not to be NULL.
         unsafe {
             let copy = reference(copy.cast_const(), "copy")?;
-            alone(copy.connection, |connection| {
+            copy.connection.alone(|connection| {
                 let next = connection.copy_next(copy.number, duration(timeout_ms))?;
                 let status = outcome(&next);
                 if let Next::Ready(rows) = next {
@@ -113,16 +117,16 @@ pub unsafe extern "C" fn wal_copy_next_batch(
 ///
 /// @param copy may be NULL
 /// @par Thread safety
-/// once, from any thread, while nobody is inside the connection, and before that is freed
+/// once, from any thread, while nobody is inside the connection; before it is freed, or after
 /// @since 0.2.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wal_copy_free(copy: *mut wal_copy) {
     boundary!(neutral((); {
         if !copy.is_null() {
-            // SAFETY: made by `wal_copy_open`; the contract: freed once, before its connection.
+            // SAFETY: made by `wal_copy_open`; the contract: freed once.
             unsafe {
                 let copy = Box::from_raw(copy);
-                let closed = alone(copy.connection, |connection| {
+                let closed = copy.connection.alone(|connection| {
                     connection.copy_close(copy.number)?;
                     Ok(Status::WAL_OK)
                 });

@@ -1,6 +1,8 @@
 //! The rows of a COPY, for a Rust program. It must never leave the connection to a COPY that nobody reads: the next command
 //! ends it.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use super::connection::Connection;
 use crate::engine::Next;
 use crate::error::Result;
@@ -25,6 +27,8 @@ pub enum CopyFormat {
 pub struct CopyOut<'a> {
     connection: &'a mut Connection,
     number: u64,
+    /// Rows that came for a future which was dropped before it could give them: the next one does.
+    came: Arc<Mutex<Option<CopyRows>>>,
 }
 
 /// Rows of a COPY: plain memory.
@@ -33,7 +37,7 @@ pub struct CopyRows(CopiedRows);
 
 impl<'a> CopyOut<'a> {
     pub(super) fn new(connection: &'a mut Connection, number: u64) -> Self {
-        Self { connection, number }
+        Self { connection, number, came: Arc::default() }
     }
 
     /// The next rows: all that are there, up to 256 KiB, at least one; `None` behind the last. Nothing is read from the server
@@ -41,16 +45,26 @@ impl<'a> CopyOut<'a> {
     ///
     /// Cancel-safe.
     pub async fn next_batch(&mut self) -> Result<Option<CopyRows>> {
-        let number = self.number;
-        let rows = self.connection.go_on(move |connection| {
+        let (number, came) = (self.number, Arc::clone(&self.came));
+        let more = self.connection.go_on(move |connection| {
+            // One call at a time is here, so that what a dropped future left is there by now.
+            let mut came = came.lock().unwrap_or_else(PoisonError::into_inner);
+            if came.is_some() {
+                return Ok(Next::Ready(()));
+            }
             Ok(match connection.copy_next(number, None)? {
-                Next::Ready(rows) => Next::Ready(Some(CopyRows(rows))),
-                Next::Ended => Next::Ready(None),
+                Next::Ready(rows) => {
+                    *came = Some(CopyRows(rows));
+                    Next::Ready(())
+                }
+                Next::Ended => Next::Ready(()),
                 Next::TimedOut => Next::TimedOut,
                 Next::Interrupted => Next::Interrupted,
             })
         });
-        rows.await
+        more.await?;
+        // Nothing is awaited any more: who is polled to here gets it.
+        Ok(self.came.lock().unwrap_or_else(PoisonError::into_inner).take())
     }
 
     /// Ends it: where rows are left the server is asked to cancel it.

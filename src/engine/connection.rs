@@ -75,6 +75,8 @@ pub struct Connection {
     control: Arc<Control>,
     /// Dropped before the engine, whose reactor watches its socket.
     session: Option<AnySession>,
+    /// What it copies, with the session while it does: dropped before the engine too.
+    copied: Copied,
     engine: Option<Arc<Engine>>,
     conninfo: Arc<Conninfo>,
     backend: Backend,
@@ -83,8 +85,7 @@ pub struct Connection {
     /// The snapshot that lives until the next command.
     snapshot: Option<String>,
     limits: Limits,
-    /// What it copies, and how often it did.
-    copied: Copied,
+    /// How often it copied.
     copies: u64,
 }
 
@@ -372,7 +373,7 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        if let Some(session) = &mut self.session {
+        if let Some(session) = self.session.as_mut().or(self.copied.session()) {
             // Whatever becomes of it: the server sees the end of the connection too.
             let _ = session.say_goodbye();
         }

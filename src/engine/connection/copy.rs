@@ -26,6 +26,9 @@ const BATCH: usize = 256 << 10;
 /// What one read takes, unless the message that is begun is longer.
 const READ: usize = 64 << 10;
 
+/// Room for a long row, which is not kept for short ones.
+const LARGE: usize = 2 << 20;
+
 /// A message of COPY that is no piece of it is never longer.
 const WORDS: usize = 1 << 20;
 
@@ -41,6 +44,16 @@ pub(super) enum Copied {
     Ended(u64, Option<Error>),
 }
 
+impl Copied {
+    /// The session, while it is lent to a COPY.
+    pub(super) fn session(&mut self) -> Option<&mut AnySession> {
+        match self {
+            Self::Open(copying) => Some(&mut copying.session),
+            Self::Nothing | Self::Ended(..) => None,
+        }
+    }
+}
+
 /// A COPY whose rows come.
 #[derive(Debug)]
 pub(super) struct Copying {
@@ -48,9 +61,10 @@ pub(super) struct Copying {
     session: AnySession,
     reader: CopyReader,
     rows: CopiedRows,
-    /// What was read and is no whole message. Its length is the room; so much of it is filled.
+    /// What was read. Its length is the room; so much of it is filled, and of that so much was taken.
     inbox: Vec<u8>,
     filled: usize,
+    taken: usize,
     failed: Option<Error>,
     notices: Vec<String>,
 }
@@ -69,6 +83,15 @@ impl Connection {
     /// Runs a `COPY … TO STDOUT`, and gives the number by which its rows are asked for. `None` and the like: it was given up.
     pub fn copy_open(&mut self, sql: &str, how: CopyRead, timeout: Option<Duration>) -> Result<Next<u64>> {
         let Some(mut session) = self.take_session()? else { return Ok(Next::Interrupted) };
+        let embeds = embedding(session.parameter("client_encoding"), sql).map(str::to_owned);
+        if let (CopyRead::Text, Some(encoding)) = (how, embeds) {
+            self.session = Some(session);
+            return Err(Error::new(
+                Status::WAL_E_INVALID_ARGUMENT,
+                format!("a COPY as text cannot be read in the encoding {encoding}: a backslash may be half of a character there"),
+            )
+            .with_hint("SET client_encoding = 'UTF8', write ENCODING 'UTF8', or ask for lines or for the binary format."));
+        }
         let deadline = deadline(timeout);
         let (conninfo, sql) = (Arc::clone(&self.conninfo), sql.to_owned());
         let done = self.perform(move |stop| async move {
@@ -175,6 +198,11 @@ impl Connection {
                 self.pass_on(told);
                 self.came(copying, read)
             }
+            Err(Why::Interrupted) if self.control.is_closing() => {
+                self.copied = Copied::Open(copying);
+                // Never the end: rows are left.
+                Err(Error::new(Status::WAL_E_STATE, "the connection is being freed in the middle of a COPY"))
+            }
             Err(why) => {
                 self.copied = Copied::Open(copying);
                 Ok(if why == Why::Deadline { Next::TimedOut } else { self.given_up() })
@@ -252,6 +280,7 @@ impl Copying {
             rows,
             inbox: Vec::new(),
             filled: 0,
+            taken: 0,
             failed: None,
             notices: Vec::new(),
         }
@@ -269,7 +298,8 @@ impl Copying {
                 return Ok(Read::Batch);
             }
             self.make_room()?;
-            let room = self.inbox.get_mut(self.filled..).unwrap_or_default();
+            // A source that has more waits with it: what is read beyond a message is held.
+            let room = self.inbox.get_mut(self.filled..self.filled + READ).unwrap_or_default();
             match self.session.fill(room)? {
                 Fill::Bytes(count) => self.filled += count,
                 Fill::WouldBlock if self.rows.count() > 0 => return Ok(Read::Batch),
@@ -321,25 +351,34 @@ impl Copying {
         }
     }
 
-    /// Room for the next bytes. It grows with what came, and not with what a length says.
+    /// Room for one more read. It grows with what came, and not with what a length says, and a long row's is given back.
     fn make_room(&mut self) -> Result<()> {
-        if self.filled == 0 && self.inbox.len() > 2 * WORDS {
-            self.inbox = Vec::new();
+        let left = self.filled - self.taken;
+        let lacking = |bytes| move |_| Error::no_memory("a row of COPY", bytes);
+        if left <= READ && self.inbox.len() > LARGE {
+            let mut small = Vec::new();
+            small.try_reserve_exact(2 * READ).map_err(lacking(2 * READ))?;
+            small.extend_from_slice(self.inbox.get(self.taken..self.filled).unwrap_or_default());
+            small.resize(2 * READ, 0);
+            (self.inbox, self.taken, self.filled) = (small, 0, left);
         }
-        if self.filled == self.inbox.len() {
-            let more = self.inbox.len().max(READ);
-            let lacking = |_| Error::no_memory("a row of COPY", more);
-            self.inbox.try_reserve_exact(more).map_err(lacking)?;
-            self.inbox.resize(self.filled + more, 0);
+        if self.inbox.len() - self.filled < READ {
+            self.inbox.copy_within(self.taken..self.filled, 0);
+            (self.taken, self.filled) = (0, left);
+        }
+        if self.inbox.len() - self.filled < READ {
+            let more = self.inbox.len().max(2 * READ);
+            self.inbox.try_reserve_exact(more).map_err(lacking(more))?;
+            self.inbox.resize(self.inbox.len() + more, 0);
         }
         Ok(())
     }
 
     /// Takes the messages that are whole, until a batch is full.
     fn messages(&mut self) -> Result<Read> {
-        let mut taken = 0;
         let mut read = Read::Batch;
-        let Self { inbox, filled, .. } = self;
+        let Self { inbox, filled, taken, .. } = self;
+        let mut taken = *taken;
         let inbox = std::mem::take(inbox);
         let came = inbox.get(..*filled).unwrap_or_default();
         let outcome = loop {
@@ -372,8 +411,7 @@ impl Copying {
             }
         };
         self.inbox = inbox;
-        self.inbox.copy_within(taken..self.filled, 0);
-        self.filled -= taken;
+        self.taken = taken;
         outcome.map(|()| read)
     }
 
@@ -429,6 +467,43 @@ impl Copying {
     }
 }
 
+/// The encodings that only clients have, in which a byte of a character may be that of a backslash
+/// (PG_ENCODING_IS_CLIENT_ONLY), with the names that the server takes for them.
+const EMBEDDING: [&str; 17] = [
+    "sjis",
+    "mskanji",
+    "shiftjis",
+    "win932",
+    "windows932",
+    "shiftjis2004",
+    "big5",
+    "win950",
+    "windows950",
+    "gbk",
+    "win936",
+    "windows936",
+    "uhc",
+    "win949",
+    "windows949",
+    "gb18030",
+    "johab",
+];
+
+/// The encoding, if in the one that the session has, or the statement names, a backslash may be half of a character.
+fn embedding<'a>(session: Option<&'a str>, sql: &'a str) -> Option<&'a str> {
+    let embeds = |name: &&str| {
+        let plain: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
+        EMBEDDING.contains(&plain.to_ascii_lowercase().as_str())
+    };
+    // Whatever is quoted behind the word may be it.
+    let word = sql.as_bytes().windows(8).position(|word| word.eq_ignore_ascii_case(b"encoding"));
+    let named = word
+        .and_then(|at| sql.get(at + 8..))
+        .into_iter()
+        .flat_map(|rest| rest.split('\'').skip(1).step_by(2));
+    named.into_iter().find(embeds).or_else(|| session.filter(|name| embeds(name)))
+}
+
 /// What was announced is not what was asked for.
 fn misfit(how: CopyRead, form: CopyForm) -> Option<Error> {
     let (asked, hint) = match (how, form) {
@@ -444,4 +519,25 @@ fn misfit(how: CopyRead, form: CopyForm) -> Option<Error> {
 
 fn unexpected(what: &str, which: &str) -> Error {
     Error::new(Status::WAL_E_PROTOCOL, format!("COPY: the server sent {what} {which}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_encoding_that_has_backslashes_in_characters_is_seen() {
+        for (session, sql, found) in [
+            (Some("UTF8"), "COPY t TO STDOUT", None),
+            (None, "COPY t TO STDOUT", None),
+            (Some("SJIS"), "COPY t TO STDOUT", Some("SJIS")),
+            (Some("SHIFT_JIS_2004"), "COPY t TO STDOUT", Some("SHIFT_JIS_2004")),
+            (Some("UTF8"), "COPY t TO STDOUT (ENCODING 'big5')", Some("big5")),
+            (Some("UTF8"), "copy t to stdout with csv encoding\n'GB-18030'", Some("GB-18030")),
+            (Some("UTF8"), "COPY t TO STDOUT (ENCODING 'LATIN1')", None),
+            (Some("UTF8"), "COPY (SELECT encoding FROM t) TO STDOUT", None),
+        ] {
+            assert_eq!(embedding(session, sql), found, "{sql}");
+        }
+    }
 }
