@@ -46,6 +46,13 @@ static bool failed(const store *s, const char *what) {
     return false;
 }
 
+/* What an older version wrote, or nobody: cutting at the last mark that is understood would throw data away. */
+static bool unknown_mark(const store *s) {
+    fprintf(stderr, "%s: %s: has a position in another form, as an older version wrote it: use another file\n",
+            s->program, s->path);
+    return false;
+}
+
 /* Finds the last whole line of a position, and cuts off what stands behind it. */
 static bool recover(store *s) {
     char line[128];
@@ -57,17 +64,17 @@ static bool recover(store *s) {
         wal_position position;
 
         if (begins && newline != NULL && strncmp(line, mark, sizeof mark - 1) == 0) {
-            char text[96];
+            char text[98];
             size_t len = (size_t)(newline - line) - (sizeof mark - 1);
 
-            if (len < sizeof text) {
-                memcpy(text, line + sizeof mark - 1, len);
-                text[len] = '\0';
-                if (wal_position_parse(text, &position, NULL) == WAL_OK) {
-                    s->position = position;
-                    end = ftello(s->file);
-                }
-            }
+            if (len >= sizeof text)
+                return unknown_mark(s);
+            memcpy(text, line + sizeof mark - 1, len);
+            text[len] = '\0';
+            if (wal_position_parse(text, &position, NULL) != WAL_OK)
+                return unknown_mark(s);
+            s->position = position;
+            end = ftello(s->file);
         }
         begins = newline != NULL;
     }
@@ -92,8 +99,13 @@ static bool open_store(store *s) {
 
 /* The step that makes data and position one: both are on the disk, or neither counts. */
 static bool complete(store *s, wal_position position) {
-    char text[96];
+    char text[98];
 
+    if (position.end_lsn == 0) {
+        fprintf(stderr, "%s: the server is a standby, whose changes have no position: use the primary\n",
+                s->program);
+        return false;
+    }
     wal_position_format(&position, text, sizeof text);
     if (fprintf(s->file, "%s%s\n", mark, text) < 0 || fflush(s->file) != 0 || fsync(fileno(s->file)) != 0)
         return failed(s, "write it");
@@ -150,7 +162,7 @@ static int run(const example_args *args, store *s, wal_stream *stream) {
 int main(int argc, char **argv) {
     example_args args = {.program = "wal_once", .help = help};
     store s = {.program = "wal_once"};
-    char start[96];
+    char start[98];
     wal_stream *stream;
     int status;
 

@@ -1157,7 +1157,8 @@ typedef struct wal_acker wal_acker;
 typedef struct wal_connection wal_connection;
 
 /**
- * A `COPY … TO STDOUT` over a wal_connection, whose rows are being read. It refers to its connection, and is freed before it.
+ * A `COPY … TO STDOUT` over a wal_connection, whose rows are being read. It and its connection are freed in any order: once the
+ * connection is, the COPY gives WAL_E_STATE.
  */
 typedef struct wal_copy wal_copy;
 
@@ -3988,8 +3989,8 @@ WAL_NOEXCEPT;
  * @param[in] timeout_ms -1 waits for ever, 0 does not wait
  * @param[out] out the rows, owned by the caller: wal_rows_free
  * @param[out] err may be NULL; owned by the caller
- * @return WAL_OK; WAL_TIMEOUT, WAL_INTERRUPTED: the COPY goes on, and nothing is lost; WAL_END: all rows came, or the connection
- * is being freed; the server's error, after the rows before it, and again at each further call. Behind the end and
+ * @return WAL_OK; WAL_TIMEOUT, WAL_INTERRUPTED: the COPY goes on, and nothing is lost; WAL_END: all rows came; WAL_E_STATE: the
+ * connection is being freed, or was, and rows may be left; the server's error, after the rows before it, and again at each further call. Behind the end and
  * behind an error of the server the connection is free for the next command
  * @par Thread safety
  * one thread at a time for the connection, any thread; a second one gets WAL_E_BUSY
@@ -4008,7 +4009,7 @@ WAL_NOEXCEPT;
  *
  * @param copy may be NULL
  * @par Thread safety
- * once, from any thread, while nobody is inside the connection, and before that is freed
+ * once, from any thread, while nobody is inside the connection; before it is freed, or after
  * @since 0.2.0
  */
 WAL_API

@@ -2,6 +2,7 @@ package pgwalstream
 
 import (
 	"context"
+	"errors"
 	"io"
 
 	"github.com/pgwalstream/pgwalstream/bindings/go/internal/capi"
@@ -55,6 +56,10 @@ func (c *Copy) Next(ctx context.Context) (rows [][][]byte, err error) {
 			ended = true
 			return capi.OK, nil
 		}
+		if failed != nil && c.conn.core.gate.isClosed() {
+			// Rows are left: it is closed, and never at its end.
+			return capi.End, nil
+		}
 		return status, failed
 	})
 	if err == nil && ended {
@@ -72,6 +77,11 @@ func (c *Copy) Close() error {
 		c.c.Free()
 		return capi.OK, nil
 	})
+	if errors.Is(err, ErrClosed) {
+		// It outlives its connection.
+		c.c.Free()
+		err = nil
+	}
 	c.open = err != nil
 	return err
 }

@@ -496,6 +496,7 @@ fn unexpected(what: &str) -> Error {
 mod tests {
     use super::*;
     use crate::options::Options;
+    use crate::position::Position;
 
     fn config(pairs: &[(&str, &str)]) -> Config {
         let mut options = Options::new();
@@ -519,6 +520,28 @@ mod tests {
             command,
             r#"START_REPLICATION SLOT "s" LOGICAL 0/0 (proto_version '1', publication_names '"plain","O''Brien ""x""","back"')"#
         );
+    }
+
+    #[test]
+    fn p36_a_server_that_ends_before_what_is_had_is_a_gap() {
+        let (system_identifier, timeline, sequence) = (7, 1, 0);
+        let inside = config(&[]).numbering().unwrap();
+        // While a prepared transaction is kept, and inside a transaction: streaming begins before what is had ends.
+        for (commit, end, numbering, reach) in [(200, 120, 0, 201), (200, 0, inside, 201), (100, 200, 0, 200)]
+        {
+            let (commit_lsn, end_lsn) = (Lsn(commit), Lsn(end));
+            let position = Position { system_identifier, timeline, commit_lsn, sequence, end_lsn, numbering };
+            let config = config(&[]).resuming(position).unwrap();
+            let preflight = Preflight::new(&config, 180_004, Purpose::First).unwrap();
+            for role in [Role::Primary, Role::Standby] {
+                let at =
+                    |end| Identity { system: 7, timeline: 1, end: Lsn(end), role, ..Identity::default() };
+                assert_eq!(preflight.reaches(&at(reach), None), Ok(()));
+                let error = preflight.reaches(&at(reach - 1), None).unwrap_err();
+                assert_eq!(error.status(), Status::WAL_E_GAP);
+                assert_eq!(error.is_retriable(), role == Role::Standby, "one that is behind comes to it");
+            }
+        }
     }
 
     #[test]

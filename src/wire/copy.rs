@@ -117,6 +117,8 @@ pub struct CopyReader {
     columns: usize,
     /// What came of a row that is not whole.
     begun: Vec<u8>,
+    /// How far the row that is begun was looked at: the column, and where its length is.
+    walked: Option<(usize, usize)>,
     stage: Stage,
     /// A value that had to be unescaped.
     plain: Vec<u8>,
@@ -137,7 +139,7 @@ impl CopyReader {
     /// Of the COPY that was announced so.
     pub fn new(how: CopyRead, announced: CopyOut) -> Self {
         let columns = if how == CopyRead::Pieces { 1 } else { usize::from(announced.columns) };
-        Self { how, columns, begun: Vec::new(), stage: Stage::Header, plain: Vec::new() }
+        Self { how, columns, begun: Vec::new(), walked: None, stage: Stage::Header, plain: Vec::new() }
     }
 
     /// Rows to be filled.
@@ -242,12 +244,19 @@ impl CopyReader {
             return Err(other_width(self.columns, "binary"));
         }
         // Looked at whole before anything of it is kept.
-        let mut at = 2;
-        for _ in 0..self.columns {
-            let Some(length) = fixed(bytes, at).map(i32::from_be_bytes) else { return Ok(None) };
+        let (first, mut at) = self.walked.take().unwrap_or((0, 2));
+        for column in first..self.columns {
+            let Some(length) = fixed(bytes, at).map(i32::from_be_bytes) else {
+                self.walked = Some((column, at));
+                return Ok(None);
+            };
             at += 4 + value_length(length)?.unwrap_or(0);
+            if at > LONGEST_ROW {
+                return Err(protocol("the server's COPY has a row that is longer than 1 GiB"));
+            }
         }
         if bytes.len() < at {
+            self.walked = Some((self.columns, at));
             return Ok(None);
         }
         let mut at = 2;
@@ -284,6 +293,9 @@ fn header(bytes: &[u8]) -> Result<Option<usize>> {
 }
 
 /// `None` is NULL.
+/// No row of PostgreSQL's is longer (MaxAllocSize).
+const LONGEST_ROW: usize = 1 << 30;
+
 fn value_length(length: i32) -> Result<Option<usize>> {
     match usize::try_from(length) {
         Ok(length) => Ok(Some(length)),
@@ -450,5 +462,25 @@ mod tests {
             assert!(copy_out_response(&body[..cut]).is_err());
         }
         assert!(copy_out_response(b"\x02\0\0").is_err() && copy_out_response(b"\0\0\0\0").is_err());
+    }
+
+    #[test]
+    fn s54_a_wide_row_that_comes_byte_by_byte_costs_no_quadratic_time() {
+        let columns = u16::try_from(i16::MAX).unwrap();
+        let (mut it, mut rows) = reader(CopyRead::Binary, columns);
+        let header = [&b"PGCOPY\n\xff\r\n\0"[..], &[0; 8]].concat();
+        let value = [&1_i32.to_be_bytes()[..], b"x"].concat();
+        let row = [&i16::MAX.to_be_bytes()[..], &value.repeat(columns.into())].concat();
+        let begun = std::time::Instant::now();
+        for byte in header.iter().chain(&row).chain(&row) {
+            it.take(&[*byte], &mut rows).unwrap();
+        }
+        assert_eq!((rows.count(), rows.value(1, 32_766)), (2, Some(&b"x"[..])));
+        // Each byte that looks at all columns takes minutes.
+        assert!(begun.elapsed() < std::time::Duration::from_secs(40), "{:?}", begun.elapsed());
+        // Lengths that are each allowed, and not together.
+        let (mut it, _) = reader(CopyRead::Binary, columns);
+        let long = [&header[..], &i16::MAX.to_be_bytes(), &i32::MAX.to_be_bytes()].concat();
+        assert_eq!(it.take(&long, &mut rows).unwrap_err().status(), Status::WAL_E_PROTOCOL);
     }
 }

@@ -1,5 +1,7 @@
 //! The rows of a COPY in batches, over a connection that is free for the next command whatever becomes of them.
 
+use std::time::Duration;
+
 use crate::harness::Server;
 use crate::table::{one_thread, within};
 use pgwalstream::{Connection, CopyFormat, ErrorCode, Options};
@@ -40,5 +42,38 @@ fn a_copy_is_read_to_its_end_dropped_or_closed() {
                 .await
                 .unwrap();
         assert_eq!(within(lines.next_batch()).await.unwrap().unwrap().get(0, 0), Some(&b"1,2\n"[..]));
+    });
+}
+
+/// A future that is dropped takes no row along, wherever it stands.
+#[test]
+fn no_row_is_lost_to_a_future_that_is_dropped() {
+    let db = Server::shared(18).database();
+    let conninfo = db.conninfo();
+    one_thread().block_on(async {
+        let mut connection = within(Connection::connect(&Options::new().conninfo(&conninfo))).await.unwrap();
+        let sql = "COPY (SELECT g FROM generate_series(1, 400000) g) TO STDOUT (FORMAT binary)";
+        let mut copy = within(connection.copy_out(sql, CopyFormat::Binary)).await.unwrap();
+        let (mut count, mut dropped) = (0_i32, 0_u64);
+        loop {
+            let patience = Duration::from_micros(dropped * 37 % 1500);
+            let came = tokio::select! {
+                biased;
+                () = tokio::time::sleep(patience) => None,
+                came = copy.next_batch() => Some(came.unwrap()),
+            };
+            let Some(came) = came else {
+                dropped += 1;
+                // The rows come meanwhile, and nobody takes them.
+                std::thread::sleep(Duration::from_micros(500));
+                continue;
+            };
+            let Some(rows) = came else { break };
+            for row in 0..rows.len() {
+                count += 1;
+                assert_eq!(rows.get(row, 0), Some(&count.to_be_bytes()[..]), "after {dropped}");
+            }
+        }
+        assert!(count == 400_000 && dropped > 0, "{count} rows, {dropped} futures dropped");
     });
 }

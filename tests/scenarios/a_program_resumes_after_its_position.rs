@@ -309,6 +309,16 @@ fn what_does_not_go_with_a_position_is_refused() {
         base().with("streaming", streaming).new_stream().unwrap().resume_after(&end).unwrap();
     }
     refused(base().with("decode", "off"), &inside);
+    refused(base().with("decode", "off"), &end);
+    // Others would number its changes otherwise.
+    for (name, value) in [("messages", "on"), ("publication", "pub,other"), ("origin", "none")] {
+        refused(base().with(name, value), &inside);
+        base().with(name, value).new_stream().unwrap().resume_after(&end).unwrap();
+    }
+    refused(base(), &wal_position { numbering: 0, ..inside });
+    let flagged = base().with("streaming", "assembled").with("on_ambiguous", "flag").with("messages", "on");
+    refused(flagged, &inside);
+    base().with("streaming", "assembled").new_stream().unwrap().resume_after(&inside).unwrap();
     refused(base().with("two_phase", "join"), &inside);
     // The option says the same.
     let text = format!("{}:1:0/10:0:0/0", end.system_identifier);
@@ -317,6 +327,9 @@ fn what_does_not_go_with_a_position_is_refused() {
     assert_eq!(failure.status, Status::WAL_E_BAD_OPTION);
     assert_eq!(base().set("resume_after", Some("0/10")).unwrap_err().status, Status::WAL_E_BAD_OPTION);
     // Once, and before connecting.
+    let text = format!("{}:1:0/0:0:0/10", end.system_identifier);
+    let stream = base().with("resume_after", &text).new_stream().unwrap();
+    assert_eq!(stream.resume_after(&end).unwrap_err().status, Status::WAL_E_STATE);
     let stream = base().new_stream().unwrap();
     stream.resume_after(&end).unwrap();
     assert_eq!(stream.resume_after(&end).unwrap_err().status, Status::WAL_E_STATE);
@@ -375,6 +388,39 @@ fn p27_what_was_had_while_a_prepared_transaction_was_kept_does_not_come_again() 
         );
         stream.ack(progress.ack_lsn).unwrap();
         progress = next_progress(&mut stream);
+    }
+}
+
+/// What is given can always be resumed after.
+#[test]
+fn what_could_not_be_resumed_after_is_no_position() {
+    let mut db = Server::shared(18).database();
+    let table = table(&mut db);
+    let slots = [table, db.slot(), db.slot(), db.slot()];
+    db.run("INSERT INTO t VALUES (1, 'a'), (2, 'b')");
+    let assembled = ("streaming", "assembled");
+    let ways: [&[(&str, &str)]; 3] = [
+        &[("streaming", "on")],
+        &[("two_phase", "join")],
+        &[assembled, ("on_ambiguous", "flag"), ("messages", "on")],
+    ];
+    for (slot, pairs) in slots.iter().zip(ways) {
+        let made = |db: &Database<'_>| {
+            pairs.iter().fold(options(db, slot), |made, (name, value)| made.with(name, value))
+        };
+        let seen = made(&db).open().unwrap().read_transactions(1);
+        db.released(slot);
+        for event in &seen {
+            assert_eq!(is_none(event.position), event.ack_lsn == 0, "{pairs:?}: {}", event.line);
+        }
+        made(&db).open_after(&seen.last().unwrap().position).map(drop).unwrap();
+        db.released(slot);
+    }
+    let raw = options(&db, &slots[3]).with("decode", "off");
+    let mut stream = raw.open().unwrap();
+    for _ in 0..3 {
+        let Next::Event(event) = stream.next(30_000).unwrap() else { panic!("nothing came") };
+        assert!(event.fields().ack_lsn != 0 && is_none(event.position()), "{}", event.line());
     }
 }
 

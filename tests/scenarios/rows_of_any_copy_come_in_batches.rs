@@ -365,9 +365,52 @@ fn a_connection_that_is_cut_in_the_middle_of_a_copy_is_lost_and_can_be_made_agai
         drop(copy);
         assert_eq!(admin.connect(30_000), Ok(Status::WAL_OK));
         works(&admin);
-        // A connection that is freed in the middle takes its COPY along.
-        let copy =
-            Copy::open(&admin, "COPY (SELECT generate_series(1, 1000000000)) TO STDOUT", TEXT).unwrap();
+    }
+}
+
+#[test]
+fn a_copy_and_its_connection_are_freed_in_any_order() {
+    let db = Server::shared(18).database();
+    for backend in backends() {
+        let admin = through(&db, backend);
+        let endless = "COPY (SELECT generate_series(1, 1000000000)) TO STDOUT";
+        let copy = Copy::open(&admin, endless, TEXT).unwrap();
         copy.batch(30_000).unwrap();
+        let raw = copy.raw;
+        std::mem::forget(copy);
+        drop(admin);
+        let mut rows = ptr::dangling_mut();
+        // SAFETY: a live COPY, freed once; out-parameters of this frame.
+        let came = unsafe {
+            let came = call(|err| abi::wal_copy_next_batch(raw, 0, &raw mut rows, err));
+            abi::wal_copy_free(raw);
+            came
+        };
+        assert_eq!(came.unwrap_err().status, Status::WAL_E_STATE, "what is cut never looks complete");
+        assert!(rows.is_null());
+    }
+}
+
+#[test]
+fn text_that_has_backslashes_in_its_characters_is_refused() {
+    let mut db = Server::shared(18).database();
+    // U+8868 is 0x95 0x5C there.
+    db.run("CREATE TABLE t (v text); INSERT INTO t VALUES ('\u{8868}n')");
+    for backend in backends() {
+        let admin = through(&db, backend);
+        for named in ["COPY t TO STDOUT (ENCODING 'sjis')", "COPY t TO STDOUT ENCODING 'Shift_JIS_2004'"] {
+            assert_eq!(refused(&admin, named, TEXT).status, Status::WAL_E_INVALID_ARGUMENT);
+        }
+        admin.query("SET client_encoding = 'SJIS'").unwrap();
+        let failure = refused(&admin, "COPY t TO STDOUT", TEXT);
+        assert!(
+            failure.status == Status::WAL_E_INVALID_ARGUMENT && failure.message.contains("SJIS"),
+            "{failure:?}"
+        );
+        let (lines, _) = Copy::open(&admin, "COPY t TO STDOUT", LINES).unwrap().all();
+        assert_eq!(lines, [[some(b"\x95\x5cn\n")]]);
+        admin.query("SET client_encoding = 'UTF8'").unwrap();
+        let (rows, _) = Copy::open(&admin, "COPY t TO STDOUT", TEXT).unwrap().all();
+        assert_eq!(rows, [[some("\u{8868}n".as_bytes())]]);
     }
 }
