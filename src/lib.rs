@@ -126,7 +126,7 @@ pub use layers::{
     stream, sys, transaction, types, wire,
 };
 
-pub use batch::{Column, Relation, Type};
+pub use batch::{Change, Column, Relation, Type};
 pub use client::*;
 pub use conninfo::{Password, PasswordRequest};
 pub use error::{Error, Result};
@@ -136,6 +136,7 @@ pub use options::{
     Streaming, TwoPhase,
 };
 pub use position::Position;
+pub use session::Rows;
 pub use statistics::Counters;
 
 /// The programs of docs/rust.md, which doc tests compile.

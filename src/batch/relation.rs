@@ -1,7 +1,7 @@
 //! A relation's definition as one generation of it stood. Immutable once made; it must never be looked up in the
 //! server's catalog (pitfall P11).
 
-use super::TypeRef;
+use super::{Change, TypeRef};
 
 /// One definition of a table (PostgreSQL documentation, "Logical Replication Message Formats", Relation).
 ///
@@ -20,6 +20,8 @@ pub struct Relation {
     pub(crate) replica_identity: u8,
     /// The published columns, in the order of the values.
     pub(crate) columns: Box<[Column]>,
+    /// What it differs in from the definition that held before it; `None` where that one is not known.
+    pub(crate) changes: Option<Box<[Change]>>,
 }
 
 impl Relation {
@@ -28,7 +30,15 @@ impl Relation {
         /// What an allocation costs beyond its bytes.
         const OVERHEAD: usize = 16;
         let columns = self.columns.iter().map(|column| size_of::<Column>() + column.name.len() + OVERHEAD);
-        size_of::<Self>() + self.namespace.len() + self.name.len() + 4 * OVERHEAD + columns.sum::<usize>()
+        let changes = self.changes.iter().flatten();
+        let changes = changes.map(|change| size_of::<Change>() + change.name_before.len() + OVERHEAD);
+        let changes = changes.sum::<usize>();
+        size_of::<Self>()
+            + changes
+            + self.namespace.len()
+            + self.name.len()
+            + 4 * OVERHEAD
+            + columns.sum::<usize>()
     }
 }
 

@@ -32,6 +32,8 @@ mod reconnect;
 
 mod relation;
 
+mod change;
+
 mod data_type;
 
 mod value;
@@ -73,6 +75,7 @@ mod testing;
 
 pub use acker::*;
 pub use batch::*;
+pub use change::*;
 pub use connection::*;
 pub use copy::*;
 pub use data_type::*;
