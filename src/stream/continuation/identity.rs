@@ -247,6 +247,7 @@ fn parse_history(history: &str, timeline: u32) -> Option<Lsn> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::options::Options;
 
     const HISTORY: &str =
         "1\t0/3000148\tno recovery target specified\n\n# a comment\n2\t0/5000000\tbefore 2026-01-01\n";
@@ -301,6 +302,27 @@ mod tests {
                 assert_eq!(error.status(), Status::WAL_E_SYSTEM_MISMATCH);
             }
         }
+    }
+
+    /// It may be promoted at any time, and what it sends then is of another timeline.
+    #[test]
+    fn p12_what_a_standby_sends_tells_no_position() {
+        let config = |pairs: &[(&str, &str)]| {
+            let mut options = Options::new();
+            let needed = [("conninfo", "host=h user=u dbname=d"), ("slot", "s"), ("publication", "p")];
+            needed.iter().chain(pairs).for_each(|(key, value)| options.set(key, Some(value)).unwrap());
+            options.config().unwrap()
+        };
+        let usual = config(&[]);
+        let telling = |role, config: &Config| identity(1).known(role, 9).provenance(config).telling;
+        assert_eq!(telling(Role::Standby, &usual), Telling::Nothing);
+        assert_eq!(telling(Role::Primary, &usual), Telling::Each(usual.numbering().unwrap()));
+        assert_eq!(
+            telling(Role::Primary, &config(&[("publication", "p,p")])),
+            telling(Role::Primary, &usual)
+        );
+        assert_ne!(telling(Role::Primary, &config(&[("messages", "on")])), telling(Role::Primary, &usual));
+        assert_eq!(telling(Role::Primary, &config(&[("streaming", "on")])), Telling::Ends);
     }
 
     #[test]

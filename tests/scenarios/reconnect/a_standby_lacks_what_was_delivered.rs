@@ -80,7 +80,8 @@ fn p12_a_position_is_judged_by_the_history(version: u32) {
         let mut of_row = seen.iter().filter(|event| event.kind == kind);
         of_row.nth(row as usize - 1).unwrap().position
     };
-    let there = || Options::stream(&standby.conninfo(&name), SLOT, "pub");
+    // Changes are numbered as they were.
+    let there = || Options::stream(&standby.conninfo(&name), SLOT, "pub").with("messages", "on");
     for lost in [at(KEPT + 1, Kind::Insert), at(KEPT + 1, Kind::Commit), at(LOST, Kind::Commit)] {
         let failure = there().with("failover_policy", "rewind").open_after(&lost).map(drop).unwrap_err();
         assert_eq!(failure.status, Status::WAL_E_DELIVERED_BEYOND, "{failure:?}");
