@@ -3,7 +3,7 @@
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
  * Shows the recipe of docs/exactly-once.md: the position is stored in one step with the data that it covers,
- * the next start begins there (start_lsn), and nothing but an acknowledgement moves the slot
+ * the next start goes on behind it (resume_after), and nothing but an acknowledgement moves the slot
  * (progress=acknowledged). A database does that step with a transaction. Here the step is a line: what stands
  * behind the last line of a position was not completed and is cut off at the next start.
  *
@@ -38,7 +38,7 @@ typedef struct store {
     const char *program;
     const char *path;
     FILE *file;
-    uint64_t position; /* the last that the file has whole; 0: none */
+    wal_position position; /* the last that the file has whole; all 0: none */
 } store;
 
 static bool failed(const store *s, const char *what) {
@@ -46,28 +46,35 @@ static bool failed(const store *s, const char *what) {
     return false;
 }
 
+/* What an older version wrote, or nobody: cutting at the last mark that is understood would throw data away. */
+static bool unknown_mark(const store *s) {
+    fprintf(stderr, "%s: %s: has a position in another form, as an older version wrote it: use another file\n",
+            s->program, s->path);
+    return false;
+}
+
 /* Finds the last whole line of a position, and cuts off what stands behind it. */
 static bool recover(store *s) {
-    char line[64];
+    char line[128];
     off_t end = 0;
     bool begins = true;
 
     while (fgets(line, sizeof line, s->file) != NULL) {
         const char *newline = strchr(line, '\n');
-        uint64_t lsn;
+        wal_position position;
 
         if (begins && newline != NULL && strncmp(line, mark, sizeof mark - 1) == 0) {
-            char text[32];
+            char text[98];
             size_t len = (size_t)(newline - line) - (sizeof mark - 1);
 
-            if (len < sizeof text) {
-                memcpy(text, line + sizeof mark - 1, len);
-                text[len] = '\0';
-                if (wal_lsn_parse(text, &lsn, NULL) == WAL_OK) {
-                    s->position = lsn;
-                    end = ftello(s->file);
-                }
-            }
+            if (len >= sizeof text)
+                return unknown_mark(s);
+            memcpy(text, line + sizeof mark - 1, len);
+            text[len] = '\0';
+            if (wal_position_parse(text, &position, NULL) != WAL_OK)
+                return unknown_mark(s);
+            s->position = position;
+            end = ftello(s->file);
         }
         begins = newline != NULL;
     }
@@ -91,10 +98,15 @@ static bool open_store(store *s) {
 }
 
 /* The step that makes data and position one: both are on the disk, or neither counts. */
-static bool complete(store *s, uint64_t position) {
-    char text[24];
+static bool complete(store *s, wal_position position) {
+    char text[98];
 
-    wal_lsn_format(position, text, sizeof text);
+    if (position.end_lsn == 0) {
+        fprintf(stderr, "%s: the server is a standby, whose changes have no position: use the primary\n",
+                s->program);
+        return false;
+    }
+    wal_position_format(&position, text, sizeof text);
     if (fprintf(s->file, "%s%s\n", mark, text) < 0 || fflush(s->file) != 0 || fsync(fileno(s->file)) != 0)
         return failed(s, "write it");
     s->position = position;
@@ -137,11 +149,9 @@ static int run(const example_args *args, store *s, wal_stream *stream) {
             last_ms = example_now_ms();
         /* First the data with its position, then the acknowledgement. Progress is a position without data. */
         if (event->ack_lsn != 0) {
-            uint64_t position = event->ack_lsn;
-
-            if (!complete(s, position))
+            if (!complete(s, wal_event_position(event)))
                 return EXAMPLE_FAILED;
-            if (wal_stream_ack(stream, position, &error) != WAL_OK) {
+            if (wal_stream_ack(stream, event->ack_lsn, &error) != WAL_OK) {
                 example_error(args->program, error);
                 return EXAMPLE_FAILED;
             }
@@ -152,7 +162,7 @@ static int run(const example_args *args, store *s, wal_stream *stream) {
 int main(int argc, char **argv) {
     example_args args = {.program = "wal_once", .help = help};
     store s = {.program = "wal_once"};
-    char start[24];
+    char start[98];
     wal_stream *stream;
     int status;
 
@@ -167,9 +177,10 @@ int main(int argc, char **argv) {
         status = example_usage_error(&args, "FILE must come first", "");
     if (status < 0 && !open_store(&s))
         status = EXAMPLE_FAILED;
-    wal_lsn_format(s.position, start, sizeof start);
-    if (status < 0 &&
-        !(example_set(&args, "progress", "acknowledged") && example_set(&args, "start_lsn", start)))
+    wal_position_format(&s.position, start, sizeof start);
+    if (status < 0 && !example_set(&args, "progress", "acknowledged"))
+        status = EXAMPLE_FAILED;
+    if (status < 0 && s.position.end_lsn != 0 && !example_set(&args, "resume_after", start))
         status = EXAMPLE_FAILED;
     if (status >= 0) {
         example_free(&args);
@@ -186,7 +197,7 @@ int main(int argc, char **argv) {
     status = run(&args, &s, stream);
     if (!example_close(&args, stream) && status == EXAMPLE_DONE)
         status = EXAMPLE_FAILED;
-    wal_lsn_format(s.position, start, sizeof start);
+    wal_position_format(&s.position, start, sizeof start);
     fprintf(stderr, "wal_once: the file is complete up to %s\n", start);
     if (fclose(s.file) != 0)
         status = EXAMPLE_FAILED;

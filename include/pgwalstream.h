@@ -61,7 +61,7 @@
  * - @ref abi : what is kept from release to release
  *
  * Functions follow along the way of use: version, errors, options, streams, batches, events, relations, values, statistics; then
- * connections, slots, publications; then the decoder, positions as text, and names.
+ * connections, slots, publications; then the decoder, positions, ackers, and names.
  *
  * @section ownership Ownership
  *
@@ -141,8 +141,11 @@
  * A change is identified by (timeline, `commit_lsn`, `sequence`). This stays the same after any reconnect, as long as publication and
  * options do. An event's own `lsn` identifies nothing.
  *
- * To have each change exactly once over restarts, store the position with the data, start there, and set option `progress` to
- * "acknowledged" (docs/exactly-once.md).
+ * A ::wal_position is how far a program has come, also inside a transaction: wal_event_position(), wal_batch_position(). To have each
+ * change exactly once over restarts, store it as text with the data, and give it to wal_stream_resume_after() before connecting
+ * (docs/positions.md, docs/exactly-once.md).
+ *
+ * Where work is finished in another order than it came in, a ::wal_acker says how far all of it is finished.
  *
  * @section reconnecting Reconnecting
  *
@@ -1183,6 +1186,35 @@ typedef uint32_t wal_invalidation_code;
 #endif // __cplusplus
 
 /**
+ * How the rows of a COPY are read.
+ */
+enum wal_copy_format
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * COPY's text format: the values as text, escapes undone.
+     */
+    WAL_COPY_TEXT = 0,
+    /**
+     * COPY's binary format: the values in the binary forms of their types.
+     */
+    WAL_COPY_BINARY = 1,
+    /**
+     * Each row undivided, as one value with the newline behind it: CSV, or text with a DELIMITER of its own.
+     */
+    WAL_COPY_LINES = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum wal_copy_format wal_copy_format;
+#else
+typedef int32_t wal_copy_format;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * Whether an UPDATE or a DELETE of a published table can say which row it was.
  */
 enum wal_identity_code
@@ -1243,10 +1275,21 @@ typedef struct wal_relation wal_relation;
 typedef struct wal_type wal_type;
 
 /**
+ * Keeps the order of work that is finished in any: what of it may be acknowledged.
+ */
+typedef struct wal_acker wal_acker;
+
+/**
  * A connection for commands about slots and publications, and for SQL. It streams nothing: that is what a wal_stream is
  * for.
  */
 typedef struct wal_connection wal_connection;
+
+/**
+ * A `COPY … TO STDOUT` over a wal_connection, whose rows are being read. It and its connection are freed in any order: once the
+ * connection is, the COPY gives WAL_E_STATE.
+ */
+typedef struct wal_copy wal_copy;
 
 /**
  * A decoder of pgoutput's messages that has no connection: for messages from pg_logical_slot_peek_binary_changes(), from
@@ -1538,7 +1581,7 @@ typedef struct wal_event {
      */
     uint64_t number;
     /**
-     * Kept for later releases; 0.
+     * Private: which server sent it, as wal_event_position() tells. 0 before 0.2.0.
      */
     uint64_t spare[2];
 } wal_event;
@@ -1982,6 +2025,37 @@ typedef struct wal_message {
      */
     size_t len;
 } wal_message;
+
+/**
+ * How far a program has come: everything up to here is safe with it, and what follows is not. 40 bytes; the layout is part
+ * of the ABI. All 0 is none. Store it as text (wal_position_format), in the same step as the data.
+ */
+typedef struct wal_position {
+    /**
+     * The number that initdb gave the cluster; its standbys have it too. 0 for a decoder without a connection.
+     */
+    uint64_t system_identifier;
+    /**
+     * The transaction, by the position of its commit record; 0 where the position is of none, as of PROGRESS.
+     */
+    uint64_t commit_lsn;
+    /**
+     * The number of the last change of the transaction that is safe, from 0. It means nothing where end_lsn is set.
+     */
+    uint64_t sequence;
+    /**
+     * 0 inside the transaction; its end once it is whole: what to give to wal_stream_ack.
+     */
+    uint64_t end_lsn;
+    /**
+     * The timeline of the server that sent it.
+     */
+    uint32_t timeline;
+    /**
+     * Inside a transaction, a number for the options that decide how changes are numbered; 0 at an end.
+     */
+    uint32_t numbering;
+} wal_position;
 
 #ifdef __cplusplus
 extern "C" {
@@ -4276,7 +4350,7 @@ WAL_API size_t wal_rows_count(const struct wal_rows *rows) WAL_NOEXCEPT;
 WAL_API size_t wal_rows_column_count(const struct wal_rows *rows) WAL_NOEXCEPT;
 
 /**
- * The name of a column.
+ * The name of a column. COPY gives none.
  *
  * @param rows may be NULL
  * @param column from 0
@@ -4286,7 +4360,7 @@ WAL_API size_t wal_rows_column_count(const struct wal_rows *rows) WAL_NOEXCEPT;
 WAL_API struct wal_bytes wal_rows_column_name(const struct wal_rows *rows, size_t column) WAL_NOEXCEPT;
 
 /**
- * A value, as text.
+ * A value: as text, or as bytes where a COPY gives them (wal_copy_next_batch).
  *
  * @param rows may be NULL
  * @param row from 0
@@ -4303,6 +4377,68 @@ WAL_API struct wal_bytes wal_rows_value(const struct wal_rows *rows, size_t row,
  * @since 0.1
  */
 WAL_API void wal_rows_free(struct wal_rows *rows) WAL_NOEXCEPT;
+
+/**
+ * Begins a `COPY … TO STDOUT`. Its rows come in batches, as the program asks for them: nothing is read from the server in
+ * between, so that memory stays flat however many there are. Until it is over or freed, other calls on the connection
+ * give WAL_E_STATE.
+ *
+ * @param[in,out] connection to use
+ * @param[in] sql the statement, which names the format too: `COPY (SELECT …) TO STDOUT (FORMAT binary)`
+ * @param[in] format a `wal_copy_format`, which must be the statement's
+ * @param[in] timeout_ms -1 waits as long as the first row takes
+ * @param[out] out the COPY, owned by the caller: wal_copy_free
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK; WAL_TIMEOUT, WAL_INTERRUPTED: the server has cancelled it; WAL_END (the connection is being freed);
+ * WAL_E_INVALID_ARGUMENT: it is no COPY towards the client, or in another format; WAL_E_STATE; what else went wrong. The
+ * connection stays of use but for WAL_E_CONNECTION_LOST
+ * @par Thread safety
+ * one thread at a time, any thread; a second one gets WAL_E_BUSY
+ * @since 0.2.0
+ */
+WAL_API
+wal_status wal_copy_open(struct wal_connection *connection,
+                         const char *sql,
+                         int32_t format,
+                         int32_t timeout_ms,
+                         struct wal_copy **out,
+                         struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * The next rows of a COPY: all that are there, up to 256 KiB, at least one. A row that is longer comes alone, up to
+ * PostgreSQL's limit of 1 GiB. wal_rows_value gives the values; the columns have no names.
+ *
+ * @param[in,out] copy to read from
+ * @param[in] timeout_ms -1 waits for ever, 0 does not wait
+ * @param[out] out the rows, owned by the caller: wal_rows_free
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK; WAL_TIMEOUT, WAL_INTERRUPTED: the COPY goes on, and nothing is lost; WAL_END: all rows came; WAL_E_STATE: the
+ * connection is being freed, or was, and rows may be left; the server's error, after the rows before it, and again at each further call. Behind the end and
+ * behind an error of the server the connection is free for the next command
+ * @par Thread safety
+ * one thread at a time for the connection, any thread; a second one gets WAL_E_BUSY
+ * @since 0.2.0
+ */
+WAL_API
+wal_status wal_copy_next_batch(struct wal_copy *copy,
+                               int32_t timeout_ms,
+                               struct wal_rows **out,
+                               struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Ends a COPY. Where rows are left the server is asked to cancel it; the connection is free for the next command then, or
+ * lost if the server does not answer within seconds. Rows that were given live on.
+ *
+ * @param copy may be NULL
+ * @par Thread safety
+ * once, from any thread, while nobody is inside the connection; before it is freed, or after
+ * @since 0.2.0
+ */
+WAL_API
+void wal_copy_free(struct wal_copy *copy)
+WAL_NOEXCEPT;
 
 /**
  * Makes a logical slot in the connection's database. It waits for every transaction that is running on the server; an
@@ -5128,6 +5264,236 @@ size_t wal_lsn_format(uint64_t lsn,
                       char *buffer,
                       size_t size)
 WAL_NOEXCEPT;
+
+/**
+ * How far a program has come that has this event and all before it. A change that has a number has a position, and what has
+ * an ack_lsn. Other events (BEGIN, RELATION, TYPE, ORIGIN, what is in a streamed block) have none: the one before holds.
+ *
+ * What could not be resumed after has none either. No event has one with decode=off, and while the server is a standby. A change
+ * has none with streaming "on" or "parallel", with two_phase=join, and with messages and on_ambiguous=flag. A prepared
+ * transaction that is sent late, and what comes again, has none.
+ *
+ * @param event may be NULL
+ * @return the position; all 0 where there is none
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API
+struct wal_position wal_event_position(const struct wal_event *event)
+WAL_NOEXCEPT;
+
+/**
+ * How far a program has come that has all of a batch: the position of the last event that has one.
+ *
+ * @param batch may be NULL
+ * @return the position; all 0 where no event has one: that of the batch before holds
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API struct wal_position wal_batch_position(const struct wal_batch *batch) WAL_NOEXCEPT;
+
+/**
+ * Reads a position as wal_position_format writes it. No other text is one: equal positions are equal texts.
+ *
+ * @param[in] position the text, terminated by NUL
+ * @param[out] out the position, all 0 on an error
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK, or WAL_E_INVALID_ARGUMENT
+ * @par Thread safety
+ * any thread
+ * @since 0.2.0
+ */
+WAL_API
+wal_status wal_position_parse(const char *position,
+                              struct wal_position *out,
+                              struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Writes a position as text, by snprintf's rules: what does not fit is cut, a NUL ends it, and the length that it has in
+ * full is returned. The form is stable: `system:timeline:commit:sequence:end`, and `:numbering` inside a transaction, as in
+ * "7560123456789012345:1:0/16B3748:3:0/0:1F". 98 bytes are always enough.
+ *
+ * @param[in] position may be NULL, which is all 0
+ * @param[out] buffer where to; may be NULL if size is 0
+ * @param[in] size of the buffer
+ * @return how long the text is without its NUL
+ * @par Thread safety
+ * any thread
+ * @since 0.2.0
+ */
+WAL_API
+size_t wal_position_format(const struct wal_position *position,
+                           char *buffer,
+                           size_t size)
+WAL_NOEXCEPT;
+
+/**
+ * How two positions of one timeline lie: the order in which a stream delivers. Where both leave the same to do, they are
+ * equal, as the COMMIT and a PROGRESS at its end are.
+ *
+ * @param[in] a one position
+ * @param[in] b another one
+ * @param[out] out -1 if a comes before b, 0, or 1 if it comes behind; 0 on an error
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK; WAL_E_SYSTEM_MISMATCH: they are of two systems or of two timelines, and have no order of their own. Which
+ * timeline comes first only a server's history tells: wal_stream_resume_after looks there. WAL_E_INVALID_ARGUMENT
+ * @par Thread safety
+ * any thread
+ * @since 0.2.0
+ */
+WAL_API
+wal_status wal_position_compare(const struct wal_position *a,
+                                const struct wal_position *b,
+                                int32_t *out,
+                                struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Has a stream that is not connected yet go on behind a position, which the program stored with its data: what is not beyond
+ * it is left out, and what is beyond it comes once. Option resume_after does the same.
+ *
+ * Inside a transaction the stream goes on with the next change, without another BEGIN. It implies
+ * progress=acknowledged, and excludes start_lsn and decode=off. A position inside a transaction needs streaming "off" or
+ * "assembled", no two_phase=join, and no on_ambiguous=flag with messages. Publication, messages, origin and two_phase must
+ * be as they were then: they decide how changes are numbered.
+ *
+ * Whether it is possible wal_stream_connect tells. WAL_E_GAP: the slot is beyond the position's end_lsn, or beyond its
+ * commit_lsn where that is 0, so that something is not sent any more; or the slot is not there, or the server lacks the
+ * position. WAL_E_SYSTEM_MISMATCH: the server is another system. WAL_E_DELIVERED_BEYOND: the server was promoted
+ * before the position. WAL_E_NOT_READY: the server is on an older timeline.
+ *
+ * @param[in,out] stream not connected yet
+ * @param[in] position of an event or a batch of a stream; copied
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK; WAL_E_BAD_OPTION: it is no position of a server, or the options do not go with it; WAL_E_STATE: the stream
+ * was connected, or was given a position before; WAL_E_BUSY; WAL_E_FORKED; WAL_E_INVALID_ARGUMENT
+ * @par Thread safety
+ * one thread at a time, any thread; a second one gets WAL_E_BUSY
+ * @since 0.2.0
+ */
+WAL_API
+wal_status wal_stream_resume_after(struct wal_stream *stream,
+                                   const struct wal_position *position,
+                                   struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Makes an acker, for a program that has several workers, or sends without waiting for each answer.
+ *
+ * Whoever reads the stream begins a unit of work with each event (wal_acker_begin), in the order of delivery. Whoever
+ * finishes one says so (wal_acker_done), in any order and on any thread. All up to the first unit that is not done is safe:
+ * wal_acker_position. With a stream that is acknowledged at once, as wal_stream_ack does.
+ *
+ * @param[in] stream to acknowledge to; NULL: the program takes the position, stores it, and acknowledges by itself
+ * @param[in] most how many units are kept at once, those that wait for an earlier one included; 0 is 65536. Each takes 64
+ * bytes.
+ * @param[out] out the acker, owned by the caller: wal_acker_free. It may outlive its stream.
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK, WAL_E_FORKED, WAL_E_SYSTEM
+ * @par Thread safety
+ * any thread
+ * @since 0.2.0
+ */
+WAL_API
+wal_status wal_acker_new(const struct wal_stream *stream,
+                         uint32_t most,
+                         struct wal_acker **out,
+                         struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Begins a unit of work, behind all that were begun before. Call it in the order of delivery. Begin each event, or only
+ * those with an ack_lsn, or the last of each batch (wal_acker_begin_at with wal_batch_position).
+ *
+ * @param[in] acker one of wal_acker_new
+ * @param[in] event the unit's last event; it may be any, and is not kept
+ * @param[out] token what wal_acker_done takes; never 0, but on an error
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK; WAL_E_STATE: as many units as may be are kept, which passes (wal_error_is_retriable) once the first is done;
+ * WAL_E_NO_MEMORY; WAL_E_INVALID_ARGUMENT; WAL_E_FORKED
+ * @par Thread safety
+ * any thread, several at once: the order of the calls is the order of the units
+ * @since 0.2.0
+ */
+WAL_API
+wal_status wal_acker_begin(const struct wal_acker *acker,
+                           const struct wal_event *event,
+                           uint64_t *token,
+                           struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * wal_acker_begin of a unit that ends at a position, such as that of a batch.
+ *
+ * @param[in] acker one of wal_acker_new
+ * @param[in] position where the unit ends; all 0 is that of the unit before; copied
+ * @param[out] token what wal_acker_done takes; never 0, but on an error
+ * @param[out] err may be NULL; owned by the caller
+ * @return as wal_acker_begin
+ * @par Thread safety
+ * any thread, several at once: the order of the calls is the order of the units
+ * @since 0.2.0
+ */
+WAL_API
+wal_status wal_acker_begin_at(const struct wal_acker *acker,
+                              const struct wal_position *position,
+                              uint64_t *token,
+                              struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Ends a unit of work: its changes are safe. Where all before it are done too, the position moves, to the last unit that has
+ * only such before it. A stream is acknowledged then.
+ *
+ * @param[in] acker one of wal_acker_new
+ * @param[in] token of wal_acker_begin
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK; WAL_E_STATE: the unit was done before; WAL_E_INVALID_ARGUMENT: no unit was begun with this token;
+ * WAL_E_ACK_BEYOND: the stream never gave this position (the unit is done all the same); WAL_E_FORKED
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API
+wal_status wal_acker_done(const struct wal_acker *acker,
+                          uint64_t token,
+                          struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * How far all work is done without a gap: what to store, and to resume after.
+ *
+ * @param acker may be NULL
+ * @return the position; all 0 before any unit with a position is done, and in a forked child
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API struct wal_position wal_acker_position(const struct wal_acker *acker) WAL_NOEXCEPT;
+
+/**
+ * How many units are kept: those that are not done, and those that are and wait for an earlier one.
+ *
+ * @param acker may be NULL
+ * @return the number; 0 in a forked child
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API size_t wal_acker_kept(const struct wal_acker *acker) WAL_NOEXCEPT;
+
+/**
+ * Frees an acker. What is not done is not acknowledged: it comes again when the slot is next streamed from.
+ *
+ * @param acker may be NULL
+ * @par Thread safety
+ * once, from any thread, when nobody uses it any more
+ * @since 0.2.0
+ */
+WAL_API void wal_acker_free(struct wal_acker *acker) WAL_NOEXCEPT;
 
 /**
  * The name of a kind of event, as in "INSERT"; "UNKNOWN" for a number without one.

@@ -71,7 +71,11 @@
 //!
 //! [`Event::ack_lsn`] is what to acknowledge once the event and all before it are safe. What was received and not
 //! acknowledged comes again: recognise it by ([`commit_lsn`](Event::commit_lsn), [`sequence`](Event::sequence)), which a
-//! change keeps for ever. From another task acknowledge with an [`Acker`].
+//! change keeps for ever. From another task acknowledge with an [`Acker`]; where work is finished out of order,
+//! [`Acker::begin`] keeps the order.
+//!
+//! A [`Position`] is how far the program has come, also inside a transaction. Store it with the data, and give it to
+//! [`Options::resume_after`] at the next start: each change is then had exactly once.
 //!
 //! # Features
 //!
@@ -105,7 +109,7 @@
 //! | `options` | the one table of options |
 //! | `statistics` | the one table of statistics |
 //! | `sys` | the few system calls that std and tokio do not offer |
-//! | `error`, `lsn` | what everything speaks of |
+//! | `error`, `lsn`, `position` | what everything speaks of |
 
 // What only the project's tests, benches and fuzz targets use is not dead.
 #![cfg_attr(not(feature = "internals"), allow(dead_code, unused_imports))]
@@ -118,8 +122,8 @@ use layers::*;
 #[cfg(feature = "internals")]
 #[doc(hidden)]
 pub use layers::{
-    batch, capi, capture, conninfo, engine, error, lsn, options, pgoutput, session, statistics, stream, sys,
-    transaction, types, wire,
+    batch, capi, capture, conninfo, engine, error, lsn, options, pgoutput, position, session, statistics,
+    stream, sys, transaction, types, wire,
 };
 
 pub use batch::{Change, Column, Relation, Type};
@@ -131,6 +135,7 @@ pub use options::{
     AckMode, BatchBoundary, FailoverPolicy, GapPolicy, OnAmbiguous, OriginFilter, Progress, SlotCreate,
     Streaming, TwoPhase,
 };
+pub use position::Position;
 pub use session::Rows;
 pub use statistics::Counters;
 

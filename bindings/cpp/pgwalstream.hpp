@@ -18,7 +18,7 @@
  *     }
  *
  * OWNERS (options, stream, batch, owned_event, owned_relation, owned_slot, the lists, rows, connection,
- * decoder) are moved and never copied. Any order of destruction is right.
+ * decoder, acker) are moved and never copied. Any order of destruction is right.
  *
  * VIEWS (event, relation, column, row, value, slot, publication, table, std::string_view, span) show what an
  * owner holds, and end with it. An owner that is about to go gives none: `connection.read_slot("s")->name()`
@@ -38,6 +38,7 @@
 #ifndef PGWALSTREAM_HPP
 #define PGWALSTREAM_HPP
 
+#include <pgwalstream/acker.hpp>
 #include <pgwalstream/change.hpp>
 #include <pgwalstream/config.hpp>
 #include <pgwalstream/connection.hpp>
@@ -48,6 +49,7 @@
 #include <pgwalstream/lsn.hpp>
 #include <pgwalstream/nested.hpp>
 #include <pgwalstream/options.hpp>
+#include <pgwalstream/position.hpp>
 #include <pgwalstream/publication.hpp>
 #include <pgwalstream/relation.hpp>
 #include <pgwalstream/result.hpp>

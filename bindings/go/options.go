@@ -19,6 +19,10 @@ type Options struct {
 	Slot string
 	// Publication names the publications to stream, separated by commas.
 	Publication string
+	// ResumeAfter goes on behind a position that the program stored with its data: what is not beyond it is left out. It
+	// implies the option progress=acknowledged. Open then gives ErrGap if the slot is beyond it, ErrSystemMismatch for
+	// another system, ErrDeliveredBeyond if the server was promoted before it. The zero Position is none.
+	ResumeAfter Position
 	// Params sets all further options by name: {"binary": "on", "status_interval": "1s"}. DescribeOptions has them all.
 	Params map[string]string
 	// Logger hears what happens to the connection; nil logs nothing. How much is logged is what the logger has enabled
@@ -107,6 +111,11 @@ func (o *Options) make() (capi.Options, hooks, error) {
 			continue
 		}
 		if err := set(field.name, field.value); err != nil {
+			return fail(err)
+		}
+	}
+	if !o.ResumeAfter.IsZero() {
+		if err := set("resume_after", o.ResumeAfter.String()); err != nil {
 			return fail(err)
 		}
 	}

@@ -146,6 +146,7 @@ unsafe fn ask(event: &Event) {
             wal_event_prepare_lsn(event),
             wal_event_prepare_end_lsn(event),
             wal_event_abort_lsn(event),
+            wal_event_position(event),
         ));
         for at in 0..wal_event_truncate_count(event).min(100) {
             relation(wal_event_truncate_relation(event, at));

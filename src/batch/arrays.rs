@@ -8,8 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::{Error, Result};
+use crate::position::Position;
 
-use super::{Event, Relation, Value, ValueKind};
+use super::{Event, Provenance, Relation, Value, ValueKind};
 
 /// Distinguishes all fillings of all arrays of the process. 2^64 of them do not run out.
 static SERIAL: AtomicU64 = AtomicU64::new(1);
@@ -35,6 +36,8 @@ pub struct Arrays {
     lacking: usize,
     max_events: usize,
     last_ack: u64,
+    /// Which server all of it comes from.
+    server: [u64; 2],
 }
 
 /// How many values are made ready at a time: four pages.
@@ -68,7 +71,13 @@ impl Arrays {
             lacking: 0,
             max_events,
             last_ack: 0,
+            server: [0; 2],
         }
+    }
+
+    /// What comes next comes from this server.
+    pub fn come_from(&mut self, server: Provenance) {
+        self.server = server.words();
     }
 
     /// The same, where the numbers are not the library's own.
@@ -211,7 +220,30 @@ impl Arrays {
     #[inline]
     pub unsafe fn push_event(&mut self, event: Event) {
         self.last_ack = self.last_ack.max(event.ack_lsn);
+        self.events.push(Event { spare: self.server, ..event });
+    }
+
+    /// The same of an event that was in other arrays, as it is.
+    ///
+    /// # Safety
+    /// As `push_event`.
+    pub(super) unsafe fn move_event(&mut self, event: Event) {
+        self.last_ack = self.last_ack.max(event.ack_lsn);
         self.events.push(event);
+    }
+
+    /// The events behind a mark tell no position.
+    pub fn untell(&mut self, mark: &Mark) {
+        for event in self.events.get_mut(mark.events..).unwrap_or_default() {
+            event.spare = Provenance::untold(event.spare);
+        }
+    }
+
+    /// The same of the newest event.
+    pub fn untell_newest(&mut self) {
+        if let Some(event) = self.events.last_mut() {
+            event.spare = Provenance::untold(event.spare);
+        }
     }
 
     /// Where the arrays end now.
@@ -274,6 +306,11 @@ impl Arrays {
     #[inline]
     pub fn last_ack(&self) -> u64 {
         self.last_ack
+    }
+
+    /// How far a program has come that has all of it, as the last event says that tells.
+    pub fn position(&self) -> Option<Position> {
+        self.events.iter().rev().find_map(Event::position)
     }
 
     /// A number that no other filling of any arrays has: lets a relation cache note which batch holds a relation.
@@ -344,6 +381,7 @@ impl Arrays {
         self.kept = 0;
         self.last_ack = 0;
         self.lacking = 0;
+        self.server = [0; 2];
         self.max_events = max_events;
     }
 }

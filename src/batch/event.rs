@@ -2,7 +2,9 @@
 
 use std::ffi::CStr;
 
-use super::{Relation, Value};
+use super::{Provenance, Relation, Telling, Value, flags};
+use crate::lsn::Lsn;
+use crate::position::Position;
 
 /// What an event is. New kinds may come: skip what you do not know.
 #[repr(u32)]
@@ -168,7 +170,7 @@ pub struct Event {
     pub reserved: u32,
     /// Private: a number of the event's kind.
     pub number: u64,
-    /// Kept for later releases; 0.
+    /// Private: which server sent it, as wal_event_position() tells. 0 before 0.2.0.
     pub spare: [u64; 2],
 }
 
@@ -200,6 +202,57 @@ impl Event {
             spare: [0; 2],
         }
     }
+
+    /// The timeline of the server that sent it; 0 for a decoder without a connection.
+    #[inline]
+    pub fn timeline(&self) -> u32 {
+        Provenance::of(self.spare).timeline
+    }
+
+    /// How far a program has come that has this event and all before it. Only a change that has a number has one, and what
+    /// has an `ack_lsn`: in the middle of a transaction another event says nothing of the changes. None of them has where the
+    /// place could not be found again.
+    pub fn position(&self) -> Option<Position> {
+        let Provenance { system, timeline, telling } = Provenance::of(self.spare);
+        let is_end = self.ack_lsn != 0;
+        let is_numbered = self.commit_lsn != 0 && self.flags & flags::STREAMED == 0 && self.is_counted();
+        let numbering = match telling {
+            Telling::Each(_) | Telling::Ends if is_end => 0,
+            Telling::Each(numbering) if is_numbered => numbering,
+            Telling::Each(_) | Telling::Ends | Telling::Nothing => return None,
+        };
+        Some(Position {
+            system_identifier: system,
+            timeline,
+            commit_lsn: Lsn(self.last_of_what_is_had()),
+            sequence: self.sequence,
+            end_lsn: Lsn(self.ack_lsn),
+            numbering,
+        })
+    }
+
+    /// The commit record that a program has which has this event: the last that may begin there or before.
+    fn last_of_what_is_had(&self) -> u64 {
+        match EventKind::of(self.kind) {
+            // It may be had beyond the position to acknowledge: all that ends before this number.
+            Some(EventKind::WAL_EVENT_PROGRESS) => self.number.saturating_sub(1),
+            // Its own position is the end of its record, where the record of a commit may begin that follows.
+            Some(EventKind::WAL_EVENT_MESSAGE) if self.flags & flags::TRANSACTIONAL == 0 => {
+                self.commit_lsn.saturating_sub(1)
+            }
+            _ => self.commit_lsn,
+        }
+    }
+
+    /// Whether it takes a number in its transaction.
+    fn is_counted(&self) -> bool {
+        use EventKind::*;
+        match EventKind::of(self.kind) {
+            Some(WAL_EVENT_INSERT | WAL_EVENT_UPDATE | WAL_EVENT_DELETE | WAL_EVENT_TRUNCATE) => true,
+            Some(WAL_EVENT_MESSAGE) => self.flags & flags::TRANSACTIONAL != 0,
+            _ => false,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -215,6 +268,58 @@ mod tests {
         holds("bindings/cpp/pgwalstream/status.hpp", cpp);
         let go = KINDS.iter().map(|kind| format!("Kind{} Kind = {}", camel(name(kind)), *kind as u32));
         holds("bindings/go/event.go", go);
+    }
+
+    #[test]
+    fn only_what_is_numbered_or_ends_something_has_a_position() {
+        use EventKind::*;
+        let server = Provenance { system: 7, timeline: 3, telling: Telling::Each(0) };
+        let event = |kind, commit_lsn, flags, ack_lsn| {
+            let spare = server.words();
+            let event = Event { commit_lsn, sequence: 5, flags, ack_lsn, spare, ..Event::new(kind) };
+            event.position().map(|it| it.to_string())
+        };
+        let some = |text: &str| Some(text.to_owned());
+        assert_eq!(event(WAL_EVENT_INSERT, 0x10, 0, 0), some("7:3:0/10:5:0/0"));
+        assert_eq!(event(WAL_EVENT_MESSAGE, 0x10, flags::TRANSACTIONAL, 0), some("7:3:0/10:5:0/0"));
+        assert_eq!(event(WAL_EVENT_COMMIT, 0x10, 0, 0x20), some("7:3:0/10:5:0/20"));
+        assert_eq!(event(WAL_EVENT_PROGRESS, 0, 0, 0x20), some("7:3:0/0:5:0/20"));
+        for kind in [WAL_EVENT_BEGIN, WAL_EVENT_RELATION, WAL_EVENT_TYPE, WAL_EVENT_ORIGIN] {
+            assert_eq!(event(kind, 0x10, 0, 0), None, "it has the number of the change behind it");
+        }
+        assert_eq!(event(WAL_EVENT_INSERT, 0, flags::STREAMED, 0), None, "nobody knows its number");
+        assert_eq!(event(WAL_EVENT_RECONNECTED, 0, 0, 0), None);
+    }
+
+    /// A commit record may begin where the record of a message ends: it comes behind the message.
+    #[test]
+    fn p36_a_message_by_itself_says_nothing_of_the_commit_behind_it() {
+        let message = |end, ack_lsn| {
+            let event = Event::new(EventKind::WAL_EVENT_MESSAGE);
+            Event { lsn: end, commit_lsn: end, ack_lsn, ..event }.position().unwrap()
+        };
+        let change =
+            Event { commit_lsn: 0x20, ..Event::new(EventKind::WAL_EVENT_INSERT) }.position().unwrap();
+        // By itself, and while a prepared transaction is kept that began before.
+        for message in [message(0x20, 0x20), message(0x20, 0x10), message(0x20, 0x1F)] {
+            assert_eq!(message.whole_until(), 0x20, "{message}");
+            assert_eq!(message.reach(), Lsn(0x20));
+            assert!(message.compare(&change).unwrap().is_lt());
+        }
+    }
+
+    #[test]
+    fn what_could_not_be_found_again_tells_no_position() {
+        let event = |telling, ack_lsn| {
+            let spare = Provenance { system: 7, timeline: 3, telling }.words();
+            let kind = if ack_lsn == 0 { EventKind::WAL_EVENT_INSERT } else { EventKind::WAL_EVENT_COMMIT };
+            let event = Event { commit_lsn: 0x10, ack_lsn, spare, ..Event::new(kind) };
+            assert_eq!(event.timeline(), 3);
+            event.position().map(|it| it.numbering)
+        };
+        assert_eq!((event(Telling::Each(9), 0), event(Telling::Each(9), 0x20)), (Some(9), Some(0)));
+        assert_eq!((event(Telling::Ends, 0), event(Telling::Ends, 0x20)), (None, Some(0)));
+        assert_eq!((event(Telling::Nothing, 0), event(Telling::Nothing, 0x20)), (None, None));
     }
 
     #[test]

@@ -84,7 +84,7 @@ impl Batch {
         next.arrays.keep_of(&self.arrays, &outside);
         // SAFETY: their values were copied into these arrays, the bytes of these into the chunk beside them, and what else they
         // point at these arrays keep alive.
-        events.into_iter().for_each(|event| unsafe { next.arrays.push_event(event) });
+        events.into_iter().for_each(|event| unsafe { next.arrays.move_event(event) });
         self.arrays.cut(stays, value);
         self.chunk.retreat(self.chunk.filled().len() - byte);
         true

@@ -4,22 +4,49 @@ use std::cell::UnsafeCell;
 use std::ffi::c_char;
 use std::mem::ManuallyDrop;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering, fence};
 
 use super::boundary::{boundary, reference, text};
 use super::gate::Gate;
 use super::stream::{duration, outcome};
 use super::{wal_error, wal_options, wal_rows, wal_status};
 use crate::engine::{Connection, Control, Next};
-use crate::error::{Result, Status};
+use crate::error::{Error, Result, Status};
 
 /// A connection for commands about slots and publications, and for SQL. It streams nothing: that is what a wal_stream is
 /// for.
 #[allow(non_camel_case_types)]
 #[derive(Debug)]
-pub struct wal_connection {
+pub struct wal_connection(Arc<Shared>);
+
+/// What a connection and its COPYs share: whichever is freed last, none touches what is gone.
+#[derive(Debug)]
+pub(super) struct Shared {
     gate: Gate,
     control: Arc<Control>,
+    /// Whether the connection is freed, or is about to be.
+    freed: AtomicBool,
     connection: UnsafeCell<ManuallyDrop<Connection>>,
+}
+
+// SAFETY: the connection may be used by any thread, and the gate admits one at a time.
+unsafe impl Send for Shared {}
+// SAFETY: as above.
+unsafe impl Sync for Shared {}
+
+impl Shared {
+    /// Runs what needs the connection alone.
+    pub(super) fn alone(&self, work: impl FnOnce(&mut Connection) -> Result<Status>) -> Result<Status> {
+        self.gate.exclusive(|| {
+            // Whoever frees says so first, and looks then whether somebody is inside.
+            fence(Ordering::SeqCst);
+            if self.freed.load(Ordering::SeqCst) {
+                return Err(Error::new(Status::WAL_E_STATE, "the connection was freed"));
+            }
+            // SAFETY: the gate admits one thread at a time, and nobody else touches the cell but freeing, which waits.
+            work(unsafe { &mut *self.connection.get() })
+        })
+    }
 }
 
 /// Makes a connection that is not open yet, so that another thread or a signal handler can interrupt opening it.
@@ -190,7 +217,7 @@ pub unsafe extern "C" fn wal_connection_server_version(connection: *const wal_co
     boundary!(neutral(0; {
         // SAFETY: the contract: NULL or a live handle.
         match unsafe { connection.as_ref() } {
-            Some(connection) if !connection.gate.is_forked_child() => connection.control.version(),
+            Some(connection) if !connection.0.gate.is_forked_child() => connection.0.control.version(),
             _ => 0,
         }
     }))
@@ -209,9 +236,9 @@ pub unsafe extern "C" fn wal_connection_interrupt(connection: *const wal_connect
     // panic.
     // SAFETY: the contract: NULL or a live handle.
     if let Some(connection) = unsafe { connection.as_ref() }
-        && !connection.gate.is_forked_child()
+        && !connection.0.gate.is_forked_child()
     {
-        connection.control.interrupt();
+        connection.0.control.interrupt();
     }
 }
 
@@ -226,9 +253,9 @@ pub unsafe extern "C" fn wal_connection_interrupt_clear(connection: *const wal_c
     boundary!(neutral((); {
         // SAFETY: the contract: NULL or a live handle.
         if let Some(connection) = unsafe { connection.as_ref() }
-            && !connection.gate.is_forked_child()
+            && !connection.0.gate.is_forked_child()
         {
-            connection.control.interrupt_clear();
+            connection.0.control.interrupt_clear();
         }
     }));
 }
@@ -257,7 +284,8 @@ fn make(options: &wal_options) -> Result<*mut wal_connection> {
     let connection = Connection::new(&options.options, options.logger.clone())?;
     let control = Arc::clone(connection.control());
     let connection = UnsafeCell::new(ManuallyDrop::new(connection));
-    Ok(Box::into_raw(Box::new(wal_connection { gate, control, connection })))
+    let shared = Shared { gate, control, freed: AtomicBool::new(false), connection };
+    Ok(Box::into_raw(Box::new(wal_connection(Arc::new(shared)))))
 }
 
 /// Runs what needs the connection alone.
@@ -269,9 +297,16 @@ pub(super) unsafe fn alone(
     work: impl FnOnce(&mut Connection) -> Result<Status>,
 ) -> Result<Status> {
     // SAFETY: the caller's promise.
-    let handle = unsafe { reference(connection.cast_const(), "connection") }?;
-    // SAFETY: the gate admits one thread at a time, and nobody else touches the cell but freeing, which waits.
-    handle.gate.exclusive(|| work(unsafe { &mut *handle.connection.get() }))
+    unsafe { reference(connection.cast_const(), "connection") }?.0.alone(work)
+}
+
+/// What a COPY keeps of its connection.
+///
+/// # Safety
+/// `connection` is a live handle.
+pub(super) unsafe fn share(connection: *const wal_connection) -> Result<Arc<Shared>> {
+    // SAFETY: the caller's promise.
+    Ok(Arc::clone(&unsafe { reference(connection, "connection") }?.0))
 }
 
 /// Runs what gives an object that the caller owns.
@@ -314,17 +349,20 @@ pub(super) unsafe fn release<T>(object: *mut T) {
 /// A live handle, discarded once.
 unsafe fn discard(connection: *mut wal_connection) {
     // SAFETY: the caller's promise.
-    let handle = unsafe { &*connection };
-    if handle.gate.is_forked_child() {
-        // SAFETY: nobody else is in this process's copy; the box is leaked on purpose, since another thread of the
+    let shared = Arc::clone(&unsafe { &*connection }.0);
+    if shared.gate.is_forked_child() {
+        // SAFETY: nobody else is in this process's copy; what it is shared by is leaked on purpose, since another thread of the
         // parent may have been inside it as the fork happened.
-        unsafe { ManuallyDrop::take(&mut *handle.connection.get()) }.abandon();
+        unsafe { ManuallyDrop::take(&mut *shared.connection.get()) }.abandon();
+        std::mem::forget(shared);
         return;
     }
-    handle.control.begin_close();
-    handle.gate.drain();
-    // SAFETY: nobody is inside, and the contract says that nobody comes any more.
-    let mut handle = unsafe { Box::from_raw(connection) };
-    // SAFETY: taken once: the handle ends here.
-    drop(unsafe { ManuallyDrop::take(handle.connection.get_mut()) });
+    shared.freed.store(true, Ordering::SeqCst);
+    fence(Ordering::SeqCst);
+    shared.control.begin_close();
+    shared.gate.drain();
+    // SAFETY: nobody is inside, whoever comes is sent away, and the contract says that it is freed once.
+    drop(unsafe { ManuallyDrop::take(&mut *shared.connection.get()) });
+    // SAFETY: as above.
+    drop(unsafe { Box::from_raw(connection) });
 }

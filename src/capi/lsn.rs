@@ -44,15 +44,23 @@ pub unsafe extern "C" fn wal_lsn_parse(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wal_lsn_format(lsn: u64, buffer: *mut c_char, size: usize) -> usize {
     boundary!(neutral(0; {
-        let text = Lsn(lsn).to_string();
-        if !buffer.is_null() && size > 0 {
-            let n = text.len().min(size - 1);
-            // SAFETY: the contract: `buffer` holds `size` bytes, and n + 1 <= size.
-            unsafe {
-                buffer.copy_from_nonoverlapping(text.as_ptr().cast(), n);
-                buffer.add(n).write(0);
-            }
-        }
-        text.len()
+        // SAFETY: the contract: `buffer` is NULL or holds `size` bytes.
+        unsafe { write_text(&Lsn(lsn).to_string(), buffer, size) }
     }))
+}
+
+/// Writes a text by snprintf's rules, and gives its length in full.
+///
+/// # Safety
+/// `buffer` is NULL or holds `size` bytes.
+pub(super) unsafe fn write_text(text: &str, buffer: *mut c_char, size: usize) -> usize {
+    if !buffer.is_null() && size > 0 {
+        let n = text.len().min(size - 1);
+        // SAFETY: the caller's promise, and n + 1 <= size.
+        unsafe {
+            buffer.copy_from_nonoverlapping(text.as_ptr().cast(), n);
+            buffer.add(n).write(0);
+        }
+    }
+    text.len()
 }

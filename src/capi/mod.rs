@@ -50,6 +50,8 @@ mod connection;
 
 mod rows;
 
+mod copy;
+
 mod slot;
 
 mod slot_info;
@@ -64,14 +66,20 @@ mod decoder;
 
 mod lsn;
 
+mod position;
+
+mod acker;
+
 mod names;
 
 #[cfg(feature = "test-hooks")]
 mod testing;
 
+pub use acker::*;
 pub use batch::*;
 pub use change::*;
 pub use connection::*;
+pub use copy::*;
 pub use data_type::*;
 pub use decoder::*;
 pub use ending::*;
@@ -84,6 +92,7 @@ pub use names::*;
 pub use nested::*;
 pub use options::*;
 pub use password::*;
+pub use position::*;
 pub use publication::*;
 pub use reconnect::*;
 pub use relation::*;

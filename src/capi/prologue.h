@@ -46,7 +46,7 @@
  * - @ref abi : what is kept from release to release
  *
  * Functions follow along the way of use: version, errors, options, streams, batches, events, relations, values, statistics; then
- * connections, slots, publications; then the decoder, positions as text, and names.
+ * connections, slots, publications; then the decoder, positions, ackers, and names.
  *
  * @section ownership Ownership
  *
@@ -126,8 +126,11 @@
  * A change is identified by (timeline, `commit_lsn`, `sequence`). This stays the same after any reconnect, as long as publication and
  * options do. An event's own `lsn` identifies nothing.
  *
- * To have each change exactly once over restarts, store the position with the data, start there, and set option `progress` to
- * "acknowledged" (docs/exactly-once.md).
+ * A ::wal_position is how far a program has come, also inside a transaction: wal_event_position(), wal_batch_position(). To have each
+ * change exactly once over restarts, store it as text with the data, and give it to wal_stream_resume_after() before connecting
+ * (docs/positions.md, docs/exactly-once.md).
+ *
+ * Where work is finished in another order than it came in, a ::wal_acker says how far all of it is finished.
  *
  * @section reconnecting Reconnecting
  *

@@ -4,22 +4,64 @@ use super::boundary::boundary;
 use super::connection::release;
 use super::wal_bytes;
 use crate::session::Rows;
+use crate::wire::CopiedRows;
 
 /// The rows that a query gave. Owned by whoever got them: wal_rows_free; read by any thread.
 #[allow(non_camel_case_types)]
 #[derive(Debug)]
 pub struct wal_rows {
-    rows: Rows,
+    rows: Content,
+}
+
+/// Where they come from.
+#[derive(Debug)]
+enum Content {
+    Answer(Rows),
+    Copied(CopiedRows),
 }
 
 impl wal_rows {
     pub(super) fn of(rows: Rows) -> Self {
-        Self { rows }
+        Self { rows: Content::Answer(rows) }
+    }
+
+    pub(super) fn copied(rows: CopiedRows) -> Self {
+        Self { rows: Content::Copied(rows) }
+    }
+}
+
+impl Content {
+    fn count(&self) -> usize {
+        match self {
+            Self::Answer(rows) => rows.rows.len(),
+            Self::Copied(rows) => rows.count(),
+        }
+    }
+
+    fn width(&self) -> usize {
+        match self {
+            Self::Answer(rows) => rows.columns.len(),
+            Self::Copied(rows) => rows.columns(),
+        }
+    }
+
+    fn name(&self, column: usize) -> Option<&[u8]> {
+        match self {
+            Self::Answer(rows) => rows.columns.get(column).map(String::as_bytes),
+            Self::Copied(_) => None,
+        }
+    }
+
+    fn value(&self, row: usize, column: usize) -> Option<&[u8]> {
+        match self {
+            Self::Answer(rows) => rows.rows.get(row)?.get(column)?.as_deref().map(str::as_bytes),
+            Self::Copied(rows) => rows.value(row, column),
+        }
     }
 }
 
 /// SAFETY of the accessors below: the contract: `rows` is NULL or was given out and not freed yet.
-unsafe fn field<T>(rows: *const wal_rows, neutral: T, get: impl FnOnce(&Rows) -> T) -> T {
+unsafe fn field<T>(rows: *const wal_rows, neutral: T, get: impl FnOnce(&Content) -> T) -> T {
     // SAFETY: see above.
     unsafe { rows.as_ref() }.map_or(neutral, |rows| get(&rows.rows))
 }
@@ -32,7 +74,7 @@ unsafe fn field<T>(rows: *const wal_rows, neutral: T, get: impl FnOnce(&Rows) ->
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wal_rows_count(rows: *const wal_rows) -> usize {
     // SAFETY: as `field` says.
-    boundary!(neutral(0; { unsafe { field(rows, 0, |rows| rows.rows.len()) } }))
+    boundary!(neutral(0; { unsafe { field(rows, 0, Content::count) } }))
 }
 
 /// How many columns each row has.
@@ -43,10 +85,10 @@ pub unsafe extern "C" fn wal_rows_count(rows: *const wal_rows) -> usize {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wal_rows_column_count(rows: *const wal_rows) -> usize {
     // SAFETY: as `field` says.
-    boundary!(neutral(0; { unsafe { field(rows, 0, |rows| rows.columns.len()) } }))
+    boundary!(neutral(0; { unsafe { field(rows, 0, Content::width) } }))
 }
 
-/// The name of a column.
+/// The name of a column. COPY gives none.
 ///
 /// @param rows may be NULL
 /// @param column from 0
@@ -56,11 +98,11 @@ pub unsafe extern "C" fn wal_rows_column_count(rows: *const wal_rows) -> usize {
 pub unsafe extern "C" fn wal_rows_column_name(rows: *const wal_rows, column: usize) -> wal_bytes {
     boundary!(neutral(wal_bytes::NOTHING; {
         // SAFETY: as `field` says.
-        unsafe { field(rows, wal_bytes::NOTHING, |rows| rows.columns.get(column).map_or(wal_bytes::NOTHING, |name| wal_bytes::of(name.as_bytes()))) }
+        unsafe { field(rows, wal_bytes::NOTHING, |rows| rows.name(column).map_or(wal_bytes::NOTHING, wal_bytes::of)) }
     }))
 }
 
-/// A value, as text.
+/// A value: as text, or as bytes where a COPY gives them (wal_copy_next_batch).
 ///
 /// @param rows may be NULL
 /// @param row from 0
@@ -69,10 +111,7 @@ pub unsafe extern "C" fn wal_rows_column_name(rows: *const wal_rows, column: usi
 /// @since 0.1
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wal_rows_value(rows: *const wal_rows, row: usize, column: usize) -> wal_bytes {
-    let value = |rows: &Rows| {
-        let value = rows.rows.get(row).and_then(|row| row.get(column)?.as_ref());
-        value.map_or(wal_bytes::NOTHING, |value| wal_bytes::of(value.as_bytes()))
-    };
+    let value = |rows: &Content| rows.value(row, column).map_or(wal_bytes::NOTHING, wal_bytes::of);
     // SAFETY: as `field` says.
     boundary!(neutral(wal_bytes::NOTHING; { unsafe { field(rows, wal_bytes::NOTHING, value) } }))
 }

@@ -346,6 +346,12 @@ impl wal_stream {
     pub fn shared(&self) -> &Arc<Shared> {
         &self.shared
     }
+
+    /// A share of it, for a handle beside the stream; an error in a forked child.
+    pub(super) fn share(&self) -> Result<Arc<Shared>> {
+        self.gate.shared(|| Ok(Status::WAL_OK))?;
+        Ok(Arc::clone(&self.shared))
+    }
 }
 
 /// Ends a handle.

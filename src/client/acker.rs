@@ -1,18 +1,31 @@
-//! Acknowledging and asking from anywhere: a handle beside the stream. It must never keep the session alive.
+//! Acknowledging and asking from anywhere: a handle beside the stream, which also keeps the order of what is finished out of
+//! order. It must never keep the session alive.
 
 use std::sync::Arc;
 
-use crate::engine::Shared;
+use super::event::EventRef;
+use crate::engine::{self, Shared};
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
+use crate::position::Position;
 use crate::statistics::Counters;
+use crate::stream::Begun;
 use crate::sys::ForkGuard;
 
 /// Acknowledges for a stream, from any task or thread, also while the stream is being read. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Acker {
     shared: Arc<Shared>,
+    order: Arc<engine::Acker>,
     process: ForkGuard,
+}
+
+/// A unit of work that [`Acker::begin`] began. What is dropped is never done: it holds back all that was begun behind it.
+#[derive(Debug)]
+#[must_use = "what is not done holds back all that was begun behind it"]
+pub struct Ticket {
+    order: Arc<engine::Acker>,
+    number: u64,
 }
 
 /// The counters of a stream at one moment. Each is right; together they may straddle an update.
@@ -31,7 +44,40 @@ pub struct Stats {
 
 impl Acker {
     pub(super) fn new(shared: Arc<Shared>) -> Result<Self> {
-        Ok(Self { shared, process: crate::engine::process()? })
+        let order = Arc::new(engine::Acker::new(Some(Arc::clone(&shared)), 0)?);
+        Ok(Self { shared, order, process: engine::process()? })
+    }
+
+    /// The same with an order of its own, of at most `most` units of work at once.
+    pub fn bounded(&self, most: usize) -> Result<Self> {
+        let order = Arc::new(engine::Acker::new(Some(Arc::clone(&self.shared)), most)?);
+        Ok(Self { order, ..self.clone() })
+    }
+
+    /// Begins a unit of work, in the order of delivery: an event, or all up to one, with its
+    /// [`position`](crate::Event::position). Whoever finishes it calls [`Ticket::done`], in any order and on any task; what is
+    /// done without a gap is acknowledged, and nothing behind what is not.
+    ///
+    /// An error of class [`State`](crate::ErrorCode::State) that is retriable: 65,536 units are kept, those included that
+    /// wait for an earlier one. [`bounded`](Self::bounded) takes another number.
+    pub fn begin(&self, position: impl Into<Option<Position>>) -> Result<Ticket> {
+        self.ticket(position.into())
+    }
+
+    /// The same of a unit that ends with an event. It is acknowledged also where the event tells no position, as on a standby
+    /// and with `decode=off`.
+    pub fn begin_event(&self, last: EventRef<'_>) -> Result<Ticket> {
+        self.ticket(last.plain())
+    }
+
+    fn ticket(&self, unit: impl Into<Begun>) -> Result<Ticket> {
+        let number = self.order.begin(unit)?;
+        Ok(Ticket { order: Arc::clone(&self.order), number })
+    }
+
+    /// How far all work that was begun is done without a gap: what to store, and to resume after.
+    pub fn position(&self) -> Result<Option<Position>> {
+        self.order.position()
     }
 
     /// Says that everything up to a position is safe: the server may forget it, and will not send it again. Cumulative,
@@ -68,5 +114,12 @@ impl Acker {
 
     pub(super) fn is_forked_child(&self) -> bool {
         self.process.is_forked_child()
+    }
+}
+
+impl Ticket {
+    /// The work is safe. Where all before it is done too, that is acknowledged.
+    pub fn done(self) -> Result<()> {
+        self.order.done(self.number)
     }
 }

@@ -9,6 +9,7 @@ use super::event::{Event, EventRef};
 use crate::batch as memory;
 use crate::engine::Shared;
 use crate::lsn::Lsn;
+use crate::position::Position;
 
 /// What batches and events hold in common.
 #[derive(Debug)]
@@ -37,6 +38,10 @@ impl Held {
 
     fn last_ack(&self) -> u64 {
         self.batch.as_ref().map_or(0, |batch| batch.arrays.last_ack())
+    }
+
+    fn position(&self) -> Option<Position> {
+        self.batch.as_ref()?.arrays.position()
     }
 
     /// The program has so many of the events, of which the last may be acknowledged up to `ack`.
@@ -93,6 +98,11 @@ impl Batch {
     /// What to acknowledge once all of it is safe, if it ends a transaction.
     pub fn ack_lsn(&self) -> Option<Lsn> {
         Some(Lsn(self.held.last_ack())).filter(|lsn| lsn.0 != 0)
+    }
+
+    /// How far a program has come that has all of it: the position of the last event that has one.
+    pub fn position(&self) -> Option<Position> {
+        self.held.position()
     }
 
     /// An event by its place, from 0.

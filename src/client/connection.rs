@@ -4,6 +4,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::copy::{CopyFormat, CopyOut};
 use super::options::Options;
 use super::publication::{NewPublication, Publication, PublishedTable};
 use super::slot::{NewSlot, Slot, SlotHealth};
@@ -35,6 +36,8 @@ pub struct Connection {
     inner: Option<Arc<Mutex<engine::Connection>>>,
     control: Arc<Control>,
     process: ForkGuard,
+    /// The COPY that was begun last, until it is known to be over.
+    copy: Option<u64>,
 }
 
 /// What to do while somebody uses the slot that is to be dropped.
@@ -54,7 +57,7 @@ impl Connection {
         let process = engine::process()?;
         let inner = options.connection()?;
         let control = Arc::clone(inner.control());
-        let mut it = Self { inner: Some(Arc::new(Mutex::new(inner))), control, process };
+        let mut it = Self { inner: Some(Arc::new(Mutex::new(inner))), control, process, copy: None };
         it.run(|connection| connection.connect(None)).await?;
         Ok(it)
     }
@@ -64,7 +67,32 @@ impl Connection {
         self.control.version()
     }
 
-    /// Runs SQL, and gives the rows of its last statement as text. `COPY` is refused.
+    /// Begins a `COPY … TO STDOUT`, whose rows come in batches, as the program asks for them: memory stays flat. The format
+    /// must be the statement's.
+    ///
+    /// ```no_run
+    /// # async fn run(mut connection: pgwalstream::Connection) -> Result<(), pgwalstream::Error> {
+    /// use pgwalstream::CopyFormat;
+    ///
+    /// let mut copy = connection.copy_out("COPY orders TO STDOUT (FORMAT binary)", CopyFormat::Binary).await?;
+    /// while let Some(rows) = copy.next_batch().await? {
+    ///     println!("{} rows of {} columns", rows.len(), rows.columns());
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub async fn copy_out(&mut self, sql: impl Into<String>, format: CopyFormat) -> Result<CopyOut<'_>> {
+        let sql = sql.into();
+        let number = self.run(move |connection| connection.copy_open(&sql, format.into(), None)).await?;
+        self.copy = Some(number);
+        Ok(CopyOut::new(self, number))
+    }
+
+    /// Cancels a COPY whose rows nobody wants any more.
+    pub(super) async fn end_copy(&mut self) -> Result<()> {
+        self.run(|_| Ok(Next::Ready(()))).await
+    }
+
+    /// Runs SQL, and gives the rows of its last statement as text. `COPY` is refused: see [`copy_out`](Self::copy_out).
     pub async fn query(&mut self, sql: impl Into<String>) -> Result<Rows> {
         let sql = sql.into();
         self.run(move |connection| connection.query(&sql, None)).await
@@ -169,7 +197,25 @@ impl Connection {
         self.run(release).await
     }
 
+    /// A command. A COPY that was dropped is ended first.
     async fn run<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce(&mut engine::Connection) -> Result<Next<T>> + Send + 'static,
+    ) -> Result<T> {
+        let copy = self.copy;
+        let done = self.go_on(move |connection| {
+            if let Some(number) = copy {
+                connection.copy_close(number)?;
+            }
+            work(connection)
+        });
+        let done = done.await;
+        self.copy = None;
+        done
+    }
+
+    /// The same in the middle of a COPY.
+    pub(super) async fn go_on<T: Send + 'static>(
         &mut self,
         work: impl FnOnce(&mut engine::Connection) -> Result<Next<T>> + Send + 'static,
     ) -> Result<T> {

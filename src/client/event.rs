@@ -11,6 +11,7 @@ use super::kind::EventKind;
 use super::row::Row;
 use crate::batch::{EventView, ReconnectNumbers, Relation, flags};
 use crate::lsn::Lsn;
+use crate::position::Position;
 
 /// One event: a change, or what frames changes. It keeps its batch in memory as long as it lives.
 #[derive(Clone)]
@@ -122,6 +123,14 @@ questions! { 'a self;
     /// What to acknowledge once this event and all before it are safe, if it ends something: give it to
     /// [`Stream::ack`](crate::Stream::ack).
     ack_lsn -> Option<Lsn> { some_lsn(self.0.plain().ack_lsn) }
+
+    /// The timeline of the server that sent it: with [`commit_lsn`](Self::commit_lsn) and [`sequence`](Self::sequence) it
+    /// identifies a change for ever. `None` for a decoder without a connection.
+    timeline -> Option<u32> { Some(self.0.plain().timeline()).filter(|timeline| *timeline != 0) }
+
+    /// How far a program has come that has this event and all before it. A change that has a number has a position, and what
+    /// has an [`ack_lsn`](Self::ack_lsn). Of the others the position of the event before holds.
+    position -> Option<Position> { self.0.plain().position() }
 
     /// When the transaction committed, was prepared or rolled back, by the server's clock.
     commit_time -> Option<SystemTime> { system_time(self.0.plain().commit_time) }
@@ -250,6 +259,12 @@ impl<'a> EventRef<'a> {
     #[inline]
     pub(super) fn new(view: EventView<'a>) -> Self {
         Self(view)
+    }
+
+    /// Its plain numbers.
+    #[inline]
+    pub(super) fn plain(self) -> &'a crate::batch::Event {
+        self.0.plain()
     }
 
     #[inline]

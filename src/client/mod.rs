@@ -7,6 +7,7 @@ mod change;
 mod connection;
 #[cfg(any(feature = "chrono", feature = "jiff", feature = "uuid"))]
 mod convert;
+mod copy;
 mod data_type;
 #[cfg(feature = "serde")]
 mod de;
@@ -27,10 +28,11 @@ mod slot;
 mod stream;
 mod value;
 
-pub use acker::{Acker, Stats};
+pub use acker::{Acker, Stats, Ticket};
 pub use batch::{Batch, BatchEvents, IntoEvents};
 pub use change::ChangeKind;
 pub use connection::{Connection, DropSlot};
+pub use copy::{CopyFormat, CopyOut, CopyRows};
 pub use data_type::{TypeKind, TypeSource};
 #[cfg(feature = "serde")]
 pub use de::Maybe;

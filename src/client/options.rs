@@ -14,6 +14,7 @@ use crate::options::{
     self, AckMode, BatchBoundary, Choice, FailoverPolicy, GapPolicy, OnAmbiguous, OriginFilter, Progress,
     SlotCreate, Streaming, TwoPhase,
 };
+use crate::position::Position;
 
 /// What a stream is made of. `conninfo`, `slot` and `publication` are required.
 ///
@@ -97,6 +98,17 @@ impl Options {
     /// Where to start if that is beyond the slot's own position.
     pub fn start_lsn(self, lsn: Lsn) -> Self {
         self.set("start_lsn", lsn.to_string())
+    }
+
+    /// Goes on behind a position that the program stored with its data: what is not beyond it is left out. Inside a transaction
+    /// the stream goes on with the next change, without another `Begin`. Implies [`Progress::Acknowledged`], and excludes
+    /// [`start_lsn`](Self::start_lsn).
+    ///
+    /// Connecting tells what is wrong: [`ErrorCode::Gap`](crate::ErrorCode::Gap) if the slot is beyond it,
+    /// [`ErrorCode::SystemMismatch`](crate::ErrorCode::SystemMismatch) for another system,
+    /// [`ErrorCode::DeliveredBeyond`](crate::ErrorCode::DeliveredBeyond) if the server was promoted before it.
+    pub fn resume_after(self, position: Position) -> Self {
+        self.set("resume_after", position.to_string())
     }
 
     /// Where to end: the transactions whose commit lies before it are delivered, then the stream is over.

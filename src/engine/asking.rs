@@ -11,6 +11,7 @@ use tokio::time::{sleep, timeout};
 use crate::conninfo::Conninfo;
 use crate::error::Result;
 use crate::session::{AnyCanceller, AnySession, Rows, Session};
+use crate::wire::CopyOut;
 
 /// How long the server may take to end a query that was given up, and then to be done with the request for that.
 pub const GRACE: Duration = Duration::from_secs(3);
@@ -20,9 +21,9 @@ const AGAIN: Duration = Duration::from_millis(300);
 
 /// How a query ended.
 #[derive(Debug)]
-pub enum Ended<T> {
+pub enum Ended<T, R = Rows> {
     /// The server answered.
-    Answered(Result<Rows>),
+    Answered(Result<R>),
     /// It was given up, and the server said that it gave up too.
     Cancelled(T),
     /// It was given up, and the server said nothing of it. The session is of no more use.
@@ -37,9 +38,34 @@ pub async fn ask<T>(
     sql: &str,
     stop: impl Future<Output = T>,
 ) -> Ended<T> {
+    let sql = sql.to_owned();
+    pursue(session, conninfo, |session| Box::pin(async move { session.query(&sql).await }), stop).await
+}
+
+/// The same of a statement that begins a COPY towards the client.
+pub async fn ask_copy<T>(
+    session: &mut AnySession,
+    conninfo: &Conninfo,
+    sql: &str,
+    stop: impl Future<Output = T>,
+) -> Ended<T, CopyOut> {
+    let sql = sql.to_owned();
+    pursue(session, conninfo, |session| Box::pin(async move { session.start_copy_out(&sql).await }), stop)
+        .await
+}
+
+/// An answer that is waited for.
+type Awaited<'a, R> = Pin<Box<dyn Future<Output = Result<R>> + Send + 'a>>;
+
+async fn pursue<T, R>(
+    session: &mut AnySession,
+    conninfo: &Conninfo,
+    work: impl for<'a> FnOnce(&'a mut AnySession) -> Awaited<'a, R>,
+    stop: impl Future<Output = T>,
+) -> Ended<T, R> {
     let canceller = session.canceller();
     let (why, answer, request) = {
-        let query = session.query(sql);
+        let query = work(session);
         tokio::pin!(query);
         let why = tokio::select! {
             biased;
@@ -63,14 +89,14 @@ pub async fn ask<T>(
 }
 
 /// A request to cancel that is under way. It is over once the server has closed its connection, or it never left.
-type Request<'a> = Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>>;
+pub(super) type Request<'a> = Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>>;
 
 /// Asks the server to end a query until it answers; gives the request too, if that is not over by then.
-async fn cancel<'a>(
-    mut query: Pin<&mut impl Future<Output = Result<Rows>>>,
+pub(super) async fn cancel<'a, R>(
+    mut query: Pin<&mut impl Future<Output = R>>,
     canceller: &'a AnyCanceller,
     conninfo: &'a Conninfo,
-) -> (Result<Rows>, Option<Request<'a>>) {
+) -> (R, Option<Request<'a>>) {
     loop {
         let mut request: Request<'a> = Box::pin(canceller.send(conninfo));
         tokio::select! {

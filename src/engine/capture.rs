@@ -257,6 +257,7 @@ pub fn epoch(config: &Config, connected: &Connected) -> Epoch {
         .with("server_version", session.server_version())
         .with("system_identifier", identity.system)
         .with("timeline", identity.timeline)
+        .with("telling", identity.provenance(config).telling.word())
         .with("slot", &config.slot)
         .with("plugin", &config.plugin)
         .with("decode", on(config.decode))
@@ -264,6 +265,9 @@ pub fn epoch(config: &Config, connected: &Connected) -> Epoch {
         .with("dedupe", on(config.dedupe))
         .with("on_ambiguous", config.on_ambiguous.word())
         .with("on_gap", config.on_gap.word());
+    if let Some(position) = config.resume_after {
+        it = it.with("resume_after", position);
+    }
     if let Some(stop) = config.stop_lsn {
         it = it.with("stop_lsn", stop);
     }

@@ -12,7 +12,8 @@ use super::shared::Shared;
 use crate::conninfo::nearest_name;
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
-use crate::options::{Config, SlotCreate, Streaming, TwoPhase};
+use crate::options::{Config, FailoverPolicy, SlotCreate, Streaming, TwoPhase};
+use crate::position::Position;
 use crate::session::{AnySession, Session, StartupSettings};
 use crate::statistics::Counts;
 use crate::stream::{
@@ -65,7 +66,7 @@ pub struct Connected {
 /// Connects, checks the server and starts the stream, or goes on with it.
 pub async fn connect(shared: &Shared, deadline: Option<Instant>, purpose: Purpose) -> Result<Connected> {
     let whole;
-    let config = match shared.unstreamed.load(std::sync::atomic::Ordering::Acquire) {
+    let config: &Config = match shared.unstreamed.load(std::sync::atomic::Ordering::Acquire) {
         true => {
             whole = Config { streaming: Streaming::Off, ..shared.config.clone() };
             &whole
@@ -91,9 +92,11 @@ pub async fn connect(shared: &Shared, deadline: Option<Instant>, purpose: Purpos
     let preflight = Preflight::new(config, version, purpose)?;
     timely(config, session.query(&preflight.lasting_query())).await?;
     let identity = Identity::parse(&timely(config, session.query(Identity::QUERY)).await?.rows)?;
-    if let Purpose::Again(resume) = purpose {
-        identity.belongs_with(resume.before)?;
-    }
+    let before = match purpose {
+        Purpose::Again(resume) => Some(resume.before),
+        Purpose::First => config.resume_after.as_ref().map(Identity::of_position),
+    };
+    before.map_or(Ok(()), |before| identity.belongs_with(before))?;
     let server = preflight.server(&timely(config, session.query(&preflight.server_query())).await?.rows)?;
     Counts::set(&shared.counts.server_version, version.into());
     Counts::set(&shared.counts.backend_pid, server.backend_pid.into());
@@ -196,7 +199,13 @@ async fn part(
     identity: Identity,
     purpose: Purpose,
 ) -> Result<Option<Branch>> {
-    let Purpose::Again(Resume { before, acked, confirmed, delivered }) = purpose else { return Ok(None) };
+    let Resume { before, acked, confirmed, delivered } = match (purpose, shared.config.resume_after) {
+        (Purpose::Again(resume), _) => resume,
+        (Purpose::First, Some(position)) => {
+            return after_position(shared, session, identity, &position).await.map(|()| None);
+        }
+        (Purpose::First, None) => return Ok(None),
+    };
     let warn = |text: String| shared.logger.log(Level::WAL_LOG_WARN, "reconnect", || text);
     if identity.after(before)? == Lineage::Same {
         let moved = before.role == Role::Standby && identity.role == Role::Primary;
@@ -209,14 +218,40 @@ async fn part(
         return Ok(None);
     }
     let config = &shared.config;
-    let history = timely(config, session.query(&identity.history_query())).await?;
-    let history = history.get(0, "content").unwrap_or_default();
+    let history = history(config, session, identity).await?;
     let come = Come { delivered, confirmed: acked.max(confirmed) };
-    let Parting { branch, doubt } = identity.branches_off(before, history, come, config.failover_policy)?;
+    let Parting { branch, doubt } = identity.branches_off(before, &history, come, config.failover_policy)?;
     if let Some(doubt) = doubt {
         warn(doubt.to_string());
     }
     Ok(branch)
+}
+
+/// Whether the server's history has all that a program has from an earlier life. What it has beyond nobody here can undo,
+/// whatever the policy says.
+async fn after_position(
+    shared: &Shared,
+    session: &mut AnySession,
+    identity: Identity,
+    position: &Position,
+) -> Result<()> {
+    let before = Identity::of_position(position);
+    if identity.after(before)? == Lineage::Same {
+        return Ok(());
+    }
+    let history = history(&shared.config, session, identity).await?;
+    let come = Come { delivered: position.reach(), confirmed: position.start() };
+    let hint = "Undo what was stored beyond that switchpoint, and resume after a position that ends there. Or copy the tables again.";
+    match identity.branches_off(before, &history, come, FailoverPolicy::Fail) {
+        Ok(_) => Ok(()),
+        Err(error) if error.status() == Status::WAL_E_DELIVERED_BEYOND => Err(error.with_hint(hint)),
+        Err(error) => Err(error),
+    }
+}
+
+async fn history(config: &Config, session: &mut AnySession, identity: Identity) -> Result<String> {
+    let history = timely(config, session.query(&identity.history_query())).await?;
+    Ok(history.get(0, "content").unwrap_or_default().to_owned())
 }
 
 /// Sets the walsender's memory where it is ours to choose. Not through start-up `options`: what the role, the database

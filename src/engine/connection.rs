@@ -2,6 +2,8 @@
 //!
 //! It must never end an exported snapshot by a command that the caller did not mean to do that (P18).
 
+mod copy;
+
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,6 +22,7 @@ use crate::error::{Error, Result, Status};
 use crate::options::{Backend, Options};
 use crate::session::{AnySession, Rows, SearchPath, Session, StartupSettings, Unasked};
 use crate::sys::{self, EventFd, PollFd};
+use copy::Copied;
 
 /// The oldest version whose commands are known.
 const OLDEST: u32 = 140_000;
@@ -72,6 +75,8 @@ pub struct Connection {
     control: Arc<Control>,
     /// Dropped before the engine, whose reactor watches its socket.
     session: Option<AnySession>,
+    /// What it copies, with the session while it does: dropped before the engine too.
+    copied: Copied,
     engine: Option<Arc<Engine>>,
     conninfo: Arc<Conninfo>,
     backend: Backend,
@@ -80,6 +85,8 @@ pub struct Connection {
     /// The snapshot that lives until the next command.
     snapshot: Option<String>,
     limits: Limits,
+    /// How often it copied.
+    copies: u64,
 }
 
 /// Whether a setting of the session is still what creating a slot needed.
@@ -116,6 +123,8 @@ impl Connection {
             logger,
             snapshot: None,
             limits: Limits::Usual,
+            copied: Copied::Nothing,
+            copies: 0,
         })
     }
 
@@ -151,7 +160,7 @@ impl Connection {
 
     /// Connects. After an error, or once the connection is lost, it can be done again.
     pub fn connect(&mut self, timeout: Option<Duration>) -> Result<Next<()>> {
-        if self.session.is_some() {
+        if self.session.is_some() || matches!(self.copied, Copied::Open(_)) {
             return Err(Error::new(Status::WAL_E_STATE, "the connection is open already"));
         }
         let deadline = deadline(timeout);
@@ -247,6 +256,9 @@ impl Connection {
     /// Whether the server still keeps the session, as far as that can be seen without asking: asking would end an
     /// exported snapshot.
     pub fn check(&mut self) -> Result<()> {
+        if let Copied::Open(_) = self.copied {
+            return Ok(());
+        }
         match self.session.as_mut().map(AnySession::unasked) {
             Some(Unasked::Nothing) => Ok(()),
             None => Err(not_open()),
@@ -276,6 +288,13 @@ impl Connection {
                 format!("the connection holds the exported snapshot {name}, which any command ends"),
             )
             .with_hint("Copy what is to be copied, then release the snapshot; or use another connection."));
+        }
+        if let Copied::Open(_) = self.copied {
+            return Err(Error::new(
+                Status::WAL_E_STATE,
+                "the rows of a COPY are being read over the connection",
+            )
+            .with_hint("Read them to the end, or free the COPY; or use another connection."));
         }
         if self.session.is_none() {
             return Err(not_open());
@@ -354,7 +373,7 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        if let Some(session) = &mut self.session {
+        if let Some(session) = self.session.as_mut().or(self.copied.session()) {
             // Whatever becomes of it: the server sees the end of the connection too.
             let _ = session.say_goodbye();
         }

@@ -85,13 +85,16 @@ impl<S: Session> Streaming<S> {
         if !is_due || self.state.receiver.is_inside() || self.state.ended {
             return Ok(());
         }
+        let delivered = self.positions().delivered();
         if let Some(lsn) = self.positions().owed() {
             self.state.receiver.positions.pay(lsn);
             self.state.progress.tells(lsn, now);
-            return self.state.intake.tell_progress(lsn);
+            return self.state.intake.tell_progress(lsn, delivered);
         }
         match self.positions().progress(self.shared.acks.acked()) {
-            Some(lsn) if self.state.progress.tells(lsn, now) => self.state.intake.tell_progress(lsn),
+            Some(lsn) if self.state.progress.tells(lsn, now) => {
+                self.state.intake.tell_progress(lsn, delivered)
+            }
             _ => Ok(()),
         }
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::log::Level;
 use super::shared::Shared;
-use crate::batch::{Arrays, Batch, Event, EventKind};
+use crate::batch::{Arrays, Batch, Event, EventKind, Provenance};
 use crate::error::Result;
 use crate::options::BatchBoundary;
 use crate::statistics::Counts;
@@ -37,6 +37,8 @@ pub struct Intake {
     open: usize,
     news: News,
     source: Source,
+    /// Which server what comes is from.
+    server: Provenance,
 }
 
 /// Where the next events come from.
@@ -104,6 +106,15 @@ impl Intake {
             open: 0,
             news: News::Told,
             source: Source::Wire,
+            server: Provenance::default(),
+        }
+    }
+
+    /// What comes next is from this server; `flush` came before.
+    pub fn come_from(&mut self, server: Provenance) {
+        self.server = server;
+        if let Some(batch) = &mut self.working {
+            batch.arrays.come_from(server);
         }
     }
 
@@ -116,7 +127,7 @@ impl Intake {
     /// Tells how many bytes that was. Nothing is read from the wire before all of it is out.
     pub fn deliver(&mut self, receiver: &mut Receiver, noted: &mut Noted) -> Result<usize> {
         let Source::Kept(need) = self.source else { return Ok(0) };
-        let mut batch = self.shared.take_batch(need)?;
+        let mut batch = self.take_batch(need)?;
         let Batch { chunk, arrays, .. } = batch.as_mut();
         // SAFETY: both are of this batch, and its chunk is not touched again before it is handed over.
         let delivered = unsafe { receiver.deliver(chunk, arrays) };
@@ -239,11 +250,13 @@ impl Intake {
         sealed
     }
 
-    /// A progress event (see `Positions::progress`).
-    pub fn tell_progress(&mut self, lsn: u64) -> Result<()> {
+    /// A progress event (see `Positions::progress`). The end of all that was delivered may lie beyond it, where prepared
+    /// transactions are kept: who stores the event's position has that too.
+    pub fn tell_progress(&mut self, lsn: u64, delivered: u64) -> Result<()> {
         let mut event = Event::new(EventKind::WAL_EVENT_PROGRESS);
         event.lsn = lsn;
         event.ack_lsn = lsn;
+        event.number = if delivered > lsn { delivered } else { 0 };
         if let Some(mut obsolete) = self.shared.take_back_progress() {
             obsolete.home = None;
             self.shared.discard(obsolete);
@@ -277,7 +290,7 @@ impl Intake {
     /// Hands over a batch of what `fill` puts in, behind all that was received.
     pub fn tell_with(&mut self, fill: impl FnOnce(&mut Arrays)) -> Result<()> {
         self.flush()?;
-        let mut batch = self.shared.take_batch(0)?;
+        let mut batch = self.take_batch(0)?;
         fill(&mut batch.arrays);
         self.push(batch);
         self.signal();
@@ -389,7 +402,7 @@ impl Intake {
         let Some(mut batch) = self.working.take() else { return false };
         let split = batch.split_at(stays, self.decoded);
         let bytes = split.bytes(&batch).max(split.moved(self.decoded) + self.need);
-        let next = self.shared.take_batch(bytes + 1).ok();
+        let next = self.take_batch(bytes + 1).ok();
         let Some(mut next) = next else {
             self.working = Some(batch);
             return false;
@@ -423,7 +436,7 @@ impl Intake {
         // Whether there is memory for it or not, what is decoded goes to the consumer first.
         let mut next = match moved {
             0 => Ok(None),
-            _ => self.shared.take_batch(self.need.max(moved + 1)).map(Some),
+            _ => self.take_batch(self.need.max(moved + 1)).map(Some),
         };
         if let Ok(Some(next)) = &mut next {
             next.chunk.append(rest);
@@ -462,7 +475,13 @@ impl Intake {
 
     fn fresh(&mut self, bytes: usize) -> Result<Box<Batch>> {
         self.decoded = 0;
-        self.shared.take_batch(bytes)
+        self.take_batch(bytes)
+    }
+
+    fn take_batch(&self, bytes: usize) -> Result<Box<Batch>> {
+        let mut batch = self.shared.take_batch(bytes)?;
+        batch.arrays.come_from(self.server);
+        Ok(batch)
     }
 
     fn drop_working(&mut self) {

@@ -2,6 +2,7 @@
 //!
 //! A consumer never waits with a lock held, and the engine never waits for a consumer.
 
+mod acker;
 mod acks;
 mod asking;
 mod beside;
@@ -38,6 +39,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+pub use acker::Acker;
 pub use connection::{Connection, Control};
 pub use log::{Level, Logger, Sink};
 pub use panics::guard;
@@ -50,6 +52,7 @@ use tokio::sync::oneshot;
 use crate::batch::{Batch, Event};
 use crate::error::{Error, Result, Status};
 use crate::options::Options;
+use crate::position::Position;
 use crate::stream::assemble_options;
 use crate::sys::{self, ForkGuard, PollFd};
 use crate::transaction::try_directory;
@@ -111,6 +114,15 @@ impl Stream {
         }));
         it.engine = Some(engine);
         Ok(it)
+    }
+
+    /// The program has everything up to a position: the stream, which is not connected yet, goes on behind it.
+    pub fn resume_after(&self, position: Position) -> Result<()> {
+        if self.engine.is_some() {
+            let text = "the stream was connected: where it goes on is said before";
+            return Err(Error::new(Status::WAL_E_STATE, text));
+        }
+        self.shared.config.resume_after(position)
     }
 
     /// Connects, checks the server and starts streaming. `None` waits as long as it takes. After an error, or when

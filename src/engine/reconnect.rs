@@ -126,6 +126,8 @@ impl Recovery {
             state.progress.branched(at.0);
         }
         let restart = Restart { start: connected.start, branch: connected.branch };
+        state.intake.flush()?;
+        state.intake.come_from(connected.identity.provenance(&self.shared.config));
         how.go_on(&self.shared, &mut state.receiver, &mut state.intake, restart)?;
         if connected.branch.is_some() {
             outage.lost = state.reached();

@@ -120,6 +120,10 @@ impl Reconnected {
         };
         // SAFETY: it points at the values before it, which point at texts that the arrays keep.
         unsafe { arrays.push_event(event) };
+        if ack_lsn < switchpoint {
+            // All up to the switchpoint is had, and a position would say less: the next one says it.
+            arrays.untell_newest();
+        }
     }
 }
 

@@ -14,6 +14,7 @@ use super::intake::{Intake, Noted};
 use super::log::Level;
 use super::reconnected::Reconnected;
 use super::shared::Shared;
+use crate::batch::{Provenance, Telling};
 use crate::capture::{Chain, Epoch, Head, Kind};
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
@@ -56,6 +57,10 @@ impl Source {
                 options.set(name, epoch.get(name))?;
             }
         }
+        // What an earlier life of the program had is left out here too.
+        let position = if options.decodes()? { epoch.get("resume_after") } else { None };
+        options.set("start_lsn", None)?;
+        options.set("resume_after", position)?;
         let assembled = Streaming::Assembled.word();
         // Any other way of streaming shows in what was received.
         if epoch.get("streaming") == Some(assembled) && options.decodes()? && !options.is_given("streaming") {
@@ -249,9 +254,13 @@ impl Replay {
         let lost = self.timeline;
         self.timeline = number(&epoch, "timeline").unwrap_or(0);
         Counts::set(&self.shared.counts.timeline, self.timeline.into());
+        let system = number(&epoch, "system_identifier").unwrap_or(0);
+        // Behind all that came over the one before.
+        self.intake.flush()?;
+        let telling = number(&epoch, "telling").map_or_else(Telling::default, Telling::of_word);
+        self.intake.come_from(Provenance { system, timeline: self.timeline, telling });
         if self.connections > 0 {
             let how = Reconnected::read(&epoch, self.reason.take(), (lost, self.timeline));
-            self.intake.flush()?;
             let restart = Reconnected::restart(&epoch);
             how.go_on(&self.shared, &mut self.receiver, &mut self.intake, restart)?;
             self.intake.begin();

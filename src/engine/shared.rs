@@ -3,6 +3,7 @@
 //! A lock is held for the time of a push or a pop, never across I/O, decoding or a callback.
 
 mod awaiting;
+mod settings;
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, Ordering};
@@ -25,6 +26,7 @@ use crate::error::{Error, Result, Status};
 use crate::options::Config;
 use crate::statistics::Counts;
 use crate::sys::{EventFd, ForkGuard, PerProcess};
+use settings::Settings;
 
 /// Freed batches of all streams of the process, kept for the next: as many of the usual size as fill the usual queue. One that
 /// must be made anew costs a page fault for each 4 KiB of it.
@@ -36,7 +38,7 @@ pub struct Shared {
     /// The stream's number in this process.
     pub id: u64,
     /// The options.
-    pub config: Config,
+    pub config: Settings,
     /// Where messages go.
     pub logger: Logger,
     /// The counters.
@@ -126,7 +128,7 @@ impl Shared {
             acks: Acks::new(config.ack),
             owed: Owed::default(),
             capture: Capture::new(&config),
-            config,
+            config: Settings::new(config),
             logger,
             counts: Counts::default(),
             engine: Notify::new(),

@@ -34,9 +34,11 @@ impl StreamState {
     pub(super) fn new(shared: &Arc<Shared>, connected: &Connected) -> Self {
         let mut receiver = Receiver::new(&shared.config).showing(&shared.spill_fd);
         receiver.positions.begin(connected.start.0, connected.slot.0);
+        let mut intake = Intake::new(Arc::clone(shared));
+        intake.come_from(connected.identity.provenance(&shared.config));
         Self {
             receiver,
-            intake: Intake::new(Arc::clone(shared)),
+            intake,
             progress: ToldProgress::new(connected.start.0, Instant::now()),
             ended: false,
             began: connected.start,

@@ -103,7 +103,8 @@ async fn stream(shared: &Arc<Shared>, mut connected: Connected) -> Result<()> {
     let mut state = StreamState::new(shared, &connected);
     if connected.late && shared.config.progress == Progress::Acknowledged {
         // What the program has stored is behind the slot: it shall store this.
-        state.intake.tell_progress(connected.start.0)?;
+        let had = state.receiver.positions.delivered();
+        state.intake.tell_progress(connected.start.0, had)?;
     }
     let mut recovery = Recovery::new(shared);
     loop {
@@ -364,7 +365,8 @@ impl<S: Session> Streaming<S> {
         if ends {
             if let Some(lsn) = self.positions().owed() {
                 self.state.receiver.positions.pay(lsn);
-                self.state.intake.tell_progress(lsn)?;
+                let delivered = self.positions().delivered();
+                self.state.intake.tell_progress(lsn, delivered)?;
             }
             self.state.intake.tell_end(&self.state.receiver)?;
         }

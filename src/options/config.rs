@@ -13,6 +13,7 @@ use super::{Id, Options};
 use crate::conninfo::{Conninfo, Environment};
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
+use crate::position::Position;
 
 /// What carries the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +53,8 @@ pub struct Config {
     pub slot_create_timeout: Duration,
     /// Where to start; 0 is where the slot stands.
     pub start_lsn: Lsn,
+    /// What the program has already, where it says so: `start_lsn` and `progress` follow from it.
+    pub resume_after: Option<Position>,
     /// Where to end; None is never.
     pub stop_lsn: Option<Lsn>,
     /// Whether logical messages are wanted.
@@ -149,6 +152,32 @@ impl Config {
         self.streaming == Streaming::Assembled || self.two_phase == TwoPhase::Join
     }
 
+    /// Whether the changes of a transaction may have other numbers in another life of the program, or none: then no position
+    /// lies inside a transaction.
+    pub fn numbers_anew(&self) -> bool {
+        let sees_blocks = matches!(self.streaming, Streaming::On | Streaming::Parallel);
+        // A doubtful message counts where it came in blocks, and not where it was rolled back before.
+        let flags = self.assembles() && self.on_ambiguous == OnAmbiguous::Flag && self.messages;
+        sees_blocks || flags || self.two_phase == TwoPhase::Join
+    }
+
+    /// A number for what decides which of a transaction's changes come, and so how they are numbered; never 0, and less than
+    /// 2^30. None: nothing does.
+    pub fn numbering(&self) -> Option<u32> {
+        if self.numbers_anew() {
+            return None;
+        }
+        let mut publications = self.publications.clone();
+        publications.sort();
+        publications.dedup();
+        let two_phase = self.two_phase != TwoPhase::Off;
+        let options = format!("{} {} {two_phase} {publications:?}", self.messages, self.origin.word());
+        // FNV-1a.
+        let mix = |hash: u32, byte: u8| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
+        let hash = options.bytes().fold(0x811C_9DC5, mix);
+        Some(((hash ^ hash >> 30) & 0x3FFF_FFFF).max(1))
+    }
+
     /// What a stream from a server needs.
     pub(super) fn new(options: &Options) -> Result<Self> {
         check_plugin(options)?;
@@ -159,13 +188,22 @@ impl Config {
         };
         let (conninfo, backend) = destination(options)?;
         let slot = required(options, Id::Slot, "slot")?.to_owned();
-        Ok(Self { conninfo, backend, slot, publications, ..Self::common(options)? })
+        let it = Self { conninfo, backend, slot, publications, ..Self::common(options)? };
+        match resume_after(options)? {
+            Some(position) => it.resuming(position),
+            None => Ok(it),
+        }
     }
 
     /// What a replay needs: nothing of a server, and no option is required.
     pub(super) fn replay(options: &Options) -> Result<Self> {
         check_plugin(options)?;
-        Ok(Self { health_interval: Duration::ZERO, ..Self::common(options)? })
+        let it = Self { health_interval: Duration::ZERO, ..Self::common(options)? };
+        // The stream that was captured was given it, with options of which the capture has not all.
+        Ok(match resume_after(options)? {
+            Some(position) => it.behind(position),
+            None => it,
+        })
     }
 
     /// All but where to connect to and what to ask for there.
@@ -190,6 +228,7 @@ impl Config {
             slot_create: options.choice(Id::SlotCreate)?,
             slot_create_timeout: options.duration(Id::SlotCreateTimeout)?,
             start_lsn: options.text(Id::StartLsn).parse()?,
+            resume_after: None,
             stop_lsn: Some(options.text(Id::StopLsn).parse()?).filter(|lsn| *lsn != Lsn(0)),
             messages: options.switch(Id::Messages)?,
             binary: options.switch(Id::Binary)?,
@@ -235,6 +274,61 @@ impl Config {
             without_unit: options.without_unit(),
         })
     }
+
+    /// The same for a program that has everything up to a position.
+    pub fn resuming(&self, position: Position) -> Result<Self> {
+        let refuse = |why: &str, hint: &str| {
+            Err(bad(format!("cannot resume after the position {position}: {why}")).with_hint(hint))
+        };
+        let sees_blocks = matches!(self.streaming, Streaming::On | Streaming::Parallel);
+        let end = "Resume after the position of an event that has an ack_lsn.";
+        if position.is_none() || position.system_identifier == 0 || position.timeline == 0 {
+            return refuse(
+                "it is none of a server's",
+                "Give the position of an event or a batch of a stream. Without one leave resume_after out.",
+            );
+        }
+        if self.resume_after.is_none() && self.start_lsn != Lsn(0) {
+            return refuse("start_lsn is set", "Leave start_lsn out: the position says where to start.");
+        }
+        if !self.decode {
+            let hint = "Only the plugin knows where a transaction begins and ends: use start_lsn, and expect repetitions.";
+            return refuse("decode is \"off\"", hint);
+        }
+        if position.is_inside() && sees_blocks {
+            let hint = format!(
+                "Changes in streamed blocks have no number: set streaming to \"assembled\" or \"off\". {end}"
+            );
+            return refuse("it lies inside a transaction, which may come in blocks", &hint);
+        }
+        if position.is_inside() && self.two_phase == TwoPhase::Join {
+            return refuse("it lies inside a transaction, and two_phase is \"join\"", end);
+        }
+        if position.is_inside() && self.numbers_anew() {
+            return refuse(
+                "it lies inside a transaction, and with messages and on_ambiguous \"flag\" its changes may be numbered anew",
+                end,
+            );
+        }
+        if position.is_inside() && self.numbering() != Some(position.numbering) {
+            let hint = "Set publication, messages, origin and two_phase as they were, until the transaction is whole. Then change them.";
+            return refuse(
+                "it lies inside a transaction, whose changes other options numbered: publication, messages, origin or two_phase was not the same",
+                hint,
+            );
+        }
+        Ok(self.clone().behind(position))
+    }
+
+    fn behind(self, position: Position) -> Self {
+        let (start_lsn, resume_after) = (position.start(), Some(position));
+        Self { start_lsn, resume_after, progress: Progress::Acknowledged, ..self }
+    }
+}
+
+fn resume_after(options: &Options) -> Result<Option<Position>> {
+    let text = Some(options.text(Id::ResumeAfter)).filter(|text| !text.is_empty());
+    text.map(str::parse).transpose()
 }
 
 /// Where to connect, completed, and what carries the connection.
@@ -350,7 +444,7 @@ fn two_phase(options: &Options) -> Result<TwoPhase> {
 /// What moves the slot; taking it over means nothing where it moves by itself.
 fn progress(options: &Options) -> Result<Progress> {
     match options.choice(Id::Progress)? {
-        Progress::Auto if options.switch(Id::SlotAdopt)? => {
+        Progress::Auto if options.switch(Id::SlotAdopt)? && options.text(Id::ResumeAfter).is_empty() => {
             let hint = "Set progress to \"acknowledged\", or leave slot_adopt out.";
             Err(bad("slot_adopt=on needs progress=acknowledged".to_owned()).with_hint(hint))
         }

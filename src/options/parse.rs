@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::lsn::Lsn;
+use crate::position::Position;
 
 /// What an option takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub enum Kind {
     SwitchOr(&'static [&'static str]),
     /// A position in the WAL.
     Lsn,
+    /// How far a program has come.
+    Position,
     /// A number of things.
     Count {
         /// The smallest accepted.
@@ -64,6 +67,7 @@ impl Kind {
             Self::Switch => "switch",
             Self::SwitchOr(_) => "choice",
             Self::Lsn => "LSN",
+            Self::Position => "position",
             Self::Count { .. } => "count",
             Self::Size { .. } => "size",
             Self::SizeOrTime { .. } => "size or duration",
@@ -82,6 +86,7 @@ impl Kind {
             Self::Switch => "on | off".into(),
             Self::SwitchOr(words) => format!("on | off | {}", words.join(" | ")),
             Self::Lsn => "XXXXXXXX/XXXXXXXX".into(),
+            Self::Position => "system:timeline:commit:sequence:end".into(),
             Self::Count { least, most } => format!("{least} to {most}"),
             Self::Size { least, most } => format!("{} to {}", show_size(least), show_size(most)),
             Self::SizeOrTime { least_size, least_time } => format!(
@@ -109,6 +114,7 @@ impl Kind {
             Self::Switch => "on or off".into(),
             Self::SwitchOr(words) => format!("on, off or {}", words.join(" or ")),
             Self::Lsn => "an LSN such as 0/16B3748".into(),
+            Self::Position => "a position such as 7560123456789012345:1:0/16B3748:3:0/0".into(),
             Self::Count { .. } | Self::Size { .. } | Self::SizeOrTime { .. } | Self::Duration { .. } => {
                 self.range()
             }
@@ -142,6 +148,7 @@ impl Kind {
             Self::SwitchOr(words) if words.contains(&text) => Ok(()),
             Self::Switch | Self::SwitchOr(_) => switch(text).map(drop).ok_or_else(String::new),
             Self::Lsn => text.parse::<Lsn>().map(drop).map_err(|_| String::new()),
+            Self::Position => text.parse::<Position>().map(drop).map_err(|_| String::new()),
             Self::Count { least, most } => within(text.parse().ok(), least, most),
             Self::Size { least, most } => within(size(text), least, most),
             Self::SizeOrTime { least_size, least_time } => match (size(text), millis(text)) {

@@ -20,6 +20,7 @@ pub enum Id {
     SlotCreate,
     SlotCreateTimeout,
     StartLsn,
+    ResumeAfter,
     StopLsn,
     Messages,
     Binary,
@@ -144,6 +145,13 @@ pub static TABLE: &[Spec] = &[
         kind: Kind::Lsn,
         default: "0/0",
         sentence: "Start at this position if it is beyond the slot's own. Transactions that ended before it are not sent and count as acknowledged. 0/0 starts at the slot. A position before the slot's starts at the slot with a warning; with progress=acknowledged it is WAL_E_GAP. A position beyond the server's WAL is WAL_E_GAP.",
+    },
+    Spec {
+        id: Id::ResumeAfter,
+        name: "resume_after",
+        kind: Kind::Position,
+        default: "",
+        sentence: "Go on behind this position, which the program stored with its data: what is not beyond it is left out. A slot beyond it is WAL_E_GAP, another system WAL_E_SYSTEM_MISMATCH. Implies progress=acknowledged, and excludes start_lsn (see docs/positions.md).",
     },
     Spec {
         id: Id::StopLsn,

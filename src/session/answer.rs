@@ -30,7 +30,13 @@ pub(super) fn too_large(doing: &str) -> Error {
 #[cold]
 pub(super) fn copy_refused(doing: &str) -> Error {
     Error::new(Status::WAL_E_INVALID_ARGUMENT, format!("{doing}: COPY is not taken here, and was refused"))
-        .with_hint("Copy over a connection of a PostgreSQL client; open a stream for changes.")
+        .with_hint("Open a COPY to have its rows in batches; open a stream for changes.")
+}
+
+#[cold]
+pub(super) fn no_copy() -> Error {
+    Error::new(Status::WAL_E_INVALID_ARGUMENT, "the statement is no COPY towards the client")
+        .with_hint("Write COPY … TO STDOUT.")
 }
 
 /// The command's name, for errors. The rest may hold what nobody should see.

@@ -16,7 +16,7 @@ use super::{
 use crate::conninfo::Conninfo;
 use crate::error::Result;
 use crate::options::Backend;
-use crate::wire::ServerMessage;
+use crate::wire::{CopyOut, ServerMessage};
 
 /// A session of either backend.
 #[derive(Debug)]
@@ -131,6 +131,14 @@ impl Session for AnySession {
 
     async fn start_copy(&mut self, sql: &str) -> Result<()> {
         either!(self, session => session.start_copy(sql).await)
+    }
+
+    async fn start_copy_out(&mut self, sql: &str) -> Result<CopyOut> {
+        either!(self, session => session.start_copy_out(sql).await)
+    }
+
+    fn end_copy(&mut self, rest: &[u8]) -> Result<()> {
+        either!(self, session => session.end_copy(rest))
     }
 
     #[inline]

@@ -26,7 +26,7 @@ pub use native::{Canceller, NativeSession};
 pub use settings::{Replication, SearchPath, StartupSettings};
 
 use crate::error::Result;
-use crate::wire::ServerMessage;
+use crate::wire::{CopyOut, ServerMessage};
 
 /// What `fill` came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,6 +101,13 @@ pub trait Session: Send {
     /// Sends START_REPLICATION and waits for CopyBothResponse. An error of the server leaves the session usable.
     /// Not cancel-safe, as `query`.
     fn start_copy(&mut self, sql: &str) -> impl Future<Output = Result<()>> + Send;
+
+    /// Sends a `COPY … TO STDOUT` and waits for CopyOutResponse: what comes then is had with `fill`. An error of the server, or a
+    /// statement that is none, leaves the session usable. Not cancel-safe, as `query`.
+    fn start_copy_out(&mut self, sql: &str) -> impl Future<Output = Result<CopyOut>> + Send;
+
+    /// `fill` gave ReadyForQuery: COPY is over, and the server waits for the next query. `rest` is what `fill` gave behind that.
+    fn end_copy(&mut self, rest: &[u8]) -> Result<()>;
 
     /// Moves bytes into `buf` without waiting: backend messages exactly as on the wire, cut anywhere. Asks the
     /// kernel each time, whatever `poll_io` knows. An empty `buf` gives `WouldBlock`.

@@ -9,12 +9,15 @@ mod continuation;
 mod ending;
 mod feedback;
 mod health;
+mod ledger;
 mod outstanding;
 mod pace;
 mod positions;
 mod preflight;
 mod publications;
 mod receiver;
+#[cfg(test)]
+mod resuming;
 mod silence;
 pub mod slot_commands;
 mod slot_row;
@@ -30,6 +33,7 @@ pub use continuation::{
 };
 pub use feedback::{Feedback, ToldProgress, Update, report_interval};
 pub use health::{Concern, Health, health_query};
+pub use ledger::{Begun, Ledger};
 pub use outstanding::Outstanding;
 pub use pace::{Pace, Path};
 pub use positions::{Positions, Report};

@@ -56,6 +56,11 @@ impl Positions {
         self.floor = slot.max(start.min(self.limit.unwrap_or(u64::MAX)));
     }
 
+    /// The program has everything that ends up to here from an earlier life.
+    pub fn resume(&mut self, had: u64) {
+        self.delivered = self.delivered.max(had);
+    }
+
     /// A new connection, which starts at `from`. What the old server said of itself is forgotten: it may be another
     /// one by now. What was delivered and not acknowledged stays outstanding.
     pub fn reconnected(&mut self, from: u64) {
@@ -93,6 +98,12 @@ impl Positions {
     /// The end of all that was delivered.
     pub fn delivered(&self) -> u64 {
         self.delivered
+    }
+
+    /// The end of all that was delivered, or lies before the stream.
+    #[inline]
+    pub fn had(&self) -> u64 {
+        self.delivered.max(self.floor)
     }
 
     /// The end of the last thing that has to be acknowledged.
@@ -173,7 +184,9 @@ impl Positions {
 
     /// What has to be acknowledged as far as it may be by now.
     fn due(&self) -> u64 {
-        self.capped(self.capped).min(self.limit.unwrap_or(u64::MAX)).max(self.outstanding)
+        let kept = self.capped(self.capped).min(self.limit.unwrap_or(u64::MAX));
+        // What the stream began behind is had.
+        if kept > self.floor { kept.max(self.outstanding) } else { self.outstanding }
     }
 
     /// The highest position that the program may have been told, or that covers nothing which is not delivered: the server has
@@ -282,6 +295,20 @@ mod tests {
         assert_eq!(it.owed(), None);
         it.rewound(390, 260);
         assert_eq!((it.outstanding(), it.owed()), (260, None));
+    }
+
+    #[test]
+    fn p27_what_an_earlier_life_had_is_owed_beyond_where_the_stream_began() {
+        let mut it = Positions::default().held(true);
+        it.begin(100, 100);
+        it.resume(201);
+        assert_eq!(it.delivered(), 201);
+        // It comes again while a prepared transaction is kept, and is left out.
+        it.keep_below(Some(100));
+        it.pin_capped(it.outstanding(), 250);
+        assert_eq!((it.owed(), it.is_settled(0), it.delivered()), (None, true, 250));
+        it.keep_below(None);
+        assert_eq!((it.owed(), it.is_settled(0)), (Some(250), false));
     }
 
     #[test]

@@ -197,15 +197,21 @@ impl<'a> Preflight<'a> {
     /// The server throws away what it has yet to write up to the start, and would have it confirmed. `slot` is where the
     /// slot stands, once that is known. A standby comes to where a stream of its own history was before.
     pub fn reaches(&self, identity: &Identity, slot: Option<Lsn>) -> Result<()> {
-        let (start, end) = (self.start(), identity.end);
+        // What a program has from an earlier life may lie beyond where streaming begins: in a transaction, and while a prepared
+        // one is kept. What takes its place on a server that was put back would be taken for it.
+        let had = match self.purpose {
+            Purpose::First => self.config.resume_after.map_or(Lsn(0), |position| position.reach()),
+            Purpose::Again(_) => Lsn(0),
+        };
+        let (start, end) = (self.start().max(had), identity.end);
         let of_slot = slot.unwrap_or_default();
         let waits = identity.role == Role::Standby && (self.purpose != Purpose::First || start <= end);
         if start.max(of_slot) <= end || waits {
             return Ok(());
         }
         let (what, hint) = if start > end && self.purpose == Purpose::First {
-            let hint = "Look where start_lsn comes from: is it another server's position, or older than a restore? 0/0 starts where the slot stands.";
-            (format!("start_lsn {start} lies"), hint)
+            let hint = "Look where it comes from: is it another server's position, or older than a restore? Without it the stream starts where the slot stands.";
+            (format!("{} lies", self.wanted()), hint)
         } else if start > end {
             let hint = "The server has lost WAL that it had sent, as by a restore: copy the tables again.";
             (format!("{start}, which was acknowledged, lies"), hint)
@@ -330,12 +336,20 @@ impl<'a> Preflight<'a> {
             ),
             None => (
                 format!("whatever replication slot \"{name}\" can send, which does not exist"),
-                "The slot that held it back is gone: copy the tables again, and start without start_lsn.",
+                "The slot that held it back is gone: copy the tables again, and start without a position.",
             ),
         };
         let message =
-            format!("start_lsn {start} lies before {where_}: what lies between is not sent any more");
+            format!("{} lies before {where_}: what lies between is not sent any more", self.wanted());
         Err(Error::new(Status::WAL_E_GAP, message).with_hint(hint))
+    }
+
+    /// Where the program wants to start, as it said so.
+    fn wanted(&self) -> String {
+        match self.config.resume_after {
+            Some(position) => format!("the position {position} to resume after"),
+            None => format!("start_lsn {}", self.config.start_lsn),
+        }
     }
 
     /// Where streaming begins.
@@ -482,6 +496,7 @@ fn unexpected(what: &str) -> Error {
 mod tests {
     use super::*;
     use crate::options::Options;
+    use crate::position::Position;
 
     fn config(pairs: &[(&str, &str)]) -> Config {
         let mut options = Options::new();
@@ -505,6 +520,28 @@ mod tests {
             command,
             r#"START_REPLICATION SLOT "s" LOGICAL 0/0 (proto_version '1', publication_names '"plain","O''Brien ""x""","back"')"#
         );
+    }
+
+    #[test]
+    fn p36_a_server_that_ends_before_what_is_had_is_a_gap() {
+        let (system_identifier, timeline, sequence) = (7, 1, 0);
+        let inside = config(&[]).numbering().unwrap();
+        // While a prepared transaction is kept, and inside a transaction: streaming begins before what is had ends.
+        for (commit, end, numbering, reach) in [(200, 120, 0, 201), (200, 0, inside, 201), (100, 200, 0, 200)]
+        {
+            let (commit_lsn, end_lsn) = (Lsn(commit), Lsn(end));
+            let position = Position { system_identifier, timeline, commit_lsn, sequence, end_lsn, numbering };
+            let config = config(&[]).resuming(position).unwrap();
+            let preflight = Preflight::new(&config, 180_004, Purpose::First).unwrap();
+            for role in [Role::Primary, Role::Standby] {
+                let at =
+                    |end| Identity { system: 7, timeline: 1, end: Lsn(end), role, ..Identity::default() };
+                assert_eq!(preflight.reaches(&at(reach), None), Ok(()));
+                let error = preflight.reaches(&at(reach - 1), None).unwrap_err();
+                assert_eq!(error.status(), Status::WAL_E_GAP);
+                assert_eq!(error.is_retriable(), role == Role::Standby, "one that is behind comes to it");
+            }
+        }
     }
 
     #[test]

@@ -108,8 +108,10 @@ impl Receiver {
     /// A receiver that has seen nothing.
     pub fn new(config: &Config) -> Self {
         let stop = config.stop_lsn.map(|lsn| lsn.0);
+        let mut positions = Positions::limited(stop).held(config.progress == Progress::Acknowledged);
+        positions.resume(config.resume_after.map_or(0, |position| position.whole_until()));
         Self {
-            positions: Positions::limited(stop).held(config.progress == Progress::Acknowledged),
+            positions,
             counters: Counters::default(),
             outstanding: Outstanding::default(),
             decoder: Decoder::new(),
@@ -211,7 +213,7 @@ impl Receiver {
                     // SAFETY: the caller's promise.
                     false if self.way.decodes() => unsafe { self.decoder.decode(start.0, body, out) }?,
                     // SAFETY: as above.
-                    false if matches!(self.way, Way::Raw) => unsafe { self.raw(start.0, body, clock, out) },
+                    _ if matches!(self.way, Way::Raw) => unsafe { self.raw(start.0, body, clock, out) },
                     _ => match self.offer(start.0, body)? {
                         // SAFETY: as above.
                         Offered::Pass => unsafe { self.decode_again(start.0, body, out) }?,
@@ -240,6 +242,7 @@ impl Receiver {
                 self.counters.last_message_time = clock;
                 self.counters.server_wal_end = self.counters.server_wal_end.max(end.0);
                 self.positions.passed(end.0);
+                self.continuation.passed(end.0);
                 if self.stop.is_some_and(|stop| end.0 >= stop) && !self.is_inside() {
                     return Ok(Taken::End);
                 }
@@ -262,9 +265,13 @@ impl Receiver {
     /// As `frame`.
     #[cold]
     pub(super) unsafe fn decode_again(&mut self, lsn: u64, message: &[u8], out: &mut Arrays) -> Result<Step> {
+        let late = self.continuation.is_late().then(|| out.mark());
         // SAFETY: the caller's promise.
         let (step, again) = unsafe { self.continuation.decode(&mut self.decoder, lsn, message, out) }?;
         self.counters.repeated += again;
+        if let Some(mark) = late {
+            out.untell(&mark);
+        }
         Ok(step)
     }
 
@@ -310,7 +317,10 @@ impl Receiver {
     pub(super) fn apply(&mut self, effect: Effect, clock: i64, out: &mut Arrays) {
         match effect {
             Effect::None => {}
-            Effect::Began { final_lsn } => self.positions.transaction(Some(final_lsn)),
+            Effect::Began { final_lsn } => {
+                self.continuation.begins(final_lsn, self.positions.had());
+                self.positions.transaction(Some(final_lsn));
+            }
             Effect::Outstanding { ack_lsn } => {
                 let ack_lsn = self.pin(ack_lsn, clock, out);
                 self.note(ack_lsn, out);
@@ -323,6 +333,7 @@ impl Receiver {
             }
             Effect::Empty { end_lsn } => {
                 self.counters.empty_transactions += 1;
+                self.continuation.ends();
                 self.positions.transaction(None);
                 self.positions.passed(end_lsn);
             }
@@ -335,6 +346,16 @@ impl Receiver {
     ///
     /// Gives the position that acknowledges it, which lies before its end while something is kept back that came before.
     fn pin(&mut self, end: u64, clock: i64, out: &mut Arrays) -> u64 {
+        if self.continuation.repeats() && out.events().last().is_none_or(|event| event.ack_lsn != end) {
+            // It is left out. Whoever was given it, here or in an earlier life, may not have been given what acknowledges
+            // it: then that is told by itself.
+            self.positions.pin_capped(self.positions.outstanding(), end);
+            return end;
+        }
+        if end <= self.positions.had() {
+            // It comes late, or again: the position of the event before says more.
+            out.untell_newest();
+        }
         let ack_lsn = self.positions.capped(end);
         if ack_lsn < end {
             self.cap(ack_lsn, end, out);
@@ -350,8 +371,12 @@ impl Receiver {
     fn cap(&mut self, ack_lsn: u64, end: u64, out: &mut Arrays) {
         self.positions.pin_capped(ack_lsn, end);
         // Unless it was told before, and is left out.
-        if out.events().last().is_some_and(|event| event.ack_lsn == end) {
+        if let Some(event) = out.events().last().copied().filter(|event| event.ack_lsn == end) {
             out.cap(ack_lsn);
+            if event.commit_lsn == 0 {
+                // What may be acknowledged lies before what is had, and it does not say where that ends.
+                out.untell_newest();
+            }
         }
     }
 
@@ -366,6 +391,9 @@ impl Receiver {
 
     fn end_of_transaction(&mut self) {
         let still_open = self.decoder.in_transaction();
+        if still_open.is_none() {
+            self.continuation.ends();
+        }
         if self.positions.in_transaction() && still_open.is_none() {
             self.counters.transactions += 1;
         }

@@ -6,6 +6,7 @@
 pub mod auth;
 pub mod backend;
 pub mod classify;
+mod copy;
 pub mod frame;
 pub mod frontend;
 mod reader;
@@ -16,6 +17,7 @@ pub mod server_message;
 
 pub use auth::{Authentication, Channel, EndPoint, Step};
 pub use classify::{Class, classify, into_error};
+pub use copy::{CopiedRows, CopyForm, CopyOut, CopyRead, CopyReader, copy_out_response};
 pub use frame::{Frame, split};
 pub use frontend::StatusUpdate;
 pub use replication::{ReplicationMessage, Reply};

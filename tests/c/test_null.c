@@ -38,6 +38,10 @@ static void neutral(void) {
     wal_event_free(NULL);
     CHECK_EQ(wal_lsn_format(1, NULL, 0), 3);
     CHECK_EQ(wal_lsn_format(1, NULL, 100), 3);
+    CHECK(wal_event_position(NULL).end_lsn == 0 && wal_batch_position(NULL).end_lsn == 0);
+    CHECK_EQ(wal_position_format(NULL, NULL, 0), strlen("0:0:0/0:0:0/0"));
+    CHECK(wal_acker_position(NULL).end_lsn == 0 && wal_acker_kept(NULL) == 0);
+    wal_acker_free(NULL);
     wal_options_free(NULL);
     CHECK(wal_relation_oid(NULL) == 0 && wal_relation_generation(NULL) == 0);
     CHECK(wal_relation_namespace(NULL).data == NULL && wal_relation_name(NULL).data == NULL);
@@ -97,6 +101,90 @@ static void prometheus_calls(void) {
     length = 0;
     CHECK_STATUS(wal_stats_prometheus(buffer, sizeof buffer, &length, &error), WAL_E_OUT_OF_RANGE, &error);
     CHECK(length > sizeof buffer && buffer[0] == '\0' && buffer[1] == 0x55);
+}
+
+static void position_calls(wal_stream *stream) {
+    static const char text[] = "7560123456789012345:1:0/16B3748:3:0/0";
+    wal_error *error = DIRT;
+    wal_position position, zero;
+    wal_acker *acker = DIRT;
+    wal_event event;
+    uint64_t token = 7;
+    int32_t order = 7;
+    char cut[8];
+
+    memset(&zero, 0, sizeof zero);
+    memset(&event, 0, sizeof event);
+    memset(&position, 0x55, sizeof position);
+    INVALID(wal_position_parse(NULL, &position, &error));
+    CHECK(memcmp(&position, &zero, sizeof position) == 0);
+    INVALID(wal_position_parse(text, NULL, &error));
+    memset(&position, 0x55, sizeof position);
+    INVALID(wal_position_parse("7:1:0/1", &position, &error));
+    CHECK(memcmp(&position, &zero, sizeof position) == 0);
+    CHECK_STATUS(wal_position_parse(text, &position, &error), WAL_OK, &error);
+    CHECK(position.timeline == 1 && position.sequence == 3 && position.commit_lsn == 0x16B3748);
+    CHECK_EQ(wal_position_format(&position, cut, sizeof cut), strlen(text));
+    CHECK_TEXT(cut, "7560123");
+    INVALID(wal_position_compare(NULL, &position, &order, &error));
+    CHECK_EQ(order, 0);
+    INVALID(wal_position_compare(&position, NULL, &order, &error));
+    INVALID(wal_position_compare(&position, &position, NULL, &error));
+    INVALID_WITHOUT_ERROR(wal_position_compare(NULL, NULL, NULL, NULL));
+    order = 7;
+    CHECK_STATUS(wal_position_compare(&position, &zero, &order, &error), WAL_E_SYSTEM_MISMATCH, &error);
+    CHECK_EQ(order, 0);
+    INVALID(wal_stream_resume_after(NULL, &position, &error));
+    INVALID(wal_stream_resume_after(stream, NULL, &error));
+    INVALID_WITHOUT_ERROR(wal_stream_resume_after(NULL, NULL, NULL));
+    INVALID(wal_acker_new(stream, 0, NULL, &error));
+    CHECK_STATUS(wal_acker_new(NULL, 1, &acker, &error), WAL_OK, &error);
+    INVALID(wal_acker_begin(NULL, &event, &token, &error));
+    CHECK_EQ(token, 0);
+    token = 7;
+    INVALID(wal_acker_begin(acker, NULL, &token, &error));
+    CHECK_EQ(token, 0);
+    INVALID(wal_acker_begin(acker, &event, NULL, &error));
+    token = 7;
+    INVALID(wal_acker_begin_at(acker, NULL, &token, &error));
+    CHECK_EQ(token, 0);
+    INVALID(wal_acker_begin_at(NULL, &position, &token, &error));
+    INVALID(wal_acker_begin_at(acker, &position, NULL, &error));
+    INVALID(wal_acker_done(NULL, 1, &error));
+    INVALID_WITHOUT_ERROR(wal_acker_done(acker, 1, NULL));
+    CHECK_EQ(wal_acker_kept(acker), 0);
+    wal_acker_free(acker);
+}
+
+static void copy_calls(void) {
+    wal_options *options = test_options("c_null", "c_null");
+    wal_connection *c = NULL;
+    wal_error *error = DIRT;
+    wal_copy *copy = DIRT;
+    wal_rows *rows = DIRT;
+
+    wal_copy_free(NULL);
+    INVALID(wal_copy_open(NULL, "COPY t TO STDOUT", WAL_COPY_TEXT, 0, &copy, &error));
+    CHECK(copy == NULL);
+    INVALID(wal_copy_next_batch(NULL, 0, &rows, &error));
+    CHECK(rows == NULL);
+    REQUIRE(wal_connection_open(options, 30000, &c, &error) == WAL_OK);
+    copy = DIRT;
+    INVALID(wal_copy_open(c, NULL, WAL_COPY_TEXT, 0, &copy, &error));
+    CHECK(copy == NULL);
+    INVALID(wal_copy_open(c, "COPY (SELECT 1) TO STDOUT", 3, 30000, &copy, &error));
+    INVALID(wal_copy_open(c, "COPY (SELECT 1) TO STDOUT", WAL_COPY_TEXT, 30000, NULL, &error));
+    CHECK_STATUS(wal_copy_open(c, "COPY (SELECT 1, NULL) TO STDOUT", WAL_COPY_TEXT, 30000, &copy, &error),
+                 WAL_OK, &error);
+    INVALID(wal_copy_next_batch(copy, 30000, NULL, &error));
+    CHECK_STATUS(wal_copy_next_batch(copy, 30000, &rows, &error), WAL_OK, &error);
+    CHECK(wal_rows_count(rows) == 1 && wal_rows_column_count(rows) == 2);
+    CHECK(wal_rows_column_name(rows, 0).data == NULL && wal_rows_value(rows, 0, 1).data == NULL);
+    CHECK(wal_rows_value(rows, 0, 0).len == 1 && wal_rows_value(rows, 1, 0).data == NULL);
+    CHECK_STATUS(wal_copy_next_batch(copy, 0, &rows, &error), WAL_END, &error);
+    wal_copy_free(copy);
+    wal_connection_free(c);
+    wal_options_free(options);
 }
 
 static void options_calls(void) {
@@ -401,7 +489,9 @@ int main(void) {
     event_calls(event);
     value_calls(event);
     stream_calls(stream);
+    position_calls(stream);
     connection_calls(stream);
+    copy_calls();
     wal_stream_free(stream);
     test_drop_slot("c_null");
     return check_finish();

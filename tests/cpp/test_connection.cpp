@@ -194,6 +194,32 @@ static void passwords() {
     CHECK(kept.expired());
 }
 
+static void copies(wal::connection &connection) {
+    const auto sql = "COPY (SELECT g, NULL FROM generate_series(1, 50000) g) TO STDOUT";
+    auto all = connection.copy(sql, wal::copy_format::text, check::patience);
+    std::size_t count = 0;
+    for (;;) {
+        const auto rows = all.next_batch(check::patience);
+        if (!rows) {
+            CHECK_EQ(rows.status(), wal::status::end);
+            break;
+        }
+        CHECK(!rows->empty() && rows->column_count() == 2 && !rows->value(0, 1));
+        CHECK_EQ(rows->value(0, 0).value(), std::to_string(count + 1));
+        count += rows->size();
+    }
+    CHECK_EQ(count, 50000u);
+    {
+        auto endless =
+            connection.copy("COPY (SELECT generate_series(1, 1000000000)) TO STDOUT (FORMAT binary)",
+                            wal::copy_format::binary, check::patience);
+        CHECK(endless.next_batch(check::patience));
+        CHECK_THROWS(connection.query("SELECT 1"), wal::status::state);
+    }
+    CHECK_EQ(connection.query("SELECT 1").size(), 1u);
+    CHECK_EQ(check::status_of(connection.try_copy("SELECT 1")), wal::status::invalid_argument);
+}
+
 int main() {
     sql("CREATE TABLE cpp_connection (id int PRIMARY KEY)");
     wal::connection made(check::options_for(name));
@@ -206,6 +232,7 @@ int main() {
     more_slots(connection);
     health(connection);
     queries(connection);
+    copies(connection);
     snapshot(connection);
     beside_a_stream();
     dropped(connection);

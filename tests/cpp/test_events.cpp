@@ -201,6 +201,69 @@ static void stop_lsn() {
     CHECK_EQ(stream.next().status(), wal::status::end);
 }
 
+// Stored as text, resumed after in the middle of a transaction, and acknowledged by what was finished last.
+static void positions() {
+    sql("BEGIN; INSERT INTO cpp_events SELECT g, 'p' FROM generate_series(6001, 6004) g; COMMIT");
+    std::string stored;
+    wal::position end;
+    {
+        auto stream = check::open(name);
+        wal::position last;
+        for (const auto &event : stream.events(check::patience)) {
+            const auto position = event.position();
+            if (event.kind() == wal::event_kind::begin)
+                CHECK(!position && position == wal::position());
+            if (!position)
+                continue;
+            CHECK(position.timeline == event.timeline() && position.commit_lsn == event.commit_lsn());
+            CHECK(!last || last.compare(position) < 0);
+            last = position;
+            if (event.kind() == wal::event_kind::insert && event.new_row()["id"].as<int>() == 6002)
+                stored = position.to_string();
+            end = position;
+            if (event.ack_lsn() && !stored.empty())
+                break;
+        }
+    }
+    const auto position = wal::position::parse(stored);
+    CHECK(position.to_string() == stored && !position.end_lsn && end.end_lsn);
+    CHECK_EQ(check::status_of(wal::position::try_parse("7:1:0/1")), wal::status::invalid_argument);
+    auto elsewhere = position;
+    elsewhere.system_identifier++;
+    CHECK_THROWS(elsewhere.compare(position), wal::status::system_mismatch);
+    {
+        wal::stream stream(check::options_for(name));
+        stream.resume_after(elsewhere);
+        CHECK_THROWS(stream.connect(check::patience), wal::status::system_mismatch);
+    }
+    wal::stream stream(check::options_for(name));
+    stream.resume_after(position);
+    CHECK_THROWS(stream.resume_after(position), wal::status::state);
+    stream.connect(check::patience);
+    const wal::acker acker(stream, 100);
+    std::vector<wal::acker::token> tokens;
+    int first = 0;
+    for (const auto &event : stream.events(check::patience)) {
+        tokens.push_back(acker.begin(event));
+        if (event.kind() == wal::event_kind::insert && first == 0)
+            first = event.new_row()["id"].as<int>();
+        if (event.ack_lsn())
+            break;
+    }
+    CHECK_EQ(first, 6003);
+    CHECK_EQ(acker.kept(), tokens.size());
+    for (std::size_t i = tokens.size(); i-- > 1;)
+        acker.done(tokens[i]);
+    CHECK(!acker.position() && stream.stats().acked_lsn < end.end_lsn);
+    CHECK_THROWS(acker.done(tokens.back()), wal::status::state);
+    acker.done(tokens.front());
+    CHECK(acker.position() == end && acker.kept() == 0 && stream.stats().acked_lsn == end.end_lsn);
+    stream.flush(check::patience);
+    const auto alone = wal::acker::try_make();
+    CHECK(alone && alone->try_done(*alone->try_begin(end)) && alone->position() == end);
+    CHECK_EQ(check::status_of(alone->try_done(7)), wal::status::invalid_argument);
+}
+
 int main() {
     check::set_up(name);
     a_transaction();
@@ -208,5 +271,6 @@ int main() {
     kept();
     the_loop_ends();
     stop_lsn();
+    positions();
     return check::finish();
 }

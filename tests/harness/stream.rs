@@ -169,6 +169,14 @@ impl Options {
         })
     }
 
+    /// Connects behind a position.
+    pub fn open_after(&self, position: &abi::wal_position) -> Outcome<Stream> {
+        let stream = self.new_stream()?;
+        stream.resume_after(position)?;
+        stream.connect(-1)?;
+        Ok(stream)
+    }
+
     /// Replays a capture.
     pub fn replay(&self, path: &std::path::Path) -> Outcome<Stream> {
         let path = CString::new(path.to_str().unwrap()).unwrap();
@@ -267,6 +275,12 @@ impl Stream {
             return Err(status);
         }
         Ok(Batch(out))
+    }
+
+    /// Has a stream that is not connected go on behind a position.
+    pub fn resume_after(&self, position: &abi::wal_position) -> Outcome<()> {
+        // SAFETY: a live stream and a position of the caller's.
+        call(|err| unsafe { abi::wal_stream_resume_after(self.0, position, err) }).map(drop)
     }
 
     /// Acknowledges everything up to a position.
@@ -404,6 +418,12 @@ impl Batch {
             unsafe { (abi::wal_batch_events(self.0, &raw mut count), count) };
         // SAFETY: within the array, which lives as long as the batch.
         (0..count).map(move |at| unsafe { Event::new(first.add(at)) })
+    }
+
+    /// How far a program has come that has all of it.
+    pub fn position(&self) -> abi::wal_position {
+        // SAFETY: a live batch.
+        unsafe { abi::wal_batch_position(self.0) }
     }
 
     /// The highest position that may be acknowledged.

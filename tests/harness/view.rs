@@ -81,6 +81,7 @@ pub struct Seen {
     pub commit_time: i64,
     pub xid: u32,
     pub sequence: u64,
+    pub position: abi::wal_position,
     pub new: Vec<Cell>,
     pub old: Vec<Cell>,
     /// The event in one line, the same for text and binary.
@@ -112,6 +113,11 @@ impl<'a> Event<'a> {
     pub fn fields(self) -> &'a wal_event {
         // SAFETY: good for `'a` by `new`'s contract.
         unsafe { &*self.raw }
+    }
+
+    pub fn position(self) -> abi::wal_position {
+        // SAFETY: a live event.
+        unsafe { abi::wal_event_position(self.raw) }
     }
 
     pub fn kind(self) -> Kind {
@@ -161,7 +167,7 @@ impl<'a> Event<'a> {
         let it = self.fields();
         let name = text(abi::wal_event_kind_name(it.kind)).replace('_', "");
         assert_eq!(name, format!("{:?}", self.kind()).to_uppercase());
-        assert_eq!((it.reserved, it.spare), (0, [0, 0]), "spare fields are 0");
+        assert_eq!(it.reserved, 0, "what is kept for later is 0");
         Seen {
             kind: self.kind(),
             flags: it.flags,
@@ -171,6 +177,7 @@ impl<'a> Event<'a> {
             commit_time: it.commit_time,
             xid: it.xid,
             sequence: it.sequence,
+            position: self.position(),
             new: (0..it.n_new).map(|column| self.new_value(column).cell()).collect(),
             old: (0..it.n_old).map(|column| self.old_value(column).cell()).collect(),
             line: self.line(),

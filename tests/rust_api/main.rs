@@ -15,11 +15,13 @@ mod harness;
 mod table;
 
 mod a_dropped_future_loses_nothing;
+mod a_position_is_stored_and_resumed_after;
 mod a_program_keeps_its_panic_hook;
 mod a_stream_lives_in_any_runtime;
 mod commands_run_beside_the_stream;
 mod every_kind_of_event_is_told;
 mod rows_become_the_programs_types;
+mod rows_of_a_copy_come_as_they_are_asked_for;
 mod the_example_prints_what_it_reads;
 mod values_with_parts_come_apart;
 mod what_was_not_sent_is_never_none;

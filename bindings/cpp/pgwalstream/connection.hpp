@@ -17,6 +17,45 @@
 namespace pgwalstream {
 inline namespace PGWALSTREAM_ABI {
 
+/** How the rows of a COPY are read, which must be how the statement has them written. */
+enum class copy_format {
+    text = WAL_COPY_TEXT,     ///< COPY's text format: the values as text, escapes undone
+    binary = WAL_COPY_BINARY, ///< COPY's binary format: the values in the binary forms of their types
+    lines = WAL_COPY_LINES,   ///< each row undivided, as one value: CSV, or a DELIMITER of its own
+};
+
+/**
+ * A `COPY … TO STDOUT` whose rows are being read. Where rows are left as it ends the server is asked to cancel it.
+ * It may outlive its connection: it gives status state then. May be moved, not copied.
+ */
+class copy_out {
+  public:
+    /** Takes over a COPY of the C API. */
+    explicit copy_out(wal_copy *handle) noexcept : handle_(handle) {}
+
+    /**
+     * The next rows: all that are there, up to 256 KiB, at least one. Status end behind the last; timeout and
+     * interrupted: the COPY goes on. An error of the server comes behind the rows before it.
+     */
+    result<outcome<rows>> try_next_batch(timeout wait = forever) {
+        wal_rows *out = nullptr;
+        wal_error *reason = nullptr;
+        const wal_status code = wal_copy_next_batch(handle_.get(), wait.milliseconds(), &out, &reason);
+        if (code < WAL_OK)
+            return detail::fail(code, reason);
+        return code == WAL_OK ? outcome<rows>(rows(out)) : outcome<rows>(static_cast<status>(code));
+    }
+#if PGWALSTREAM_EXCEPTIONS
+    /** As try_next_batch; throws `error`. */
+    outcome<rows> next_batch(timeout wait = forever) {
+        return detail::take(try_next_batch(wait));
+    }
+#endif
+
+  private:
+    detail::owned<wal_copy, wal_copy_free> handle_;
+};
+
 /**
  * A connection for commands about slots and publications, and for SQL. It streams nothing: that is what a
  * stream is for.
@@ -80,6 +119,18 @@ class connection {
         const detail::c_text text(sql);
         return detail::attempt_for<rows, wal_rows *>([&](wal_rows **out, wal_error **reason) {
             return wal_connection_query(handle_.get(), text.get(), wait.milliseconds(), out, reason);
+        });
+    }
+    /**
+     * Begins a `COPY … TO STDOUT`, whose rows come in batches, as the program asks for them: memory stays
+     * flat. Until it is over or gone, other commands have status state.
+     */
+    result<copy_out> try_copy(std::string_view sql, copy_format format = copy_format::text,
+                              timeout wait = forever) {
+        const detail::c_text text(sql);
+        return detail::attempt_for<copy_out, wal_copy *>([&](wal_copy **out, wal_error **reason) {
+            return wal_copy_open(handle_.get(), text.get(), static_cast<std::int32_t>(format),
+                                 wait.milliseconds(), out, reason);
         });
     }
 
@@ -234,6 +285,10 @@ class connection {
     /** As try_query; throws `error`. */
     rows query(std::string_view sql, timeout wait = forever) {
         return detail::take(try_query(sql, wait));
+    }
+    /** As try_copy; throws `error`. */
+    copy_out copy(std::string_view sql, copy_format format = copy_format::text, timeout wait = forever) {
+        return detail::take(try_copy(sql, format, wait));
     }
     /** As try_create_logical_slot; throws `error`. */
     owned_slot create_logical_slot(std::string_view name, slot_flags flags = slot_flags::none,

@@ -4,7 +4,7 @@
 #ifndef PGWALSTREAM_EVENT_HPP
 #define PGWALSTREAM_EVENT_HPP
 
-#include <pgwalstream/lsn.hpp>
+#include <pgwalstream/position.hpp>
 #include <pgwalstream/row.hpp>
 
 #include <cstddef>
@@ -69,6 +69,16 @@ class event {
     pgwalstream::lsn commit_lsn() const noexcept { return pgwalstream::lsn(raw_.commit_lsn); }
     /** The position to acknowledge once this event and all before it are safe; 0 where there is none. */
     pgwalstream::lsn ack_lsn() const noexcept { return pgwalstream::lsn(raw_.ack_lsn); }
+    /** The timeline of the server that sent it, which is part of what identifies a change; 0 for a decoder.
+     */
+    std::uint32_t timeline() const noexcept { return static_cast<std::uint32_t>(raw_.spare[1]); }
+    /**
+     * How far a program has come that has this event and all before it. A change that has a number has a
+     * position, and what has an ack_lsn(); for the others that of the event before holds.
+     */
+    pgwalstream::position position() const noexcept {
+        return pgwalstream::position(wal_event_position(&raw_));
+    }
     /** When the transaction committed, was prepared or rolled back; nothing inside streamed blocks. */
     std::optional<timestamptz> commit_time() const noexcept { return detail::moment(raw_.commit_time); }
     /** The transaction's id, 0 outside transactions. */
@@ -266,6 +276,10 @@ class batch {
     bool empty() const noexcept { return events_.empty(); }
     /** What to acknowledge once all of it is safe; 0 if it ends no transaction. */
     lsn ack_lsn() const noexcept { return lsn(wal_batch_ack_lsn(handle_.get())); }
+    /** How far a program has come that has all of it: the position of the last event that has one. */
+    pgwalstream::position position() const noexcept {
+        return pgwalstream::position(wal_batch_position(handle_.get()));
+    }
     /** The same of the C API. */
     const wal_batch *capi() const noexcept { return handle_.get(); }
 

@@ -95,6 +95,16 @@ class stream {
     }
 
     /**
+     * Has a stream that is not connected yet go on behind a position that the program stored with its data:
+     * what is not beyond it is left out. Implies option progress "acknowledged". Connecting tells what is
+     * wrong: status gap, system_mismatch, delivered_beyond (see wal_stream_resume_after).
+     */
+    result<void> try_resume_after(const position &stored) {
+        const wal_position raw = stored.capi();
+        return detail::attempt(
+            [&](wal_error **reason) { return wal_stream_resume_after(handle_.get(), &raw, reason); });
+    }
+    /**
      * Connects, checks that server, slot and publications are as they must be, and starts the stream. Each
      * reason to fail has its status, and a hint that names the fix. After an error or an interrupt it can be
      * done again.
@@ -181,6 +191,10 @@ class stream {
     /** As try_replay_files; throws `error`. */
     static stream replay_files(const std::vector<std::string> &paths, const options &settings = options()) {
         return detail::take(try_replay_files(paths, settings));
+    }
+    /** As try_resume_after; throws `error`. */
+    void resume_after(const position &stored) {
+        detail::take(try_resume_after(stored));
     }
     /** As try_connect; throws `error`. */
     void connect(timeout wait = forever) {

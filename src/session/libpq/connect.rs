@@ -270,6 +270,7 @@ fn session(mut connection: Connection) -> Result<LibpqSession> {
         input: Input::Unknown,
         output: Output::Flushed,
         place,
+        announced: None,
     })
 }
 

@@ -18,11 +18,12 @@ use std::os::fd::RawFd;
 
 use tokio::io::Interest;
 
+use super::answer::no_copy;
 use super::{Fill, Readiness, Rows, Sent, Session, Unasked, Watch};
 use crate::error::{Error, Result, Status};
 use crate::sys::AsyncSocket;
 use crate::wire::backend::tag;
-use crate::wire::{Frame, ServerMessage, split};
+use crate::wire::{CopyOut, Frame, ServerMessage, split};
 pub use cancel::LibpqCanceller;
 use connection::{Connection, Flushed};
 use copy::{Inbox, More};
@@ -43,6 +44,8 @@ pub struct LibpqSession {
     input: Input,
     output: Output,
     place: Place,
+    /// What the server said of a COPY that begins.
+    announced: Option<CopyOut>,
 }
 
 /// What may be done next.
@@ -281,6 +284,20 @@ impl Session for LibpqSession {
     async fn start_copy(&mut self, sql: &str) -> Result<()> {
         self.begin()?;
         query::run(self, sql, query::Expect::CopyBoth).await.map(drop)
+    }
+
+    async fn start_copy_out(&mut self, sql: &str) -> Result<CopyOut> {
+        self.begin()?;
+        self.inbox = Inbox::default();
+        query::run(self, sql, query::Expect::CopyOut).await?;
+        self.announced.take().ok_or_else(no_copy)
+    }
+
+    fn end_copy(&mut self, _rest: &[u8]) -> Result<()> {
+        // libpq keeps to itself what comes behind.
+        self.connection.notices().keep_few();
+        self.phase = Phase::Idle;
+        Ok(())
     }
 
     fn fill(&mut self, buf: &mut [u8]) -> Result<Fill> {

@@ -38,6 +38,11 @@ impl Notices {
         self.lock().room = Room::All;
     }
 
+    /// COPY is over.
+    pub(super) fn keep_few(&self) {
+        self.lock().room = Room::Little;
+    }
+
     /// Those since the last call.
     pub(super) fn take(&self) -> Vec<ServerMessage> {
         let bodies = std::mem::take(&mut self.lock().bodies);

@@ -9,7 +9,7 @@ use libpq_sys as pq;
 
 use super::connection::text;
 use super::numbers;
-use crate::wire::MOST_OF_FIELD;
+use crate::wire::{CopyForm, CopyOut, MOST_OF_FIELD};
 
 /// What a value costs beside its bytes.
 const VALUE: usize = size_of::<Option<String>>();
@@ -62,6 +62,14 @@ impl Outcome {
             9 => Kind::Row,
             _ => Kind::Other,
         }
+    }
+
+    /// What a COPY towards the client announces.
+    pub(super) fn announced(&self) -> CopyOut {
+        // SAFETY: a live result.
+        let is_binary = unsafe { pq::PQbinaryTuples(self.0.as_ptr()) } != 0;
+        let form = if is_binary { CopyForm::Binary } else { CopyForm::Text };
+        CopyOut { form, columns: u16::try_from(self.width()).unwrap_or(0) }
     }
 
     pub(super) fn columns(&self) -> Vec<String> {

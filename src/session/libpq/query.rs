@@ -19,6 +19,7 @@ use crate::wire::{ServerMessage, classify};
 pub(super) enum Expect {
     Rows,
     CopyBoth,
+    CopyOut,
 }
 
 /// Sends a query and takes its answer. The phase is `Busy` on the way in, and stays so if the connection is of no more
@@ -62,6 +63,13 @@ pub(super) async fn run(session: &mut LibpqSession, sql: &str, expect: Expect) -
                 session.connection.notices().keep_all();
                 return Ok(Rows::default());
             }
+            Kind::CopyOut if expect == Expect::CopyOut && failed.is_none() => {
+                session.phase = Phase::Copy;
+                session.input = Input::Unknown;
+                session.connection.notices().keep_all();
+                session.announced = Some(outcome.announced());
+                return Ok(Rows::default());
+            }
             // COPY is not for this call: what comes of it is thrown away, and what the server waits for is refused.
             Kind::CopyOut | Kind::CopyIn | Kind::CopyBoth => {
                 failed.get_or_insert_with(|| copy_refused(answer.doing));
@@ -93,7 +101,7 @@ pub(super) async fn run(session: &mut LibpqSession, sql: &str, expect: Expect) -
     session.phase = Phase::Idle;
     match (failed, expect) {
         (Some(error), _) => Err(error),
-        (None, Expect::Rows) => Ok(answer.rows),
+        (None, Expect::Rows | Expect::CopyOut) => Ok(answer.rows),
         (None, Expect::CopyBoth) => Err(Error::new(
             Status::WAL_E_PROTOCOL,
             format!("{}: the server ended the command without starting COPY", answer.doing),

@@ -18,10 +18,11 @@ mod transport;
 use std::os::fd::RawFd;
 use std::sync::Arc;
 
+use super::answer::no_copy;
 use super::{Fill, Readiness, Rows, Sent, Session, Unasked, Watch, version_number};
 use crate::conninfo::Host;
 use crate::error::{Error, Result, Status};
-use crate::wire::{ServerMessage, frontend};
+use crate::wire::{CopyOut, ServerMessage, frontend};
 pub use cancel::Canceller;
 use dial::Address;
 use startup::Greeting;
@@ -108,6 +109,23 @@ impl Session for NativeSession {
         self.begin()?;
         let end = query::run(&mut self.transport, &mut self.greeting, sql, query::Expect::CopyBoth).await;
         end.into_result(&mut self.phase).map(drop)
+    }
+
+    async fn start_copy_out(&mut self, sql: &str) -> Result<CopyOut> {
+        self.begin()?;
+        match query::run(&mut self.transport, &mut self.greeting, sql, query::Expect::CopyOut).await {
+            query::End::CopyOut(announced) => {
+                self.phase = Phase::Copy;
+                Ok(announced)
+            }
+            end => end.into_result(&mut self.phase).and_then(|_| Err(no_copy())),
+        }
+    }
+
+    fn end_copy(&mut self, rest: &[u8]) -> Result<()> {
+        self.transport.put_back(rest)?;
+        self.phase = Phase::Idle;
+        Ok(())
     }
 
     fn fill(&mut self, buf: &mut [u8]) -> Result<Fill> {

@@ -8,7 +8,7 @@ use super::{Phase, Rows};
 use crate::error::{Error, Result, Status};
 use crate::session::answer::{MAX_ANSWER, MAX_REFUSED, copy_refused, first_word, too_large};
 use crate::wire::backend::{self, tag};
-use crate::wire::{MOST_WORDS, classify, frame, frontend};
+use crate::wire::{CopyOut, MOST_WORDS, classify, copy_out_response, frame, frontend};
 
 /// How long a message of an answer may be. Words are cut, a row that no answer may hold is thrown away, and the columns
 /// of a row, of which there are 1,664 at most, have names of 63 bytes.
@@ -25,6 +25,7 @@ fn limit(tag: u8) -> Limit {
 pub(super) enum Expect {
     Rows,
     CopyBoth,
+    CopyOut,
 }
 
 /// How a query ended.
@@ -33,6 +34,8 @@ pub(super) enum End {
     Idle(Result<Rows>),
     /// COPY began.
     Copy,
+    /// COPY towards the client began.
+    CopyOut(CopyOut),
     /// The connection is of no more use.
     Broken(Error),
 }
@@ -41,7 +44,7 @@ impl End {
     pub(super) fn into_result(self, phase: &mut Phase) -> Result<Rows> {
         let (next, result) = match self {
             Self::Idle(result) => (Phase::Idle, result),
-            Self::Copy => (Phase::Copy, Ok(Rows::default())),
+            Self::Copy | Self::CopyOut(_) => (Phase::Copy, Ok(Rows::default())),
             Self::Broken(error) => (Phase::Busy, Err(error)),
         };
         *phase = next;
@@ -133,6 +136,9 @@ impl Answer<'_> {
                 backend::copy_both_response(body)?;
                 return Ok(Taken::End(End::Copy));
             }
+            tag::COPY_OUT_RESPONSE if self.expect == Expect::CopyOut && self.error.is_none() => {
+                return Ok(Taken::End(End::CopyOut(copy_out_response(body)?)));
+            }
             // COPY is not for this call: what comes of it is thrown away, and what the server waits for is refused.
             tag::COPY_OUT_RESPONSE => self.refuse(0, copy_refused)?,
             tag::COPY_IN_RESPONSE => {
@@ -192,7 +198,7 @@ impl Answer<'_> {
     fn end(&mut self) -> Result<Rows> {
         match (self.error.take(), self.expect) {
             (Some(error), _) => Err(error),
-            (None, Expect::Rows) => Ok(std::mem::take(&mut self.rows)),
+            (None, Expect::Rows | Expect::CopyOut) => Ok(std::mem::take(&mut self.rows)),
             (None, Expect::CopyBoth) => Err(Error::new(
                 Status::WAL_E_PROTOCOL,
                 format!("{}: the server ended the command without starting COPY", self.doing),

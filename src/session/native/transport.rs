@@ -140,6 +140,17 @@ impl Transport {
         Ok(Fill::Bytes(count))
     }
 
+    /// What was given by `fill` and not wanted comes first again.
+    pub(super) fn put_back(&mut self, bytes: &[u8]) -> Result<()> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let behind = self.inbox.left().to_vec();
+        self.inbox.take(behind.len());
+        self.inbox.push(bytes)?;
+        self.inbox.push(&behind)
+    }
+
     /// As `Session::is_drained`.
     pub(super) fn is_drained(&self) -> bool {
         let is_open = match &self.carrier {

@@ -6,9 +6,10 @@
 use smallvec::SmallVec;
 
 use super::prepared::Prepares;
-use super::void;
+use super::{void, void_of};
 use crate::batch::{Arrays, Event, EventKind, Mark, flags};
 use crate::pgoutput::{OriginDelivered, Partial};
+use crate::position::Position;
 
 /// What was delivered before the connection was lost, and how far the repetition has come.
 #[derive(Debug)]
@@ -19,7 +20,43 @@ pub(super) struct Repetition {
     /// The transaction that was delivered in part.
     partial: Option<Partial>,
     dedupe: Dedupe,
+    life: Life,
     at: At,
+}
+
+/// What an earlier life of the program has.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Earlier {
+    /// All transactions whose commit record begins before.
+    pub(super) end: u64,
+    /// And the one that it has in part.
+    pub(super) partial: Option<Partial>,
+}
+
+impl Earlier {
+    /// As it stored it.
+    pub(super) fn of_position(position: &Position) -> Self {
+        let next = position.sequence.saturating_add(1);
+        // Its BEGIN and its origin came before the change that is had. Its id is not known.
+        let partial =
+            Partial { final_lsn: position.commit_lsn.0, xid: 0, next, origin: OriginDelivered::Yes };
+        Self { end: position.whole_until(), partial: position.is_inside().then_some(partial) }
+    }
+
+    /// What lies beyond `branch` never happened, where the stream goes on.
+    pub(super) fn rewind(&mut self, branch: u64) {
+        self.end = self.end.min(branch);
+        self.partial.take_if(|partial| partial.final_lsn >= branch);
+    }
+}
+
+/// Who was given what comes again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Life {
+    /// This program.
+    Same,
+    /// One before it, which knew what was described.
+    Earlier,
 }
 
 /// What becomes of what was delivered before.
@@ -88,7 +125,30 @@ impl Repetition {
     /// A repetition of what was delivered up to `end`, and of a part of a transaction.
     pub(super) fn new(end: u64, partial: Option<Partial>, dedupe: Dedupe) -> Self {
         let partial = partial.filter(|_| dedupe == Dedupe::On);
-        Self { end, partial, dedupe, at: At::Outside }
+        Self { end, partial, dedupe, life: Life::Same, at: At::Outside }
+    }
+
+    /// What an earlier life of the program has.
+    pub(super) fn of_earlier_life(Earlier { end, partial }: Earlier) -> Self {
+        Self { end, partial, dedupe: Dedupe::On, life: Life::Earlier, at: At::Outside }
+    }
+
+    /// Whether what comes again was given to an earlier life.
+    pub(super) fn is_of_earlier_life(&self) -> bool {
+        self.life == Life::Earlier
+    }
+
+    /// The server has sent all that ends up to `end`. What an earlier life has in part, and did not come, has nothing more that
+    /// is published now.
+    pub(super) fn passed(&mut self, end: u64) {
+        if self.life == Life::Earlier && self.at == At::Outside {
+            self.partial.take_if(|partial| partial.final_lsn < end);
+        }
+    }
+
+    /// What was delivered in part does not come again, or from its beginning: the consumer must not wait for its end.
+    fn broken_off(&mut self, lsn: u64) -> Option<Event> {
+        void_of(lsn, self.partial.take()?)
     }
 
     /// The transaction that is delivered in part and not delivered to its end since. `now` is what the decoder has begun.
@@ -136,12 +196,11 @@ impl Repetition {
                 Judged::Keep(event) => kept.push(event),
                 Judged::Void(event) => kept.push(void(event.lsn, event.xid)),
                 Judged::Restarted(event) => {
-                    kept.extend(self.partial.take().map(|partial| void(event.lsn, partial.xid)));
+                    kept.extend(self.broken_off(event.lsn));
                     kept.push(event);
                 }
                 Judged::New(event) => {
-                    // What was delivered in part does not come again: the consumer must not wait for its end.
-                    kept.extend(self.partial.take().map(|partial| void(event.lsn, partial.xid)));
+                    kept.extend(self.broken_off(event.lsn));
                     kept.push(event);
                     filtered.then = Then::New;
                 }
@@ -212,7 +271,7 @@ impl Repetition {
     fn inside(&mut self, event: Event, what: Inside) -> Judged {
         match (self.at, self.partial) {
             // The decoder tells only of definitions that were not delivered before, and this one belongs to nothing now.
-            (At::Delivered, _) if what == Inside::Relation => {
+            (At::Delivered, _) if self.describes(what) => {
                 Judged::Keep(Event { commit_lsn: 0, commit_time: 0, xid: 0, sequence: 0, ..event })
             }
             (At::Delivered, _) => {
@@ -223,6 +282,7 @@ impl Repetition {
                 let again = event.sequence < partial.next;
                 let delivered = match what {
                     Inside::End | Inside::Relation => false,
+                    Inside::Type if self.describes(what) => false,
                     Inside::Origin => partial.origin == OriginDelivered::Yes,
                     Inside::Type | Inside::Change => again,
                 };
@@ -237,6 +297,11 @@ impl Repetition {
             }
             (At::Outside | At::Partial, _) => Judged::Keep(event),
         }
+    }
+
+    /// Whether it describes what the consumer does not know yet.
+    fn describes(&self, what: Inside) -> bool {
+        what == Inside::Relation || what == Inside::Type && self.life == Life::Earlier
     }
 }
 

@@ -2,9 +2,11 @@
 //!
 //! It must never let a stream go on over a server whose history does not hold all that was delivered.
 
+use crate::batch::{Provenance, Telling};
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
-use crate::options::FailoverPolicy;
+use crate::options::{Config, FailoverPolicy};
+use crate::position::Position;
 
 /// What IDENTIFY_SYSTEM says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -97,6 +99,23 @@ pub enum Loss {
 }
 
 impl Identity {
+    /// The server that a position is of, as far as it tells.
+    pub fn of_position(position: &Position) -> Self {
+        let (system, timeline) = (position.system_identifier, position.timeline);
+        Self { system, timeline, ..Self::default() }
+    }
+
+    /// What events say of where they come from. A standby may be promoted while it sends, and does not say so: then nobody
+    /// could tell of which history a position is.
+    pub fn provenance(self, config: &Config) -> Provenance {
+        let telling = match self.role {
+            Role::Primary if config.decode => config.numbering().map_or(Telling::Ends, Telling::Each),
+            // Only the plugin knows what its payloads are.
+            Role::Primary | Role::Standby => Telling::Nothing,
+        };
+        Provenance { system: self.system, timeline: self.timeline, telling }
+    }
+
     /// The question.
     pub const QUERY: &'static str = "IDENTIFY_SYSTEM";
 
@@ -228,6 +247,7 @@ fn parse_history(history: &str, timeline: u32) -> Option<Lsn> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::options::Options;
 
     const HISTORY: &str =
         "1\t0/3000148\tno recovery target specified\n\n# a comment\n2\t0/5000000\tbefore 2026-01-01\n";
@@ -282,6 +302,27 @@ mod tests {
                 assert_eq!(error.status(), Status::WAL_E_SYSTEM_MISMATCH);
             }
         }
+    }
+
+    /// It may be promoted at any time, and what it sends then is of another timeline.
+    #[test]
+    fn p12_what_a_standby_sends_tells_no_position() {
+        let config = |pairs: &[(&str, &str)]| {
+            let mut options = Options::new();
+            let needed = [("conninfo", "host=h user=u dbname=d"), ("slot", "s"), ("publication", "p")];
+            needed.iter().chain(pairs).for_each(|(key, value)| options.set(key, Some(value)).unwrap());
+            options.config().unwrap()
+        };
+        let usual = config(&[]);
+        let telling = |role, config: &Config| identity(1).known(role, 9).provenance(config).telling;
+        assert_eq!(telling(Role::Standby, &usual), Telling::Nothing);
+        assert_eq!(telling(Role::Primary, &usual), Telling::Each(usual.numbering().unwrap()));
+        assert_eq!(
+            telling(Role::Primary, &config(&[("publication", "p,p")])),
+            telling(Role::Primary, &usual)
+        );
+        assert_ne!(telling(Role::Primary, &config(&[("messages", "on")])), telling(Role::Primary, &usual));
+        assert_eq!(telling(Role::Primary, &config(&[("streaming", "on")])), Telling::Ends);
     }
 
     #[test]

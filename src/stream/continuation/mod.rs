@@ -18,7 +18,7 @@ use crate::error::Result;
 use crate::lsn::Lsn;
 use crate::options::Config;
 use crate::pgoutput::{Decoder, MessageKind, Partial, Step};
-use dedupe::{Dedupe, Repetition, Then};
+use dedupe::{Dedupe, Earlier, Repetition, Then};
 use prepared::Prepares;
 
 /// Where the next connection begins.
@@ -34,22 +34,55 @@ pub struct Restart {
 #[derive(Debug)]
 pub(super) struct Continuation {
     dedupe: Dedupe,
-    /// After a reconnect, until something new comes.
+    /// After a reconnect, and where an earlier life of the program has something, until something new comes.
     repetition: Option<Repetition>,
+    /// What an earlier life of the program has never comes, whatever `dedupe` says.
+    earlier: Option<Earlier>,
     prepares: Prepares,
+    timeliness: Timeliness,
+}
+
+/// When the transaction that is being received comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Timeliness {
+    /// Behind all that was delivered.
+    InOrder,
+    /// Its end lies before what was delivered: a transaction that is sent long after its PREPARE, or one that comes again.
+    Late,
 }
 
 impl Continuation {
     /// Nothing came yet.
     pub(super) fn new(config: &Config) -> Self {
         let dedupe = if config.dedupe { Dedupe::On } else { Dedupe::Off };
-        Self { dedupe, repetition: None, prepares: Prepares::default() }
+        // What a payload is only the plugin knows.
+        let earlier = config.resume_after.as_ref().filter(|_| config.decode).map(Earlier::of_position);
+        let repetition = earlier.map(Repetition::of_earlier_life);
+        let (prepares, timeliness) = (Prepares::default(), Timeliness::InOrder);
+        Self { dedupe, repetition, earlier, prepares, timeliness }
+    }
+
+    /// A transaction begins whose end is at `final_lsn`; all that ends up to `had` was delivered, or lies before the stream.
+    #[inline]
+    pub(super) fn begins(&mut self, final_lsn: u64, had: u64) {
+        self.timeliness = if final_lsn < had { Timeliness::Late } else { Timeliness::InOrder };
+    }
+
+    /// It has ended.
+    #[inline]
+    pub(super) fn ends(&mut self) {
+        self.timeliness = Timeliness::InOrder;
+    }
+
+    /// Whether what comes lies before what was delivered, so that its position would say less than is had.
+    pub(super) fn is_late(&self) -> bool {
+        self.timeliness == Timeliness::Late
     }
 
     /// Whether what comes may have been delivered before: then `decode` is for it, and else the decoder itself.
     #[inline(always)]
     pub(super) fn repeats(&self) -> bool {
-        self.repetition.is_some()
+        self.repetition.is_some() || self.is_late()
     }
 
     /// Whether a transaction was delivered in part over an earlier connection, and goes on.
@@ -74,6 +107,9 @@ impl Continuation {
     ) -> Vec<Event> {
         let mut discarded = discarded(decoder);
         let mut partial = self.partial(decoder);
+        // Nothing that is new came, and the repetition begins anew.
+        let is_of_earlier_life = self.repetition.as_ref().is_some_and(Repetition::is_of_earlier_life);
+        self.timeliness = Timeliness::InOrder;
         let kept = positions.ceiling();
         decoder.reconnected();
         positions.reconnected(start.0);
@@ -81,11 +117,19 @@ impl Continuation {
             // The server sends in the order of the ends: what ends before the branch came before what lies beyond.
             positions.rewound(at.0, kept.map_or(at.0, |kept| kept.min(at.0)));
             self.prepares.rewind(at.0);
+            self.earlier.iter_mut().for_each(|earlier| earlier.rewind(at.0));
             decoder.rewound();
             let lost = partial.take_if(|partial| partial.final_lsn >= at.0);
-            discarded.extend(lost.map(|partial| void(0, partial.xid)));
+            discarded.extend(lost.and_then(|partial| void_of(0, partial)));
         }
-        self.repetition = Some(Repetition::new(positions.delivered(), partial, self.dedupe));
+        let delivered = positions.delivered();
+        self.repetition = Some(match (self.dedupe, self.earlier) {
+            (Dedupe::Off, Some(earlier)) => Repetition::of_earlier_life(earlier),
+            (Dedupe::On, Some(_)) if is_of_earlier_life => {
+                Repetition::of_earlier_life(Earlier { end: delivered, partial })
+            }
+            _ => Repetition::new(delivered, partial, self.dedupe),
+        });
         discarded
     }
 
@@ -113,7 +157,10 @@ impl Continuation {
         let mark = out.mark();
         // SAFETY: the caller's promise.
         let step = unsafe { decoder.decode(lsn, message, out) }?;
-        let filtered = repetition.filter(&mark, &self.prepares, out);
+        // Without `dedupe` only what an earlier life has is left out, and that life's are not known.
+        let none = Prepares::default();
+        let prepares = if self.dedupe == Dedupe::On { &self.prepares } else { &none };
+        let filtered = repetition.filter(&mark, prepares, out);
         if filtered.then == Then::New || repetition.has_reached(decoder.partial()) {
             decoder.caught_up();
         }
@@ -121,6 +168,13 @@ impl Continuation {
             self.repetition = None;
         }
         Ok((step, filtered.delivered))
+    }
+
+    /// The server has sent all that ends up to `end`.
+    pub(super) fn passed(&mut self, end: u64) {
+        if let Some(repetition) = &mut self.repetition {
+            repetition.passed(end);
+        }
     }
 
     /// Notes an event that is delivered and acknowledges something. What is acknowledged up to `settled` does not come
@@ -140,6 +194,12 @@ impl Continuation {
 pub(super) fn discarded(decoder: &Decoder) -> Vec<Event> {
     let stop = decoder.block().map(|xid| Event { xid, ..Event::new(EventKind::WAL_EVENT_STREAM_STOP) });
     stop.into_iter().chain(decoder.open_streams().map(|xid| void(0, xid))).collect()
+}
+
+/// The same of one that was delivered in part. Of one that an earlier life has the id is not known, and nothing begun here
+/// waits for its end.
+fn void_of(lsn: u64, partial: Partial) -> Option<Event> {
+    (partial.xid != 0).then(|| void(lsn, partial.xid))
 }
 
 /// Tells that what came of a transaction means nothing.

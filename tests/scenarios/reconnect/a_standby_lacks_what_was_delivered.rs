@@ -65,6 +65,42 @@ fn p12_what_was_delivered_and_lost_is_named(version: u32) {
 
 on_versions! { p12_what_was_delivered_and_lost_is_named v17 17, v18 18 }
 
+/// A program is started again at the promoted standby: with a position that it has, and with one that it lacks.
+fn p12_a_position_is_judged_by_the_history(version: u32) {
+    let (primary, standby, name) = pair(version, "");
+    let mut db = database(&primary, &name);
+    let mut stream = options(&primary, &standby, &name).open().unwrap();
+    let seen = overrun(&mut db, &standby, &mut stream);
+    drop(stream);
+    promote(&primary, &standby);
+    let mut db = database(&standby, &name);
+    eventually("it is promoted", || db.text("SELECT pg_is_in_recovery()") == "f");
+    insert(&mut db, 1001..=1003);
+    let at = |row: i32, kind: Kind| {
+        let mut of_row = seen.iter().filter(|event| event.kind == kind);
+        of_row.nth(row as usize - 1).unwrap().position
+    };
+    // Changes are numbered as they were.
+    let there = || Options::stream(&standby.conninfo(&name), SLOT, "pub").with("messages", "on");
+    for lost in [at(KEPT + 1, Kind::Insert), at(KEPT + 1, Kind::Commit), at(LOST, Kind::Commit)] {
+        let failure = there().with("failover_policy", "rewind").open_after(&lost).map(drop).unwrap_err();
+        assert_eq!(failure.status, Status::WAL_E_DELIVERED_BEYOND, "{failure:?}");
+        assert!(failure.hint.contains("resume after") && !failure.is_retriable, "{failure:?}");
+    }
+    // What it has is gone on from: in the middle of the last but one, and behind the last.
+    for (kept, first) in [(at(KEPT - 1, Kind::Insert), KEPT), (at(KEPT, Kind::Commit), 1001)] {
+        let mut stream = there().open_after(&kept).unwrap();
+        let seen = stream.read_until(|event| event.line == "INSERT public.t new id=1003");
+        assert_eq!(rows(&seen)[0], first.to_string());
+        assert!(seen.iter().all(|event| event.position.timeline != 1), "what comes is of the new timeline");
+        assert_eq!(rows(&seen).len(), if first == KEPT { 4 } else { 3 });
+        drop(stream);
+        db.released(SLOT);
+    }
+}
+
+on_versions! { p12_a_position_is_judged_by_the_history v17 17, v18 18 }
+
 fn p12_a_rewind_is_told_and_reused_positions_are_new(version: u32) {
     let (primary, standby, name) = pair(version, "");
     let mut db = database(&primary, &name);

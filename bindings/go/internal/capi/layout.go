@@ -58,6 +58,7 @@ const (
 	_ = -(unsafe.Offsetof(Event{}.Old) ^ unsafe.Offsetof(C.wal_event{}.old_values))
 	_ = -(unsafe.Offsetof(Event{}.NNew) ^ unsafe.Offsetof(C.wal_event{}.n_new))
 	_ = -(unsafe.Offsetof(Event{}.NOld) ^ unsafe.Offsetof(C.wal_event{}.n_old))
+	_ = -(unsafe.Offsetof(Event{}.spare) ^ unsafe.Offsetof(C.wal_event{}.spare))
 )
 
 func (e *Event) c() *C.wal_event { return (*C.wal_event)(unsafe.Pointer(e)) }
