@@ -120,10 +120,39 @@ unsafe fn look_at(batch: *mut Batch, clones: &mut Vec<*mut Event>) -> usize {
                 clones.push(clone);
             }
         }
+        render(first, count);
         black_box(wal_batch_ack_lsn(batch));
         wal_batch_free(batch);
     }
     count
+}
+
+/// Whatever the events hold, each is a line of text.
+unsafe fn render(first: *const Event, count: usize) {
+    // SAFETY: the caller's promise: `count` live events follow each other; out-parameters of this frame, freed once.
+    unsafe {
+        let mut renderer = ptr::null_mut();
+        check(wal_renderer_new(c"json".as_ptr(), &raw mut renderer, ptr::null_mut()));
+        for (name, word) in [(c"numbers", c"exact"), (c"bytes", c"base64"), (c"line_separators", c"escaped")]
+        {
+            check(wal_renderer_set(renderer, name.as_ptr(), word.as_ptr(), ptr::null_mut()));
+            let (mut out, mut messages) = (ptr::null(), 0);
+            check(wal_renderer_events(
+                renderer,
+                first,
+                count,
+                &raw mut out,
+                &raw mut messages,
+                ptr::null_mut(),
+            ));
+            assert_eq!(messages, count);
+            let lines = wal_renderer_lines(renderer);
+            let lines = std::slice::from_raw_parts(lines.data, lines.len);
+            assert!(std::str::from_utf8(lines).is_ok());
+            assert_eq!(lines.iter().filter(|byte| **byte == b'\n').count(), count);
+        }
+        wal_renderer_free(renderer);
+    }
 }
 
 unsafe fn ask(event: &Event) {

@@ -21,6 +21,6 @@ pub use data_type::{Type, TypeKind, TypeRef, TypeSource};
 pub use event::{Event, EventKind};
 pub use pool::{Batch, Home, Pool};
 pub use reconnect::ReconnectNumbers;
-pub use relation::{Column, Relation};
-pub use value::{Value, ValueKind};
+pub use relation::{Column, Relation, Serial};
+pub use value::{TRUNCATED_RELATION, Value, ValueKind};
 pub use view::{EventView, RowView, ValueView};

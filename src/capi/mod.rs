@@ -58,6 +58,8 @@ mod table;
 
 mod decoder;
 
+mod renderer;
+
 mod lsn;
 
 mod names;
@@ -81,6 +83,7 @@ pub use password::*;
 pub use publication::*;
 pub use reconnect::*;
 pub use relation::*;
+pub use renderer::*;
 pub use replay::*;
 pub use rows::*;
 pub use scalar::*;

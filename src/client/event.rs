@@ -252,6 +252,12 @@ impl<'a> EventRef<'a> {
         Self(view)
     }
 
+    /// What the layers below know it as.
+    #[inline]
+    pub(super) fn view(self) -> EventView<'a> {
+        self.0
+    }
+
     #[inline]
     fn has(self, flag: u32) -> bool {
         self.0.plain().flags & flag != 0

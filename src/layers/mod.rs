@@ -22,6 +22,8 @@ pub mod lsn;
 pub mod options;
 #[path = "../pgoutput/mod.rs"]
 pub mod pgoutput;
+#[path = "../render/mod.rs"]
+pub mod render;
 #[path = "../session/mod.rs"]
 pub mod session;
 #[path = "../statistics/mod.rs"]

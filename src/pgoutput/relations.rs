@@ -14,7 +14,7 @@ use super::leaves::{Leaves, Sent};
 use super::names::Types;
 use super::reader::Reader;
 use super::tuple::Shape;
-use crate::batch::{Arrays, Column, Relation};
+use crate::batch::{Arrays, Column, Relation, Serial};
 
 /// How many replaced definitions of one table are remembered: more often nobody changes it between an
 /// acknowledgement and the loss of a connection.
@@ -469,6 +469,7 @@ impl<'a> Definition<'a> {
             name: self.name.into(),
             replica_identity: self.replica_identity,
             columns: self.columns().map(|column| column.to_column(self.types)).collect(),
+            serial: Serial::next(),
         }
     }
 }

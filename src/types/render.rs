@@ -17,6 +17,8 @@ pub enum Style {
     Rfc3339,
     /// As PostgreSQL does with DateStyle ISO: `2026-02-28 12:34:56.5+00`.
     Postgres,
+    /// As PostgreSQL does in JSON (JsonEncodeDateTime): `2026-02-28T12:34:56.5+00:00`.
+    Json,
 }
 
 /// Whether `write_time` is for values of a type.
@@ -40,7 +42,11 @@ pub fn write_time(field: Field<'_>, style: Style, out: &mut impl Write) -> Read<
         }
         oid::TIMESTAMP => write_timestamp(as_timestamp(field)?, "", style, out)?,
         oid::TIMESTAMPTZ => {
-            let zone = if style == Style::Rfc3339 { "Z" } else { "+00" };
+            let zone = match style {
+                Style::Rfc3339 => "Z",
+                Style::Postgres => "+00",
+                Style::Json => "+00:00",
+            };
             write_timestamp(as_timestamptz(field)?, zone, style, out)?
         }
         _ => return Err(ReadError::OtherType),
@@ -75,7 +81,7 @@ fn write_moment(
         let (shown, era) = if year > 0 { (year, "") } else { (1 - year, " BC") };
         write!(out, "{shown:04}-{month:02}-{day:02}")?;
         if let Some(clock) = clock {
-            out.write_char(if style == Style::Rfc3339 { 'T' } else { ' ' })?;
+            out.write_char(if style == Style::Postgres { ' ' } else { 'T' })?;
             write_clock(clock, out)?;
         }
         out.write_str(zone)?;

@@ -1,5 +1,7 @@
 //! What values are: their types, and what is read from them in binary.
 
+mod json_is_the_servers;
 mod nothing_is_guessed;
 mod samples;
 mod text_is_the_servers;
+mod wal2json_is_matched;

@@ -1,0 +1,164 @@
+//! The buffer that renderings are written into. It must never abort for lack of memory: it takes nothing more, and says so.
+
+use std::fmt;
+
+use crate::error::{Error, Result};
+use crate::types::Sink;
+
+/// Bytes that keep their room from one use to the next.
+#[derive(Debug, Default)]
+pub(super) struct Out {
+    bytes: Vec<u8>,
+    /// How much could not be had.
+    lacking: usize,
+}
+
+impl Out {
+    /// Forgets what was written, and keeps the room.
+    pub(super) fn clear(&mut self) {
+        self.bytes.clear();
+        self.lacking = 0;
+    }
+
+    /// What was written.
+    #[inline]
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// How much was written: a place to `cut` back to.
+    #[inline]
+    pub(super) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Takes back what was written behind a place.
+    pub(super) fn cut(&mut self, at: usize) {
+        self.bytes.truncate(at);
+    }
+
+    /// An error, if something that was written had no room.
+    pub(super) fn check(&self) -> Result<()> {
+        match self.lacking {
+            0 => Ok(()),
+            bytes => Err(Error::no_memory("a rendering", self.bytes.len() + bytes)),
+        }
+    }
+
+    /// Appends bytes.
+    #[inline]
+    pub(super) fn put(&mut self, bytes: &[u8]) {
+        if self.has_room(bytes.len()) {
+            self.bytes.extend_from_slice(bytes);
+        }
+    }
+
+    /// Appends one byte.
+    #[inline]
+    pub(super) fn byte(&mut self, byte: u8) {
+        if self.has_room(1) {
+            self.bytes.push(byte);
+        }
+    }
+
+    /// Appends digits.
+    pub(super) fn number(&mut self, number: u64) {
+        let (mut digits, mut left, mut rest) = ([0; 20], 20, number);
+        loop {
+            left -= 1;
+            if let Some(digit) = digits.get_mut(left) {
+                *digit = b'0' + (rest % 10) as u8;
+            }
+            rest /= 10;
+            if rest == 0 {
+                break;
+            }
+        }
+        self.put(digits.get(left..).unwrap_or_default());
+    }
+
+    /// Appends a position as PostgreSQL writes it: `0/16B3748`.
+    pub(super) fn lsn(&mut self, lsn: u64) {
+        self.hexadecimal((lsn >> 32) as u32);
+        self.byte(b'/');
+        self.hexadecimal(lsn as u32);
+    }
+
+    fn hexadecimal(&mut self, number: u32) {
+        let (mut digits, mut left, mut rest) = ([0; 8], 8, number);
+        loop {
+            left -= 1;
+            let half = (rest & 15) as u8;
+            if let Some(digit) = digits.get_mut(left) {
+                *digit = if half < 10 { b'0' + half } else { b'A' - 10 + half };
+            }
+            rest >>= 4;
+            if rest == 0 {
+                break;
+            }
+        }
+        self.put(digits.get(left..).unwrap_or_default());
+    }
+
+    #[inline]
+    fn has_room(&mut self, more: usize) -> bool {
+        self.bytes.capacity() - self.bytes.len() >= more || self.grow(more)
+    }
+
+    #[cold]
+    fn grow(&mut self, more: usize) -> bool {
+        let grown = self.lacking == 0 && self.bytes.try_reserve(more).is_ok();
+        if !grown {
+            self.lacking = self.lacking.saturating_add(more).max(1);
+        }
+        grown
+    }
+}
+
+impl Sink for Out {
+    #[inline]
+    fn put(&mut self, text: &[u8]) {
+        Out::put(self, text);
+    }
+}
+
+impl fmt::Write for Out {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.put(text.as_bytes());
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Status;
+
+    #[test]
+    fn numbers_and_positions_are_written_as_rust_and_postgresql_do() {
+        let mut out = Out::default();
+        for number in [0, 7, 10, 99, 1_234_567_890, u64::MAX] {
+            out.clear();
+            out.number(number);
+            assert_eq!(out.bytes(), number.to_string().as_bytes());
+            out.clear();
+            out.lsn(number);
+            assert_eq!(out.bytes(), crate::lsn::Lsn(number).to_string().as_bytes());
+        }
+    }
+
+    #[test]
+    fn what_finds_no_room_is_an_error_and_no_abort() {
+        let mut out = Out::default();
+        out.put(b"there");
+        assert!(!out.has_room(usize::MAX >> 1) && out.check().is_err());
+        out.put(&[b'x'; 1000]);
+        assert_eq!(
+            (out.bytes(), out.check().unwrap_err().status()),
+            (&b"there"[..], Status::WAL_E_NO_MEMORY)
+        );
+        out.clear();
+        out.put(b"again");
+        assert!(out.check().is_ok() && out.bytes() == b"again");
+    }
+}
