@@ -1817,7 +1817,7 @@ typedef struct wal_rendered {
      */
     struct wal_bytes topic;
     /**
-     * What identifies the row, in formats that have keys; else nothing. "json" and "wal2json2" have none.
+     * What identifies the row, in formats that have keys; else nothing. None of today's has.
      */
     struct wal_bytes key;
     /**
@@ -4738,8 +4738,9 @@ WAL_API void wal_decoder_free(struct wal_decoder *decoder) WAL_NOEXCEPT;
  * |---|---|
  * | json | an object for each event, on one line |
  * | wal2json2 | what wal2json 2.5 gives with format version 2: an object for each BEGIN, COMMIT, change and message |
+ * | wal2json | what it gives with format version 1: a document for each transaction, a piece for each of its events |
  *
- * @param[in] format "json" or "wal2json2"
+ * @param[in] format one of these
  * @param[out] out the renderer, owned by the caller: wal_renderer_free
  * @param[out] err may be NULL; owned by the caller
  * @return WAL_OK, WAL_E_INVALID_ARGUMENT: there is no such format
@@ -4783,7 +4784,7 @@ WAL_NOEXCEPT;
  * Renders events. Give it those of a batch, a single one of wal_stream_next, or a copy of wal_event_clone.
  *
  * In format "json" each event gives one message. In "wal2json2" a TRUNCATE gives one for each table, and what wal2json does not
- * know gives none. The renderer's memory grows with what is rendered in one call and is used again by
+ * know gives none. In "wal2json" an event gives a piece of a document, or none. The renderer's memory grows with what is rendered in one call and is used again by
  * the next one.
  *
  * @param[in,out] renderer what it gave out before ends

@@ -31,8 +31,8 @@ type Rendered struct {
 	Value []byte // the message, without a line feed; nil says that the key is gone, in formats that have keys
 }
 
-// NewRenderer makes a renderer for a format: "json" gives an object for each event, on one line, and "wal2json2" what wal2json
-// gives with format version 2. Options that are not named
+// NewRenderer makes a renderer for a format: "json" gives an object for each event, on one line, "wal2json" and "wal2json2" what
+// wal2json gives with format versions 1 and 2. Options that are not named
 // keep their defaults: numbers (exact, js, string), bytes (hex, base64), unchanged (list, omit, null), line_separators (plain,
 // escaped).
 func NewRenderer(format string, options map[string]string) (*Renderer, error) {

@@ -28,7 +28,7 @@ pub struct wal_renderer {
 pub struct wal_rendered {
     /// `schema.table` of a change; nothing for an event without one table.
     pub topic: wal_bytes,
-    /// What identifies the row, in formats that have keys; else nothing. "json" and "wal2json2" have none.
+    /// What identifies the row, in formats that have keys; else nothing. None of today's has.
     pub key: wal_bytes,
     /// The message, without a line feed. Nothing says that the key is gone, in formats that have keys.
     pub value: wal_bytes,
@@ -48,8 +48,9 @@ const _: () = assert!(size_of::<wal_rendered>() == 64 || size_of::<usize>() != 8
 /// |---|---|
 /// | json | an object for each event, on one line |
 /// | wal2json2 | what wal2json 2.5 gives with format version 2: an object for each BEGIN, COMMIT, change and message |
+/// | wal2json | what it gives with format version 1: a document for each transaction, a piece for each of its events |
 ///
-/// @param[in] format "json" or "wal2json2"
+/// @param[in] format one of these
 /// @param[out] out the renderer, owned by the caller: wal_renderer_free
 /// @param[out] err may be NULL; owned by the caller
 /// @return WAL_OK, WAL_E_INVALID_ARGUMENT: there is no such format
@@ -109,7 +110,7 @@ pub unsafe extern "C" fn wal_renderer_set(
 /// Renders events. Give it those of a batch, a single one of wal_stream_next, or a copy of wal_event_clone.
 ///
 /// In format "json" each event gives one message. In "wal2json2" a TRUNCATE gives one for each table, and what wal2json does not
-/// know gives none. The renderer's memory grows with what is rendered in one call and is used again by
+/// know gives none. In "wal2json" an event gives a piece of a document, or none. The renderer's memory grows with what is rendered in one call and is used again by
 /// the next one.
 ///
 /// @param[in,out] renderer what it gave out before ends

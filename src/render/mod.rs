@@ -14,6 +14,7 @@ mod text;
 mod type_name;
 mod value;
 mod wal2json;
+mod wal2json_document;
 
 pub use messages::Rendered;
 
@@ -22,6 +23,7 @@ use messages::Messages;
 use plan::{Layout, Plans};
 use settings::either;
 use value::Values;
+use wal2json_document::Document;
 
 use crate::batch::EventView;
 use crate::error::{Error, Result, Status};
@@ -33,6 +35,7 @@ pub struct Renderer {
     values: Values,
     plans: Plans,
     json: Json,
+    document: Document,
     messages: Messages,
 }
 
@@ -40,11 +43,13 @@ pub struct Renderer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Format {
     Json,
+    Wal2Json,
     Wal2Json2,
 }
 
 impl Format {
-    const TABLE: &[(&str, Self)] = &[("json", Self::Json), ("wal2json2", Self::Wal2Json2)];
+    const TABLE: &[(&str, Self)] =
+        &[("json", Self::Json), ("wal2json", Self::Wal2Json), ("wal2json2", Self::Wal2Json2)];
 
     fn of(name: &str) -> Result<Self> {
         Self::TABLE.iter().find(|known| known.0 == name).map(|known| known.1).ok_or_else(|| {
@@ -57,6 +62,7 @@ impl Format {
     fn layout(self) -> Layout {
         match self {
             Self::Json => Layout::Object,
+            Self::Wal2Json => Layout::Lists,
             Self::Wal2Json2 => Layout::Wal2Json,
         }
     }
@@ -67,8 +73,8 @@ impl Renderer {
     pub fn new(format: &str) -> Result<Self> {
         let format = Format::of(format)?;
         let plans = Plans::new(format.layout());
-        let (values, json, messages) = (Values::default(), Json::default(), Messages::default());
-        Ok(Self { format, values, plans, json, messages })
+        let (values, json, document) = (Values::default(), Json::default(), Document::default());
+        Ok(Self { format, values, plans, json, document, messages: Messages::default() })
     }
 
     /// Sets an option, for the events that follow.
@@ -90,6 +96,7 @@ impl Renderer {
         let (values, plans, messages) = (&mut self.values, &mut self.plans, &mut self.messages);
         let written = match self.format {
             Format::Json => self.json.write(values, plans, event, messages),
+            Format::Wal2Json => self.document.write(values, plans, event, messages),
             Format::Wal2Json2 => wal2json::write(values, plans, event, messages),
         };
         match written {

@@ -28,6 +28,8 @@ pub(super) struct Plan {
 pub(super) struct ColumnPlan {
     /// What is before its value, with a comma in front.
     name: Range<usize>,
+    /// The name of its type, where that stands apart.
+    type_name: Range<usize>,
     /// The type that its values are read as.
     pub(super) reads_as: u32,
     pub(super) shape: Shape,
@@ -42,6 +44,8 @@ pub(super) enum Layout {
     Object,
     /// `,{"name":"name","type":"integer","value":`
     Wal2Json,
+    /// `"name"`, and the type's name apart
+    Lists,
 }
 
 impl Layout {
@@ -59,6 +63,10 @@ impl Layout {
                 out.put(b",\"type\":");
                 type_name::write(column, settings, out);
                 out.put(b",\"value\":");
+                Shape::of_wal2json(column.type_oid)
+            }
+            Self::Lists => {
+                text::string(&column.name, settings, out);
                 Shape::of_wal2json(column.type_oid)
             }
         }
@@ -80,8 +88,12 @@ impl Plan {
         let column = |column: &Column| {
             let begin = texts.len();
             let shape = layout.begin(column, settings, &mut texts);
-            let (reads_as, is_key) = (column.data_type.reads_as, column.is_key);
-            ColumnPlan { name: begin..texts.len(), reads_as, shape, is_key }
+            let name = begin..texts.len();
+            if layout == Layout::Lists {
+                type_name::write(column, settings, &mut texts);
+            }
+            let (type_name, reads_as) = (name.end..texts.len(), column.data_type.reads_as);
+            ColumnPlan { name, type_name, reads_as, shape, is_key: column.is_key }
         };
         let columns = relation.columns.iter().map(column).collect();
         texts.check()?;
@@ -102,6 +114,11 @@ impl Plan {
     #[inline]
     pub(super) fn columns(&self) -> impl Iterator<Item = (&ColumnPlan, &[u8])> {
         self.columns.iter().map(|column| (column, self.text(&column.name)))
+    }
+
+    /// The name of a column's type, where that stands apart.
+    pub(super) fn type_name(&self, column: &ColumnPlan) -> &[u8] {
+        self.text(&column.type_name)
     }
 
     #[inline]

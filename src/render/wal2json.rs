@@ -103,8 +103,11 @@ fn message(values: &Values, view: EventView<'_>, out: &mut Out) {
     out.put(b",\"prefix\":");
     text::string(view.extra(0).unwrap_or_default(), &values.settings, out);
     out.put(b",\"content\":");
-    // It takes the content for a text of C.
-    let content = view.extra(1).unwrap_or_default().split(|byte| *byte == 0).next().unwrap_or_default();
-    text::string(content, &values.settings, out);
+    text::string(content(view), &values.settings, out);
     out.byte(b'}');
+}
+
+/// The content of a message, which wal2json takes for a text of C.
+pub(super) fn content(view: EventView<'_>) -> &[u8] {
+    view.extra(1).unwrap_or_default().split(|byte| *byte == 0).next().unwrap_or_default()
 }

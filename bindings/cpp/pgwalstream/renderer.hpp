@@ -64,8 +64,8 @@ class renderer {
     /**
      * One for a format.
      *
-     * @param format "json": an object for each event, on one line; "wal2json2": what wal2json gives with
-     * format version 2
+     * @param format "json": an object for each event, on one line; "wal2json" and "wal2json2": what
+     * wal2json gives with format versions 1 and 2
      * @param options by name; the others keep their defaults
      * @return or status invalid_argument, unknown_option, bad_option
      */
