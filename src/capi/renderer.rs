@@ -2,7 +2,7 @@
 
 use std::ffi::c_char;
 
-use super::boundary::{boundary, not_null, reference, text};
+use super::boundary::{boundary, not_null, text};
 use super::{wal_bytes, wal_error, wal_status};
 use crate::batch::{Event, EventView};
 use crate::error::{Error, Result, Status};
@@ -20,13 +20,14 @@ pub struct wal_renderer {
     rendered: Vec<wal_rendered>,
 }
 
-/// One message. 64 bytes; the layout is part of the ABI. All that it points at is the renderer's: good until the next call of
+/// One message. 96 bytes; the layout is part of the ABI. All that it points at is the renderer's: good until the next call of
 /// wal_renderer_events, wal_renderer_set or wal_renderer_free.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 #[allow(non_camel_case_types)]
 pub struct wal_rendered {
-    /// `schema.table` of a change; nothing for an event without one table.
+    /// `schema.table` of a change, as they are: where one of them has a dot, two tables may have one topic. Nothing for an event
+    /// without one table.
     pub topic: wal_bytes,
     /// What identifies the row, in formats that have keys; else nothing. None of today's has.
     pub key: wal_bytes,
@@ -38,9 +39,11 @@ pub struct wal_rendered {
     pub kind: u32,
     /// Kept for later releases; 0.
     pub reserved: u32,
+    /// Kept for later releases; 0.
+    pub spare: [u64; 4],
 }
 
-const _: () = assert!(size_of::<wal_rendered>() == 64 || size_of::<usize>() != 8);
+const _: () = assert!(size_of::<wal_rendered>() == 96 || size_of::<usize>() != 8);
 
 /// Makes a renderer.
 ///
@@ -138,8 +141,9 @@ pub unsafe extern "C" fn wal_renderer_events(
         // SAFETY: the contract: a live renderer that no other thread uses.
         let it = unsafe { &mut *renderer };
         let events = if n == 0 { &[][..] } else {
+            not_null(events, "events")?;
             // SAFETY: the contract: `n` live events.
-            unsafe { std::slice::from_raw_parts(reference(events, "events")?, n) }
+            unsafe { std::slice::from_raw_parts(events, n) }
         };
         it.render(events)?;
         // SAFETY: checked not to be NULL.
@@ -181,9 +185,19 @@ pub unsafe extern "C" fn wal_renderer_free(renderer: *mut wal_renderer) {
 }
 
 impl wal_renderer {
-    fn render(&mut self, events: &[Event]) -> Result<()> {
+    fn clear(&mut self) {
+        /// How many are kept in any case.
+        const KEPT: usize = 1 << 16;
+        let used = self.rendered.len();
         self.rendered.clear();
+        if self.rendered.capacity() > KEPT && self.rendered.capacity() / 4 > used {
+            self.rendered.shrink_to(KEPT.max(used));
+        }
         self.renderer.clear();
+    }
+
+    fn render(&mut self, events: &[Event]) -> Result<()> {
+        self.clear();
         for event in events {
             // SAFETY: the contract: events of the library's, or copies, which live with what they point at during the call.
             let view = unsafe { EventView::of_caller(event) };
@@ -200,6 +214,7 @@ impl wal_renderer {
             event: message.event,
             kind: message.kind,
             reserved: 0,
+            spare: [0; 4],
         }));
         Ok(())
     }

@@ -5,7 +5,7 @@ use super::messages::Messages;
 use super::out::Out;
 use super::plan::{Plan, Plans};
 use super::settings::{Settings, Unchanged};
-use super::text;
+use super::{text, type_name};
 use super::value::Values;
 use crate::batch::{
     Event, EventKind, EventView, ReconnectNumbers, Relation, RowView, Type, TypeKind, ValueKind, flags,
@@ -277,9 +277,9 @@ fn definition(relation: &Relation, settings: &Settings, out: &mut Out) {
 
 /// A type's name as SQL shows it, or its base type's for a domain; nothing where the stream does not name it.
 fn type_name(of: &Type, settings: &Settings, out: &mut Out) {
-    if let Some(name) = types::oid::name(of.reads_as) {
+    if let Some(known) = type_name::shown_as(of) {
         let member = if of.kind == TypeKind::WAL_TYPE_KIND_DOMAIN { "base" } else { "type" };
-        string(member, name.as_bytes(), settings, out);
+        string(member, known.sql_name.as_bytes(), settings, out);
     } else if !of.name.is_empty() {
         out.put(b",\"type\":\"");
         text::escape(&of.namespace, settings, out);
@@ -293,11 +293,10 @@ fn type_name(of: &Type, settings: &Settings, out: &mut Out) {
 fn tables(view: EventView<'_>, settings: &Settings, out: &mut Out) {
     out.put(b",\"tables\":[");
     for (at, table) in view.extra_relations().enumerate() {
-        out.put(if at == 0 { b"\"" } else { b",\"" });
-        text::escape(&table.namespace, settings, out);
-        out.byte(b'.');
-        text::escape(&table.name, settings, out);
-        out.byte(b'"');
+        out.put(if at == 0 { b"{\"schema\":" } else { b",{\"schema\":" });
+        text::string(&table.namespace, settings, out);
+        string("table", &table.name, settings, out);
+        out.byte(b'}');
     }
     out.byte(b']');
 }

@@ -47,7 +47,13 @@ impl Messages {
     pub(super) fn clear(&mut self) {
         self.out.clear();
         self.topics.clear();
+        /// How many are kept in any case.
+        const KEPT: usize = 1 << 16;
+        let used = self.list.len();
         self.list.clear();
+        if self.list.capacity() > KEPT && self.list.capacity() / 4 > used {
+            self.list.shrink_to(KEPT.max(used));
+        }
         self.events = 0;
     }
 
