@@ -32,7 +32,8 @@ type Rendered struct {
 }
 
 // NewRenderer makes a renderer for a format: "json" gives an object for each event, on one line, "wal2json" and "wal2json2" what
-// wal2json gives with format versions 1 and 2. Options that are not named
+// wal2json gives with format versions 1 and 2, "csv" rows as COPY writes them, "sql"
+// statements that apply the changes. Options that are not named
 // keep their defaults: numbers (exact, js, string), bytes (hex, base64), unchanged (list, omit, null), line_separators (plain,
 // escaped).
 func NewRenderer(format string, options map[string]string) (*Renderer, error) {

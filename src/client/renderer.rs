@@ -45,7 +45,8 @@ pub struct Rendered<'a> {
 
 impl Renderer {
     /// A renderer for a format: "json" gives an object for each event, on one line; "wal2json" and "wal2json2" what wal2json
-    /// gives with format versions 1 and 2.
+    /// gives with format versions 1 and 2; "csv" rows as COPY writes them; "sql" statements that
+    /// apply the changes.
     pub fn new(format: &str) -> Result<Self> {
         render::Renderer::new(format).map(Self)
     }

@@ -38,15 +38,13 @@ impl Json {
             let what = format!("{} is no kind of an event that this library makes", event.kind);
             Error::new(Status::WAL_E_INVALID_ARGUMENT, what)
         })?;
-        out.put(b"{\"kind\":\"");
-        out.put(kind.name().to_bytes());
-        out.put(b"\",\"lsn\":\"");
+        begin_object(kind, out);
         out.lsn(event.lsn);
-        out.byte(b'"');
-        out.put(self.transaction.of(event));
         if is_change(kind) {
-            out.put(b",\"sequence\":");
+            out.put(self.transaction.of(event).0);
             out.number(event.sequence);
+        } else {
+            out.put(self.transaction.of(event).1);
         }
         if event.ack_lsn != 0 {
             position("ack_lsn", event.ack_lsn, out);
@@ -72,6 +70,21 @@ impl Json {
         }
         out.byte(b'}');
         messages.end(topic)
+    }
+}
+
+/// `{"kind":"INSERT","lsn":"`
+#[inline]
+fn begin_object(kind: EventKind, out: &mut Out) {
+    match kind {
+        EventKind::WAL_EVENT_INSERT => out.put(b"{\"kind\":\"INSERT\",\"lsn\":\""),
+        EventKind::WAL_EVENT_UPDATE => out.put(b"{\"kind\":\"UPDATE\",\"lsn\":\""),
+        EventKind::WAL_EVENT_DELETE => out.put(b"{\"kind\":\"DELETE\",\"lsn\":\""),
+        _ => {
+            out.put(b"{\"kind\":\"");
+            out.put(kind.name().to_bytes());
+            out.put(b"\",\"lsn\":\"");
+        }
     }
 }
 
@@ -151,24 +164,28 @@ fn particulars(kind: EventKind, view: EventView<'_>, settings: &Settings, out: &
 #[derive(Debug, Default)]
 struct TransactionText {
     of: (u64, u32, i64),
-    /// `,"commit_lsn":"0/16B3748","xid":742,"commit_time":"…"`
+    /// `","commit_lsn":"0/16B3748","xid":742,"commit_time":"…","sequence":`
     text: Out,
+    /// Where the sequence begins.
+    end: usize,
 }
 
 impl TransactionText {
+    /// With and without the name of the sequence behind it; both begin with the quote that ends the position before it.
     #[inline]
-    fn of(&mut self, event: &Event) -> &[u8] {
+    fn of(&mut self, event: &Event) -> (&[u8], &[u8]) {
         let of = (event.commit_lsn, event.xid, event.commit_time);
-        if self.of != of {
+        if self.of != of || self.end == 0 {
             self.of = of;
             self.make();
         }
-        self.text.bytes()
+        (self.text.bytes(), self.text.bytes().get(..self.end).unwrap_or_default())
     }
 
     fn make(&mut self) {
         let ((commit_lsn, xid, commit_time), out) = (self.of, &mut self.text);
         out.clear();
+        out.byte(b'"');
         if commit_lsn != 0 {
             position("commit_lsn", commit_lsn, out);
         }
@@ -183,6 +200,8 @@ impl TransactionText {
             let _ = types::write_time(field, Style::Json, out);
             out.byte(b'"');
         }
+        self.end = out.len();
+        out.put(b",\"sequence\":");
     }
 }
 

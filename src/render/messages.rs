@@ -69,6 +69,10 @@ impl Messages {
         self.out.byte(b'\n');
         self.out.check()?;
         let topic = match topic {
+            // Most are of the same table as the one before.
+            Some(topic) if self.last_topic() == Some(topic) => {
+                self.list.last().and_then(|last| last.topic.clone())
+            }
             Some(topic) => {
                 let begin = self.topics.len();
                 self.topics.put(topic);
@@ -81,6 +85,10 @@ impl Messages {
         self.list.try_reserve(1).map_err(|_| Error::no_memory("messages", bytes))?;
         self.list.push(Message { event: self.events, kind: self.kind, topic, value });
         Ok(())
+    }
+
+    fn last_topic(&self) -> Option<&[u8]> {
+        self.topics.bytes().get(self.list.last()?.topic.clone()?)
     }
 
     /// All of them.

@@ -4,12 +4,14 @@
 //! A renderer takes events and gives messages, each with what a message broker wants of it: topic, key and value. All bytes lie
 //! in buffers of the renderer, which are used again.
 
+mod csv;
 mod json;
 mod messages;
 mod nested;
 mod out;
 mod plan;
 mod settings;
+mod sql;
 mod text;
 mod type_name;
 mod value;
@@ -25,7 +27,7 @@ use settings::either;
 use value::Values;
 use wal2json_document::Document;
 
-use crate::batch::EventView;
+use crate::batch::{EventKind, EventView, flags};
 use crate::error::{Error, Result, Status};
 
 /// Makes messages of events.
@@ -45,11 +47,18 @@ enum Format {
     Json,
     Wal2Json,
     Wal2Json2,
+    Csv,
+    Sql,
 }
 
 impl Format {
-    const TABLE: &[(&str, Self)] =
-        &[("json", Self::Json), ("wal2json", Self::Wal2Json), ("wal2json2", Self::Wal2Json2)];
+    const TABLE: &[(&str, Self)] = &[
+        ("json", Self::Json),
+        ("wal2json", Self::Wal2Json),
+        ("wal2json2", Self::Wal2Json2),
+        ("csv", Self::Csv),
+        ("sql", Self::Sql),
+    ];
 
     fn of(name: &str) -> Result<Self> {
         Self::TABLE.iter().find(|known| known.0 == name).map(|known| known.1).ok_or_else(|| {
@@ -64,6 +73,8 @@ impl Format {
             Self::Json => Layout::Object,
             Self::Wal2Json => Layout::Lists,
             Self::Wal2Json2 => Layout::Wal2Json,
+            Self::Csv => Layout::Csv,
+            Self::Sql => Layout::Sql,
         }
     }
 }
@@ -92,18 +103,38 @@ impl Renderer {
     /// Appends the messages of an event. After an error there are none of any event.
     #[inline]
     pub fn push(&mut self, event: EventView<'_>) -> Result<()> {
+        if self.format != Format::Json {
+            self.refuse_uncommitted(event)?;
+        }
         self.messages.begin_event(event.plain().kind);
         let (values, plans, messages) = (&mut self.values, &mut self.plans, &mut self.messages);
         let written = match self.format {
             Format::Json => self.json.write(values, plans, event, messages),
             Format::Wal2Json => self.document.write(values, plans, event, messages),
             Format::Wal2Json2 => wal2json::write(values, plans, event, messages),
+            Format::Csv => csv::write(values, plans, event, messages),
+            Format::Sql => sql::write(values, plans, event, messages),
         };
         match written {
             Ok(()) => self.messages.end_event(),
             Err(_) => self.clear(),
         }
         written
+    }
+
+    /// Who reads these formats takes every change for one that happened.
+    fn refuse_uncommitted(&mut self, event: EventView<'_>) -> Result<()> {
+        let plain = event.plain();
+        let hint = match plain.kind {
+            _ if plain.flags & flags::STREAMED != 0 => "Set option streaming to assembled or off.",
+            kind if kind == EventKind::WAL_EVENT_BEGIN_PREPARE as u32 => {
+                "Set option two_phase to join or off."
+            }
+            _ => return Ok(()),
+        };
+        self.clear();
+        let what = "what is not committed can be rendered in the format json only";
+        Err(Error::new(Status::WAL_E_STATE, what).with_hint(hint))
     }
 
     /// All messages since `clear`, in the order of their events.

@@ -98,6 +98,20 @@ impl Values {
         }
     }
 
+    /// Shows the text that the type's output function writes; of what nobody knows how to read the bytes as bytea has them.
+    pub(super) fn with_text(&mut self, field: Field<'_>, show: impl FnOnce(&[u8])) {
+        if let Ok(text) = types::as_text(field) {
+            return show(text);
+        }
+        self.scratch.clear();
+        if types::format(field, &mut self.scratch).is_err() {
+            self.scratch.clear();
+            self.scratch.extend_from_slice(b"\\x");
+            types::write_hex(field.bytes, &mut self.scratch);
+        }
+        show(&self.scratch);
+    }
+
     /// What the type's output function wrote.
     #[inline]
     fn write_text(&mut self, field: Field<'_>, shape: Shape, out: &mut Out) {
@@ -250,7 +264,21 @@ fn is_json_number(value: &[u8]) -> bool {
 
 /// Writes a timestamp's text: with `T` before the time and minutes behind the hours of the offset (JsonEncodeDateTime). Of
 /// another form than ISO's, as it is.
+#[inline]
 fn timestamp(value: &[u8], settings: &Settings, out: &mut Out) {
+    // Of the years 1000 to 9999, most of all.
+    if let Some((date, [b' ', time @ ..])) = value.split_at_checked(10)
+        && let [.., sign, _, last] = time
+        && last.is_ascii_digit()
+        && text::is_plain(value)
+    {
+        let minutes: &[u8] = if matches!(sign, b'+' | b'-') { b":00\"" } else { b"\"" };
+        return out.pieces([b"\"", date, b"T", time, minutes]);
+    }
+    unusual_timestamp(value, settings, out);
+}
+
+fn unusual_timestamp(value: &[u8], settings: &Settings, out: &mut Out) {
     let at = value.iter().position(|byte| *byte == b' ').unwrap_or(value.len());
     match value.split_at_checked(at) {
         Some((date, [b' ', time @ ..])) if time.first().is_some_and(u8::is_ascii_digit) => {

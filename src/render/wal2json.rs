@@ -20,8 +20,8 @@ pub(super) fn write(
     use EventKind::*;
     let out = &mut messages.out;
     match EventKind::of(view.plain().kind) {
-        Some(WAL_EVENT_BEGIN | WAL_EVENT_BEGIN_PREPARE) => out.put(b"{\"action\":\"B\"}"),
-        Some(WAL_EVENT_COMMIT | WAL_EVENT_PREPARE) => out.put(b"{\"action\":\"C\"}"),
+        Some(WAL_EVENT_BEGIN) => out.put(b"{\"action\":\"B\"}"),
+        Some(WAL_EVENT_COMMIT) => out.put(b"{\"action\":\"C\"}"),
         Some(WAL_EVENT_MESSAGE) => message(values, view, out),
         Some(WAL_EVENT_TRUNCATE) => return truncate(values, plans, view, messages),
         Some(WAL_EVENT_INSERT) => return change(b"{\"action\":\"I\"", values, plans, view, messages),

@@ -30,11 +30,11 @@ impl Document {
         use EventKind::*;
         let (event, out) = (view.plain(), &mut messages.out);
         match EventKind::of(event.kind) {
-            Some(WAL_EVENT_BEGIN | WAL_EVENT_BEGIN_PREPARE) => {
+            Some(WAL_EVENT_BEGIN) => {
                 self.has_changes = false;
                 out.put(b"{\"change\":[");
             }
-            Some(WAL_EVENT_COMMIT | WAL_EVENT_PREPARE) => out.put(b"]}"),
+            Some(WAL_EVENT_COMMIT) => out.put(b"]}"),
             Some(WAL_EVENT_MESSAGE) if event.flags & flags::TRANSACTIONAL == 0 => {
                 out.put(b"{\"change\":[");
                 message(b"false", values, view, out);
@@ -129,7 +129,7 @@ fn lists(
         }
     };
     list(names, &mut |_, _, name, out| out.put(name));
-    list(types, &mut |column, _, _, out| out.put(plan.type_name(column)));
+    list(types, &mut |column, _, _, out| out.put(plan.apart(column)));
     list(all, &mut |column, value, _, out| {
         values.write(Field::new(value.kind(), value.bytes(), column.reads_as), column.shape, out);
     });

@@ -57,8 +57,8 @@ fn found(db: &Database<'_>, slot: &str, binary: &str, count: usize) -> (Vec<Stri
     while lines.len() < count {
         match stream.next(60_000).unwrap() {
             Next::Event(event) => {
-                lines.extend(of_lines.lines(event));
-                document.extend(of_documents.lines(event));
+                lines.extend(of_lines.messages(event));
+                document.extend(of_documents.messages(event));
                 let is_alone =
                     event.kind() == Kind::Message && event.fields().flags & view::TRANSACTIONAL == 0;
                 if is_alone || event.kind() == Kind::Commit {
