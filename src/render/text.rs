@@ -28,6 +28,10 @@ pub(super) fn escape(text: &[u8], settings: &Settings, out: &mut Out) {
 /// Writes a document of JSON as it is. Between its parts line feeds become spaces; inside its strings there are none, for the
 /// server takes no such document.
 pub(super) fn document(text: &[u8], settings: &Settings, out: &mut Out) {
+    // Most of all: ASCII on one line.
+    if !text.iter().fold(false, |any, byte| any | (byte.wrapping_sub(0x20) >= 0x60)) {
+        return out.put(text);
+    }
     let escaped = settings.line_separators == LineSeparators::Escaped;
     for chunk in text.utf8_chunks() {
         let mut rest = chunk.valid();

@@ -163,6 +163,15 @@ impl Values {
                 let word: &[u8] = if types::as_bool(field)? { b"true" } else { b"false" };
                 out.put(word);
             }
+            Shape::Number | Shape::Big
+                if self.settings.numbers == Numbers::Exact && is_integer(field.type_oid) =>
+            {
+                let whole = types::as_int64(field)?;
+                if whole < 0 {
+                    out.byte(b'-');
+                }
+                out.number(whole.unsigned_abs());
+            }
             Shape::Number | Shape::Big | Shape::Numeric | Shape::NumberOrNull => {
                 let mut room = [0; 64];
                 let mut short = types::Buffer::new(&mut room);
@@ -199,6 +208,10 @@ impl Values {
         }
         Ok(())
     }
+}
+
+fn is_integer(type_oid: u32) -> bool {
+    matches!(type_oid, oid::INT2 | oid::INT4 | oid::INT8)
 }
 
 /// Writes a number's text: as a number where JSON has it and the choice is so, else as a string.
