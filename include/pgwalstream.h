@@ -4739,6 +4739,8 @@ WAL_API void wal_decoder_free(struct wal_decoder *decoder) WAL_NOEXCEPT;
  * | json | an object for each event, on one line |
  * | wal2json2 | what wal2json 2.5 gives with format version 2: an object for each BEGIN, COMMIT, change and message |
  * | wal2json | what it gives with format version 1: a document for each transaction, a piece for each of its events |
+ * | csv | rows as COPY writes them, behind _kind, _commit_lsn, _xid, _sequence and _not_sent; a RELATION gives the header |
+ * | sql | statements that apply the changes to tables of the same definition |
  *
  * @param[in] format one of these
  * @param[out] out the renderer, owned by the caller: wal_renderer_free
@@ -4784,7 +4786,8 @@ WAL_NOEXCEPT;
  * Renders events. Give it those of a batch, a single one of wal_stream_next, or a copy of wal_event_clone.
  *
  * In format "json" each event gives one message. In "wal2json2" a TRUNCATE gives one for each table, and what wal2json does not
- * know gives none. In "wal2json" an event gives a piece of a document, or none. The renderer's memory grows with what is rendered in one call and is used again by
+ * know gives none. In "wal2json" an event gives a piece of a document, or none. In
+ * "csv" a change gives a row or two, in "sql" a statement. The renderer's memory grows with what is rendered in one call and is used again by
  * the next one.
  *
  * @param[in,out] renderer what it gave out before ends
@@ -4793,7 +4796,8 @@ WAL_NOEXCEPT;
  * @param[out] out the messages in the order of the events, owned by the renderer: good until it is used again; NULL on errors
  * @param[out] count how many messages there are
  * @param[out] err may be NULL; owned by the caller
- * @return WAL_OK; WAL_E_INVALID_ARGUMENT: an argument is NULL, or an event's kind is none; WAL_E_NO_MEMORY. After an error nothing
+ * @return WAL_OK; WAL_E_INVALID_ARGUMENT: an argument is NULL, or an event's kind is none; WAL_E_STATE: an event is not committed,
+ * which only "json" can say; WAL_E_NO_MEMORY. After an error nothing
  * is given out.
  * @par Thread safety
  * one thread at a time for one wal_renderer, any thread; the events may be read by others meanwhile

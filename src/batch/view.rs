@@ -110,9 +110,7 @@ impl<'a> EventView<'a> {
             match self.keeper {
                 // Without following the pointer: what it leads to is among what the batch keeps.
                 Keeper::Batch(_) if extras.len() > FEW => by_address.get(&value.data).copied(),
-                Keeper::Batch(_) => {
-                    kept.iter().map(AsRef::as_ref).find(|known| address(known) == value.data)
-                }
+                Keeper::Batch(_) => kept.iter().map(AsRef::as_ref).find(|known| address(known) == value.data),
                 // SAFETY: `of_caller` was promised that the relation lives for 'a.
                 Keeper::Caller => unsafe { value.data.cast::<Relation>().as_ref() },
             }

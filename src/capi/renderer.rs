@@ -52,6 +52,8 @@ const _: () = assert!(size_of::<wal_rendered>() == 96 || size_of::<usize>() != 8
 /// | json | an object for each event, on one line |
 /// | wal2json2 | what wal2json 2.5 gives with format version 2: an object for each BEGIN, COMMIT, change and message |
 /// | wal2json | what it gives with format version 1: a document for each transaction, a piece for each of its events |
+/// | csv | rows as COPY writes them, behind _kind, _commit_lsn, _xid, _sequence and _not_sent; a RELATION gives the header |
+/// | sql | statements that apply the changes to tables of the same definition |
 ///
 /// @param[in] format one of these
 /// @param[out] out the renderer, owned by the caller: wal_renderer_free
@@ -83,13 +85,16 @@ pub unsafe extern "C" fn wal_renderer_new(
 /// | numbers | "exact": as to_json() gives them; "js": as strings where a double cannot hold them, and each numeric; "string": all as strings |
 /// | bytes | "hex": `\x` and digits, as to_json() does; "base64" |
 /// | unchanged | "list": a large value that an UPDATE did not touch is left out and its column listed; "omit"; "null": null and listed |
-/// | line_separators | "plain": U+2028 and U+2029 as they are; "escaped" |
+/// | line_separators | "plain": U+0085, U+2028 and U+2029 as they are; "escaped" |
+///
+/// "wal2json" and "wal2json2" have no option unchanged, "csv" and "sql" have none at all.
 ///
 /// @param[in,out] renderer to change; what it gave out ends
 /// @param[in] name of the option
 /// @param[in] value one of its words
 /// @param[out] err may be NULL; owned by the caller
-/// @return WAL_OK, WAL_E_UNKNOWN_OPTION, WAL_E_BAD_OPTION, WAL_E_INVALID_ARGUMENT
+/// @return WAL_OK; WAL_E_UNKNOWN_OPTION: there is none of that name, or not in this format; WAL_E_BAD_OPTION;
+/// WAL_E_INVALID_ARGUMENT
 /// @par Thread safety
 /// one thread at a time for one wal_renderer, any thread
 /// @since 0.2.0
@@ -113,8 +118,16 @@ pub unsafe extern "C" fn wal_renderer_set(
 /// Renders events. Give it those of a batch, a single one of wal_stream_next, or a copy of wal_event_clone.
 ///
 /// In format "json" each event gives one message. In "wal2json2" a TRUNCATE gives one for each table, and what wal2json does not
-/// know gives none. In "wal2json" an event gives a piece of a document, or none. The renderer's memory grows with what is rendered in one call and is used again by
-/// the next one.
+/// know gives none. In "wal2json" an event gives a piece of a document, or none. In
+/// "csv" a change gives a row or two, in "sql" a statement. The renderer's memory grows with what is rendered in one call and is
+/// used again by the next one. A call that needs little gives back what a huge one before it took, beyond some 16 MiB for each buffer.
+///
+/// WAL_E_STATE says that an event cannot be told in a format other than "json":
+///
+/// - it is not committed: a streamed block, a prepared transaction; or it was not decoded;
+/// - it begins a transaction, or drops one, while the one before has no end. So it is with option dedupe "off" or
+///   failover_policy "rewind". Drop what was rendered of the one that was cut, then render the event and those behind it;
+/// - in "wal2json", a change stands outside of a transaction.
 ///
 /// @param[in,out] renderer what it gave out before ends
 /// @param[in] events an array; may be NULL if n is 0
@@ -122,8 +135,8 @@ pub unsafe extern "C" fn wal_renderer_set(
 /// @param[out] out the messages in the order of the events, owned by the renderer: good until it is used again; NULL on errors
 /// @param[out] count how many messages there are
 /// @param[out] err may be NULL; owned by the caller
-/// @return WAL_OK; WAL_E_INVALID_ARGUMENT: an argument is NULL, or an event's kind is none; WAL_E_NO_MEMORY. After an error nothing
-/// is given out.
+/// @return WAL_OK; WAL_E_INVALID_ARGUMENT: an argument is NULL, or an event's kind is none; WAL_E_STATE, which names the event;
+/// WAL_E_NO_MEMORY: also where a call would give more than 16 GiB. After an error nothing is given out.
 /// @par Thread safety
 /// one thread at a time for one wal_renderer, any thread; the events may be read by others meanwhile
 /// @since 0.2.0
@@ -140,6 +153,7 @@ pub unsafe extern "C" fn wal_renderer_events(
         not_null(renderer.cast_const(), "renderer")?;
         // SAFETY: the contract: a live renderer that no other thread uses.
         let it = unsafe { &mut *renderer };
+        it.clear();
         let events = if n == 0 { &[][..] } else {
             not_null(events, "events")?;
             // SAFETY: the contract: `n` live events.
@@ -197,7 +211,6 @@ impl wal_renderer {
     }
 
     fn render(&mut self, events: &[Event]) -> Result<()> {
-        self.clear();
         for event in events {
             // SAFETY: the contract: events of the library's, or copies, which live with what they point at during the call.
             let view = unsafe { EventView::of_caller(event) };

@@ -35,7 +35,7 @@ pub struct Rendered<'a> {
     pub event: usize,
     /// What the event is.
     pub kind: EventKind,
-    /// `schema.table` of a change; `None` for an event without one table.
+    /// `schema.table` of a change, ambiguous where one has a dot; `None` for an event without one table.
     pub topic: Option<&'a [u8]>,
     /// What identifies the row, in formats that have keys. The format "json" has none.
     pub key: Option<&'a [u8]>,
@@ -45,7 +45,8 @@ pub struct Rendered<'a> {
 
 impl Renderer {
     /// A renderer for a format: "json" gives an object for each event, on one line; "wal2json" and "wal2json2" what wal2json
-    /// gives with format versions 1 and 2.
+    /// gives with format versions 1 and 2; "csv" rows as COPY writes them; "sql" statements that
+    /// apply the changes.
     pub fn new(format: &str) -> Result<Self> {
         render::Renderer::new(format).map(Self)
     }

@@ -5,12 +5,12 @@ use super::messages::Messages;
 use super::out::Out;
 use super::plan::{Plan, Plans};
 use super::settings::{Settings, Unchanged};
-use super::{text, type_name};
 use super::value::Values;
+use super::{text, type_name};
 use crate::batch::{
     Event, EventKind, EventView, ReconnectNumbers, Relation, RowView, Type, TypeKind, ValueKind, flags,
 };
-use crate::error::{Error, Result, Status};
+use crate::error::{Result, Status};
 use crate::types::{self, Field, Style};
 
 /// Writes events. It keeps what does not change from one to the next.
@@ -30,23 +30,18 @@ impl Json {
         &mut self,
         values: &mut Values,
         plans: &mut Plans,
-        view: EventView<'_>,
+        (view, kind): (EventView<'_>, EventKind),
         messages: &mut Messages,
     ) -> Result<()> {
         let (event, out) = (view.plain(), &mut messages.out);
-        let kind = EventKind::of(event.kind).ok_or_else(|| {
-            let what = format!("{} is no kind of an event that this library makes", event.kind);
-            Error::new(Status::WAL_E_INVALID_ARGUMENT, what)
-        })?;
-        out.put(b"{\"kind\":\"");
-        out.put(kind.name().to_bytes());
-        out.put(b"\",\"lsn\":\"");
+        begin_object(kind, out);
         out.lsn(event.lsn);
-        out.byte(b'"');
-        out.put(self.transaction.of(event));
+        let (with_sequence, without) = self.transaction.of(event)?;
         if is_change(kind) {
-            out.put(b",\"sequence\":");
+            out.put(with_sequence);
             out.number(event.sequence);
+        } else {
+            out.put(without);
         }
         if event.ack_lsn != 0 {
             position("ack_lsn", event.ack_lsn, out);
@@ -72,6 +67,21 @@ impl Json {
         }
         out.byte(b'}');
         messages.end(topic)
+    }
+}
+
+/// `{"kind":"INSERT","lsn":"`
+#[inline]
+fn begin_object(kind: EventKind, out: &mut Out) {
+    match kind {
+        EventKind::WAL_EVENT_INSERT => out.put(b"{\"kind\":\"INSERT\",\"lsn\":\""),
+        EventKind::WAL_EVENT_UPDATE => out.put(b"{\"kind\":\"UPDATE\",\"lsn\":\""),
+        EventKind::WAL_EVENT_DELETE => out.put(b"{\"kind\":\"DELETE\",\"lsn\":\""),
+        _ => {
+            out.put(b"{\"kind\":\"");
+            out.put(kind.name().to_bytes());
+            out.put(b"\",\"lsn\":\"");
+        }
     }
 }
 
@@ -151,24 +161,29 @@ fn particulars(kind: EventKind, view: EventView<'_>, settings: &Settings, out: &
 #[derive(Debug, Default)]
 struct TransactionText {
     of: (u64, u32, i64),
-    /// `,"commit_lsn":"0/16B3748","xid":742,"commit_time":"…"`
+    /// `","commit_lsn":"0/16B3748","xid":742,"commit_time":"…","sequence":`
     text: Out,
+    /// Where the sequence begins.
+    end: usize,
 }
 
 impl TransactionText {
+    /// With and without the name of the sequence behind it; both begin with the quote that ends the position before it.
     #[inline]
-    fn of(&mut self, event: &Event) -> &[u8] {
+    fn of(&mut self, event: &Event) -> Result<(&[u8], &[u8])> {
         let of = (event.commit_lsn, event.xid, event.commit_time);
-        if self.of != of {
+        if self.of != of || self.end == 0 {
             self.of = of;
-            self.make();
+            self.make()?;
         }
-        self.text.bytes()
+        Ok((self.text.bytes(), self.text.bytes().get(..self.end).unwrap_or_default()))
     }
 
-    fn make(&mut self) {
+    fn make(&mut self) -> Result<()> {
         let ((commit_lsn, xid, commit_time), out) = (self.of, &mut self.text);
+        self.end = 0;
         out.clear();
+        out.byte(b'"');
         if commit_lsn != 0 {
             position("commit_lsn", commit_lsn, out);
         }
@@ -183,6 +198,11 @@ impl TransactionText {
             let _ = types::write_time(field, Style::Json, out);
             out.byte(b'"');
         }
+        let end = out.len();
+        out.put(b",\"sequence\":");
+        out.check()?;
+        self.end = end;
+        Ok(())
     }
 }
 

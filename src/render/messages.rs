@@ -12,7 +12,7 @@ pub struct Rendered<'a> {
     pub event: usize,
     /// The event's `wal_event_kind`.
     pub kind: u32,
-    /// `schema.table` of a change; None for an event without one table.
+    /// `schema.table` of a change, ambiguous where one has a dot; None for an event without one table.
     pub topic: Option<&'a [u8]>,
     /// What identifies the row, in formats that have keys.
     pub key: Option<&'a [u8]>,
@@ -62,6 +62,11 @@ impl Messages {
         self.kind = kind;
     }
 
+    /// How many events there were.
+    pub(super) fn events(&self) -> usize {
+        self.events
+    }
+
     /// What follows is of the next event.
     pub(super) fn end_event(&mut self) {
         self.events += 1;
@@ -75,6 +80,10 @@ impl Messages {
         self.out.byte(b'\n');
         self.out.check()?;
         let topic = match topic {
+            // Most are of the same table as the one before.
+            Some(topic) if self.last_topic() == Some(topic) => {
+                self.list.last().and_then(|last| last.topic.clone())
+            }
             Some(topic) => {
                 let begin = self.topics.len();
                 self.topics.put(topic);
@@ -87,6 +96,10 @@ impl Messages {
         self.list.try_reserve(1).map_err(|_| Error::no_memory("messages", bytes))?;
         self.list.push(Message { event: self.events, kind: self.kind, topic, value });
         Ok(())
+    }
+
+    fn last_topic(&self) -> Option<&[u8]> {
+        self.topics.bytes().get(self.list.last()?.topic.clone()?)
     }
 
     /// All of them.

@@ -7,7 +7,7 @@ use std::ops::Range;
 use super::out::Out;
 use super::settings::Settings;
 use super::value::Shape;
-use super::{text, type_name};
+use super::{csv, sql, text, type_name};
 use crate::batch::{Column, Relation};
 use crate::error::Result;
 
@@ -16,7 +16,7 @@ use crate::error::Result;
 pub(super) struct Plan {
     /// All texts, one behind the other.
     texts: Out,
-    /// `,"schema":"public","table":"t"`
+    /// `,"schema":"public","table":"t"`, or `"public"."t"` for SQL
     table: Range<usize>,
     /// `public.t`
     topic: Range<usize>,
@@ -28,8 +28,8 @@ pub(super) struct Plan {
 pub(super) struct ColumnPlan {
     /// What is before its value, with a comma in front.
     name: Range<usize>,
-    /// The name of its type, where that stands apart.
-    type_name: Range<usize>,
+    /// What stands apart: the name of its type, or its own.
+    apart: Range<usize>,
     /// The type that its values are read as.
     pub(super) reads_as: u32,
     pub(super) shape: Shape,
@@ -46,6 +46,10 @@ pub(super) enum Layout {
     Wal2Json,
     /// `"name"`, and the type's name apart
     Lists,
+    /// `,name` as csv has it, and the name as it is apart
+    Csv,
+    /// `,"name"` as SQL has it
+    Sql,
 }
 
 impl Layout {
@@ -69,6 +73,16 @@ impl Layout {
                 text::string(&column.name, settings, out);
                 Shape::of_wal2json(column.type_oid)
             }
+            Self::Csv => {
+                out.byte(b',');
+                csv::quoted(&column.name, out);
+                Shape::Text
+            }
+            Self::Sql => {
+                out.byte(b',');
+                sql::identifier(&column.name, out);
+                Shape::Text
+            }
         }
     }
 }
@@ -76,10 +90,16 @@ impl Layout {
 impl Plan {
     fn new(relation: &Relation, settings: &Settings, layout: Layout) -> Result<Self> {
         let mut texts = Out::default();
-        texts.put(b",\"schema\":");
-        text::string(&relation.namespace, settings, &mut texts);
-        texts.put(b",\"table\":");
-        text::string(&relation.name, settings, &mut texts);
+        if layout == Layout::Sql {
+            sql::identifier(&relation.namespace, &mut texts);
+            texts.byte(b'.');
+            sql::identifier(&relation.name, &mut texts);
+        } else {
+            texts.put(b",\"schema\":");
+            text::string(&relation.namespace, settings, &mut texts);
+            texts.put(b",\"table\":");
+            text::string(&relation.name, settings, &mut texts);
+        }
         let table = 0..texts.len();
         texts.put(&relation.namespace);
         texts.byte(b'.');
@@ -89,18 +109,20 @@ impl Plan {
             let begin = texts.len();
             let shape = layout.begin(column, settings, &mut texts);
             let name = begin..texts.len();
-            if layout == Layout::Lists {
-                type_name::write(column, settings, &mut texts);
+            match layout {
+                Layout::Lists => type_name::write(column, settings, &mut texts),
+                Layout::Csv => texts.put(&column.name),
+                Layout::Object | Layout::Wal2Json | Layout::Sql => {}
             }
-            let (type_name, reads_as) = (name.end..texts.len(), column.data_type.reads_as);
-            ColumnPlan { name, type_name, reads_as, shape, is_key: column.is_key }
+            let (apart, reads_as) = (name.end..texts.len(), column.data_type.reads_as);
+            ColumnPlan { name, apart, reads_as, shape, is_key: column.is_key }
         };
         let columns = relation.columns.iter().map(column).collect();
         texts.check()?;
         Ok(Self { texts, table, topic, columns })
     }
 
-    /// `,"schema":"public","table":"t"`
+    /// `,"schema":"public","table":"t"`, or `"public"."t"` for SQL
     pub(super) fn table(&self) -> &[u8] {
         self.text(&self.table)
     }
@@ -116,9 +138,9 @@ impl Plan {
         self.columns.iter().map(|column| (column, self.text(&column.name)))
     }
 
-    /// The name of a column's type, where that stands apart.
-    pub(super) fn type_name(&self, column: &ColumnPlan) -> &[u8] {
-        self.text(&column.type_name)
+    /// What stands apart of a column: the name of its type, or its own.
+    pub(super) fn apart(&self, column: &ColumnPlan) -> &[u8] {
+        self.text(&column.apart)
     }
 
     #[inline]

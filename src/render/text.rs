@@ -12,8 +12,11 @@ use crate::types::{Sink, write_hex};
 /// others.
 #[inline]
 pub(super) fn string(text: &[u8], settings: &Settings, out: &mut Out) {
+    if is_plain(text) {
+        return out.quoted(text);
+    }
     out.byte(b'"');
-    escape(text, settings, out);
+    escape_rest(text, settings, out);
     out.byte(b'"');
 }
 
@@ -26,6 +29,10 @@ pub(super) fn escape(text: &[u8], settings: &Settings, out: &mut Out) {
 /// Writes a document of JSON as it is. Between its parts line feeds become spaces; inside its strings there are none, for the
 /// server takes no such document. What is not UTF-8 is written as bytes.
 pub(super) fn document(text: &[u8], settings: &Settings, out: &mut Out) {
+    // Most of all: ASCII on one line.
+    if !text.iter().fold(false, |any, byte| any | (byte.wrapping_sub(0x20) >= 0x60)) {
+        return out.put(text);
+    }
     let escaped = settings.line_separators == LineSeparators::Escaped;
     let Ok(mut rest) = std::str::from_utf8(text) else { return unknown(text, settings, out) };
     while let Some(at) = rest.find(|c: char| matches!(c, '\n' | '\r') || escaped && is_separator(c)) {
@@ -104,18 +111,30 @@ impl Sink for Escaping<'_> {
     }
 }
 
-/// Whether a text is ASCII without anything to escape.
+/// Whether a text is ASCII without anything to escape. Eight bytes at a time, the last of which may be looked at twice.
 #[inline]
-fn is_plain(text: &[u8]) -> bool {
-    let (chunks, rest) = text.as_chunks::<16>();
-    chunks.iter().all(|chunk| !chunk.iter().fold(false, |any, byte| any | is_special(*byte)))
-        && !rest.iter().fold(false, |any, byte| any | is_special(*byte))
+pub(super) fn is_plain(text: &[u8]) -> bool {
+    let (words, rest) = text.as_chunks::<8>();
+    if words.iter().any(|word| has_special(u64::from_le_bytes(*word))) {
+        return false;
+    }
+    match text.last_chunk::<8>() {
+        Some(last) => !has_special(u64::from_le_bytes(*last)),
+        None => !rest.iter().any(|byte| has_special(u64::from(*byte) | SPACES << 8)),
+    }
 }
 
-/// No printable ASCII, or to be escaped.
+/// A byte of 1 in each place.
+const ONES: u64 = u64::MAX / 255;
+const SPACES: u64 = ONES * 0x20;
+
+/// Whether one of eight bytes is no ASCII, a control character, a quote or a backslash.
 #[inline]
-fn is_special(byte: u8) -> bool {
-    byte.wrapping_sub(0x20) >= 0x60 || byte == b'"' || byte == b'\\'
+fn has_special(word: u64) -> bool {
+    let is_zero = |word: u64| word.wrapping_sub(ONES) & !word;
+    let quote = is_zero(word ^ (ONES * 0x22));
+    let backslash = is_zero(word ^ (ONES * 0x5C));
+    (word | word.wrapping_sub(SPACES) & !word | quote | backslash) & (ONES * 0x80) != 0
 }
 
 fn escape_rest(text: &[u8], settings: &Settings, out: &mut Out) {
@@ -196,12 +215,13 @@ fn base64(bytes: &[u8], out: &mut Out) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::settings::OF_JSON;
     use super::*;
 
     fn with(settings: &[(&str, &str)], write: impl Fn(&Settings, &mut Out)) -> String {
         let mut chosen = Settings::default();
         for (name, word) in settings {
-            chosen.set(name, word).unwrap();
+            chosen.set(name, word, OF_JSON).unwrap();
         }
         let mut out = Out::default();
         write(&chosen, &mut out);

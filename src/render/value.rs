@@ -90,6 +90,8 @@ pub(super) struct Values {
     pub(super) settings: Settings,
     /// Bytes that were decoded.
     scratch: Vec<u8>,
+    /// Text that was made of a value, before it is written.
+    formatted: Out,
     /// Readers that are not in use: one for each level.
     pub(super) readers: Vec<Nested>,
     /// How deep the present value is in others.
@@ -107,6 +109,23 @@ impl Values {
             TEXT => self.write_text(field, shape, out),
             BINARY => self.write_binary(field, shape, out),
             _ => out.put(b"null"),
+        }
+    }
+
+    /// Shows the text that the type's output function writes; of what nobody knows how to read the bytes as bytea has them.
+    pub(super) fn with_text(&mut self, field: Field<'_>, out: &mut Out, show: impl FnOnce(&[u8], &mut Out)) {
+        if let Ok(text) = types::as_text(field) {
+            return show(text, out);
+        }
+        self.formatted.clear();
+        if types::format(field, &mut self.formatted).is_err() {
+            self.formatted.clear();
+            self.formatted.put(b"\\x");
+            types::write_hex(field.bytes, &mut self.formatted);
+        }
+        match self.formatted.check() {
+            Ok(()) => show(self.formatted.bytes(), out),
+            Err(_) => out.lack(field.bytes.len()),
         }
     }
 
@@ -166,6 +185,15 @@ impl Values {
                 let word: &[u8] = if types::as_bool(field)? { b"true" } else { b"false" };
                 out.put(word);
             }
+            Shape::Number(_) | Shape::NumberOrNull(_)
+                if self.settings.numbers == Numbers::Exact && is_integer(field.type_oid) =>
+            {
+                let whole = types::as_int64(field)?;
+                if whole < 0 {
+                    out.byte(b'-');
+                }
+                out.number(whole.unsigned_abs());
+            }
             Shape::Number(fit) | Shape::NumberOrNull(fit) => {
                 let mut room = [0; 64];
                 let mut short = types::Buffer::new(&mut room);
@@ -174,9 +202,10 @@ impl Values {
                 if let Some(written) = room.get(..length) {
                     number(written, shape, fit, &self.settings, out);
                 } else {
-                    self.scratch.clear();
-                    types::format(field, &mut self.scratch)?;
-                    number(&self.scratch, shape, fit, &self.settings, out);
+                    self.formatted.clear();
+                    types::format(field, &mut self.formatted)?;
+                    self.formatted.check().map_err(|_| types::ReadError::NoMemory)?;
+                    number(self.formatted.bytes(), shape, fit, &self.settings, out);
                 }
             }
             Shape::Date | Shape::Timestamp => {
@@ -211,6 +240,7 @@ impl Values {
     pub(super) fn shrink(&mut self) {
         /// What is kept in any case.
         const KEPT: usize = 1 << 20;
+        self.formatted.clear();
         self.scratch.clear();
         self.scratch.shrink_to(KEPT);
         if self.largest > KEPT {
@@ -223,6 +253,10 @@ impl Values {
 /// Text as JSON can have it.
 fn utf8(text: &[u8]) -> Result<&[u8], types::ReadError> {
     if text::is_utf8(text) { Ok(text) } else { Err(types::ReadError::Unresolved) }
+}
+
+fn is_integer(type_oid: u32) -> bool {
+    matches!(type_oid, oid::INT2 | oid::INT4 | oid::INT8)
 }
 
 /// Writes a number's text: as a number where JSON has it and the choice is so, else as a string.
@@ -289,7 +323,22 @@ fn is_json_number(value: &[u8]) -> bool {
 
 /// Writes a timestamp's text: with `T` before the time and minutes behind the hours of the offset (JsonEncodeDateTime). Of
 /// another form than ISO's, as it is.
+#[inline]
 fn timestamp(value: &[u8], settings: &Settings, out: &mut Out) {
+    // Of the years 1000 to 9999, most of all.
+    if let Some((date, [b' ', time @ ..])) = value.split_at_checked(10)
+        && matches!(date, [.., b'-', _, _, b'-', _, _])
+        && let [.., sign, _, last] = time
+        && last.is_ascii_digit()
+        && text::is_plain(value)
+    {
+        let minutes: &[u8] = if matches!(sign, b'+' | b'-') { b":00\"" } else { b"\"" };
+        return out.pieces([b"\"", date, b"T", time, minutes]);
+    }
+    unusual_timestamp(value, settings, out);
+}
+
+fn unusual_timestamp(value: &[u8], settings: &Settings, out: &mut Out) {
     let at = value.iter().position(|byte| *byte == b' ').unwrap_or(value.len());
     match value.split_at_checked(at) {
         Some((date, [b' ', time @ ..]))
@@ -317,9 +366,8 @@ fn timestamp(value: &[u8], settings: &Settings, out: &mut Out) {
 fn is_iso_date(date: &[u8]) -> bool {
     let mut parts = date.split(|byte| *byte == b'-');
     let mut digits = |least: usize, most: usize| {
-        let is_part = |part: &[u8]| {
-            (least..=most).contains(&part.len()) && part.iter().all(u8::is_ascii_digit)
-        };
+        let is_part =
+            |part: &[u8]| (least..=most).contains(&part.len()) && part.iter().all(u8::is_ascii_digit);
         parts.next().is_some_and(is_part)
     };
     digits(4, 6) && digits(2, 2) && digits(2, 2) && parts.next().is_none()
@@ -327,6 +375,7 @@ fn is_iso_date(date: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::settings::OF_JSON;
     use super::*;
 
     /// The first OID that a user's type can have.
@@ -334,7 +383,7 @@ mod tests {
 
     fn written(set: &[(&str, &str)], kind: u8, bytes: &[u8], type_oid: u32, shape: Shape) -> String {
         let (mut values, mut out) = (Values::default(), Out::default());
-        set.iter().for_each(|(name, word)| values.settings.set(name, word).unwrap());
+        set.iter().for_each(|(name, word)| values.settings.set(name, word, OF_JSON).unwrap());
         values.write(Field::new(kind, bytes, type_oid), shape, &mut out);
         out.check().unwrap();
         String::from_utf8(out.bytes().to_vec()).unwrap()
@@ -346,7 +395,9 @@ mod tests {
 
     #[test]
     fn no_byte_of_a_value_is_lost_that_is_not_utf8() {
-        for type_oid in [oid::TEXT, oid::VARCHAR, oid::JSON, oid::XML, oid::TIMESTAMP, oid::BOOL, oid::INT4, OF_A_USER] {
+        for type_oid in
+            [oid::TEXT, oid::VARCHAR, oid::JSON, oid::XML, oid::TIMESTAMP, oid::BOOL, oid::INT4, OF_A_USER]
+        {
             assert_eq!(plain(TEXT, b"\xE9", type_oid), "{\"$binary\":\"e9\"}", "{type_oid}");
         }
         for type_oid in [oid::TEXT, oid::JSON, OF_A_USER] {
@@ -354,7 +405,10 @@ mod tests {
         }
         assert_eq!(plain(BINARY, b"\x01\"\xE9\"", oid::JSONB), "{\"$binary\":\"0122e922\"}");
         // One lexeme without positions.
-        assert_eq!(plain(BINARY, b"\0\0\0\x01\xE9\0\0\0", oid::TSVECTOR), "{\"$binary\":\"00000001e9000000\"}");
+        assert_eq!(
+            plain(BINARY, b"\0\0\0\x01\xE9\0\0\0", oid::TSVECTOR),
+            "{\"$binary\":\"00000001e9000000\"}"
+        );
         // Of values with parts the part alone; what is a name in JSON is none without its bytes.
         assert_eq!(plain(TEXT, b"{a,\xE9}", oid::TEXT_ARRAY), "[\"a\",{\"$binary\":\"e9\"}]");
         assert_eq!(plain(TEXT, b"\"a\"=>\"\xE9\"", oid::HSTORE), "{\"a\": {\"$binary\":\"e9\"}}");
@@ -378,7 +432,10 @@ mod tests {
             ("Sat Feb 28 12:34:56 2026 UTC", "Sat Feb 28 12:34:56 2026 UTC"),
             ("infinity", "infinity"),
         ] {
-            assert_eq!(plain(TEXT, text.as_bytes(), oid::TIMESTAMPTZ), format!("\"{text}\"").replace(text, wanted));
+            assert_eq!(
+                plain(TEXT, text.as_bytes(), oid::TIMESTAMPTZ),
+                format!("\"{text}\"").replace(text, wanted)
+            );
         }
     }
 
@@ -407,7 +464,7 @@ mod tests {
     #[test]
     fn memory_of_a_huge_value_is_given_back() {
         let (mut values, mut out) = (Values::default(), Out::default());
-        values.settings.set("bytes", "base64").unwrap();
+        values.settings.set("bytes", "base64", OF_JSON).unwrap();
         let huge = format!("\\x{}", "00".repeat(4 << 20));
         values.write(Field::new(TEXT, huge.as_bytes(), oid::BYTEA), Shape::Bytea, &mut out);
         let list = format!("{{{}1}}", "1,".repeat(1 << 20));

@@ -20,8 +20,8 @@ pub(super) fn write(
     use EventKind::*;
     let out = &mut messages.out;
     match EventKind::of(view.plain().kind) {
-        Some(WAL_EVENT_BEGIN | WAL_EVENT_BEGIN_PREPARE) => out.put(b"{\"action\":\"B\"}"),
-        Some(WAL_EVENT_COMMIT | WAL_EVENT_PREPARE) => out.put(b"{\"action\":\"C\"}"),
+        Some(WAL_EVENT_BEGIN) => out.put(b"{\"action\":\"B\"}"),
+        Some(WAL_EVENT_COMMIT) => out.put(b"{\"action\":\"C\"}"),
         Some(WAL_EVENT_MESSAGE) => message(values, view, out),
         Some(WAL_EVENT_TRUNCATE) => return truncate(values, plans, view, messages),
         Some(WAL_EVENT_INSERT) => return change(b"{\"action\":\"I\"", values, plans, view, messages),
@@ -103,7 +103,7 @@ fn message(values: &Values, view: EventView<'_>, out: &mut Out) {
     out.put(b",\"prefix\":");
     text::string(view.extra(0).unwrap_or_default(), &values.settings, out);
     out.put(b",\"content\":");
-    text::string(content(view), &values.settings, out);
+    text::text_or_bytes(content(view), &values.settings, out);
     out.byte(b'}');
 }
 

@@ -65,14 +65,30 @@ impl Renderer {
         (text(value), topic.map(text))
     }
 
-    /// The lines of an event, in formats that give several or none.
-    pub fn lines(&mut self, event: Event<'_>) -> Vec<String> {
-        // SAFETY: a live event; the lines live until the next call.
-        let (count, lines) = unsafe { (self.render(event.raw(), 1), bytes(abi::wal_renderer_lines(self.0))) };
-        let lines = String::from_utf8(lines.to_vec()).expect("UTF-8");
-        let lines: Vec<String> = lines.lines().map(str::to_owned).collect();
-        assert_eq!(lines.len(), count);
-        lines
+    /// The messages of an event, in formats that give several or none.
+    pub fn messages(&mut self, event: Event<'_>) -> Vec<String> {
+        self.try_messages(event).unwrap()
+    }
+
+    /// The same, or why there are none.
+    pub fn try_messages(&mut self, event: Event<'_>) -> Outcome<Vec<String>> {
+        let (mut out, mut count) = (ptr::null::<wal_rendered>(), usize::MAX);
+        // SAFETY: a live renderer of this thread and a live event, out-parameters of this frame.
+        let called = call(|err| unsafe {
+            abi::wal_renderer_events(self.0, event.raw(), 1, &raw mut out, &raw mut count, err)
+        });
+        if let Err(failure) = called {
+            assert!(out.is_null() && count == 0);
+            return Err(failure);
+        }
+        // SAFETY: so many messages are there, whose bytes live until the next call.
+        let (values, lines) = unsafe {
+            let all = (0..count).map(|at| bytes((*out.add(at)).value).to_vec());
+            (all.collect::<Vec<_>>(), bytes(abi::wal_renderer_lines(self.0)))
+        };
+        let joined: Vec<u8> = values.iter().flat_map(|value| [value, &b"\n"[..]].concat()).collect();
+        assert_eq!(lines, joined);
+        Ok(values.into_iter().map(|value| String::from_utf8(value).expect("UTF-8")).collect())
     }
 
     /// The message of an event.

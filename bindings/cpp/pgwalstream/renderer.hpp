@@ -27,7 +27,7 @@ class rendered {
     std::size_t event() const noexcept { return raw_.event; }
     /** What the event is. */
     event_kind kind() const noexcept { return static_cast<event_kind>(raw_.kind); }
-    /** `schema.table` of a change; nothing for an event without one table. */
+    /** `schema.table` of a change, ambiguous where one has a dot; nothing for an event without one table. */
     std::optional<std::string_view> topic() const noexcept { return part(raw_.topic); }
     /** What identifies the row, in formats that have keys. Format "json" has none. */
     std::optional<std::string_view> key() const noexcept { return part(raw_.key); }
@@ -65,7 +65,8 @@ class renderer {
      * One for a format.
      *
      * @param format "json": an object for each event, on one line; "wal2json" and "wal2json2": what
-     * wal2json gives with format versions 1 and 2
+     * wal2json gives with format versions 1 and 2; "csv": rows as COPY writes them; "sql": statements that
+     * apply the changes
      * @param options by name; the others keep their defaults
      * @return or status invalid_argument, unknown_option, bad_option
      */
@@ -93,7 +94,8 @@ class renderer {
     /**
      * Renders an event.
      *
-     * @return its messages, good until the next call; or status no_memory
+     * @return its messages, good until the next call; or status no_memory; state: it is not committed, which
+     * only "json" can say
      */
     result<span<const rendered>> try_render(const event &one) { return render_all(one.capi(), 1); }
     /** Renders all events of a batch, in their order. */
