@@ -132,6 +132,7 @@ pub use options::{
     AckMode, BatchBoundary, FailoverPolicy, GapPolicy, OnAmbiguous, OriginFilter, Progress, SlotCreate,
     Streaming, TwoPhase,
 };
+pub use session::Rows;
 pub use statistics::Counters;
 
 /// The programs of docs/rust.md, which doc tests compile.
