@@ -76,7 +76,13 @@ pub(super) fn unknown(bytes: &[u8], settings: &Settings, out: &mut Out) {
 /// Writes a value's text as a string, and what is not UTF-8 as bytes of which nothing is known.
 #[inline]
 pub(super) fn text_or_bytes(content: &[u8], settings: &Settings, out: &mut Out) {
-    if is_utf8(content) { string(content, settings, out) } else { unknown(content, settings, out) }
+    if is_plain(content) {
+        out.quoted(content);
+    } else if is_utf8(content) {
+        string(content, settings, out);
+    } else {
+        unknown(content, settings, out);
+    }
 }
 
 /// Whether bytes are text as JSON has it.
@@ -106,8 +112,11 @@ impl<'a> Escaping<'a> {
 
 impl Sink for Escaping<'_> {
     fn put(&mut self, text: &[u8]) {
+        if is_plain(text) {
+            return self.out.put(text);
+        }
         self.is_utf8 &= is_utf8(text);
-        escape(text, self.settings, self.out);
+        escape_rest(text, self.settings, self.out);
     }
 }
 
