@@ -163,6 +163,20 @@ mod tests {
     }
 
     #[test]
+    fn a_value_without_a_text_is_no_literal() {
+        // money, whose decimals are the server's.
+        let table = [b"R\0\0\0\x01public\0t\0d\0\x01\x01a\0\0\0\x03\x16".as_slice(), &(-1_i32).to_be_bytes()]
+            .concat();
+        let insert = b"I\0\0\0\x01N\0\x01b\0\0\0\x08\0\0\0\0\0\0\0\x07";
+        let batch = batch(&[&BEGIN, &table, insert, &COMMIT]);
+        let error = Renderer::new("sql").unwrap().render_batch(&batch).unwrap_err();
+        assert!(error.message().contains("money") && error.hint().contains("binary"), "{error}");
+        assert!(lines(&mut Renderer::new("csv").unwrap(), &batch).contains(",\\x0000000000000007\n"));
+        let json = lines(&mut Renderer::new("json").unwrap(), &batch);
+        assert!(json.contains("{\"$binary\":\"0000000000000007\"}"), "{json}");
+    }
+
+    #[test]
     fn a_truncate_tells_each_of_many_tables_apart() {
         for count in [1_u32, 8, 9, 40] {
             let tables: Vec<Vec<u8>> = (1..=count).map(table).collect();

@@ -112,13 +112,21 @@ impl Values {
         }
     }
 
-    /// Shows the text that the type's output function writes; of what nobody knows how to read the bytes as bytea has them.
-    pub(super) fn with_text(&mut self, field: Field<'_>, out: &mut Out, show: impl FnOnce(&[u8], &mut Out)) {
+    /// Shows the text that the type's output function writes. What nobody knows how to read is shown as bytea has its bytes, and
+    /// told.
+    pub(super) fn with_text(
+        &mut self,
+        field: Field<'_>,
+        out: &mut Out,
+        show: impl FnOnce(&[u8], &mut Out),
+    ) -> Result<(), types::ReadError> {
         if let Ok(text) = types::as_text(field) {
-            return show(text, out);
+            show(text, out);
+            return Ok(());
         }
         self.formatted.clear();
-        if types::format(field, &mut self.formatted).is_err() {
+        let known = types::format(field, &mut self.formatted);
+        if known.is_err() {
             self.formatted.clear();
             self.formatted.put(b"\\x");
             types::write_hex(field.bytes, &mut self.formatted);
@@ -127,6 +135,7 @@ impl Values {
             Ok(()) => show(self.formatted.bytes(), out),
             Err(_) => out.lack(field.bytes.len()),
         }
+        known
     }
 
     /// What the type's output function wrote.
