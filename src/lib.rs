@@ -123,7 +123,7 @@ pub use layers::{
     stream, sys, transaction, types, wire,
 };
 
-pub use batch::{Column, Relation, Type};
+pub use batch::{Change, Column, Relation, Type};
 pub use client::*;
 pub use conninfo::{Password, PasswordRequest};
 pub use error::{Error, Result};

@@ -6,7 +6,7 @@ use std::hash::{Hash, Hasher};
 use super::fault::Read;
 use super::names::Types;
 use super::reader::Reader;
-use crate::batch::{Column, Relation, Serial};
+use crate::batch::{Column, Relation, Serial, between};
 
 /// A Relation message, checked to its end and not copied.
 #[derive(Clone, Copy, Debug)]
@@ -68,9 +68,9 @@ impl<'a> Definition<'a> {
             && self.columns().zip(&relation.columns).all(|(new, known)| new.is(known, self.types))
     }
 
-    /// The relation that it describes.
-    pub(super) fn to_relation(self, generation: u32) -> Relation {
-        Relation {
+    /// The relation that it describes. `before` is the definition that held until now.
+    pub(super) fn to_relation(self, generation: u32, before: Option<&Relation>) -> Relation {
+        let it = Relation {
             oid: self.oid,
             generation,
             namespace: self.namespace.into(),
@@ -78,6 +78,12 @@ impl<'a> Definition<'a> {
             replica_identity: self.replica_identity,
             columns: self.columns().map(|column| column.to_column(self.types)).collect(),
             serial: Serial::next(),
+            // Before the first there was none.
+            changes: (generation == 1).then(Box::default),
+        };
+        match before {
+            Some(before) => Relation { changes: Some(between(before, &it)), ..it },
+            None => it,
         }
     }
 }

@@ -128,8 +128,10 @@ impl Relations {
         };
         let trace = self.generations.of(definition, in_block, valid);
         // As it is here, or made anew.
-        let tables = [Some(&self.here), self.outside.as_ref()];
-        let same = tables.into_iter().flatten().find_map(|table| table.same(definition, trace.generation));
-        (same.unwrap_or_else(|| Arc::new(definition.to_relation(trace.generation))), trace)
+        let tables = || [Some(&self.here), self.outside.as_ref()].into_iter().flatten();
+        let same = tables().find_map(|table| table.same(definition, trace.generation));
+        let before = || tables().find_map(|table| table.relation(oid));
+        let relation = same.unwrap_or_else(|| Arc::new(definition.to_relation(trace.generation, before())));
+        (relation, trace)
     }
 }

@@ -78,6 +78,11 @@ impl Table {
         self.entry(oid).map(|entry| entry.trace)
     }
 
+    /// The definition that a relation has here.
+    pub(super) fn relation(&self, oid: u32) -> Option<&Relation> {
+        self.entry(oid).map(|entry| &*entry.relation)
+    }
+
     /// The relation that a definition makes, if it stands here.
     pub(super) fn same(&self, definition: &Definition<'_>, generation: u32) -> Option<Arc<Relation>> {
         let relation = &self.entry(definition.oid())?.relation;
