@@ -87,8 +87,8 @@ fn is_sent(kind: u8) -> bool {
     is_value(kind) || kind == ValueKind::WAL_VALUE_NULL as u8
 }
 
-/// Writes what a list has of a column: of the column, its value and its name.
-type Write<'a> = dyn FnMut(&ColumnPlan, ValueView<'_>, &[u8], &mut Out) + 'a;
+/// Writes something of a column, of which it gets the value and the name.
+type WriteColumn<'a> = &'a mut dyn FnMut(&ColumnPlan, ValueView<'_>, &[u8], &mut Out);
 
 /// Names, types and values of some columns of a row, each as a list.
 fn lists(
@@ -99,7 +99,7 @@ fn lists(
     values: &mut Values,
     out: &mut Out,
 ) {
-    let mut list = |label: &[u8], write: &mut Write<'_>| {
+    let mut list = |label: &[u8], write: WriteColumn<'_>| {
         out.put(label);
         let mut is_first = true;
         for (at, (column, name)) in plan.columns().enumerate() {
