@@ -51,6 +51,37 @@ static inline void example_log(void *userdata, int32_t level, const char *target
     fprintf(stderr, "%s: %s: %s: %s\n", (const char *)userdata, name, target, message);
 }
 
+/* --- Rendering
+ * --------------------------------------------------------------------------------------------------- */
+
+/* What makes lines of JSON. NULL after telling why not. */
+static inline wal_renderer *example_renderer(const char *program) {
+    wal_renderer *renderer;
+    wal_error *error = NULL;
+
+    if (wal_renderer_new("json", &renderer, &error) != WAL_OK)
+        example_error(program, error);
+    return renderer;
+}
+
+/* Prints an event as a line of JSON. false: it cannot be rendered, which was told; whether it could be
+ * written, ferror(out) tells. */
+static inline bool example_print(const char *program, wal_renderer *renderer, FILE *out,
+                                 const wal_event *event) {
+    const wal_rendered *rendered;
+    wal_error *error = NULL;
+    wal_bytes lines;
+    size_t count;
+
+    if (wal_renderer_events(renderer, event, 1, &rendered, &count, &error) != WAL_OK) {
+        example_error(program, error);
+        return false;
+    }
+    lines = wal_renderer_lines(renderer);
+    fwrite(lines.data, 1, lines.len, out);
+    return true;
+}
+
 /* --- Ending on a signal
  * ------------------------------------------------------------------------------------------ */
 

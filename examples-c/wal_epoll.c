@@ -15,7 +15,6 @@
 #include <unistd.h>
 
 #include "example.h"
-#include "json.h"
 
 static const char help[] =
     "Prints the changes that come from SLOT and, with --also, from other slots of the same server: the "
@@ -38,6 +37,7 @@ typedef struct follower {
 
 typedef struct loop {
     const example_args *args;
+    wal_renderer *renderer; /* one for all: a thread uses one at a time */
     int epoll;
     follower followers[SLOTS];
     size_t count;
@@ -106,7 +106,7 @@ static void leave(loop *l, follower *f, bool has_ended) {
     wal_stream_free(stream);
 }
 
-static void take(loop *l, follower *f, const wal_event *event) {
+static bool take(loop *l, follower *f, const wal_event *event) {
     if (event->kind == WAL_EVENT_BEGIN)
         f->in_transaction = true;
     if (event->kind == WAL_EVENT_COMMIT)
@@ -114,9 +114,11 @@ static void take(loop *l, follower *f, const wal_event *event) {
     if (event->kind >= WAL_EVENT_INSERT && event->kind <= WAL_EVENT_MESSAGE)
         l->changes++;
     printf("%s\t", f->slot);
-    json_event(stdout, event);
+    if (!example_print(l->args->program, l->renderer, stdout, event))
+        return false;
     if (event->ack_lsn != 0)
         f->to_ack = event->ack_lsn;
+    return true;
 }
 
 /* One turn of a readable stream: as much as there is, but no more than its share. False: it has ended. */
@@ -128,8 +130,10 @@ static bool serve(loop *l, follower *f) {
 
     for (n = 0; n < TURN && status == WAL_OK; n++) {
         status = wal_stream_next(f->stream, 0, &event, &error);
-        if (status == WAL_OK)
-            take(l, f, event);
+        if (status == WAL_OK && !take(l, f, event)) {
+            l->failed = true;
+            return false;
+        }
     }
     /* First the lines leave the process, then the server may forget: once a turn, not once a transaction. */
     if (fflush(stdout) != 0 || ferror(stdout)) {
@@ -208,7 +212,8 @@ int main(int argc, char **argv) {
     first = argv[argc - 2];
     l.followers[0].slot = first;
     l.epoll = epoll_create1(EPOLL_CLOEXEC);
-    l.failed = l.epoll < 0;
+    l.renderer = example_renderer(args.program);
+    l.failed = l.epoll < 0 || l.renderer == NULL;
     for (i = 0; i < l.count && !l.failed; i++)
         l.failed = !follow(&l, &l.followers[i]);
     if (!l.failed)
@@ -217,6 +222,7 @@ int main(int argc, char **argv) {
         leave(&l, &l.followers[i], false);
     if (l.epoll >= 0)
         close(l.epoll);
+    wal_renderer_free(l.renderer);
     example_free(&args);
     fprintf(stderr, "wal_epoll: %" PRIu64 " changes received\n", l.changes);
     return l.failed && !example_stopped ? EXAMPLE_FAILED : EXAMPLE_DONE;

@@ -17,7 +17,6 @@
 #include <unistd.h>
 
 #include "example.h"
-#include "json.h"
 
 static const char help[] =
     "FILE comes first: wal_once FILE [options] CONNINFO SLOT PUBLICATION. Appends the changes that the "
@@ -38,6 +37,7 @@ typedef struct store {
     const char *program;
     const char *path;
     FILE *file;
+    wal_renderer *renderer;
     wal_position position; /* the last that the file has whole; all 0: none */
 } store;
 
@@ -142,7 +142,8 @@ static int run(const example_args *args, store *s, wal_stream *stream) {
         if (event->kind == WAL_EVENT_COMMIT)
             inside = false;
         if (event->kind >= WAL_EVENT_INSERT && event->kind <= WAL_EVENT_MESSAGE) {
-            json_event(s->file, event);
+            if (!example_print(s->program, s->renderer, s->file, event))
+                return EXAMPLE_FAILED;
             changes++;
         }
         if (event->kind != WAL_EVENT_PROGRESS)
@@ -175,7 +176,7 @@ int main(int argc, char **argv) {
     status = example_parse(&args, argc, argv);
     if (status < 0 && s.path == NULL)
         status = example_usage_error(&args, "FILE must come first", "");
-    if (status < 0 && !open_store(&s))
+    if (status < 0 && (!open_store(&s) || (s.renderer = example_renderer(s.program)) == NULL))
         status = EXAMPLE_FAILED;
     wal_position_format(&s.position, start, sizeof start);
     if (status < 0 && !example_set(&args, "progress", "acknowledged"))
@@ -186,17 +187,20 @@ int main(int argc, char **argv) {
         example_free(&args);
         if (s.file != NULL)
             fclose(s.file);
+        wal_renderer_free(s.renderer);
         return status;
     }
     stream = example_connect(&args);
     example_free(&args);
     if (stream == NULL) {
         fclose(s.file);
+        wal_renderer_free(s.renderer);
         return example_stopped ? EXAMPLE_DONE : EXAMPLE_FAILED;
     }
     status = run(&args, &s, stream);
     if (!example_close(&args, stream) && status == EXAMPLE_DONE)
         status = EXAMPLE_FAILED;
+    wal_renderer_free(s.renderer);
     wal_position_format(&s.position, start, sizeof start);
     fprintf(stderr, "wal_once: the file is complete up to %s\n", start);
     if (fclose(s.file) != 0)

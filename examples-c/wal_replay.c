@@ -9,7 +9,6 @@
 #define _POSIX_C_SOURCE 200809L
 
 #include "example.h"
-#include "json.h"
 
 static const char help[] =
     "Prints what a stream captured in FILE... as JSON, one event a line, without a server.\n"
@@ -71,10 +70,12 @@ int main(int argc, char **argv) {
     example_args args = {.program = "wal_replay", .accepts_changes_only = true};
     const char **paths = calloc((size_t)argc, sizeof *paths); /* no more than there are arguments */
     size_t n_paths = 0;
+    wal_renderer *renderer;
     const wal_event *event;
     wal_stream *stream;
     wal_error *error = NULL;
     uint64_t events = 0;
+    bool is_rendered = true;
     wal_status outcome;
     int status;
 
@@ -88,6 +89,12 @@ int main(int argc, char **argv) {
         example_free(&args);
         return status;
     }
+    renderer = example_renderer(args.program);
+    if (renderer == NULL) {
+        free(paths);
+        example_free(&args);
+        return EXAMPLE_FAILED;
+    }
     outcome = wal_replay_open_files(paths, n_paths, args.options, &stream, &error);
     free(paths);
     example_free(&args);
@@ -96,7 +103,9 @@ int main(int argc, char **argv) {
         while ((outcome = wal_stream_next(stream, -1, &event, &error)) == WAL_OK) {
             if (args.changes_only && !is_change(event->kind))
                 continue;
-            json_event(stdout, event);
+            is_rendered = example_print(args.program, renderer, stdout, event);
+            if (!is_rendered)
+                break;
             events++;
             if (ferror(stdout) || (args.count > 0 && events >= args.count))
                 break;
@@ -104,11 +113,12 @@ int main(int argc, char **argv) {
         example_release_signals();
         wal_stream_free(stream);
     }
+    wal_renderer_free(renderer);
     if (fflush(stdout) != 0 || ferror(stdout)) {
         fprintf(stderr, "%s: stdout cannot be written: %s\n", args.program, strerror(errno));
         status = EXAMPLE_FAILED;
     } else {
-        status = outcome < 0 ? EXAMPLE_FAILED : EXAMPLE_DONE;
+        status = outcome < 0 || !is_rendered ? EXAMPLE_FAILED : EXAMPLE_DONE;
     }
     if (outcome < 0)
         example_error(args.program, error);

@@ -11,20 +11,16 @@
 #define _POSIX_C_SOURCE 200809L
 
 #include "example.h"
-#include "json.h"
 
 static const char help[] =
     "Prints the changes that the publication covers as JSON, one event a line, and acknowledges each "
     "transaction once\n"
     "its lines are written to stdout: what a killed wal_tail did not acknowledge comes again the next time.\n"
     "\n"
-    "Columns: integers, booleans and finite floats are JSON numbers and booleans, SQL NULL is null, "
-    "everything else is\n"
-    "a string, as PostgreSQL prints it; with --binary, what has no text form is {\"$binary\":\"hex\"}. A "
-    "large value that\n"
-    "an UPDATE left alone is not sent: it is named in \"unchanged\". \"old_is\":\"key\" says that \"old\" "
-    "holds the\n"
-    "columns of the replica identity only. What is not valid UTF-8 is shown as U+FFFD.\n"
+    "Columns are what the server's to_json() makes of them, from text and with --binary alike; what nobody "
+    "knows how\n"
+    "to read is {\"$binary\":\"hex\"}. A large value that an UPDATE left alone is not sent: it is named in\n"
+    "\"unchanged\". \"key\" holds the columns of the replica identity only, \"old\" the whole old row.\n"
     "\n"
     "--count N counts INSERT, UPDATE, DELETE, TRUNCATE and MESSAGE. The transaction of the Nth change is "
     "printed to its\n"
@@ -33,6 +29,7 @@ static const char help[] =
 typedef struct tail {
     const example_args *args;
     wal_stream *stream;
+    wal_renderer *renderer;
     uint64_t events;  /* printed */
     uint64_t changes; /* received */
     bool in_transaction;
@@ -61,7 +58,8 @@ static bool take(tail *t, const wal_event *event) {
     if (is_change(event->kind))
         t->changes++;
     if (!t->args->changes_only || is_change(event->kind)) {
-        json_event(stdout, event);
+        if (!example_print(t->args->program, t->renderer, stdout, event))
+            return false;
         t->events++;
     }
     if (event->ack_lsn == 0)
@@ -117,10 +115,13 @@ int main(int argc, char **argv) {
         example_free(&args);
         return status;
     }
-    t.stream = example_connect(&args);
+    t.renderer = example_renderer(args.program);
+    t.stream = t.renderer == NULL ? NULL : example_connect(&args);
     example_free(&args);
-    if (t.stream == NULL)
+    if (t.stream == NULL) {
+        wal_renderer_free(t.renderer);
         return example_stopped ? EXAMPLE_DONE : EXAMPLE_FAILED;
+    }
 
     status = run(&t);
     /* Also after an error the lines that are there may go out; they are not acknowledged. */
@@ -128,6 +129,7 @@ int main(int argc, char **argv) {
         status = EXAMPLE_FAILED;
     if (!example_close(&args, t.stream) && status == EXAMPLE_DONE)
         status = EXAMPLE_FAILED;
+    wal_renderer_free(t.renderer);
     fprintf(stderr, "wal_tail: %" PRIu64 " events printed, %" PRIu64 " changes received%s\n", t.events,
             t.changes, t.in_transaction ? "; the last transaction is not complete and comes again" : "");
     return status;

@@ -58,10 +58,11 @@
  * - @ref reconnecting : what happens when a connection breaks
  * - @ref streaming : transactions that are not committed yet
  * - @ref slots : commands over a connection
+ * - @ref rendering : events as lines of JSON
  * - @ref abi : what is kept from release to release
  *
  * Functions follow along the way of use: version, errors, options, streams, batches, events, relations, values, statistics; then
- * connections, slots, publications; then the decoder, positions, ackers, and names.
+ * connections, slots, publications; then the decoder, renderers, positions, ackers, and names.
  *
  * @section ownership Ownership
  *
@@ -250,12 +251,29 @@
  * wal_connection_free(connection);
  * @endcode
  *
+ * @section rendering Rendering
+ *
+ * A ::wal_renderer makes lines of JSON of events. A value is what the server's to_json() gives, from text and from binary. It does no
+ * I/O, and allocates nothing for an event once its buffers have found their size. `docs/rendering.md` has each kind of event and each
+ * exception. Since 0.2.0.
+ *
+ * @code{.c}
+ * if (wal_renderer_new("json", &renderer, &error) == WAL_OK) {
+ *     events = wal_batch_events(batch, &n);
+ *     if (wal_renderer_events(renderer, events, n, &messages, &count, &error) == WAL_OK) {
+ *         lines = wal_renderer_lines(renderer);
+ *         fwrite(lines.data, 1, lines.len, stdout);
+ *     }
+ * }
+ * wal_renderer_free(renderer);
+ * @endcode
+ *
  * @section abi Compatibility
  *
  * Within a SONAME nothing is changed or removed. New functions, options, event kinds, value kinds, statuses, flags and other enum
  * values may come: skip what is not known, and look at single bits of flags.
  *
- * The layouts of ::wal_event, ::wal_value, ::wal_bytes and ::wal_message are fixed, and asserted at the end of this header for 64-bit
+ * The layouts of ::wal_event, ::wal_value, ::wal_bytes, ::wal_message and ::wal_rendered are fixed, and asserted at the end of this header for 64-bit
  * machines. Spare words are 0 until a release gives them a meaning. ::wal_stats, ::wal_health and ::wal_option_info grow at their end:
  * their functions take `sizeof` of the struct as the program was compiled with it. They write no more than that, and 0 for what they do
  * not know. An opaque type has no size. `docs/abi.md` says more.
@@ -1348,6 +1366,14 @@ typedef struct wal_publication wal_publication;
 typedef struct wal_publications wal_publications;
 
 /**
+ * Makes messages of events: lines of JSON. It needs no connection, starts no thread, and is told nothing by streams.
+ *
+ * A value is what to_json() of the server gives for it: the same text, from text and from binary. docs/rendering.md lists
+ * what each kind of event gives.
+ */
+typedef struct wal_renderer wal_renderer;
+
+/**
  * The rows that a query gave. Owned by whoever got them: wal_rows_free; read by any thread.
  */
 typedef struct wal_rows wal_rows;
@@ -2025,6 +2051,42 @@ typedef struct wal_message {
      */
     size_t len;
 } wal_message;
+
+/**
+ * One message. 96 bytes; the layout is part of the ABI. All that it points at is the renderer's: good until the next call of
+ * wal_renderer_events, wal_renderer_set or wal_renderer_free.
+ */
+typedef struct wal_rendered {
+    /**
+     * `schema.table` of a change, as they are: where one of them has a dot, two tables may have one topic. Nothing for an event
+     * without one table.
+     */
+    struct wal_bytes topic;
+    /**
+     * What identifies the row, in formats that have keys; else nothing. None of today's has.
+     */
+    struct wal_bytes key;
+    /**
+     * The message, without a line feed. Nothing says that the key is gone, in formats that have keys.
+     */
+    struct wal_bytes value;
+    /**
+     * Which of the events it is of, from 0.
+     */
+    size_t event;
+    /**
+     * The event's `wal_event_kind`.
+     */
+    uint32_t kind;
+    /**
+     * Kept for later releases; 0.
+     */
+    uint32_t reserved;
+    /**
+     * Kept for later releases; 0.
+     */
+    uint64_t spare[4];
+} wal_rendered;
 
 /**
  * How far a program has come: everything up to here is safe with it, and what follows is not. 40 bytes; the layout is part
@@ -5235,6 +5297,119 @@ WAL_NOEXCEPT;
 WAL_API void wal_decoder_free(struct wal_decoder *decoder) WAL_NOEXCEPT;
 
 /**
+ * Makes a renderer.
+ *
+ * | format | what it gives |
+ * |---|---|
+ * | json | an object for each event, on one line |
+ * | wal2json2 | what wal2json 2.5 gives with format version 2: an object for each BEGIN, COMMIT, change and message |
+ * | wal2json | what it gives with format version 1: a document for each transaction, a piece for each of its events |
+ * | csv | rows as COPY writes them, behind _kind, _commit_lsn, _xid, _sequence and _not_sent; a RELATION gives the header |
+ * | sql | statements that apply the changes to tables of the same definition |
+ *
+ * @param[in] format one of these
+ * @param[out] out the renderer, owned by the caller: wal_renderer_free
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK, WAL_E_INVALID_ARGUMENT: there is no such format
+ * @par Thread safety
+ * one thread at a time for one wal_renderer, any thread
+ * @since 0.2.0
+ */
+WAL_API
+wal_status wal_renderer_new(const char *format,
+                            struct wal_renderer **out,
+                            struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Sets an option of a renderer, for the events that follow. Each has a default, and none is required.
+ *
+ * | option | words, the default first |
+ * |---|---|
+ * | numbers | "exact": as to_json() gives them; "js": as strings where a double cannot hold them, and each numeric; "string": all as strings |
+ * | bytes | "hex": `\x` and digits, as to_json() does; "base64" |
+ * | unchanged | "list": a large value that an UPDATE did not touch is left out and its column listed; "omit"; "null": null and listed |
+ * | line_separators | "plain": U+0085, U+2028 and U+2029 as they are; "escaped" |
+ *
+ * "wal2json" and "wal2json2" have no option unchanged, "csv" and "sql" have none at all.
+ *
+ * @param[in,out] renderer to change; what it gave out ends
+ * @param[in] name of the option
+ * @param[in] value one of its words
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK; WAL_E_UNKNOWN_OPTION: there is none of that name, or not in this format; WAL_E_BAD_OPTION;
+ * WAL_E_INVALID_ARGUMENT
+ * @par Thread safety
+ * one thread at a time for one wal_renderer, any thread
+ * @since 0.2.0
+ */
+WAL_API
+wal_status wal_renderer_set(struct wal_renderer *renderer,
+                            const char *name,
+                            const char *value,
+                            struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Renders events. Give it those of a batch, a single one of wal_stream_next, or a copy of wal_event_clone.
+ *
+ * In format "json" each event gives one message. In "wal2json2" a TRUNCATE gives one for each table, and what wal2json does not
+ * know gives none. In "wal2json" an event gives a piece of a document, or none. In
+ * "csv" a change gives a row or two, in "sql" a statement. The renderer's memory grows with what is rendered in one call and is
+ * used again by the next one. A call that needs little gives back what a huge one before it took, beyond some 16 MiB for each buffer.
+ *
+ * WAL_E_STATE says that an event cannot be told in a format other than "json":
+ *
+ * - it is not committed: a streamed block, a prepared transaction; or it was not decoded;
+ * - it begins a transaction, or drops one, while the one before has no end. So it is with option dedupe "off" or
+ *   failover_policy "rewind". Drop what was rendered of the one that was cut, then render the event and those behind it;
+ * - in "wal2json", a change stands outside of a transaction.
+ *
+ * @param[in,out] renderer what it gave out before ends
+ * @param[in] events an array; may be NULL if n is 0
+ * @param[in] n how many
+ * @param[out] out the messages in the order of the events, owned by the renderer: good until it is used again; NULL on errors
+ * @param[out] count how many messages there are
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK; WAL_E_INVALID_ARGUMENT: an argument is NULL, or an event's kind is none; WAL_E_STATE, which names the event;
+ * WAL_E_NO_MEMORY: also where a call would give more than 16 GiB. After an error nothing is given out.
+ * @par Thread safety
+ * one thread at a time for one wal_renderer, any thread; the events may be read by others meanwhile
+ * @since 0.2.0
+ */
+WAL_API
+wal_status wal_renderer_events(struct wal_renderer *renderer,
+                               const struct wal_event *events,
+                               size_t n,
+                               const struct wal_rendered **out,
+                               size_t *count,
+                               struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * The values of all messages that wal_renderer_events gave last, with a line feed behind each: to be written at once.
+ *
+ * @param renderer may be NULL, which gives nothing
+ * @return borrowed from the renderer: good until it is used again
+ * @par Thread safety
+ * one thread at a time for one wal_renderer, any thread
+ * @since 0.2.0
+ */
+WAL_API
+struct wal_bytes wal_renderer_lines(const struct wal_renderer *renderer)
+WAL_NOEXCEPT;
+
+/**
+ * Frees a renderer and what it gave out.
+ *
+ * @param renderer may be NULL
+ * @par Thread safety
+ * once, from any thread
+ * @since 0.2.0
+ */
+WAL_API void wal_renderer_free(struct wal_renderer *renderer) WAL_NOEXCEPT;
+
+/**
  * Reads an LSN as PostgreSQL writes it, as in "0/16B3748".
  *
  * @param[in] lsn the text, terminated by NUL
@@ -5663,6 +5838,13 @@ WAL_ASSERT_LAYOUT_(offsetof(wal_inet, is_cidr) == 18);
 WAL_ASSERT_LAYOUT_(sizeof(wal_dimension) == 8);
 WAL_ASSERT_LAYOUT_(offsetof(wal_dimension, size) == 0);
 WAL_ASSERT_LAYOUT_(offsetof(wal_dimension, lower) == 4);
+WAL_ASSERT_LAYOUT_(sizeof(wal_rendered) == 96);
+WAL_ASSERT_LAYOUT_(offsetof(wal_rendered, topic) == 0);
+WAL_ASSERT_LAYOUT_(offsetof(wal_rendered, key) == 16);
+WAL_ASSERT_LAYOUT_(offsetof(wal_rendered, value) == 32);
+WAL_ASSERT_LAYOUT_(offsetof(wal_rendered, event) == 48);
+WAL_ASSERT_LAYOUT_(offsetof(wal_rendered, kind) == 56);
+WAL_ASSERT_LAYOUT_(offsetof(wal_rendered, spare) == 64);
 WAL_ASSERT_LAYOUT_(sizeof(wal_event) == 128);
 WAL_ASSERT_LAYOUT_(offsetof(wal_event, kind) == 0);
 WAL_ASSERT_LAYOUT_(offsetof(wal_event, flags) == 4);

@@ -101,6 +101,7 @@
 //! | `transaction` | streamed transactions, kept until they end: messages in, messages out |
 //! | `session` | a connection: socket plus `wire`, or libpq |
 //! | `pgoutput` | logical replication messages: bytes only |
+//! | `render` | events as messages for others: memory only |
 //! | `types` | values as numbers, times and text: bytes only |
 //! | `wire` | frontend/backend framing, start-up, authentication: bytes only |
 //! | `batch` | events, values, relations and the bytes behind them |
@@ -122,8 +123,8 @@ use layers::*;
 #[cfg(feature = "internals")]
 #[doc(hidden)]
 pub use layers::{
-    batch, capi, capture, conninfo, engine, error, lsn, options, pgoutput, position, session, statistics,
-    stream, sys, transaction, types, wire,
+    batch, capi, capture, conninfo, engine, error, lsn, options, pgoutput, position, render, session,
+    statistics, stream, sys, transaction, types, wire,
 };
 
 pub use batch::{Change, Column, Relation, Type};

@@ -1,4 +1,4 @@
-//! In the steady state no event costs an allocation: not in the engine, not in the reader. Counted by the allocator of
+//! In the steady state no event costs an allocation: not in the engine, not in the reader, not in a renderer. Counted by the allocator of
 //! this process, in which nothing else runs meanwhile.
 
 #![allow(
@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 #[macro_use]
 mod harness;
 
+use harness::renderer::Renderer;
 use harness::view::Event;
 use harness::{Kind, Next, Options, Server, Stream};
 
@@ -85,8 +86,8 @@ enum By {
     Batch,
 }
 
-/// Reads so many rows and every value of them, acknowledging all commits.
-fn read(stream: &mut Stream, by: By, rows: u64) {
+/// Reads so many rows and every value of them, acknowledging all commits. Batches are rendered, too.
+fn read(stream: &mut Stream, renderer: &mut Renderer, by: By, rows: u64) {
     let mut left = rows as i64;
     while left > 0 {
         match by {
@@ -105,6 +106,9 @@ fn read(stream: &mut Stream, by: By, rows: u64) {
                     left -= i64::from(event.kind() == Kind::Insert);
                     look_at(event);
                 }
+                let (first, count) = batch.raw_events();
+                // SAFETY: the events of a live batch.
+                assert_eq!(unsafe { renderer.render(first, count) }, count);
                 stream.ack(batch.ack_lsn()).unwrap();
             }
         }
@@ -133,10 +137,11 @@ fn measure(by: By, transaction: u64) {
     let mut stream = Options::stream(&db.conninfo(), &slot, "pub").open().unwrap();
     // The queue once full, so that there are as many batches as there will ever be.
     std::thread::sleep(std::time::Duration::from_secs(1));
-    read(&mut stream, by, WARM);
+    let mut renderer = Renderer::new("json", &[]);
+    read(&mut stream, &mut renderer, by, WARM);
     CALLS.store(0, Ordering::SeqCst);
     COUNT.store(true, Ordering::SeqCst);
-    read(&mut stream, by, COUNTED);
+    read(&mut stream, &mut renderer, by, COUNTED);
     COUNT.store(false, Ordering::SeqCst);
     let calls = CALLS.load(Ordering::SeqCst);
     let sizes: Vec<u64> = SIZES.iter().take(calls as usize).map(|size| size.load(Ordering::SeqCst)).collect();

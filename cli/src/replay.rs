@@ -9,7 +9,7 @@ use crate::trouble::Trouble;
 
 pub async fn run(options: Options, command: Replay) -> Result<(), Trouble> {
     let mut output = Output::open(None)?;
-    let mut lines = String::new();
+    let mut renderer = json::renderer()?;
     // A capture may hold streamed transactions, and of these only what was committed is a change.
     let assembled = options.clone().streaming(Streaming::Assembled);
     let mut stream = match Stream::replay_files(command.files.clone(), &assembled) {
@@ -18,13 +18,13 @@ pub async fn run(options: Options, command: Replay) -> Result<(), Trouble> {
         opened => opened?,
     };
     while let Some(batch) = stream.next_batch().await? {
-        lines.clear();
+        renderer.clear();
         for event in &batch {
             if command.transactions || json::is_change(event) {
-                json::write_event(event, &mut lines)?;
+                renderer.push(event)?;
             }
         }
-        output.write(lines.as_bytes())?;
+        output.write(renderer.lines())?;
     }
     Ok(())
 }

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use pgwalstream::{
-    AckMode, Batch, Connection, EventKind, Lsn, NewPublication, Options, Progress, SlotCreate, Stream,
+    AckMode, Batch, Connection, EventKind, Lsn, NewPublication, Options, Progress, Renderer, SlotCreate,
+    Stream,
 };
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -66,7 +67,7 @@ async fn stream(
         stream = Stream::connect(&options) => stream?,
         () = signals.wait() => return Ok(()),
     };
-    let mut printer = Printer { tail, lines: String::new(), changes: 0, ack: None };
+    let mut printer = Printer { tail, renderer: json::renderer()?, changes: 0, ack: None };
     let end = tail.timeout.map_or(Duration::MAX, |timeout| timeout);
     let end = tokio::time::sleep(end.min(Duration::from_secs(u64::from(u32::MAX))));
     tokio::pin!(end);
@@ -83,7 +84,7 @@ async fn stream(
             Err(error) => return Err(error.into()),
         };
         let enough = printer.take(&batch)?;
-        output.write(printer.lines.as_bytes())?;
+        output.write(printer.renderer.lines())?;
         if tail.ack == Ack::Fsynced {
             output.sync()?;
         }
@@ -100,7 +101,7 @@ async fn stream(
 /// Turns batches into lines, and knows when it is enough.
 struct Printer<'a> {
     tail: &'a Tail,
-    lines: String,
+    renderer: Renderer,
     changes: u64,
     ack: Option<Lsn>,
 }
@@ -108,11 +109,11 @@ struct Printer<'a> {
 impl Printer<'_> {
     /// The lines of a batch. True: no more is wanted.
     fn take(&mut self, batch: &Batch) -> Result<bool, Trouble> {
-        self.lines.clear();
+        self.renderer.clear();
         for event in batch {
             let is_change = json::is_change(event);
             if is_change || self.tail.transactions && event.kind() != EventKind::Progress {
-                json::write_event(event, &mut self.lines)?;
+                self.renderer.push(event)?;
             }
             self.changes += u64::from(is_change);
             if let Some(lsn) = event.ack_lsn() {

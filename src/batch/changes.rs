@@ -185,6 +185,7 @@ mod tests {
             name: (*b"t").into(),
             replica_identity: b'd',
             columns: columns.into(),
+            serial: crate::batch::Serial::next(),
             changes: None,
         }
     }

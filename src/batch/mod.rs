@@ -25,6 +25,6 @@ pub use event::{Event, EventKind};
 pub use pool::{Batch, Home, Pool};
 pub use provenance::{Provenance, Telling};
 pub use reconnect::ReconnectNumbers;
-pub use relation::{Column, Relation};
-pub use value::{Value, ValueKind};
+pub use relation::{Column, Relation, Serial};
+pub use value::{TRUNCATED_RELATION, Value, ValueKind};
 pub use view::{EventView, RowView, ValueView};

@@ -1,6 +1,8 @@
 //! A relation's definition as one generation of it stood. Immutable once made; it must never be looked up in the
 //! server's catalog (pitfall P11).
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use super::{Change, TypeRef};
 
 /// One definition of a table (PostgreSQL documentation, "Logical Replication Message Formats", Relation).
@@ -20,9 +22,36 @@ pub struct Relation {
     pub(crate) replica_identity: u8,
     /// The published columns, in the order of the values.
     pub(crate) columns: Box<[Column]>,
+    /// Which of all definitions of the process it is: a key for what is derived from it.
+    pub(crate) serial: Serial,
     /// What it differs in from the definition that held before it; `None` where that one is not known.
     pub(crate) changes: Option<Box<[Change]>>,
 }
+
+/// A number that no other definition of the process has. It says nothing of the table: any two are equal.
+#[derive(Debug, Clone, Copy)]
+pub struct Serial(u64);
+
+impl Serial {
+    /// The next one. 2^64 of them do not run out.
+    pub(crate) fn next() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// The number, which is never 0.
+    pub(crate) fn number(self) -> u64 {
+        self.0
+    }
+}
+
+impl PartialEq for Serial {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Serial {}
 
 impl Relation {
     /// How much memory it takes, about.

@@ -17,6 +17,10 @@ pub enum ValueKind {
     WAL_VALUE_ABSENT = 4,
 }
 
+/// `Value::kind` of the entries of a TRUNCATE event's `extra`: `data` is a `*const Relation`. Never seen outside the
+/// library.
+pub const TRUNCATED_RELATION: u8 = 255;
+
 /// One column's value: a view into its batch, not terminated by NUL. 16 bytes.
 ///
 /// `data` is never NULL for a text or binary value, even when `len` is 0; for the other kinds it is NULL.

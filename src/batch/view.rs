@@ -1,13 +1,23 @@
 //! Events with the life of their batch: the safe way to what their pointers lead to. It must never give out anything
 //! that outlives the batch.
 
-use super::{Batch, Event, Relation, Value, ValueKind};
+use std::collections::HashMap;
+
+use super::{Batch, Event, Relation, TRUNCATED_RELATION, Value, ValueKind};
 
 /// An event within its batch, which is only read while this lives.
 #[derive(Clone, Copy, Debug)]
 pub struct EventView<'a> {
     event: &'a Event,
-    batch: &'a Batch,
+    keeper: Keeper<'a>,
+}
+
+/// Who keeps alive what an event points at.
+#[derive(Clone, Copy, Debug)]
+enum Keeper<'a> {
+    Batch(&'a Batch),
+    /// Whoever made the view.
+    Caller,
 }
 
 /// A row of an event, within its batch.
@@ -36,11 +46,20 @@ impl Batch {
     /// The event at a place, counted from the first that was ever in the batch, walked over or not.
     #[inline]
     pub fn view(&self, at: usize) -> Option<EventView<'_>> {
-        self.arrays.events().get(at).map(|event| EventView { event, batch: self })
+        self.arrays.events().get(at).map(|event| EventView { event, keeper: Keeper::Batch(self) })
     }
 }
 
 impl<'a> EventView<'a> {
+    /// An event of which somebody else knows the batch, or a copy.
+    ///
+    /// # Safety
+    /// The event was made by a decoder, or is a copy of such a one; what it points at lives and stays as it is for 'a.
+    #[inline]
+    pub unsafe fn of_caller(event: &'a Event) -> Self {
+        Self { event, keeper: Keeper::Caller }
+    }
+
     /// The plain numbers of the event.
     #[inline]
     pub fn plain(self) -> &'a Event {
@@ -50,7 +69,7 @@ impl<'a> EventView<'a> {
     /// The relation of a change.
     #[inline]
     pub fn relation(self) -> Option<&'a Relation> {
-        // SAFETY: null, or a relation that the batch's arrays keep alive; the batch is borrowed for 'a.
+        // SAFETY: null, or a relation that the batch's arrays keep alive; the batch is borrowed for 'a. Or as `of_caller` says.
         unsafe { self.event.relation.as_ref() }
     }
 
@@ -74,11 +93,27 @@ impl<'a> EventView<'a> {
 
     /// The relations that extra values stand for, as those of a TRUNCATE do.
     pub fn extra_relations(self) -> impl Iterator<Item = &'a Relation> {
-        // Without following the pointer: what it leads to is among what the batch keeps.
-        let kept = self.batch.arrays.relations();
+        /// So few are looked for one by one.
+        const FEW: usize = 8;
         let extras = self.extras().map_or(&[][..], |row| row.values);
-        extras.iter().filter_map(move |value| {
-            kept.iter().map(AsRef::as_ref).find(|known| std::ptr::from_ref(*known).cast() == value.data)
+        let kept = match self.keeper {
+            Keeper::Batch(batch) => batch.arrays.relations(),
+            Keeper::Caller => &[],
+        };
+        let address = |relation: &'a Relation| std::ptr::from_ref(relation).cast::<u8>();
+        let by_address: HashMap<*const u8, &Relation> = if extras.len() > FEW {
+            kept.iter().map(|relation| (address(relation), &**relation)).collect()
+        } else {
+            HashMap::new()
+        };
+        extras.iter().filter(|value| value.kind == TRUNCATED_RELATION).filter_map(move |value| {
+            match self.keeper {
+                // Without following the pointer: what it leads to is among what the batch keeps.
+                Keeper::Batch(_) if extras.len() > FEW => by_address.get(&value.data).copied(),
+                Keeper::Batch(_) => kept.iter().map(AsRef::as_ref).find(|known| address(known) == value.data),
+                // SAFETY: `of_caller` was promised that the relation lives for 'a.
+                Keeper::Caller => unsafe { value.data.cast::<Relation>().as_ref() },
+            }
         })
     }
 

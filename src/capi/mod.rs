@@ -64,6 +64,8 @@ mod table;
 
 mod decoder;
 
+mod renderer;
+
 mod lsn;
 
 mod position;
@@ -96,6 +98,7 @@ pub use position::*;
 pub use publication::*;
 pub use reconnect::*;
 pub use relation::*;
+pub use renderer::*;
 pub use replay::*;
 pub use rows::*;
 pub use scalar::*;

@@ -43,10 +43,11 @@
  * - @ref reconnecting : what happens when a connection breaks
  * - @ref streaming : transactions that are not committed yet
  * - @ref slots : commands over a connection
+ * - @ref rendering : events as lines of JSON
  * - @ref abi : what is kept from release to release
  *
  * Functions follow along the way of use: version, errors, options, streams, batches, events, relations, values, statistics; then
- * connections, slots, publications; then the decoder, positions, ackers, and names.
+ * connections, slots, publications; then the decoder, renderers, positions, ackers, and names.
  *
  * @section ownership Ownership
  *
@@ -235,12 +236,29 @@
  * wal_connection_free(connection);
  * @endcode
  *
+ * @section rendering Rendering
+ *
+ * A ::wal_renderer makes lines of JSON of events. A value is what the server's to_json() gives, from text and from binary. It does no
+ * I/O, and allocates nothing for an event once its buffers have found their size. `docs/rendering.md` has each kind of event and each
+ * exception. Since 0.2.0.
+ *
+ * @code{.c}
+ * if (wal_renderer_new("json", &renderer, &error) == WAL_OK) {
+ *     events = wal_batch_events(batch, &n);
+ *     if (wal_renderer_events(renderer, events, n, &messages, &count, &error) == WAL_OK) {
+ *         lines = wal_renderer_lines(renderer);
+ *         fwrite(lines.data, 1, lines.len, stdout);
+ *     }
+ * }
+ * wal_renderer_free(renderer);
+ * @endcode
+ *
  * @section abi Compatibility
  *
  * Within a SONAME nothing is changed or removed. New functions, options, event kinds, value kinds, statuses, flags and other enum
  * values may come: skip what is not known, and look at single bits of flags.
  *
- * The layouts of ::wal_event, ::wal_value, ::wal_bytes and ::wal_message are fixed, and asserted at the end of this header for 64-bit
+ * The layouts of ::wal_event, ::wal_value, ::wal_bytes, ::wal_message and ::wal_rendered are fixed, and asserted at the end of this header for 64-bit
  * machines. Spare words are 0 until a release gives them a meaning. ::wal_stats, ::wal_health and ::wal_option_info grow at their end:
  * their functions take `sizeof` of the struct as the program was compiled with it. They write no more than that, and 0 for what they do
  * not know. An opaque type has no size. `docs/abi.md` says more.

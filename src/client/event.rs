@@ -267,6 +267,12 @@ impl<'a> EventRef<'a> {
         self.0.plain()
     }
 
+    /// What the layers below know it as.
+    #[inline]
+    pub(super) fn view(self) -> EventView<'a> {
+        self.0
+    }
+
     #[inline]
     fn has(self, flag: u32) -> bool {
         self.0.plain().flags & flag != 0

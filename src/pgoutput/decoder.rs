@@ -16,9 +16,7 @@ use super::tuple;
 use crate::batch::{Arrays, Event, EventKind, Relation, Value, ValueKind, flags};
 use crate::error::Result;
 
-/// `Value::kind` of the entries of a TRUNCATE event's `extra`: `data` is a `*const Relation`. Never seen outside the
-/// library.
-pub const TRUNCATED_RELATION: u8 = 255;
+pub use crate::batch::TRUNCATED_RELATION;
 
 /// Decodes the messages of one stream, whose relations, types and origins it remembers.
 #[derive(Debug, Default)]

@@ -6,7 +6,7 @@ use std::hash::{Hash, Hasher};
 use super::fault::Read;
 use super::names::Types;
 use super::reader::Reader;
-use crate::batch::{Column, Relation, between};
+use crate::batch::{Column, Relation, Serial, between};
 
 /// A Relation message, checked to its end and not copied.
 #[derive(Clone, Copy, Debug)]
@@ -77,6 +77,7 @@ impl<'a> Definition<'a> {
             name: self.name.into(),
             replica_identity: self.replica_identity,
             columns: self.columns().map(|column| column.to_column(self.types)).collect(),
+            serial: Serial::next(),
             // Before the first there was none.
             changes: (generation == 1).then(Box::default),
         };

@@ -94,6 +94,7 @@ mod tests {
             name: b"t".as_slice().into(),
             replica_identity: b'd',
             columns: columns.iter().map(column).collect(),
+            serial: crate::batch::Serial::next(),
             changes: None,
         }
     }

@@ -35,7 +35,7 @@ pub use datetime::{
 };
 pub use datetime::{as_date, as_time, as_timestamp, as_timestamptz, as_timetz};
 pub use field::{Field, ReadError};
-pub use format::{Buffer, Sink, format, write_numeric_to};
+pub use format::{Buffer, Sink, format, write_hex, write_numeric_to};
 pub(crate) use nested::let_go;
 pub use nested::{Claim, Dimension, Fault, Item, Items, Nested, Shape, flags, shape_of};
 pub use number::{as_bool, as_float32, as_float64, as_int16, as_int32, as_int64, as_uint32, as_uint64};

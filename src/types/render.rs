@@ -17,6 +17,8 @@ pub enum Style {
     Rfc3339,
     /// As PostgreSQL does with DateStyle ISO: `2026-02-28 12:34:56.5+00`.
     Postgres,
+    /// As PostgreSQL does in JSON (JsonEncodeDateTime): `2026-02-28T12:34:56.5+00:00`.
+    Json,
 }
 
 /// Whether `write_time` is for values of a type.
@@ -40,7 +42,11 @@ pub fn write_time(field: Field<'_>, style: Style, out: &mut impl Write) -> Read<
         }
         oid::TIMESTAMP => write_timestamp(as_timestamp(field)?, "", style, out)?,
         oid::TIMESTAMPTZ => {
-            let zone = if style == Style::Rfc3339 { "Z" } else { "+00" };
+            let zone = match style {
+                Style::Rfc3339 => "Z",
+                Style::Postgres => "+00",
+                Style::Json => "+00:00",
+            };
             write_timestamp(as_timestamptz(field)?, zone, style, out)?
         }
         _ => return Err(ReadError::OtherType),
@@ -73,9 +79,14 @@ fn write_moment(
     }
     let mut write = || {
         let (shown, era) = if year > 0 { (year, "") } else { (1 - year, " BC") };
-        write!(out, "{shown:04}-{month:02}-{day:02}")?;
+        if shown < 10_000 {
+            let ([a, b, c, d], [e, f], [g, h]) = (digits(shown), digits(month), digits(day));
+            out.write_str(ascii(&[a, b, c, d, b'-', e, f, b'-', g, h]))?;
+        } else {
+            write!(out, "{shown}-{month:02}-{day:02}")?;
+        }
         if let Some(clock) = clock {
-            out.write_char(if style == Style::Rfc3339 { 'T' } else { ' ' })?;
+            out.write_char(if style == Style::Postgres { ' ' } else { 'T' })?;
             write_clock(clock, out)?;
         }
         out.write_str(zone)?;
@@ -87,15 +98,27 @@ fn write_moment(
 /// `HH:MM:SS` and what the fraction needs.
 fn write_clock(micros: i64, out: &mut impl Write) -> fmt::Result {
     let (seconds, fraction) = (micros / 1_000_000, micros % 1_000_000);
-    write!(out, "{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)?;
+    let ([a, b], [c, d], [e, f]) = (digits(seconds / 3600), digits(seconds / 60 % 60), digits(seconds % 60));
+    out.write_str(ascii(&[a, b, b':', c, d, b':', e, f]))?;
     if fraction == 0 {
         return Ok(());
     }
-    let (mut shown, mut width) = (fraction, 6);
-    while shown % 10 == 0 {
-        (shown, width) = (shown / 10, width - 1);
+    out.write_char('.')?;
+    out.write_str(ascii(&digits::<6>(fraction)).trim_end_matches('0'))
+}
+
+/// The last digits of a number that is not negative, with zeros in front. `write!` takes several times as long.
+fn digits<const N: usize>(number: i64) -> [u8; N] {
+    let (mut text, mut rest) = ([b'0'; N], number);
+    for digit in text.iter_mut().rev() {
+        *digit += (rest % 10) as u8;
+        rest /= 10;
     }
-    write!(out, ".{shown:0width$}")
+    text
+}
+
+fn ascii(text: &[u8]) -> &str {
+    std::str::from_utf8(text).unwrap_or_default()
 }
 
 /// `±HH`, with minutes and seconds where there are any.

@@ -88,22 +88,22 @@ sql "INSERT INTO \"Odd.name\" VALUES (1, true, 9223372036854775807, 1e300, 1.50,
 
 check "wal_tail" exits 0 run_tail --messages --count 9 --timeout 10 "$conninfo" ex ex
 check "the transaction of the last change is whole" events 'es[-1]["kind"] == "COMMIT" and of("INSERT")[-1]["new"]["id"] == 10'
-check "relation" events 'of("RELATION")[0]["relation"] == "public.Odd.name" and of("RELATION")[0]["columns"][0] == {"name": "id", "type": 23, "typmod": -1, "key": True}'
-check "types" events 'of("INSERT")[0]["new"] | {"big": 0} == {"id": 1, "b": True, "i8": 2**63 - 1, "f": 1e300, "n": "1.50", "t": "q\" b\\ n\n t\t \x01 \u20ac \U0001F600", "y": "\\xff00", "big": 0}'
+check "relation" events '(of("RELATION")[0]["schema"], of("RELATION")[0]["table"]) == ("public", "Odd.name") and of("RELATION")[0]["columns"][0] == {"name": "id", "type": "integer", "type_oid": 23, "typmod": -1, "key": True}'
+check "types" events 'of("INSERT")[0]["new"] | {"big": 0} == {"id": 1, "b": True, "i8": 2**63 - 1, "f": 1e300, "n": 1.5, "t": "q\" b\\ n\n t\t \x01 \u20ac \U0001F600", "y": "\\xff00", "big": 0}'
 check "nulls" events 'of("INSERT")[1]["new"] == {"id": 2, "b": None, "i8": None, "f": "NaN", "n": None, "t": "", "y": "\\x", "big": None}'
 check "unchanged" events 'of("UPDATE")[0]["unchanged"] == ["big"] and "big" not in of("UPDATE")[0]["new"] and of("UPDATE")[0]["new"]["t"] is None'
-check "old key" events 'of("UPDATE")[1]["old"] == {"id": 2} and of("UPDATE")[1]["old_is"] == "key"'
-check "truncate" events 'of("TRUNCATE")[0]["relations"] == ["public.Odd.name"] and of("TRUNCATE")[0]["cascade"] and not of("TRUNCATE")[0]["restart_identity"]'
-check "messages" events '[(m["transactional"], m["content"]) for m in of("MESSAGE")] == [(True, "inside"), (False, "\ufffd\ufffd")]'
-check "identity and time" events 'all(e["commit_time"].endswith("Z") and e["commit_time"].startswith("20") and e["xid"] and e["sequence"] >= 0 for e in of("INSERT"))'
+check "old key" events 'of("UPDATE")[1]["key"] == {"id": 2} and "old" not in of("UPDATE")[1]'
+check "truncate" events 'of("TRUNCATE")[0]["tables"] == [{"schema": "public", "table": "Odd.name"}] and of("TRUNCATE")[0]["cascade"] and not of("TRUNCATE")[0]["restart_identity"]'
+check "messages" events '[(m["transactional"], m["content"]) for m in of("MESSAGE")] == [(True, "inside"), (False, {"$binary": "ff80"})]'
+check "identity and time" events 'all(e["commit_time"].endswith("+00:00") and e["commit_time"].startswith("20") and e["xid"] and e["sequence"] >= 0 for e in of("INSERT"))'
 check "the summary" grep -q 'wal_tail: [0-9]* events printed, 10 changes received' "$work/err"
 check "nothing comes twice" exits 0 run_tail --changes-only --timeout 0.5 "$conninfo" ex ex
 check "and nothing was left" events 'es == []'
 
 check "wal_tail --binary" exits 0 run_tail --binary --changes-only --count 2 --timeout 10 "$conninfo" ex_binary ex
 check "only changes" events '{e["kind"] for e in es} == {"INSERT"}'
-check "types from binary" events 'of("INSERT")[0]["new"] | {"big": 0, "n": 0} == {"id": 1, "b": True, "i8": 2**63 - 1, "f": 1e300, "n": 0, "t": "q\" b\\ n\n t\t \x01 \u20ac \U0001F600", "y": {"$binary": "ff00"}, "big": 0}'
-check "a binary NaN" events 'isinstance(of("INSERT")[1]["new"]["f"], (str, dict))'
+check "types from binary" events 'of("INSERT")[0]["new"] | {"big": 0} == {"id": 1, "b": True, "i8": 2**63 - 1, "f": 1e300, "n": 1.5, "t": "q\" b\\ n\n t\t \x01 \u20ac \U0001F600", "y": "\\xff00", "big": 0}'
+check "a binary NaN" events 'of("INSERT")[1]["new"]["f"] == "NaN"'
 
 # A reader that goes away: an error, and nothing of it acknowledged.
 sql 'INSERT INTO "Odd.name" (id, t) SELECT g, repeat(g::text, 100) FROM generate_series(1001, 2000) g'
@@ -236,7 +236,7 @@ pid=$!
 follows() { [ "$(sql "SELECT active FROM pg_replication_slots WHERE slot_name = 'ex_a'")" = t ]; }
 check "wal_tail follows the slot" await 30 follows
 sql "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = 'ex_a'" >/dev/null
-check "it is connected again" await 30 grep -q '"RECONNECTED".*"attempts":[0-9]*,"status":"WAL_E_SERVER_SHUTDOWN","reason":"' "$work/out"
+check "it is connected again" await 30 grep -q '"RECONNECTED".*"attempts":[0-9]*,"status":"WAL_E_SERVER_SHUTDOWN","message":"' "$work/out"
 sql 'INSERT INTO "Odd.name" (id) VALUES (9002)'
 check "and goes on" await 30 grep -q '"id":9002' "$work/out"
 kill -s TERM "$pid"
@@ -287,8 +287,8 @@ sql "SELECT pg_create_logical_replication_slot('ex_time', 'pgoutput')" >/dev/nul
 sql "SELECT pg_replication_origin_create('ex_origin')" >/dev/null
 sql "SELECT pg_replication_origin_session_setup('ex_origin'); BEGIN; SELECT pg_replication_origin_xact_setup('0/1', '294276-12-31 23:59:59.999999+00'); INSERT INTO \"Odd.name\" (id) VALUES (900001); COMMIT; BEGIN; SELECT pg_replication_origin_xact_setup('0/2', '4713-01-01 00:00:00.5+00 BC'); INSERT INTO \"Odd.name\" (id) VALUES (900002); COMMIT" >/dev/null
 check "the last time and the first" exits 0 run_tail --count 2 --timeout 10 "$conninfo" ex_time ex
-check "are told" grep -q '"commit_time":"294276-12-31T23:59:59.999999Z"' "$work/out"
-check "both" grep -q '"commit_time":"-4712-01-01T00:00:00.500000Z"' "$work/out"
+check "are told" grep -q '"commit_time":"294276-12-31T23:59:59.999999+00:00"' "$work/out"
+check "both" grep -q '"commit_time":"4713-01-01T00:00:00.5+00:00 BC"' "$work/out"
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -36,6 +36,8 @@ static void neutral(void) {
     CHECK(wal_event_type_namespace(NULL).data == NULL && wal_event_type_name(NULL).data == NULL);
     CHECK(wal_event_truncate_count(NULL) == 0 && wal_event_truncate_relation(NULL, 0) == NULL);
     wal_event_free(NULL);
+    CHECK(wal_renderer_lines(NULL).data == NULL && wal_renderer_lines(NULL).len == 0);
+    wal_renderer_free(NULL);
     CHECK_EQ(wal_lsn_format(1, NULL, 0), 3);
     CHECK_EQ(wal_lsn_format(1, NULL, 100), 3);
     CHECK(wal_event_position(NULL).end_lsn == 0 && wal_batch_position(NULL).end_lsn == 0);
@@ -475,6 +477,37 @@ static void value_calls(const wal_event *event) {
     CHECK_EQ(length, 0);
 }
 
+static void renderer_calls(const wal_event *event) {
+    wal_error *error = DIRT;
+    wal_renderer *renderer = DIRT;
+    const wal_rendered *out = DIRT;
+    size_t count = 7;
+
+    INVALID(wal_renderer_new(NULL, &renderer, &error));
+    CHECK(renderer == NULL);
+    INVALID(wal_renderer_new("json", NULL, &error));
+    INVALID_WITHOUT_ERROR(wal_renderer_new("yaml", &renderer, NULL));
+    REQUIRE(wal_renderer_new("json", &renderer, &error) == WAL_OK);
+    INVALID(wal_renderer_set(NULL, "numbers", "js", &error));
+    INVALID(wal_renderer_set(renderer, NULL, "js", &error));
+    INVALID(wal_renderer_set(renderer, "numbers", NULL, &error));
+    CHECK_STATUS(wal_renderer_set(renderer, "number", "js", &error), WAL_E_UNKNOWN_OPTION, &error);
+    CHECK_STATUS(wal_renderer_set(renderer, "numbers", "few", &error), WAL_E_BAD_OPTION, &error);
+    INVALID(wal_renderer_events(NULL, event, 1, &out, &count, &error));
+    CHECK(out == NULL && count == 0);
+    INVALID(wal_renderer_events(renderer, NULL, 1, &out, &count, &error));
+    INVALID(wal_renderer_events(renderer, event, 1, NULL, &count, &error));
+    INVALID(wal_renderer_events(renderer, event, 1, &out, NULL, &error));
+    CHECK_STATUS(wal_renderer_events(renderer, NULL, 0, &out, &count, &error), WAL_OK, &error);
+    CHECK_EQ(count, 0);
+    CHECK_STATUS(wal_renderer_events(renderer, event, 1, &out, &count, &error), WAL_OK, &error);
+    REQUIRE(count == 1 && out[0].event == 0 && out[0].kind == WAL_EVENT_INSERT && out[0].key.data == NULL);
+    CHECK(out[0].topic.len == 13 && memcmp(out[0].topic.data, "public.c_null", 13) == 0);
+    CHECK(out[0].value.data[0] == '{' && out[0].value.data[out[0].value.len - 1] == '}');
+    CHECK_EQ(wal_renderer_lines(renderer).len, out[0].value.len + 1);
+    wal_renderer_free(renderer);
+}
+
 int main(void) {
     wal_stream *stream;
     const wal_event *event;
@@ -488,6 +521,7 @@ int main(void) {
     REQUIRE(event != NULL && event->n_new == 2);
     event_calls(event);
     value_calls(event);
+    renderer_calls(event);
     stream_calls(stream);
     position_calls(stream);
     connection_calls(stream);

@@ -22,6 +22,35 @@ static std::vector<int> ids_of(const wal::batch &batch) {
     return ids;
 }
 
+/** `batch` has the relation and the rows 1 to 3. */
+static void rendered(const wal::batch &batch) {
+    wal::renderer made("json", {{"numbers", "string"}});
+    wal::renderer renderer = std::move(made);
+    const auto messages = renderer.render(batch);
+    REQUIRE(messages.size() == batch.size());
+    std::string lines;
+    std::size_t at = 0, rows = 0;
+    for (const auto &message : messages) {
+        CHECK_EQ(message.event(), at++);
+        REQUIRE(message.value());
+        CHECK(!message.key());
+        lines.append(*message.value()).append("\n");
+        if (message.kind() == wal::event_kind::insert) {
+            CHECK(message.topic() == "public.cpp_decoder");
+            const auto id = "\"new\":{\"id\":\"" + std::to_string(++rows) + "\"";
+            CHECK(message.value()->find(id) != std::string_view::npos);
+        }
+    }
+    CHECK_EQ(rows, 3u);
+    CHECK(renderer.lines() == lines);
+    CHECK_THROWS(renderer.set("numbers", "few"), wal::status::bad_option);
+    CHECK_THROWS(wal::renderer("yaml"), wal::status::invalid_argument);
+    CHECK(!wal::renderer::try_make("json", {{"numbers", "js"}, {"number", "js"}}));
+    renderer.set("numbers", "exact");
+    const auto &last = *(batch.end() - 2);
+    CHECK(renderer.render(last)[0].value()->find("\"new\":{\"id\":3") != std::string_view::npos);
+}
+
 static void peeked() {
     auto connection = wal::connection::open(check::options_for(name), check::patience);
     const auto rows =
@@ -41,6 +70,7 @@ static void peeked() {
     REQUIRE(batch); // and it outlives its decoder
     CHECK_EQ(batch->size(), rows.size());
     CHECK(ids_of(*batch) == std::vector<int>({1, 2, 3}));
+    rendered(*batch);
 
     // The same where the messages are.
     std::vector<std::vector<std::byte>> bytes;

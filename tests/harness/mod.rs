@@ -11,6 +11,7 @@ pub mod program;
 pub mod prometheus;
 pub mod proxy;
 pub mod random;
+pub mod renderer;
 pub mod server;
 pub mod stream;
 pub mod view;

@@ -412,10 +412,7 @@ unsafe impl Sync for Batch {}
 impl Batch {
     /// Its events.
     pub fn events(&self) -> impl Iterator<Item = Event<'_>> {
-        let mut count = 0;
-        // SAFETY: a live batch; `count` events follow each other from there.
-        let (first, count): (*const wal_event, usize) =
-            unsafe { (abi::wal_batch_events(self.0, &raw mut count), count) };
+        let (first, count) = self.raw_events();
         // SAFETY: within the array, which lives as long as the batch.
         (0..count).map(move |at| unsafe { Event::new(first.add(at)) })
     }
@@ -424,6 +421,14 @@ impl Batch {
     pub fn position(&self) -> abi::wal_position {
         // SAFETY: a live batch.
         unsafe { abi::wal_batch_position(self.0) }
+    }
+
+    /// The first of its events, which follow each other, and how many there are.
+    pub fn raw_events(&self) -> (*const wal_event, usize) {
+        let mut count = 0;
+        // SAFETY: a live batch, an out-parameter of this frame.
+        let first = unsafe { abi::wal_batch_events(self.0, &raw mut count) };
+        (first, count)
     }
 
     /// The highest position that may be acknowledged.

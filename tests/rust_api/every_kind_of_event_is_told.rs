@@ -6,7 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use crate::harness::{Database, Server, server::unique};
 use crate::table::{one_thread, within};
-use pgwalstream::{Decoder, Event, EventKind, Lsn, Options, Stream, Streaming};
+use pgwalstream::{Decoder, Event, EventKind, Lsn, Options, Renderer, Stream, Streaming};
+use serde_json::Value as Json;
 
 /// Everything up to the `ends`-th event with something to acknowledge, progress aside.
 fn events(options: &Options, ends: usize) -> Vec<Event> {
@@ -33,6 +34,39 @@ fn only(events: &[Event], kind: EventKind) -> &Event {
     let first = found.next().unwrap_or_else(|| panic!("no {kind} in {events:?}"));
     assert!(found.next().is_none(), "more than one {kind} in {events:?}");
     first
+}
+
+/// Each event as a renderer shows it, which is an object that tells what the event tells.
+fn rendered(events: &[Event]) -> Vec<Json> {
+    let mut renderer = Renderer::new("json").unwrap();
+    for event in events {
+        renderer.push(event.as_ref()).unwrap();
+    }
+    let messages: Vec<_> = renderer.messages().collect();
+    assert_eq!(messages.len(), events.len());
+    let lines = String::from_utf8(renderer.lines().to_vec()).unwrap();
+    for ((at, message), line) in messages.iter().enumerate().zip(lines.lines()) {
+        assert_eq!((message.event, message.kind, message.key), (at, events[at].kind(), None));
+        assert_eq!(message.value, Some(line.as_bytes()));
+        let table = events[at].relation().map(|table| format!("{}.{}", table.namespace(), table.name()));
+        assert_eq!(message.topic, table.as_deref().map(str::as_bytes));
+    }
+    let lines: Vec<Json> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let text = |of: Option<Lsn>| of.map_or(Json::Null, |lsn| lsn.to_string().into());
+    for (event, line) in events.iter().zip(&lines) {
+        assert_eq!(line["kind"], event.kind().name());
+        assert_eq!(line["lsn"], event.lsn().to_string());
+        assert_eq!(line["commit_lsn"], text(event.commit_lsn()), "{line}");
+        assert_eq!(line["ack_lsn"], text(event.ack_lsn()), "{line}");
+        assert_eq!(line["xid"], event.xid().map_or(Json::Null, Json::from), "{line}");
+        assert_eq!(line["streamed"] == true, event.is_streamed(), "{line}");
+        assert_eq!(line["commit_time"].is_string(), event.commit_time().is_some(), "{line}");
+        assert_eq!(line["gid"], event.gid().map_or(Json::Null, |gid| gid.into()), "{line}");
+        assert_eq!(line["prepare_end_lsn"], text(event.prepare_end_lsn()), "{line}");
+        assert_eq!(line["abort_lsn"], text(event.abort_lsn()), "{line}");
+        assert_eq!(line["new"].is_object(), event.new_row().is_some(), "{line}");
+    }
+    lines
 }
 
 #[test]
@@ -75,6 +109,25 @@ fn changes_and_what_stands_between() {
             && insert.raw().is_none()
             && !insert.is_streamed()
     );
+    let lines = rendered(&events);
+    let of = |kind: &str| lines.iter().find(|line| line["kind"] == kind).unwrap();
+    assert_eq!(of("INSERT")["new"], serde_json::json!({"id": 1, "m": "happy"}));
+    assert_eq!(of("TYPE")["type"], "mood");
+    assert_eq!(of("RELATION")["columns"][1]["type"], "public.mood");
+    let tables: BTreeSet<_> =
+        of("TRUNCATE")["tables"].as_array().unwrap().iter().map(|table| table.to_string()).collect();
+    assert_eq!(
+        tables,
+        ["{\"schema\":\"public\",\"table\":\"B b\"}", "{\"schema\":\"public\",\"table\":\"a\"}"]
+            .map(str::to_owned)
+            .into()
+    );
+    assert!(of("TRUNCATE")["cascade"] == true && of("TRUNCATE")["restart_identity"] == true);
+    let sides: Vec<_> = lines.iter().filter(|line| line["kind"] == "MESSAGE").collect();
+    let shown: Vec<_> =
+        sides.iter().map(|it| (&it["prefix"], &it["content"], &it["transactional"])).collect();
+    let side = Json::from("side");
+    assert_eq!(shown, [(&"in".into(), &side, &true.into()), (&"out".into(), &side, &false.into())]);
     // Neither form of the debug output shows a value.
     assert!(!format!("{insert:?}").contains("happy"));
 }
@@ -119,6 +172,8 @@ fn transactions_before_their_end() {
     assert!(abort.subxid() != abort.xid() && abort.abort_lsn().is_some() && !abort.is_discarded());
     let commit = only(&events, EventKind::StreamCommit);
     assert!(commit.ack_lsn().is_some() && commit.xid() == first.xid());
+    let lines = rendered(&events);
+    assert!(lines[at]["first_segment"] == true && lines[at + 1]["streamed"] == true);
 }
 
 #[test]
@@ -137,6 +192,7 @@ fn payloads_as_they_are() {
     let events = events(&options, 3);
     let texts: Vec<_> = events.iter().map(|event| String::from_utf8_lossy(event.raw().unwrap())).collect();
     assert_eq!(texts, ["BEGIN", "table public.t: INSERT: id[integer]:7", "COMMIT"]);
+    assert_eq!(rendered(&events)[1]["payload"], "table public.t: INSERT: id[integer]:7");
 
     // And pgoutput's own, decoded without a connection.
     let query = format!(

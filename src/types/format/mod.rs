@@ -68,7 +68,8 @@ fn value(of: u32, bytes: &[u8], depth: u32, out: &mut dyn Sink) -> Read<()> {
         oid::NUMERIC => number::numeric(bytes, out),
         oid::INTERVAL => number::interval(bytes, out),
         oid::BYTEA => {
-            hex(b"\\x", bytes, out);
+            out.put(b"\\x");
+            write_hex(bytes, out);
             Ok(())
         }
         oid::DATE | oid::TIME | oid::TIMETZ | oid::TIMESTAMP | oid::TIMESTAMPTZ => {
@@ -147,8 +148,8 @@ fn unsigned(bytes: &[u8], out: &mut dyn Sink) -> Read<()> {
     exactly(bytes).map(|it| plain(out, format_args!("{}", u32::from_be_bytes(it))))
 }
 
-fn hex(before: &[u8], bytes: &[u8], out: &mut dyn Sink) {
-    out.put(before);
+/// Writes bytes as hexadecimal digits.
+pub fn write_hex(bytes: &[u8], out: &mut dyn Sink) {
     for bytes in bytes.chunks(32) {
         let mut text = [0; 64];
         for (pair, byte) in text.as_chunks_mut::<2>().0.iter_mut().zip(bytes) {
@@ -163,7 +164,8 @@ fn uuid(bytes: &[u8], out: &mut dyn Sink) -> Read<()> {
     let mut rest = uuid.as_slice();
     for (at, length) in [4, 2, 2, 2, 6].into_iter().enumerate() {
         let (part, behind) = rest.split_at_checked(length).ok_or(ReadError::Malformed)?;
-        hex(if at == 0 { b"" } else { b"-" }, part, out);
+        out.put(if at == 0 { b"" } else { b"-" });
+        write_hex(part, out);
         rest = behind;
     }
     Ok(())

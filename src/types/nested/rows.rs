@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::super::field::{Field, Read, ReadError};
 use super::super::oid;
 use super::shape::Shape;
-use crate::batch::{Column, Relation};
+use crate::batch::{Column, Relation, Serial};
 
 /// How many are kept.
 const MOST: usize = 16;
@@ -94,6 +94,7 @@ fn relation(field: Field<'_>, shape: Shape, columns: &[u32]) -> Relation {
         name: label.into_bytes().into(),
         replica_identity: b'n',
         columns: columns.iter().enumerate().map(column).collect(),
+        serial: Serial::next(),
         // Nothing was before.
         changes: None,
     }

@@ -11,23 +11,24 @@ use crate::harness::{Cell, Database, Format, Kind, Next, Options, Server};
 use pgwalstream::error::Status;
 
 /// The settings that the library promises.
-const SETTINGS: &str =
+pub const SETTINGS: &str =
     "SET datestyle = ISO; SET intervalstyle = postgres; SET extra_float_digits = 3; SET timezone = UTC;
     SET bytea_output = hex; SET lc_monetary = 'C'; SET client_encoding = UTF8; SET search_path = public";
 
 /// What the column of a table holds.
 #[derive(Clone, Debug)]
-struct Column {
-    sql_type: String,
-    values: Vec<String>,
-    instead: Option<Instead>,
+pub struct Column {
+    pub sql_type: String,
+    pub values: Vec<String>,
+    /// What there is instead of the text in binary.
+    pub instead: Option<Instead>,
 }
 
 /// A table, its columns, and what the server writes of each, row by row.
 type Table<'a> = (&'a str, &'a [Column], &'a [Vec<Option<String>>]);
 
 /// A column for each type that the server has. Panics for a type that nobody thought of.
-fn columns(db: &mut Database<'_>) -> Vec<Column> {
+pub fn columns(db: &mut Database<'_>) -> Vec<Column> {
     let list = db.text(
         "SELECT string_agg(concat_ws('|', typname, CASE WHEN typcategory = 'A' AND typname ~ '^_' THEN typelem::regtype::oid ELSE 0 END,
              (SELECT typname FROM pg_type e WHERE e.oid = t.typelem), typtype), ',' ORDER BY oid)
@@ -77,13 +78,18 @@ fn columns(db: &mut Database<'_>) -> Vec<Column> {
 
 /// Fills a table, and gives what the server writes of each column, row by row.
 fn fill(db: &mut Database<'_>, table: &str, columns: &[Column]) -> Vec<Vec<Option<String>>> {
+    insert(db, table, columns);
+    (0..columns.len()).map(|at| expected(db, table, at, &columns[at])).collect()
+}
+
+/// Fills a table, a row for each value.
+pub fn insert(db: &mut Database<'_>, table: &str, columns: &[Column]) {
     let rows = columns.iter().map(|column| column.values.len()).max().unwrap();
     for row in 0..rows {
         let values: Vec<&str> =
             columns.iter().map(|it| it.values.get(row).map_or("NULL", String::as_str)).collect();
         db.run(&format!("INSERT INTO {table} VALUES ({row}, {})", values.join(", ")));
     }
-    (0..columns.len()).map(|at| expected(db, table, at, &columns[at])).collect()
 }
 
 /// The server's own text of a column. Or the OIDs in its place.
@@ -101,7 +107,7 @@ fn expected(db: &mut Database<'_>, table: &str, at: usize, column: &Column) -> V
     list.split(',').map(|text| (text != "null").then(|| unhex(text))).collect()
 }
 
-fn unhex(digits: &str) -> String {
+pub fn unhex(digits: &str) -> String {
     let bytes = (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap());
     String::from_utf8(bytes.collect()).unwrap()
 }

@@ -30,6 +30,18 @@ static inline void go_decoder_next(wal_decoder *decoder, wal_batch *last, go_vie
     view->events = wal_batch_events(view->batch, &view->count);
 }
 
+/* What a renderer gave. */
+typedef struct {
+    const wal_rendered *messages;
+    size_t count;
+    wal_error *error;
+} go_rendered;
+
+static inline void go_render(wal_renderer *renderer, const wal_event *events, size_t count,
+                             go_rendered *out) {
+    wal_renderer_events(renderer, events, count, &out->messages, &out->count, &out->error);
+}
+
 /* A value by its parts: one that Go keeps lies in memory of Go's, and C may not be given a pointer to a
  * pointer to that. */
 static inline wal_status go_value_format(const uint8_t *data, uint32_t len, uint8_t kind,
