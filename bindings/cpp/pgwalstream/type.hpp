@@ -5,6 +5,7 @@
 #define PGWALSTREAM_TYPE_HPP
 
 #include <pgwalstream/result.hpp>
+#include <pgwalstream/span.hpp>
 
 #include <cstdint>
 #include <string_view>

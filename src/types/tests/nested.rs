@@ -584,7 +584,7 @@ proptest! {
                     if let Ok(items) = reader.read(field, claim) {
                         prop_assert_eq!(items.iter().count(), items.len());
                         // Who makes lists of lists by the dimensions makes no more than there are items.
-                        let rows = items.dimensions().iter().map(|it| it.size as usize).product();
+                        let rows: usize = items.dimensions().iter().map(|it| it.size as usize).product();
                         prop_assert!(items.shape() != Shape::Array || items.dimensions().is_empty() || items.len() == rows);
                     }
                 }
