@@ -899,6 +899,60 @@ typedef uint32_t wal_type_source_code;
 #endif // __cplusplus
 
 /**
+ * How two definitions of a table differ (wal_relation_change.kind).
+ */
+enum wal_change_kind_code
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * A column is there that was not.
+     */
+    WAL_CHANGE_COLUMN_ADDED = 1,
+    /**
+     * A column is gone.
+     */
+    WAL_CHANGE_COLUMN_DROPPED = 2,
+    /**
+     * A column of the same type has another name in the same place. It was renamed, or dropped and another one added: the
+     * protocol does not say which.
+     */
+    WAL_CHANGE_COLUMN_REPLACED = 3,
+    /**
+     * A column has another type.
+     */
+    WAL_CHANGE_COLUMN_TYPE = 4,
+    /**
+     * A column's type has another modifier, such as a length.
+     */
+    WAL_CHANGE_COLUMN_TYPMOD = 5,
+    /**
+     * A column became part of the replica identity, or is not any more.
+     */
+    WAL_CHANGE_COLUMN_KEY = 6,
+    /**
+     * The table is in another schema.
+     */
+    WAL_CHANGE_SCHEMA = 16,
+    /**
+     * The table has another name.
+     */
+    WAL_CHANGE_NAME = 17,
+    /**
+     * The table has another replica identity.
+     */
+    WAL_CHANGE_REPLICA_IDENTITY = 18,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum wal_change_kind_code wal_change_kind_code;
+#else
+typedef uint32_t wal_change_kind_code;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * Whether a numeric is a number.
  */
 enum wal_numeric_special_code
@@ -1429,6 +1483,40 @@ typedef struct wal_bytes {
      */
     size_t len;
 } wal_bytes;
+
+/**
+ * One difference between two definitions of a table. Places are from 0, and -1 where there is no column.
+ */
+typedef struct wal_relation_change {
+    /**
+     * A wal_change_kind_code.
+     */
+    uint32_t kind;
+    /**
+     * The column's place in this definition.
+     */
+    int32_t column;
+    /**
+     * The column's place in the definition before.
+     */
+    int32_t column_before;
+    /**
+     * OID of the column's type before; 0 where there was no column.
+     */
+    uint32_t type_before;
+    /**
+     * Modifier of the column's type before; -1 where there was none.
+     */
+    int32_t typmod_before;
+    /**
+     * For WAL_CHANGE_REPLICA_IDENTITY the letter before, as wal_relation_replica_identity() has it; else 0.
+     */
+    uint32_t identity_before;
+    /**
+     * The name before: of the column, the schema or the table. Borrowed from the relation.
+     */
+    struct wal_bytes name_before;
+} wal_relation_change;
 
 /**
  * A numeric as it came: a view, good as long as its event. 32 bytes, which never grow. Nothing is converted until
@@ -2889,6 +2977,50 @@ WAL_NOEXCEPT;
  * @since 0.1
  */
 WAL_API void wal_relation_free(struct wal_relation *relation) WAL_NOEXCEPT;
+
+/**
+ * How much a definition differs from the one that held before it: the number of changes that wal_relation_change_at() gives.
+ * It is the same for every event of a generation. A first definition has none.
+ *
+ * After a reconnect the definition before may not be known any more: then the answer is -1, and the program compares
+ * with what it remembers. DDL that leaves no trace in the definition is not seen (docs/limits.md).
+ *
+ * @param relation may be NULL, which gives -1
+ * @return the number, or -1 where the definition before is not known
+ * @since 0.2.0
+ */
+WAL_API
+int32_t wal_relation_change_count(const struct wal_relation *relation)
+WAL_NOEXCEPT;
+
+/**
+ * One change: first those of the table, then those of its columns, in the order of their places. A column that changed in several
+ * ways comes once for each. `docs/values.md` has an example.
+ *
+ * @param[in] relation whose changes they are
+ * @param[in] index from 0
+ * @param[out] out the change; its name is borrowed from the relation
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK, or WAL_E_INVALID_ARGUMENT if there is no such change
+ * @since 0.2.0
+ */
+WAL_API
+wal_status wal_relation_change_at(const struct wal_relation *relation,
+                                  uint32_t index,
+                                  struct wal_relation_change *out,
+                                  struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * The name of a kind of change, as in "COLUMN_ADDED"; "UNKNOWN" for a number without one.
+ *
+ * @param[in] kind a wal_change_kind_code
+ * @return a static text
+ * @par Thread safety
+ * any thread
+ * @since 0.2.0
+ */
+WAL_API const char *wal_change_kind_name(uint32_t kind) WAL_NOEXCEPT;
 
 /**
  * What is known of a column's type, from the stream alone: nothing is asked of the server, and it is what held when the

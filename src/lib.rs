@@ -123,7 +123,7 @@ pub use layers::{
     stream, sys, transaction, types, wire,
 };
 
-pub use batch::{Column, Relation, Type};
+pub use batch::{Change, Column, Relation, Type};
 pub use client::*;
 pub use conninfo::{Password, PasswordRequest};
 pub use error::{Error, Result};
@@ -132,6 +132,7 @@ pub use options::{
     AckMode, BatchBoundary, FailoverPolicy, GapPolicy, OnAmbiguous, OriginFilter, Progress, SlotCreate,
     Streaming, TwoPhase,
 };
+pub use session::Rows;
 pub use statistics::Counters;
 
 /// The programs of docs/rust.md, which doc tests compile.

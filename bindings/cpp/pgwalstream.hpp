@@ -38,6 +38,7 @@
 #ifndef PGWALSTREAM_HPP
 #define PGWALSTREAM_HPP
 
+#include <pgwalstream/change.hpp>
 #include <pgwalstream/config.hpp>
 #include <pgwalstream/connection.hpp>
 #include <pgwalstream/decoder.hpp>

@@ -24,6 +24,11 @@ type Relation struct {
 	ReplicaIdentity byte
 	// Columns are those that are published, in the order of a row's values. Not to be changed.
 	Columns []Column
+	// Changes are what this definition differs in from the one that held before it: first those of the table, then those of
+	// columns by their places. A first definition has none.
+	Changes []Change
+	// ChangesKnown is false where the definition before is not known, as after a reconnect.
+	ChangesKnown bool
 
 	address unsafe.Pointer
 	index   map[string]int
@@ -124,12 +129,18 @@ func newRelation(address unsafe.Pointer) *Relation {
 		Name:            c.Name,
 		ReplicaIdentity: c.Identity,
 		Columns:         make([]Column, len(c.Columns)),
+		Changes:         make([]Change, len(c.Changes)),
+		ChangesKnown:    c.ChangesKnown,
 		index:           make(map[string]int, len(c.Columns)),
 	}
 	for i, column := range c.Columns {
 		info := newType(column.Info)
 		relation.Columns[i] = Column{column.Name, column.Type, column.Typmod, column.Key, info, info.reads()}
 		relation.index[column.Name] = i
+	}
+	for i, change := range c.Changes {
+		relation.Changes[i] = Change{ChangeKind(change.Kind), change.Column, change.ColumnBefore, change.NameBefore,
+			change.TypeBefore, change.TypmodBefore, change.IdentityBefore}
 	}
 	return relation
 }

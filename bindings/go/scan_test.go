@@ -104,6 +104,12 @@ func TestRowsAreScannedIntoStructs(t *testing.T) {
 			if row.Relation().Generation != 2 {
 				t.Errorf("generation %d", row.Relation().Generation)
 			}
+			made := row.Relation().Changes
+			if !row.Relation().ChangesKnown || len(made) != 2 || made[0].Kind != wal.ChangeColumnDropped || made[0].NameBefore != "b" ||
+				made[0].Column != -1 || made[0].ColumnBefore != 1 || made[1].Kind != wal.ChangeColumnAdded ||
+				made[1].Column != len(row.Relation().Columns)-1 || made[1].Kind.String() != "COLUMN_ADDED" {
+				t.Errorf("%v %+v", row.Relation().ChangesKnown, made)
+			}
 			var changed struct {
 				B string `wal:"b"`
 			}

@@ -31,6 +31,9 @@ func TestS14WhatIsReadIsKnownFromTheStream(t *testing.T) {
 				}
 				return f
 			}
+			if text, err := field("mood").Numeric(); !errors.Is(err, wal.ErrType) {
+				t.Error(text, err)
+			}
 			if n, err := field("word").Int32(); err != nil || n != 1633837924 {
 				t.Error(n, err)
 			}

@@ -52,6 +52,8 @@ pub enum Command {
     /// List, make and drop publications
     #[command(subcommand)]
     Publication(Publication),
+    /// Look for what keeps streams from working, or will hurt one day, and say the remedy
+    Check(Check),
     /// Print a completion script for a shell
     Completions {
         /// Shell to complete in
@@ -70,7 +72,7 @@ pub enum Command {
 /// Without --slot a temporary slot is made, so that the stream begins now and leaves nothing behind; with it the stream goes on
 /// where it was acknowledged. --table makes a publication and drops it at the end; a slot that lasts needs one that lasts.
 #[derive(Debug, clap::Args)]
-#[command(group = clap::ArgGroup::new("what").required(true).args(["publications", "tables"]))]
+#[command(group = clap::ArgGroup::new("what").required(true).args(["publications", "tables", "cleanup"]))]
 pub struct Tail {
     /// Slot to read from; it goes on where it was acknowledged
     #[arg(short, long)]
@@ -84,6 +86,9 @@ pub struct Tail {
     /// Table to read from now on, as SQL writes it; a publication is made for it and dropped at the end. May be repeated
     #[arg(short, long = "table", value_name = "TABLE", conflicts_with = "slot")]
     pub tables: Vec<String>,
+    /// Only drop the publications that a killed tail left behind
+    #[arg(long, conflicts_with_all = ["slot", "publications", "tables", "output", "until_lsn", "count", "timeout"])]
+    pub cleanup: bool,
     /// Write to a file, which is appended to, instead of stdout
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -123,6 +128,23 @@ pub struct Replay {
     /// Print BEGIN and COMMIT too, and whatever else comes
     #[arg(long)]
     pub transactions: bool,
+}
+
+/// Look for what keeps streams from working, or will hurt one day, and say the remedy.
+///
+/// Settings, rights, what is left of slots and senders, slots that are lost or unread, publications, tables without a replica
+/// identity. Nothing is changed. What the role may not see is "unknown". Exit status 1 if something keeps streams from working.
+#[derive(Debug, clap::Args)]
+pub struct Check {
+    /// Look at this slot alone; it must be there, and fit
+    #[arg(short, long)]
+    pub slot: Option<String>,
+    /// Look at this publication alone; it must be there. May be repeated
+    #[arg(short = 'P', long = "publication", value_name = "NAME")]
+    pub publications: Vec<String>,
+    /// Print a JSON object for each finding
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Subcommand)]

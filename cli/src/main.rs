@@ -5,8 +5,10 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod check;
 mod connect;
 mod json;
+mod leftovers;
 mod output;
 mod publication;
 mod replay;
@@ -41,6 +43,7 @@ async fn run(args: Args) -> Result<(), Trouble> {
         Command::Replay(replay) => replay::run(options?, replay).await,
         Command::Slot(slot) => slot::run(options?, slot).await,
         Command::Publication(publication) => publication::run(options?, publication).await,
+        Command::Check(check) => check::run(options?, check).await,
         Command::Completions { shell } => args::completions(shell),
         Command::Man { folder } => args::man(&folder),
     }

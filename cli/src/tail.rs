@@ -10,12 +10,16 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::args::{Ack, Tail};
 use crate::json;
+use crate::leftovers::{self, LEFT_BEHIND};
 use crate::output::Output;
 use crate::trouble::Trouble;
 
 pub async fn run(options: Options, tail: Tail) -> Result<(), Trouble> {
     if tail.ack == Ack::Fsynced && tail.output.is_none() {
         return Err(Trouble::Usage("--ack fsynced needs --output: stdout has no disk".to_owned()));
+    }
+    if tail.cleanup {
+        return leftovers::drop_all(&options).await;
     }
     let mut signals = Signals::new()?;
     let made = match tail.tables.join(", ") {
@@ -50,7 +54,11 @@ async fn stream(
     options = match &tail.slot {
         Some(name) if tail.create_slot => options.slot(name).slot_create(SlotCreate::IfMissing),
         Some(name) => options.slot(name),
-        None => options.slot(unique()?).slot_create(SlotCreate::Temporary),
+        None => {
+            // The publication's own name says that its command runs, as long as the slot is there.
+            let name = made.map_or_else(unique, |made| Ok(made.name.clone()))?;
+            options.slot(name).slot_create(SlotCreate::Temporary)
+        }
     };
     if let Some(lsn) = tail.until_lsn {
         options = options.stop_lsn(lsn);
@@ -131,10 +139,7 @@ impl Made {
         let made = Self { name: unique()?, options: options.clone() };
         connection.create_publication(NewPublication::of_tables(&made.name, tables)).await?;
         // For those who find it after a kill.
-        let comment = format!(
-            "COMMENT ON PUBLICATION {} IS 'made by pgwalstream tail, and dropped at its end'",
-            made.name
-        );
+        let comment = format!("COMMENT ON PUBLICATION {} IS '{LEFT_BEHIND}'", made.name);
         match connection.query(comment).await {
             Ok(_) => Ok(made),
             Err(error) => made.drop().await.and(Err(error.into())),

@@ -139,7 +139,8 @@ cbindgen_need() {
       tool=$(command -v cbindgen)
     else
       say "building cbindgen $cbindgen_version into $cache/tools"
-      cargo install cbindgen --version "$cbindgen_version" --locked --root "$cache/tools" --quiet >&2 ||
+      # Unoptimized: it runs for a second, and takes a minute more to optimize.
+      cargo install cbindgen --version "$cbindgen_version" --locked --debug --root "$cache/tools" --quiet >&2 ||
         die "cargo could not install cbindgen $cbindgen_version"
     fi
   fi

@@ -354,6 +354,7 @@ mod tests {
     use crate::error::Status;
 
     #[test]
+    #[cfg_attr(miri, ignore = "Miri ends the program where there is no memory")]
     fn s51_memory_that_cannot_be_had_is_an_error() {
         for (events, values) in [(usize::MAX >> 8, 1), (1, usize::MAX >> 8), (usize::MAX, usize::MAX)] {
             let error = Arrays::try_new(events, values).unwrap_err();

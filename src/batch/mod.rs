@@ -4,6 +4,7 @@
 //! is recycled. Nothing here decodes, waits or takes a lock but the pool.
 
 mod arrays;
+mod changes;
 mod chunk;
 mod data_type;
 mod event;
@@ -16,6 +17,7 @@ mod value;
 mod view;
 
 pub use arrays::{Arrays, Mark};
+pub use changes::{Change, ChangeKind, between};
 pub use chunk::Chunk;
 pub use data_type::{Type, TypeKind, TypeRef, TypeSource};
 pub use event::{Event, EventKind};

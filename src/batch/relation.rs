@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::TypeRef;
+use super::{Change, TypeRef};
 
 /// One definition of a table (PostgreSQL documentation, "Logical Replication Message Formats", Relation).
 ///
@@ -24,6 +24,8 @@ pub struct Relation {
     pub(crate) columns: Box<[Column]>,
     /// Which of all definitions of the process it is: a key for what is derived from it.
     pub(crate) serial: Serial,
+    /// What it differs in from the definition that held before it; `None` where that one is not known.
+    pub(crate) changes: Option<Box<[Change]>>,
 }
 
 /// A number that no other definition of the process has. It says nothing of the table: any two are equal.
@@ -57,7 +59,15 @@ impl Relation {
         /// What an allocation costs beyond its bytes.
         const OVERHEAD: usize = 16;
         let columns = self.columns.iter().map(|column| size_of::<Column>() + column.name.len() + OVERHEAD);
-        size_of::<Self>() + self.namespace.len() + self.name.len() + 4 * OVERHEAD + columns.sum::<usize>()
+        let changes = self.changes.iter().flatten();
+        let changes = changes.map(|change| size_of::<Change>() + change.name_before.len() + OVERHEAD);
+        let changes = changes.sum::<usize>();
+        size_of::<Self>()
+            + changes
+            + self.namespace.len()
+            + self.name.len()
+            + 4 * OVERHEAD
+            + columns.sum::<usize>()
     }
 }
 

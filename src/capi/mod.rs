@@ -32,6 +32,8 @@ mod reconnect;
 
 mod relation;
 
+mod change;
+
 mod data_type;
 
 mod value;
@@ -68,6 +70,7 @@ mod names;
 mod testing;
 
 pub use batch::*;
+pub use change::*;
 pub use connection::*;
 pub use data_type::*;
 pub use decoder::*;

@@ -17,6 +17,8 @@ macro_rules! name {
     }};
 }
 
+pub(super) use name;
+
 /// The name of a kind of event, as in "INSERT"; "UNKNOWN" for a number without one.
 ///
 /// @param[in] kind a wal_event_kind

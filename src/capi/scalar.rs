@@ -257,7 +257,7 @@ pub unsafe extern "C" fn wal_value_as_interval(
     boundary!(fallible(err; months = 0, days = 0, micros = 0; {
         // SAFETY: the contract: a live value, its relation or NULL.
         let place = unsafe { Place::of(value, relation, column)? };
-        let it = types::as_interval(place.field).map_err(|error| place.explain(error, "an interval"))?;
+        let it = place.read("an interval", types::as_interval)?;
         // SAFETY: checked not to be NULL.
         unsafe {
             months.write(it.months);
@@ -292,7 +292,7 @@ pub unsafe extern "C" fn wal_value_as_timetz(
     boundary!(fallible(err; micros = 0, offset = 0; {
         // SAFETY: the contract: a live value, its relation or NULL.
         let place = unsafe { Place::of(value, relation, column)? };
-        let it = types::as_timetz(place.field).map_err(|error| place.explain(error, "a time with time zone"))?;
+        let it = place.read("a time with time zone", types::as_timetz)?;
         // SAFETY: checked not to be NULL.
         unsafe {
             micros.write(it.micros);
@@ -403,7 +403,7 @@ pub unsafe extern "C" fn wal_value_as_bits(
         }
         // SAFETY: the contract: `buffer` holds `size` bytes, or is NULL.
         let room = if buffer.is_null() { &mut [][..] } else { unsafe { std::slice::from_raw_parts_mut(buffer, size) } };
-        let n = types::as_bits(place.field, room).map_err(|error| place.explain(error, "a bit string"))?;
+        let n = place.read("a bit string", |field| types::as_bits(field, room))?;
         // SAFETY: checked not to be NULL.
         unsafe { bits.write(n) };
         if n.div_ceil(8) > room.len() && !buffer.is_null() {
@@ -437,7 +437,7 @@ pub unsafe extern "C" fn wal_value_as_tid(
     boundary!(fallible(err; block = 0, offset = 0; {
         // SAFETY: the contract: a live value, its relation or NULL.
         let place = unsafe { Place::of(value, relation, column)? };
-        let it = types::as_tid(place.field).map_err(|error| place.explain(error, "a tid"))?;
+        let it = place.read("a tid", types::as_tid)?;
         // SAFETY: checked not to be NULL.
         unsafe {
             block.write(it.0);
@@ -471,7 +471,7 @@ pub unsafe extern "C" fn wal_value_as_point(
     boundary!(fallible(err; x = 0.0, y = 0.0; {
         // SAFETY: the contract: a live value, its relation or NULL.
         let place = unsafe { Place::of(value, relation, column)? };
-        let it = types::as_point(place.field).map_err(|error| place.explain(error, "a point"))?;
+        let it = place.read("a point", types::as_point)?;
         // SAFETY: checked not to be NULL.
         unsafe {
             x.write(it.0);

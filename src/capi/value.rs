@@ -365,7 +365,7 @@ pub unsafe extern "C" fn wal_value_as_bytea(
         }
         // SAFETY: the contract: `buffer` holds `size` bytes, or is NULL.
         let room = if buffer.is_null() { &mut [][..] } else { unsafe { std::slice::from_raw_parts_mut(buffer, size) } };
-        let n = types::as_bytea(place.field, room).map_err(|error| place.explain(error, "bytea"))?;
+        let n = place.read("bytea", |field| types::as_bytea(field, room))?;
         // SAFETY: checked not to be NULL.
         unsafe { length.write(n) };
         if n > room.len() && !buffer.is_null() {
@@ -413,7 +413,7 @@ pub(super) unsafe fn read<'a, T>(
 ) -> Result<Status> {
     // SAFETY: the caller's promise.
     let place = unsafe { Place::of(value, relation, column) }?;
-    let read = as_wanted(place.field).map_err(|error| place.explain(error, wanted))?;
+    let read = place.read(wanted, as_wanted)?;
     // SAFETY: the caller's promise.
     unsafe { out.write(read) };
     Ok(Status::WAL_OK)
@@ -450,6 +450,15 @@ impl<'a> Place<'a> {
         })?;
         let field = Field::of(value.kind, bytes, &column.data_type);
         Ok(Self { field, of: Some((relation, column)) })
+    }
+
+    /// What a reader makes of the value.
+    pub(super) fn read<T>(
+        self,
+        wanted: &str,
+        as_wanted: impl FnOnce(Field<'a>) -> std::result::Result<T, ReadError>,
+    ) -> Result<T> {
+        as_wanted(self.field).map_err(|error| self.explain(error, wanted))
     }
 
     /// The error of a reader, with table, column and type in front.

@@ -3,6 +3,7 @@
 
 mod acker;
 mod batch;
+mod change;
 mod connection;
 #[cfg(any(feature = "chrono", feature = "jiff", feature = "uuid"))]
 mod convert;
@@ -27,6 +28,7 @@ mod value;
 
 pub use acker::{Acker, Stats};
 pub use batch::{Batch, BatchEvents, IntoEvents};
+pub use change::ChangeKind;
 pub use connection::{Connection, DropSlot};
 pub use data_type::{TypeKind, TypeSource};
 #[cfg(feature = "serde")]

@@ -3,12 +3,14 @@
 
 use std::ptr;
 
+use super::definition::Definition;
 use super::fault::{Fault, Read};
 use super::kind::MessageKind;
 use super::names::{Origins, Types};
 use super::reader::Reader;
-use super::relations::{Definition, Entry, Relations};
+use super::relations::Relations;
 use super::streamed::Streamed;
+use super::table::Entry;
 use super::transaction::{Begin, Ending, Numbering, Origin, Transaction};
 use super::tuple;
 use crate::batch::{Arrays, Event, EventKind, Relation, Value, ValueKind, flags};

@@ -95,6 +95,7 @@ mod tests {
             replica_identity: b'd',
             columns: columns.iter().map(column).collect(),
             serial: crate::batch::Serial::next(),
+            changes: None,
         }
     }
 

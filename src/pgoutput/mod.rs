@@ -6,16 +6,20 @@
 //! are the same everywhere. No kind is bound to a version: servers are not either.
 
 mod decoder;
+mod definition;
 mod fault;
+mod generations;
 mod kind;
 mod leaves;
 mod names;
+mod oids;
 mod place;
 mod prepared;
 mod reader;
 mod relations;
 mod resume;
 mod streamed;
+mod table;
 #[cfg(test)]
 pub(crate) mod tests;
 mod transaction;

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use super::decoder::{DONE, Decoder, Effect, Step, push};
 use super::fault::{Fault, Read};
 use super::reader::Reader;
-use super::relations::Table;
+use super::table::Table;
 use super::transaction::{Block, Transaction};
 use crate::batch::{Arrays, Event, EventKind, flags};
 
@@ -149,7 +149,7 @@ impl Decoder {
         if !out.reserve(1, 0) {
             return Ok(Step::Full);
         }
-        open.definitions.roll_back(subxid, &self.relations);
+        open.definitions.roll_back(subxid);
         if xid == subxid {
             self.streamed.remove(xid);
         }

@@ -142,7 +142,11 @@ impl Receiver {
 
     /// How much memory definitions take.
     pub fn definitions_weight(&self) -> usize {
-        self.decoder.definitions_weight()
+        let kept = match &self.way {
+            Way::Assemble(assembler) => assembler.definitions_weight(),
+            Way::Decode | Way::Raw => 0,
+        };
+        self.decoder.definitions_weight() + kept
     }
 
     /// At the end of a bounded stream, or of a connection: what tells the consumer of the streamed transactions that

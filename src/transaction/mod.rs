@@ -4,9 +4,13 @@
 //! would have sent that streams nothing.
 
 mod assembler;
+mod counters;
 mod delivery;
 mod feeder;
+mod join;
 mod log;
+mod notes;
+mod options;
 mod outside;
 mod prepared;
 mod segment;
@@ -14,6 +18,9 @@ mod spill;
 #[cfg(test)]
 mod tests;
 
-pub use assembler::{AssembleCounters, AssembleOptions, Assembler, Notes, OfDoubtful, OfPrepared, Offered};
+pub use assembler::{Assembler, Offered};
+pub use counters::AssembleCounters;
 pub use feeder::Feeder;
+pub use notes::Notes;
+pub use options::{AssembleOptions, OfDoubtful, OfPrepared};
 pub use spill::{SpillOptions, try_directory};

@@ -8,9 +8,13 @@ use std::sync::Arc;
 #[derive(Debug, Default)]
 pub(super) struct Outside {
     relations: HashMap<u32, Definition>,
+    /// How much memory they take, about.
+    weight: usize,
     order: u64,
     /// What was described in a transaction that is kept, and is not described again to others: the messages, types first.
     untold: HashMap<u32, Vec<Arc<[u8]>>>,
+    /// What of that has to be described before the message that was offered last, the last first.
+    pending: Vec<Arc<[u8]>>,
 }
 
 #[derive(Debug)]
@@ -45,14 +49,34 @@ impl Outside {
         order
     }
 
-    /// Whether everything was described outside of what is kept.
-    pub(super) fn is_all_told(&self) -> bool {
-        self.untold.is_empty()
+    /// How much memory the definitions take, about.
+    pub(super) fn weight(&self) -> usize {
+        self.weight
     }
 
-    /// What has to be described before a change of the relation.
-    pub(super) fn take_untold(&mut self, oid: u32) -> Option<Vec<Arc<[u8]>>> {
-        self.untold.remove(&oid)
+    /// Whether everything was described outside of what is kept.
+    pub(super) fn is_all_told(&self) -> bool {
+        self.untold.is_empty() && self.pending.is_empty()
+    }
+
+    /// Whether something has to be described before a message, which `next_description` gives then.
+    #[inline(never)]
+    pub(super) fn tell_first(&mut self, message: &[u8]) -> bool {
+        for oid in relations_of(message) {
+            let messages = self.untold.remove(&oid);
+            self.pending.splice(0..0, messages.into_iter().flatten().rev());
+        }
+        !self.pending.is_empty()
+    }
+
+    /// What has to be described before the message that was offered last.
+    pub(super) fn next_description(&self) -> Option<&Arc<[u8]>> {
+        self.pending.last()
+    }
+
+    /// That is done.
+    pub(super) fn described(&mut self) {
+        self.pending.pop();
     }
 
     /// The definition that holds, and its number.
@@ -83,12 +107,19 @@ impl Outside {
     /// A new connection describes all anew.
     pub(super) fn clear(&mut self) {
         self.relations.clear();
+        self.weight = 0;
         self.untold.clear();
+        self.pending.clear();
     }
 
     fn set(&mut self, oid: u32, order: u64, message: &[u8]) {
         self.untold.remove(&oid);
-        self.relations.insert(oid, Definition { order, message: message.into() });
+        let weight = |definition: &Definition| size_of::<(u32, Definition)>() + definition.message.len();
+        let new = Definition { order, message: message.into() };
+        self.weight += weight(&new);
+        if let Some(old) = self.relations.insert(oid, new) {
+            self.weight = self.weight.saturating_sub(weight(&old));
+        }
     }
 }
 
@@ -96,4 +127,15 @@ impl Outside {
 pub(super) fn oid(message: &[u8]) -> Option<u32> {
     let [_, a, b, c, d, ..] = message else { return None };
     Some(u32::from_be_bytes([*a, *b, *c, *d]))
+}
+
+/// The relations that a change is of.
+pub(super) fn relations_of(message: &[u8]) -> impl Iterator<Item = u32> {
+    let (at, most) = match message {
+        [b'I' | b'U' | b'D', ..] => (1, 1),
+        [b'T', ..] => (6, usize::MAX),
+        _ => (1, 0),
+    };
+    let oids = message.get(at..).unwrap_or_default().as_chunks::<4>().0;
+    oids.iter().take(most).map(|oid| u32::from_be_bytes(*oid))
 }

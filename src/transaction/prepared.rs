@@ -100,14 +100,3 @@ pub(super) fn xid_behind(bytes: usize, lsn: u64, message: &[u8]) -> Result<u32> 
     let xid = xid.filter(|_| message.len() > bytes + 4 && message.last() == Some(&0));
     xid.map(|xid| u32::from_be_bytes(*xid)).ok_or_else(|| malformed("it ends too early", lsn, message))
 }
-
-/// The relations that a change is of.
-pub(super) fn relations_of(message: &[u8]) -> impl Iterator<Item = u32> {
-    let (at, most) = match message {
-        [b'I' | b'U' | b'D', ..] => (1, 1),
-        [b'T', ..] => (6, usize::MAX),
-        _ => (1, 0),
-    };
-    let oids = message.get(at..).unwrap_or_default().as_chunks::<4>().0;
-    oids.iter().take(most).map(|oid| u32::from_be_bytes(*oid))
-}

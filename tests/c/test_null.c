@@ -48,6 +48,7 @@ static void neutral(void) {
     CHECK(wal_relation_column_name(NULL, 0).data == NULL && wal_relation_column_type(NULL, 0) == 0);
     CHECK_EQ(wal_relation_column_typmod(NULL, 0), -1);
     CHECK_EQ(wal_relation_column_is_key(NULL, 0), 0);
+    CHECK_EQ(wal_relation_change_count(NULL), -1);
     wal_relation_free(NULL);
     CHECK_EQ(wal_connection_server_version(NULL), 0);
     wal_connection_interrupt(NULL);
@@ -282,6 +283,11 @@ static void event_calls(const wal_event *event) {
     INVALID(wal_event_clone(NULL, &clone, &error));
     CHECK(clone == NULL);
     INVALID(wal_event_clone(event, NULL, &error));
+    wal_relation_change change;
+    INVALID(wal_relation_change_at(NULL, 0, &change, &error));
+    INVALID(wal_relation_change_at(event->relation, 0, NULL, &error));
+    INVALID(wal_relation_change_at(event->relation, 0, &change, &error));
+    CHECK(change.kind == 0 && change.column == -1);
     INVALID(wal_relation_retain(NULL, &relation, &error));
     CHECK(relation == NULL);
     INVALID(wal_relation_retain(event->relation, NULL, &error));

@@ -82,6 +82,12 @@ static void the_definition_changes() {
     {
         const auto &event = check::next_of(stream, wal::event_kind::insert);
         CHECK_EQ(event.relation().generation(), 2u);
+        const auto changes = event.relation().changes();
+        std::string made;
+        for (const auto change : *changes) {
+            made += std::string(wal::name(change.kind())) + " " + std::string(change.name_before()) + ";";
+        }
+        CHECK_EQ(made, "COLUMN_DROPPED owner;COLUMN_REPLACED note;COLUMN_ADDED ;");
         CHECK(owner.index_in(event.relation()) == 2u);
         CHECK_EQ(event.new_row()[owner].as<std::string>(), "Cleo");
         CHECK_EQ(event.new_row()[missing].as<int>(), 7);

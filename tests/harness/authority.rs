@@ -33,6 +33,8 @@ pub enum Dates {
     Now,
     Past,
     Future,
+    /// From 1950 on.
+    Long,
 }
 
 pub const RSA: &str = "-algorithm RSA -pkeyopt rsa_keygen_bits:2048";
@@ -142,6 +144,7 @@ impl Authority {
         self.database(issuer);
         let (from, until) = match dates {
             Dates::Future => ("20990101000000Z", "20990201000000Z"),
+            Dates::Long => ("19500101000000Z", "20990201000000Z"),
             _ => ("20200101000000Z", "20200201000000Z"),
         };
         let mut command = format!(

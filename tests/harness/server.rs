@@ -6,7 +6,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{LazyLock, Mutex, MutexGuard, OnceLock, PoisonError, mpsc};
+use std::sync::{LazyLock, Mutex, MutexGuard, Once, OnceLock, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 use std::{env, fs, io, thread};
 
@@ -92,7 +92,7 @@ impl Server {
     }
 
     fn start_from(bin: PathBuf, version: u32, settings: &[&str], make: impl Fn(&Path) -> Command) -> Self {
-        let folder = new_folder();
+        let folder = data_folder();
         let made = make(&folder.join("data")).output().expect("the command starts");
         assert!(made.status.success(), "no data folder: {}", String::from_utf8_lossy(&made.stderr));
         let hba = folder.join("data/pg_hba.conf");
@@ -114,7 +114,7 @@ impl Server {
     /// A copy of this server that follows it as a standby. This one is stopped for as long as copying takes.
     pub fn standby(&self, settings: &[&str]) -> Self {
         self.stop(Stop::Fast);
-        let folder = new_folder();
+        let folder = data_folder();
         let mut copy = unprivileged(Path::new("cp"));
         copy.arg("-a").arg(self.folder.join("data")).arg(folder.join("data"));
         assert!(copy.status().unwrap().success(), "cannot copy the data");
@@ -150,7 +150,7 @@ impl Server {
 
     /// A standby of this server, which must be stopped: a copy of its folder. It waits for `restart`.
     pub fn standby_of_stopped(&self, settings: &[&str]) -> Self {
-        let folder = new_folder();
+        let folder = data_folder();
         let copied = Command::new("cp").arg("-a").arg(self.folder.join("data")).arg(&folder).status();
         assert!(copied.is_ok_and(|status| status.success()), "the folder cannot be copied");
         fs::write(folder.join("data/standby.signal"), "").unwrap();
@@ -544,13 +544,26 @@ fn look_up(name: &str) -> Option<(u32, u32)> {
 /// A new folder that the server's user owns. It is removed when the process ends; if the process is killed, by the
 /// next one.
 pub fn new_folder() -> PathBuf {
+    new_folder_in("TMPDIR")
+}
+
+/// A new folder for a server's data: in memory, where script/test found room for that.
+fn data_folder() -> PathBuf {
+    new_folder_in("PGWALSTREAM_DATA")
+}
+
+/// A new folder in that which a variable names.
+fn new_folder_in(variable: &str) -> PathBuf {
     const PREFIX: &str = "pgwalstream-test-";
-    static FIRST: OnceLock<()> = OnceLock::new();
-    // A socket's path must fit 107 bytes, so a deep TMPDIR does not do.
-    let base = env::var_os("TMPDIR").map(PathBuf::from).filter(|path| path.as_os_str().len() < 40);
-    let base = base.unwrap_or_else(|| "/tmp".into());
-    FIRST.get_or_init(|| {
-        for entry in fs::read_dir(&base).into_iter().flatten().flatten() {
+    static FIRST: Once = Once::new();
+    let variables = ["PGWALSTREAM_DATA", "TMPDIR"];
+    // A socket's path must fit 107 bytes, so a deep folder does not do.
+    let named =
+        |variable| env::var_os(variable).map(PathBuf::from).filter(|path| path.as_os_str().len() < 40);
+    let base = named(variable).or_else(|| named("TMPDIR")).unwrap_or_else(|| "/tmp".into());
+    FIRST.call_once(|| {
+        let bases = variables.into_iter().filter_map(named).chain(["/tmp".into()]);
+        for entry in bases.flat_map(|base| fs::read_dir(base).into_iter().flatten().flatten()) {
             let name = entry.file_name().to_string_lossy().into_owned();
             let owner = name.strip_prefix(PREFIX).and_then(|rest| rest.split('-').next());
             if owner.is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {

@@ -443,6 +443,29 @@ impl<'a> Relation<'a> {
         unsafe { bytes(abi::wal_relation_column_name(self.raw, column)) }
     }
 
+    /// What made its generation: `COLUMN_TYPE 1<1 b 23/-1`, the place now and before, the name, type and modifier before.
+    pub fn changes(self) -> Option<Vec<String>> {
+        // SAFETY: a live relation throughout.
+        let count = u32::try_from(unsafe { abi::wal_relation_change_count(self.raw) }).ok()?;
+        let of = |at| {
+            let mut out = std::mem::MaybeUninit::uninit();
+            // SAFETY: as above; an out-parameter of this frame, which is written whatever it comes to.
+            let change: abi::wal_relation_change = unsafe {
+                let read = call(|err| abi::wal_relation_change_at(self.raw, at, out.as_mut_ptr(), err));
+                assert!(read.is_ok(), "{read:?}");
+                out.assume_init()
+            };
+            let kind = text(abi::wal_change_kind_name(change.kind));
+            // SAFETY: borrowed from the relation.
+            let name = String::from_utf8_lossy(unsafe { bytes(change.name_before) });
+            let identity = char::from_u32(change.identity_before).filter(|letter| *letter != '\0');
+            let identity = identity.map(String::from).unwrap_or_default();
+            let (now, before) = (change.column, change.column_before);
+            format!("{kind} {now}<{before} {name} {}/{}{identity}", change.type_before, change.typmod_before)
+        };
+        Some((0..count).map(of).collect())
+    }
+
     /// All that is known of it: `public.t (id:23* v:1043/24) d#1`: the type's OID, `*` for a key column, typmod unless
     /// -1, replica identity and generation.
     pub fn definition(self) -> String {

@@ -108,6 +108,34 @@ fn as_streams_of_futures() {
     }
 }
 
+/// The commit record that holds `stop_lsn` is delivered whole; no report goes beyond `stop_lsn`, and closing knows that.
+#[test]
+fn a_stream_that_ends_inside_a_commit_closes_without_complaint() {
+    let mut table = Table::new(18);
+    table.insert(1, 1);
+    let (options, slot) = (table.options(), table.slot.clone());
+    one_thread().block_on(async {
+        let mut stream = within(Stream::connect(&options)).await.unwrap();
+        let commit = loop {
+            let event = within(stream.next_event()).await.unwrap().unwrap();
+            if event.kind() == EventKind::Commit {
+                break event.commit_lsn().unwrap();
+            }
+        };
+        within(stream.close()).await.unwrap();
+        aside(|| table.db.released(&slot));
+        let options = options.stop_lsn(pgwalstream::Lsn(commit.0 + 1));
+        let mut stream = within(Stream::connect(&options)).await.unwrap();
+        let mut rows = 0;
+        while let Some(event) = within(stream.next_event()).await.unwrap() {
+            rows += usize::from(event.kind() == EventKind::Insert);
+            stream.ack(event.ack_lsn()).unwrap();
+        }
+        assert_eq!(rows, 1);
+        within(stream.close()).await.unwrap();
+    });
+}
+
 #[test]
 fn an_end_and_an_error_are_told_once_by_streams_of_futures() {
     let mut table = Table::new(18);

@@ -35,16 +35,34 @@ fn p11_every_change_has_the_definition_of_its_time(version: u32, format: Format)
     let options = Options::stream(&db.conninfo(), &slot, "pub").with("binary", format.option());
     let mut stream = options.open().unwrap();
     let mut kept = Vec::new();
-    let mut lines = Vec::new();
+    let (mut lines, mut changes) = (Vec::new(), Vec::new());
     let mut done = false;
     while !done {
         let Next::Event(event) = stream.next(60_000).unwrap() else { panic!("nothing more") };
         if matches!(event.kind(), Kind::Relation | Kind::Insert | Kind::Delete) {
             lines.push(event.line());
+            if event.kind() == Kind::Relation {
+                changes.push(event.relation().changes().unwrap().join(", "));
+            }
             kept.push(Clone::of(event));
             done = event.line().contains("id=10");
         }
     }
+    assert_eq!(
+        changes,
+        [
+            "",
+            "COLUMN_ADDED 2<-1  0/-1",
+            "COLUMN_DROPPED -1<1 a 25/-1",
+            "COLUMN_REPLACED 1<1 b 23/-1",
+            "COLUMN_TYPE 1<1 c 23/-1, COLUMN_TYPMOD 1<1 c 23/-1",
+            "COLUMN_TYPMOD 1<1 c 1043/13",
+            "REPLICA_IDENTITY -1<-1  0/-1d, COLUMN_KEY 1<1 c 1043/14",
+            "NAME -1<-1 t 0/-1",
+            "COLUMN_ADDED 2<-1  0/-1",
+            "COLUMN_DROPPED -1<2 d 23/-1",
+        ]
+    );
     assert_eq!(
         lines,
         [

@@ -4,6 +4,7 @@
 #ifndef PGWALSTREAM_RELATION_HPP
 #define PGWALSTREAM_RELATION_HPP
 
+#include <pgwalstream/change.hpp>
 #include <pgwalstream/result.hpp>
 #include <pgwalstream/sequence.hpp>
 #include <pgwalstream/span.hpp>
@@ -86,6 +87,14 @@ class relation {
     /** The published columns: as many values has a row. */
     pgwalstream::columns columns() const noexcept {
         return pgwalstream::columns(detail::column_source{handle_}, wal_relation_column_count(handle_));
+    }
+    /** What this definition differs in from the one that held before it; nothing where that one is not known,
+     * as after a reconnect. A first definition has no change. */
+    std::optional<pgwalstream::changes> changes() const noexcept {
+        const std::int32_t count = wal_relation_change_count(handle_);
+        return count < 0 ? std::nullopt
+                         : std::optional<pgwalstream::changes>(pgwalstream::changes(
+                               detail::change_source{handle_}, static_cast<std::size_t>(count)));
     }
     /** The place of a column, from 0. In a loop, use a named_column. */
     std::optional<std::size_t> find(std::string_view column) const {

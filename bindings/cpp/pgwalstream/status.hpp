@@ -132,6 +132,20 @@ enum class type_source : std::uint32_t {
     stream = WAL_TYPE_SOURCE_STREAM,     ///< the stream described it before the table
 };
 
+/** How two definitions of a table differ: wal_change_kind_code. */
+enum class change_kind : std::uint32_t {
+    column_added = WAL_CHANGE_COLUMN_ADDED,     ///< a column is there that was not
+    column_dropped = WAL_CHANGE_COLUMN_DROPPED, ///< a column is gone
+    column_replaced =
+        WAL_CHANGE_COLUMN_REPLACED,           ///< another name in the same place: renamed, or another column
+    column_type = WAL_CHANGE_COLUMN_TYPE,     ///< a column has another type
+    column_typmod = WAL_CHANGE_COLUMN_TYPMOD, ///< a column's type has another modifier, such as a length
+    column_key = WAL_CHANGE_COLUMN_KEY,       ///< a column entered or left the replica identity
+    schema = WAL_CHANGE_SCHEMA,               ///< the table is in another schema
+    name = WAL_CHANGE_NAME,                   ///< the table has another name
+    replica_identity = WAL_CHANGE_REPLICA_IDENTITY, ///< the table has another replica identity
+};
+
 /** How much a log message matters: wal_log_level. */
 enum class log_level : std::int32_t {
     error = WAL_LOG_ERROR, ///< the stream ends

@@ -1,7 +1,7 @@
 //! Help, completions, man pages, and what is said of a mistake.
 
-use crate::harness::server::new_folder;
-use crate::run::run;
+use crate::harness::server::{new_folder, wait_for_exit};
+use crate::run::{command, run};
 
 #[test]
 fn help_names_every_argument() {
@@ -14,6 +14,7 @@ fn help_names_every_argument() {
         &["slot", "alter"],
         &["slot", "advance"],
         &["slot", "copy"],
+        &["check"],
         &["publication", "list"],
         &["publication", "create"],
         &["publication", "drop"],
@@ -67,4 +68,8 @@ fn a_mistake_has_its_exit_status_and_names_the_remedy() {
     assert!(!said.err.contains("s3cret"));
     let said = run("dbname=x", &["tail", "-P", "p", "--option", "queue_bites=1"]);
     assert!(said.status == 1 && said.err.contains("queue_bytes"), "{said:?}");
+    // Nobody listens to it any more: that is no panic.
+    let mut silent = command("host=/nowhere port=1", &["slot", "list"]).spawn().unwrap();
+    drop(silent.stderr.take());
+    assert_eq!(wait_for_exit(&mut silent).unwrap().code(), Some(1));
 }

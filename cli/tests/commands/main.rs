@@ -13,6 +13,7 @@
 #[allow(dead_code, unused_imports, unused_macros, reason = "these tests need a part of what all share")]
 mod harness;
 
+mod check_finds_what_is_missing;
 mod every_command_explains_itself;
 mod run;
 mod slots_and_publications;

@@ -41,6 +41,33 @@ fn a_table_is_shown_and_nothing_is_left(version: u32) {
 
 on_versions! { a_table_is_shown_and_nothing_is_left v14 14, v18 18 }
 
+/// A kill leaves a publication behind. It is found and dropped; that of a command that runs, and that of a user, stay.
+#[test]
+fn what_a_kill_leaves_behind_is_dropped_later() {
+    let mut db = Server::shared(18).database();
+    db.run("CREATE TABLE t (id int PRIMARY KEY); CREATE PUBLICATION mine FOR TABLE t");
+    let conninfo = db.conninfo();
+    let mut killed = command(&conninfo, &["tail", "-t", "t"]).spawn().unwrap();
+    eventually("it streams", || db.text(STREAMS) == "1");
+    killed.kill().unwrap();
+    finish(killed);
+    eventually("its slot is gone", || db.text(STREAMS) == "0");
+    let running = command(&conninfo, &["tail", "-t", "t"]).spawn().unwrap();
+    eventually("it streams", || db.text(STREAMS) == "1");
+    assert_eq!(db.text("SELECT count(*) FROM pg_publication"), "3");
+    let found = |word: &str| run(&conninfo, &["check"]).out.matches(word).count();
+    assert_eq!(found("left behind"), 1);
+    let said = run(&conninfo, &["tail", "--cleanup"]);
+    assert!(
+        said.status == 0 && said.err.matches("dropped publication pgwalstream_tail_").count() == 1,
+        "{said:?}"
+    );
+    assert_eq!((found("left behind"), db.text("SELECT count(*) FROM pg_publication").as_str()), (0, "2"));
+    signal_process(running.id(), libc::SIGTERM);
+    assert_eq!(finish(running).status, 0);
+    assert_eq!(db.text("SELECT string_agg(pubname, ' ') FROM pg_publication"), "mine");
+}
+
 /// What was acknowledged is in the file, whatever killed the command; what comes again comes from the next transaction on.
 #[test]
 fn what_was_acknowledged_is_on_the_disk() {

@@ -1,7 +1,7 @@
 //! Messages that lie, end early or go on too long: an error with what is needed to find them, and no trace.
 
 use super::messages::*;
-use super::rig::Rig;
+use super::rig::{EACH, Rig};
 use crate::error::Status;
 use crate::pgoutput::Effect;
 
@@ -21,7 +21,7 @@ fn every_truncation_of_every_message_is_refused_without_a_trace() {
     for script in [all(), later()] {
         for (at, message) in script.iter().enumerate() {
             let mut rig = after(&script[..at]);
-            for length in 0..message.len() {
+            for length in (0..message.len()).step_by(EACH) {
                 // A Stream Abort has two lengths that are whole.
                 if message[0] == b'A' && length == 9 {
                     continue;
@@ -30,6 +30,9 @@ fn every_truncation_of_every_message_is_refused_without_a_trace() {
                 assert_eq!(error.status(), Status::WAL_E_DECODE, "{message:?} cut to {length}: {error:?}");
             }
             // The decoder goes on as if nothing had been.
+            if !at.is_multiple_of(EACH) {
+                continue;
+            }
             let mut untouched = after(&script[..at]);
             for message in &script[at..] {
                 assert_eq!(rig.feed(1, message), untouched.feed(1, message));
@@ -42,7 +45,7 @@ fn every_truncation_of_every_message_is_refused_without_a_trace() {
 #[test]
 fn trailing_bytes_are_refused() {
     for script in [all(), later()] {
-        for (at, message) in script.iter().enumerate() {
+        for (at, message) in script.iter().enumerate().step_by(EACH) {
             for tail in [&b"\0"[..], b"n", b"\0\0\0\0\0\0\0\0"] {
                 let longer = [&message[..], tail].concat();
                 let error = after(&script[..at]).refuse(1, &longer);

@@ -256,3 +256,22 @@ fn the_descriptor_that_is_shown_is_the_files() {
     drop(assembler);
     assert_eq!(other.load(Ordering::SeqCst), -1);
 }
+
+#[test]
+fn s54_what_is_described_counts_once_and_is_forgotten_with_the_connection() {
+    let directory = tempfile::tempdir().unwrap();
+    let (options, fd) = options(directory.path(), 1 << 20);
+    let mut assembler = Assembler::new(options, fd);
+    let describe = |assembler: &mut Assembler, oid: u32, size: usize| {
+        let message = [b"R", &oid.to_be_bytes()[..], &vec![0; size]].concat();
+        assert_eq!(assembler.offer(1, &message).unwrap(), Offered::Pass);
+        assembler.definitions_weight()
+    };
+    let one = describe(&mut assembler, 1, 1000);
+    assert!((1005..1100).contains(&one), "{one}");
+    assert_eq!(describe(&mut assembler, 1, 1000), one);
+    assert_eq!(describe(&mut assembler, 2, 1000), 2 * one);
+    assert_eq!(describe(&mut assembler, 2, 0), 2 * one - 1000);
+    assembler.reconnected();
+    assert_eq!(assembler.definitions_weight(), 0);
+}

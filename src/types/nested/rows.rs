@@ -91,6 +91,7 @@ fn relation(type_oid: u32, shape: Shape, columns: &[u32]) -> Relation {
         replica_identity: b'n',
         columns: columns.iter().enumerate().map(column).collect(),
         serial: Serial::next(),
+        changes: None,
     }
 }
 

@@ -155,6 +155,10 @@ fn s14_what_is_not_known_is_never_guessed_from_its_length() {
         assert_eq!(read, if length == 0 { vec![7] } else { vec![] }, "{length} bytes");
     }
     assert_eq!(as_text(binary(b"able", DOMAIN)), Ok(&b"able"[..]));
+    // An empty range of a user's type, and one without bounds (range_send).
+    for flags in [1, 24] {
+        assert_eq!(as_text(binary(&[flags], DOMAIN)), Err(ReadError::Unresolved));
+    }
     assert_eq!(as_int32(binary(b"able", DOMAIN)), Err(ReadError::Unresolved));
 }
 

@@ -375,4 +375,62 @@ fn s53_the_newest_list_of_an_issuer_counts() {
     }
 }
 
+/// Certificates that no authority of the web would sign: from before 1970, with names of kinds that nobody asks for, names that are no
+/// text, and a name that goes on behind its end. The names are in DER (RFC 5280, 4.2.1.6): openssl does not write them.
+#[test]
+fn s53_odd_certificates_are_taken_as_libpq_takes_them() {
+    const LOCALHOST: &str = "82096c6f63616c686f7374";
+    let all = Authority::new();
+    // A number with its highest bit set, which DER writes with a zero in front.
+    let signature = "-sha256 -set_serial 0x80000000000000000000000000000001";
+    all.root("root", Wish { subject: "/CN=Root", extensions: CA, signature, ..SERVER });
+    let by_number = "subjectAltName=DNS:localhost\nauthorityKeyIdentifier=keyid:always,issuer:always";
+    all.issue("by-number", "root", Wish { extensions: by_number, ..SERVER });
+    let names = |name: &str, entries: &str| {
+        let extensions = format!("subjectAltName=DER:30{:02x}{entries}", entries.len() / 2);
+        all.issue(name, "root", Wish { extensions: &extensions, ..SERVER });
+    };
+    all.issue("long", "root", Wish { dates: Dates::Long, ..SERVER });
+    names("x400", &format!("a3023000{LOCALHOST}"));
+    names("x400-alone", "a3023000");
+    names("latin1", &format!("820a6c6f63616c686f7374e9{LOCALHOST}"));
+    names("latin1-alone", "820a6c6f63616c686f7374e9");
+    names("nul", "820f6c6f63616c686f7374002e6576696c");
+    names("nul-first", &format!("820f6c6f63616c686f7374002e6576696c{LOCALHOST}"));
+    names("mail", &format!("8105614062632e{LOCALHOST}"));
+    names("empty", "");
+    let root = all.path("root.crt");
+    let server = Server::start(18, &[]);
+    let free =
+        format!("host=localhost hostaddr=127.0.0.1 port={} dbname=postgres user=postgres", server.port);
+    let mut came_in = Vec::new();
+    for name in [
+        "by-number",
+        "long",
+        "x400",
+        "x400-alone",
+        "latin1",
+        "latin1-alone",
+        "nul",
+        "nul-first",
+        "mail",
+        "empty",
+    ] {
+        let (crt, key) = (all.path(&format!("{name}.crt")), all.path(&format!("{name}.key")));
+        server.configure(&[("ssl_cert_file", &crt), ("ssl_key_file", &key), ("ssl", "on")]);
+        for mode in ["verify-ca", "verify-full"] {
+            let conninfo = format!("{free} sslmode={mode} sslrootcert={root}");
+            let (theirs, ours) = (both::theirs(&conninfo), both::ours(&conninfo));
+            assert_eq!(theirs.is_ok(), ours.is_ok(), "{name} {mode}: {theirs:?} {ours:?}");
+            if mode == "verify-full" && ours.is_ok() {
+                came_in.push(name);
+            }
+        }
+    }
+    assert!(
+        came_in.contains(&"by-number") && came_in.contains(&"long") && !came_in.contains(&"nul"),
+        "{came_in:?}"
+    );
+}
+
 on_versions! { matrix v18 18; v14 14 }

@@ -270,6 +270,40 @@ fn p27_what_is_held_survives_a_crash(version: u32) {
 
 on_versions! { p27_what_is_held_survives_a_crash v15 15, v18 18; v16 16, v17 17 }
 
+/// What came while one was held that is rolled back then: nothing else is delivered that could acknowledge it, so that the
+/// stream tells of a position which does. Until that is acknowledged the slot stays before it, whatever the server says.
+fn p27_what_came_while_one_was_held_is_owed(version: u32) {
+    let server = Server::start(version, &["max_prepared_transactions=20"]);
+    let mut db = server.database();
+    db.run("CREATE TABLE t (v text); CREATE TABLE other (id int); CREATE PUBLICATION pub FOR TABLE t");
+    let slot = db.slot();
+    let options = Options::stream(&db.conninfo(), &slot, "pub").with("two_phase", "join");
+    let mut stream = options.with("status_interval", "20ms").with("spill_min_free", "0").open().unwrap();
+    db.run("INSERT INTO t VALUES ('before')");
+    let before = stream.read_transactions(1).pop().unwrap();
+    stream.ack(before.ack_lsn).unwrap();
+    db.run("BEGIN; INSERT INTO t VALUES ('held'); PREPARE TRANSACTION 'held'");
+    db.run("INSERT INTO t VALUES ('meanwhile')");
+    let meanwhile = stream.read_transactions(1).pop().unwrap();
+    assert!(meanwhile.ack_lsn < meanwhile.commit_lsn, "{meanwhile:?}");
+    stream.ack(meanwhile.ack_lsn).unwrap();
+    db.run("ROLLBACK PREPARED 'held'");
+    // The server goes on, and says so.
+    for id in 0..10 {
+        db.run(&format!("INSERT INTO other VALUES ({id})"));
+    }
+    let Ok(Next::Event(event)) = stream.next(60_000) else { panic!("nothing is owed") };
+    let (kind, owed) = (event.kind(), event.fields().ack_lsn);
+    assert!(kind == Kind::Progress && owed > meanwhile.commit_lsn, "{kind:?} {owed:X} {meanwhile:X?}");
+    stream.expect_quiet(200);
+    assert_eq!(stream.flush(10_000).unwrap(), Status::WAL_OK);
+    assert!(db.confirmed(&slot) <= meanwhile.commit_lsn, "the slot passed what is not acknowledged");
+    stream.ack(owed).unwrap();
+    crate::harness::eventually("it is confirmed", || db.confirmed(&slot) >= owed);
+}
+
+on_versions! { p27_what_came_while_one_was_held_is_owed v18 18; v15 15, v16 16, v17 17 }
+
 /// Held ones obey the budget, whether the server streamed them or not; what is rolled back leaves nothing.
 fn p7_what_is_held_obeys_the_budget(version: u32) {
     let server = Server::start(version, &["max_prepared_transactions=20"]);

@@ -116,8 +116,9 @@ fn p12_what_is_kept_comes_once_over_a_failover(version: u32) {
         .with("batch_bytes", "16kB");
     let mut stream = options.open().unwrap();
     insert(&mut db, 1..=5);
-    let mut seen = stream.read_transactions(3);
-    let acked = seen.last().unwrap().ack_lsn;
+    // All are read: what is kept takes its room in the queue as long as something waits there. Three are acknowledged.
+    let mut seen = stream.read_transactions(5);
+    let acked = seen.iter().filter(|event| event.ack_lsn != 0).nth(2).unwrap().ack_lsn;
     stream.ack(acked).unwrap();
     let many = |from, to| format!("INSERT INTO t SELECT g FROM generate_series({from}, {to}) g");
     let mut running = primary.client(&name);
@@ -125,7 +126,7 @@ fn p12_what_is_kept_comes_once_over_a_failover(version: u32) {
     eventually("it is kept", || {
         // The server decodes what is flushed, and an idle one flushes late.
         db.run("SELECT pg_log_standby_snapshot()");
-        stream.stats().kept_transactions >= 1 && stream.stats().kept_bytes > 100_000
+        stream.stats().kept_transactions == 1 && stream.stats().kept_bytes > 100_000
     });
     db.run(&many(1_000, 20_000));
     insert(&mut db, 6..=9);
@@ -155,7 +156,7 @@ fn p12_what_is_kept_comes_once_over_a_failover(version: u32) {
     });
 }
 
-on_versions! { p12_what_is_kept_comes_once_over_a_failover; v18 18, v17 17 }
+on_versions! { p12_what_is_kept_comes_once_over_a_failover v18 18; v17 17 }
 
 /// Writers write while the primary is killed and the standby promoted. Whatever is there then came once and in the order
 /// of the commits, and what a writer was told is committed is there.

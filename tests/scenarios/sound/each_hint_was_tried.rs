@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use crate::harness::admin::failure;
 use crate::harness::authority::SERVER;
 use crate::harness::server::{free_port, unique};
-use crate::harness::{Admin, Authority, Database, Failure, Kind, Next, Options, Server, eventually};
+use crate::harness::{Admin, Authority, Database, Failure, Kind, Next, Options, Server, Stream, eventually};
 use pgwalstream::error::Status;
 
 #[track_caller]
@@ -309,7 +309,8 @@ fn s40_full() {
     s45_an_engine_without_descriptors(conninfo, slot);
     // Keeps the engine, which has its descriptors already.
     let temporary = Options::stream(conninfo, &unique("temporary"), "pub").with("slot_create", "temporary");
-    let _living = temporary.open().unwrap();
+    let mut living = temporary.open().unwrap();
+    s19_without_a_descriptor_for_a_timer(&mut living, conninfo);
     for backend in super::backends() {
         for host in ["127.0.0.1", "localhost"] {
             let options = Options::stream(&conninfo.replace("127.0.0.1", host), slot, "pub");
@@ -333,6 +334,33 @@ fn s40_full() {
             eventually("the slot is released", || Admin::open(conninfo).query(&active).unwrap().is_empty());
         }
     }
+}
+
+/// A busy stream has a timer that is finer than the engine's clock. Without one it reads a little later, and asks again.
+fn s19_without_a_descriptor_for_a_timer(living: &mut Stream, conninfo: &str) {
+    let timers = || {
+        let links = std::fs::read_dir("/proc/self/fd")
+            .unwrap()
+            .filter_map(|entry| entry.ok()?.path().read_link().ok());
+        links.filter(|link| link.to_string_lossy().contains("timerfd")).count()
+    };
+    let writer = Admin::open(conninfo);
+    let commits = "DO 'BEGIN FOR id IN 1..2000 LOOP INSERT INTO t VALUES (id); COMMIT; END LOOP; END'";
+    let mut write_and_read = || {
+        writer.query(commits).unwrap();
+        let seen = living.read_transactions(2000);
+        assert_eq!(seen.iter().filter(|event| event.kind == Kind::Insert).count(), 2000);
+        writer.query("TRUNCATE t").unwrap();
+        living.read_transactions(1);
+    };
+    let held = fill();
+    write_and_read();
+    drop(held);
+    assert_eq!(timers(), 0, "it had a descriptor");
+    eventually("it asks for a timer", || {
+        write_and_read();
+        timers() == 1
+    });
 }
 
 /// The first stream starts the engine.

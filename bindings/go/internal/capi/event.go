@@ -80,6 +80,8 @@ type Relation struct {
 	Namespace, Name string
 	Identity        byte
 	Columns         []Column
+	Changes         []Change
+	ChangesKnown    bool
 }
 
 // Column is one of its columns.
@@ -89,6 +91,38 @@ type Column struct {
 	Typmod int32
 	Key    bool
 	Info   *Type
+}
+
+// Change is one difference between two definitions.
+type Change struct {
+	Kind                 uint32
+	Column, ColumnBefore int
+	NameBefore           string
+	TypeBefore           uint32
+	TypmodBefore         int32
+	IdentityBefore       byte
+}
+
+// ChangeKindName is the name of a kind of change.
+func ChangeKindName(kind uint32) string { return C.GoString(C.wal_change_kind_name(C.uint32_t(kind))) }
+
+func copyChanges(relation *C.wal_relation) ([]Change, bool) {
+	count := int(C.wal_relation_change_count(relation))
+	changes := make([]Change, max(count, 0))
+	for i := range changes {
+		var c C.wal_relation_change
+		C.wal_relation_change_at(relation, C.uint32_t(i), &c, nil)
+		changes[i] = Change{
+			Kind:           uint32(c.kind),
+			Column:         int(c.column),
+			ColumnBefore:   int(c.column_before),
+			NameBefore:     text(c.name_before),
+			TypeBefore:     uint32(c.type_before),
+			TypmodBefore:   int32(c.typmod_before),
+			IdentityBefore: byte(c.identity_before),
+		}
+	}
+	return changes, count >= 0
 }
 
 // CopyRelation copies a definition.
@@ -105,13 +139,16 @@ func CopyRelation(relation unsafe.Pointer) Relation {
 			Info:   ColumnType(relation, i),
 		}
 	}
+	changes, known := copyChanges(c)
 	return Relation{
-		OID:        uint32(C.wal_relation_oid(c)),
-		Generation: uint32(C.wal_relation_generation(c)),
-		Namespace:  text(C.wal_relation_namespace(c)),
-		Name:       text(C.wal_relation_name(c)),
-		Identity:   byte(C.wal_relation_replica_identity(c)),
-		Columns:    columns,
+		OID:          uint32(C.wal_relation_oid(c)),
+		Generation:   uint32(C.wal_relation_generation(c)),
+		Namespace:    text(C.wal_relation_namespace(c)),
+		Name:         text(C.wal_relation_name(c)),
+		Identity:     byte(C.wal_relation_replica_identity(c)),
+		Columns:      columns,
+		Changes:      changes,
+		ChangesKnown: known,
 	}
 }
 

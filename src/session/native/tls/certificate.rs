@@ -9,14 +9,13 @@ use der::asn1::{Any, BitStringRef, ObjectIdentifier};
 use der::{Decode, Encode, Reader, SliceReader, Tag, Tagged};
 use rustls::crypto::WebPkiSupportedAlgorithms;
 use x509_cert::certificate::{CertificateInner, Raw, TbsCertificateInner, Version};
-use x509_cert::ext::pkix::name::GeneralName;
-use x509_cert::ext::pkix::{
-    AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAltName,
-    SubjectKeyIdentifier,
-};
+use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectKeyIdentifier};
 use x509_cert::name::Name;
 use x509_cert::spki::AlgorithmIdentifierOwned;
 use x509_cert::time::Time;
+
+use super::alternative_name::{AlternativeName, AuthorityKey, alternative_names, authority_key};
+use super::dates::since_1970;
 
 /// What OpenSSL knows how to heed when it is critical (`X509_supported_extension`), beside proxy certificates, which
 /// it refuses, and name constraints, which are not built here.
@@ -37,6 +36,8 @@ const KNOWN: &[&str] = &[
 ];
 
 const NETSCAPE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.113730.1.1");
+const ALTERNATIVE_NAMES: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.17");
+const AUTHORITY_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.35");
 const NAME_CONSTRAINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.30");
 const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
 
@@ -80,9 +81,9 @@ pub(super) struct Extensions {
     pub(super) basic: Option<BasicConstraints>,
     pub(super) usage: Option<KeyUsage>,
     pub(super) extended_usage: Option<Vec<ObjectIdentifier>>,
-    pub(super) names: Vec<GeneralName>,
+    pub(super) names: Vec<AlternativeName>,
     pub(super) key_id: Option<Vec<u8>>,
-    pub(super) authority: Option<AuthorityKeyIdentifier>,
+    pub(super) authority: Option<AuthorityKey>,
     /// Netscape's certificate type, if there is one: the bits.
     pub(super) netscape: Option<u8>,
     /// One that is critical and not understood, or that limits names.
@@ -91,7 +92,7 @@ pub(super) struct Extensions {
 
 impl Certificate {
     pub(super) fn parse(der: &[u8]) -> der::Result<Self> {
-        let parsed = CertificateInner::<Raw>::from_der(der)?;
+        let parsed = CertificateInner::<Raw>::from_der(&since_1970(der))?;
         let tbs = parsed.tbs_certificate();
         let spki = tbs.subject_public_key_info();
         let key = PublicKey {
@@ -169,21 +170,12 @@ impl Certificate {
             return false;
         }
         let Some(authority) = &self.extensions.authority else { return true };
-        let key_fits = match (&authority.key_identifier, &other.extensions.key_id) {
-            (Some(wanted), Some(id)) => wanted.as_bytes() == id,
+        let key_fits = match (&authority.key_id, &other.extensions.key_id) {
+            (Some(wanted), Some(id)) => wanted == id,
             _ => true,
         };
-        let serial_fits = authority
-            .authority_cert_serial_number
-            .as_ref()
-            .is_none_or(|serial| serial.as_bytes() == other.serial());
-        let issuer_fits = authority.authority_cert_issuer.as_ref().is_none_or(|names| {
-            let mut names = names.iter().filter_map(|name| match name {
-                GeneralName::DirectoryName(name) => Some(name),
-                _ => None,
-            });
-            names.next().is_none_or(|name| same_name(name, other.issuer()))
-        });
+        let serial_fits = authority.serial.as_ref().is_none_or(|serial| serial == other.serial());
+        let issuer_fits = authority.issuer.as_ref().is_none_or(|name| same_name(name, other.issuer()));
         key_fits && serial_fits && issuer_fits
     }
 
@@ -233,12 +225,15 @@ impl Extensions {
         it.basic = tbs.get_extension::<BasicConstraints>()?.map(|(_, it)| it);
         it.usage = tbs.get_extension::<KeyUsage>()?.map(|(_, it)| it);
         it.extended_usage = tbs.get_extension::<ExtendedKeyUsage>()?.map(|(_, it)| it.0);
-        it.names = tbs.get_extension::<SubjectAltName>()?.map(|(_, it)| it.0).unwrap_or_default();
+        let value = |oid| {
+            let found = tbs.extensions().into_iter().flatten().find(|extension| extension.extn_id == oid);
+            found.map(|extension| extension.extn_value.as_bytes())
+        };
+        it.names = value(ALTERNATIVE_NAMES).map(alternative_names).transpose()?.unwrap_or_default();
         it.key_id = tbs.get_extension::<SubjectKeyIdentifier>()?.map(|(_, it)| it.0.as_bytes().to_vec());
-        it.authority = tbs.get_extension::<AuthorityKeyIdentifier>()?.map(|(_, it)| it);
-        let netscape = tbs.extensions().into_iter().flatten().find(|extension| extension.extn_id == NETSCAPE);
-        it.netscape = netscape
-            .map(|extension| BitStringRef::from_der(extension.extn_value.as_bytes()))
+        it.authority = value(AUTHORITY_KEY).map(authority_key).transpose()?;
+        it.netscape = value(NETSCAPE)
+            .map(BitStringRef::from_der)
             .transpose()?
             .map(|bits| bits.raw_bytes().first().copied().unwrap_or(0));
         it.unhandled = tbs.extensions().into_iter().flatten().find_map(|extension| {

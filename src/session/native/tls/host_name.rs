@@ -4,8 +4,7 @@
 
 use std::net::IpAddr;
 
-use x509_cert::ext::pkix::name::GeneralName;
-
+use super::alternative_name::AlternativeName;
 use super::certificate::Certificate;
 use crate::error::{Error, Result, Status};
 
@@ -29,20 +28,20 @@ pub(super) fn check(certificate: &Certificate, host: &str) -> Result<()> {
     let mut uses_common_name = true;
     for name in &certificate.extensions.names {
         let found = match name {
-            GeneralName::DnsName(name) => {
+            AlternativeName::Dns(name) => {
                 uses_common_name &= address.is_some();
-                seen.push(name.as_str().to_owned());
-                name_matches(name.as_str().as_bytes(), host)
+                seen.push(String::from_utf8_lossy(name).into_owned());
+                name_matches(name, host)
             }
-            GeneralName::IpAddress(bytes) => {
+            AlternativeName::Address(bytes) => {
                 uses_common_name &= address.is_none();
-                let Some(of_certificate) = address_of(bytes.as_bytes()) else {
-                    return Err(odd_address(certificate, bytes.as_bytes().len()));
+                let Some(of_certificate) = address_of(bytes) else {
+                    return Err(odd_address(certificate, bytes.len()));
                 };
                 seen.push(of_certificate.to_string());
                 if Some(of_certificate) == address { Match::Yes } else { Match::No }
             }
-            _ => Match::No,
+            AlternativeName::Other => Match::No,
         };
         match found {
             Match::Yes => return Ok(()),

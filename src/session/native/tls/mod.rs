@@ -2,10 +2,12 @@
 //!
 //! It must never lose or reorder what was decrypted, and never read on without end for a server that sends nothing.
 
+mod alternative_name;
 mod certificate;
 mod chain;
 mod client_certificate;
 mod config;
+mod dates;
 mod end_point;
 #[cfg(feature = "internals")]
 mod examine;

@@ -12,6 +12,7 @@ use x509_cert::certificate::Raw;
 use x509_cert::crl::{CertificateList, RevokedCert};
 
 use super::certificate::{Certificate, Checked, Signed, same_name, since_epoch};
+use super::dates::since_1970;
 
 const REASON: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.21");
 /// The value of a reason code removeFromCRL.
@@ -26,7 +27,7 @@ pub(super) struct RevocationList {
 
 impl RevocationList {
     pub(super) fn parse(der: &[u8]) -> der::Result<Self> {
-        Ok(Self { signed: Signed::parse(der)?, parsed: CertificateList::from_der(der)? })
+        Ok(Self { signed: Signed::parse(der)?, parsed: CertificateList::from_der(&since_1970(der))? })
     }
 
     fn has_revoked(&self, it: &Certificate) -> bool {
