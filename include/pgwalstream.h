@@ -1896,12 +1896,13 @@ typedef struct wal_message {
 } wal_message;
 
 /**
- * One message. 64 bytes; the layout is part of the ABI. All that it points at is the renderer's: good until the next call of
+ * One message. 96 bytes; the layout is part of the ABI. All that it points at is the renderer's: good until the next call of
  * wal_renderer_events, wal_renderer_set or wal_renderer_free.
  */
 typedef struct wal_rendered {
     /**
-     * `schema.table` of a change; nothing for an event without one table.
+     * `schema.table` of a change, as they are: where one of them has a dot, two tables may have one topic. Nothing for an event
+     * without one table.
      */
     struct wal_bytes topic;
     /**
@@ -1924,6 +1925,10 @@ typedef struct wal_rendered {
      * Kept for later releases; 0.
      */
     uint32_t reserved;
+    /**
+     * Kept for later releases; 0.
+     */
+    uint64_t spare[4];
 } wal_rendered;
 
 #ifdef __cplusplus
@@ -4896,13 +4901,16 @@ WAL_NOEXCEPT;
  * | numbers | "exact": as to_json() gives them; "js": as strings where a double cannot hold them, and each numeric; "string": all as strings |
  * | bytes | "hex": `\x` and digits, as to_json() does; "base64" |
  * | unchanged | "list": a large value that an UPDATE did not touch is left out and its column listed; "omit"; "null": null and listed |
- * | line_separators | "plain": U+2028 and U+2029 as they are; "escaped" |
+ * | line_separators | "plain": U+0085, U+2028 and U+2029 as they are; "escaped" |
+ *
+ * "wal2json" and "wal2json2" have no option unchanged, "csv" and "sql" have none at all.
  *
  * @param[in,out] renderer to change; what it gave out ends
  * @param[in] name of the option
  * @param[in] value one of its words
  * @param[out] err may be NULL; owned by the caller
- * @return WAL_OK, WAL_E_UNKNOWN_OPTION, WAL_E_BAD_OPTION, WAL_E_INVALID_ARGUMENT
+ * @return WAL_OK; WAL_E_UNKNOWN_OPTION: there is none of that name, or not in this format; WAL_E_BAD_OPTION;
+ * WAL_E_INVALID_ARGUMENT
  * @par Thread safety
  * one thread at a time for one wal_renderer, any thread
  * @since 0.2.0
@@ -4919,8 +4927,15 @@ WAL_NOEXCEPT;
  *
  * In format "json" each event gives one message. In "wal2json2" a TRUNCATE gives one for each table, and what wal2json does not
  * know gives none. In "wal2json" an event gives a piece of a document, or none. In
- * "csv" a change gives a row or two, in "sql" a statement. The renderer's memory grows with what is rendered in one call and is used again by
- * the next one.
+ * "csv" a change gives a row or two, in "sql" a statement. The renderer's memory grows with what is rendered in one call and is
+ * used again by the next one. A call that needs little gives back what a huge one before it took, beyond some 16 MiB for each buffer.
+ *
+ * WAL_E_STATE says that an event cannot be told in a format other than "json":
+ *
+ * - it is not committed: a streamed block, a prepared transaction; or it was not decoded;
+ * - it begins a transaction, or drops one, while the one before has no end. So it is with option dedupe "off" or
+ *   failover_policy "rewind". Drop what was rendered of the one that was cut, then render the event and those behind it;
+ * - in "wal2json", a change stands outside of a transaction.
  *
  * @param[in,out] renderer what it gave out before ends
  * @param[in] events an array; may be NULL if n is 0
@@ -4928,9 +4943,8 @@ WAL_NOEXCEPT;
  * @param[out] out the messages in the order of the events, owned by the renderer: good until it is used again; NULL on errors
  * @param[out] count how many messages there are
  * @param[out] err may be NULL; owned by the caller
- * @return WAL_OK; WAL_E_INVALID_ARGUMENT: an argument is NULL, or an event's kind is none; WAL_E_STATE: an event is not committed,
- * which only "json" can say; WAL_E_NO_MEMORY. After an error nothing
- * is given out.
+ * @return WAL_OK; WAL_E_INVALID_ARGUMENT: an argument is NULL, or an event's kind is none; WAL_E_STATE, which names the event;
+ * WAL_E_NO_MEMORY: also where a call would give more than 16 GiB. After an error nothing is given out.
  * @par Thread safety
  * one thread at a time for one wal_renderer, any thread; the events may be read by others meanwhile
  * @since 0.2.0
@@ -5152,12 +5166,13 @@ WAL_ASSERT_LAYOUT_(sizeof(wal_inet) == 24);
 WAL_ASSERT_LAYOUT_(offsetof(wal_inet, version) == 16);
 WAL_ASSERT_LAYOUT_(offsetof(wal_inet, bits) == 17);
 WAL_ASSERT_LAYOUT_(offsetof(wal_inet, is_cidr) == 18);
-WAL_ASSERT_LAYOUT_(sizeof(wal_rendered) == 64);
+WAL_ASSERT_LAYOUT_(sizeof(wal_rendered) == 96);
 WAL_ASSERT_LAYOUT_(offsetof(wal_rendered, topic) == 0);
 WAL_ASSERT_LAYOUT_(offsetof(wal_rendered, key) == 16);
 WAL_ASSERT_LAYOUT_(offsetof(wal_rendered, value) == 32);
 WAL_ASSERT_LAYOUT_(offsetof(wal_rendered, event) == 48);
 WAL_ASSERT_LAYOUT_(offsetof(wal_rendered, kind) == 56);
+WAL_ASSERT_LAYOUT_(offsetof(wal_rendered, spare) == 64);
 WAL_ASSERT_LAYOUT_(sizeof(wal_event) == 128);
 WAL_ASSERT_LAYOUT_(offsetof(wal_event, kind) == 0);
 WAL_ASSERT_LAYOUT_(offsetof(wal_event, flags) == 4);

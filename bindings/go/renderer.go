@@ -2,6 +2,7 @@ package pgwalstream
 
 import (
 	"errors"
+	"io"
 	"iter"
 	"runtime"
 	"sync"
@@ -22,11 +23,11 @@ type rendererCore struct {
 	open bool
 }
 
-// Rendered is one message. Its bytes are the renderer's: good until that is used again.
+// Rendered is one message. Its bytes are the renderer's: good until that is used again, and as long as it is reachable.
 type Rendered struct {
 	Event int    // which of the events it is of, from 0
 	Kind  Kind   // what that is
-	Topic []byte // schema.table of a change; nil for an event without one table
+	Topic []byte // schema.table of a change, ambiguous where one has a dot; nil for an event without one table
 	Key   []byte // what identifies the row, in formats that have keys; the format "json" has none
 	Value []byte // the message, without a line feed; nil says that the key is gone, in formats that have keys
 }
@@ -55,9 +56,12 @@ func NewRenderer(format string, options map[string]string) (*Renderer, error) {
 // Batch renders all events of a batch, and gives the messages in their order. The body must not use the renderer.
 func (r *Renderer) Batch(b *Batch) iter.Seq2[Rendered, error] {
 	return func(yield func(Rendered, error) bool) {
+		var first *capi.Event
 		if b.Len() > 0 {
-			r.render(b.held.At(b.first), b.Len(), yield)
+			first = b.held.At(b.first)
 		}
+		// Of no event, too: what was given before ends.
+		r.render(first, max(b.Len(), 0), yield)
 		runtime.KeepAlive(b)
 	}
 }
@@ -95,8 +99,9 @@ func (r *Renderer) render(first *capi.Event, count int, yield func(Rendered, err
 	}
 }
 
-// Lines is the values of the messages that were given last, with a line feed behind each: to be written at once. Good
-// until the renderer is used again.
+// Lines is the values of the messages that were given last, with a line feed behind each. It is C's memory: good until the
+// renderer is used again, and as long as the Renderer is reachable. Close it behind the last use, or see runtime.KeepAlive;
+// WriteTo needs neither.
 func (r *Renderer) Lines() []byte {
 	r.lock.Lock()
 	defer r.lock.Unlock()
@@ -104,6 +109,18 @@ func (r *Renderer) Lines() []byte {
 		return nil
 	}
 	return r.core.c.Lines()
+}
+
+// WriteTo writes what Lines gives. The writer must not use the renderer.
+func (r *Renderer) WriteTo(w io.Writer) (int64, error) {
+	r.lock.Lock()
+	defer r.lock.Unlock()
+	defer runtime.KeepAlive(r)
+	if !r.core.open {
+		return 0, ErrClosed
+	}
+	n, err := w.Write(r.core.c.Lines())
+	return int64(n), err
 }
 
 // Close frees the renderer and what it gave.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"io"
 	"testing"
 
 	wal "github.com/pgwalstream/pgwalstream/bindings/go"
@@ -26,6 +27,7 @@ func TestEventsAreRendered(t *testing.T) {
 	}
 	defer single.Close()
 	var rows []string
+	var released *wal.Batch
 	for len(rows) < 2 {
 		batch, err := stream.NextBatch(soon(t))
 		if err != nil {
@@ -62,7 +64,19 @@ func TestEventsAreRendered(t *testing.T) {
 		if n != batch.Len() || !bytes.Equal(lines, renderer.Lines()) {
 			t.Errorf("%d messages of %d events", n, batch.Len())
 		}
+		var written bytes.Buffer
+		if n, err := renderer.WriteTo(&written); err != nil || int(n) != len(lines) || !bytes.Equal(written.Bytes(), lines) {
+			t.Errorf("%d of %d bytes: %v", n, len(lines), err)
+		}
 		batch.Release()
+		released = batch
+		// It has no events any more, and none of before may be told twice.
+		for message, err := range renderer.Batch(batch) {
+			t.Errorf("%+v, %v of a released batch", message, err)
+		}
+		if len(renderer.Lines()) != 0 {
+			t.Errorf("%s", renderer.Lines())
+		}
 	}
 	if rows[0] != `{"id":1,"n":1.50,"v":"two\nlines"}` || rows[1] != `{"id":2,"n":"NaN","v":null}` {
 		t.Errorf("%q", rows)
@@ -79,6 +93,14 @@ func TestEventsAreRendered(t *testing.T) {
 		if !errors.Is(err, wal.ErrClosed) {
 			t.Errorf("%v", err)
 		}
+	}
+	for _, err := range renderer.Batch(released) {
+		if !errors.Is(err, wal.ErrClosed) {
+			t.Errorf("%v", err)
+		}
+	}
+	if _, err := renderer.WriteTo(io.Discard); !errors.Is(err, wal.ErrClosed) {
+		t.Errorf("%v", err)
 	}
 	if renderer.Lines() != nil {
 		t.Error("lines of a closed renderer")

@@ -27,8 +27,8 @@ pub fn string(text: &str, out: &mut String) {
             '\n' => out.push_str("\\n"),
             '\r' => out.push_str("\\r"),
             '\t' => out.push_str("\\t"),
-            // Some readers of lines break at U+2028 and U+2029.
-            '\0'..='\x1f' | '\u{2028}' | '\u{2029}' => {
+            // Some readers of lines break at U+0085, U+2028 and U+2029.
+            '\0'..='\x1f' | '\u{85}' | '\u{2028}' | '\u{2029}' => {
                 let _ = write!(out, "\\u{:04x}", u32::from(character));
             }
             _ => out.push(character),

@@ -127,31 +127,66 @@ unsafe fn look_at(batch: *mut Batch, clones: &mut Vec<*mut Event>) -> usize {
     count
 }
 
-/// Whatever the events hold, each is a line of text.
+/// Whatever the events hold, in JSON each is a line of text, and in other formats of JSON each message is one.
 unsafe fn render(first: *const Event, count: usize) {
     // SAFETY: the caller's promise: `count` live events follow each other; out-parameters of this frame, freed once.
     unsafe {
-        let mut renderer = ptr::null_mut();
-        check(wal_renderer_new(c"json".as_ptr(), &raw mut renderer, ptr::null_mut()));
-        for (name, word) in [(c"numbers", c"exact"), (c"bytes", c"base64"), (c"line_separators", c"escaped")]
-        {
-            check(wal_renderer_set(renderer, name.as_ptr(), word.as_ptr(), ptr::null_mut()));
-            let (mut out, mut messages) = (ptr::null(), 0);
-            check(wal_renderer_events(
-                renderer,
-                first,
-                count,
-                &raw mut out,
-                &raw mut messages,
-                ptr::null_mut(),
-            ));
-            assert_eq!(messages, count);
-            let lines = wal_renderer_lines(renderer);
-            let lines = std::slice::from_raw_parts(lines.data, lines.len);
-            assert!(std::str::from_utf8(lines).is_ok());
-            assert_eq!(lines.iter().filter(|byte| **byte == b'\n').count(), count);
+        for (format, options) in [
+            (c"json", &[(c"numbers", c"exact"), (c"bytes", c"base64"), (c"line_separators", c"escaped")][..]),
+            (c"wal2json", &[(c"numbers", c"js")]),
+            (c"wal2json2", &[(c"numbers", c"exact"), (c"line_separators", c"escaped")]),
+            (c"csv", &[]),
+            (c"sql", &[]),
+        ] {
+            let mut renderer = ptr::null_mut();
+            check(wal_renderer_new(format.as_ptr(), &raw mut renderer, ptr::null_mut()));
+            for (name, word) in options {
+                check(wal_renderer_set(renderer, name.as_ptr(), word.as_ptr(), ptr::null_mut()));
+            }
+            if format == c"json" {
+                assert_eq!(lines(renderer, first, count, true), Some(count));
+            } else {
+                // What it refuses is not committed, or stands outside of a transaction.
+                (0..count).for_each(|at| {
+                    _ = lines(renderer, first.add(at), 1, format.to_bytes().starts_with(b"wal2json"))
+                });
+            }
+            wal_renderer_free(renderer);
         }
-        wal_renderer_free(renderer);
+    }
+}
+
+/// Renders events: how many messages they give, or None if one is refused.
+unsafe fn lines(
+    renderer: *mut wal_renderer,
+    first: *const Event,
+    count: usize,
+    is_json: bool,
+) -> Option<usize> {
+    // SAFETY: the caller's promise: a live renderer, and `count` live events follow each other; out-parameters of this frame.
+    unsafe {
+        let (mut out, mut messages): (*const wal_rendered, usize) = (ptr::null(), 0);
+        let status = check(wal_renderer_events(
+            renderer,
+            first,
+            count,
+            &raw mut out,
+            &raw mut messages,
+            ptr::null_mut(),
+        ));
+        if status != Status::WAL_OK as i32 {
+            assert_eq!((status, messages), (Status::WAL_E_STATE as i32, 0));
+            return None;
+        }
+        let lines = wal_renderer_lines(renderer);
+        let lines = if lines.len == 0 { &[][..] } else { std::slice::from_raw_parts(lines.data, lines.len) };
+        // Rows and statements have the bytes that came, and those may be lines.
+        if !is_json {
+            return Some(messages);
+        }
+        assert!(std::str::from_utf8(lines).is_ok());
+        assert_eq!(lines.iter().filter(|byte| **byte == b'\n').count(), messages);
+        Some(messages)
     }
 }
 

@@ -1,6 +1,8 @@
 //! Events with the life of their batch: the safe way to what their pointers lead to. It must never give out anything
 //! that outlives the batch.
 
+use std::collections::HashMap;
+
 use super::{Batch, Event, Relation, TRUNCATED_RELATION, Value, ValueKind};
 
 /// An event within its batch, which is only read while this lives.
@@ -91,14 +93,24 @@ impl<'a> EventView<'a> {
 
     /// The relations that extra values stand for, as those of a TRUNCATE do.
     pub fn extra_relations(self) -> impl Iterator<Item = &'a Relation> {
+        /// So few are looked for one by one.
+        const FEW: usize = 8;
         let extras = self.extras().map_or(&[][..], |row| row.values);
+        let kept = match self.keeper {
+            Keeper::Batch(batch) => batch.arrays.relations(),
+            Keeper::Caller => &[],
+        };
+        let address = |relation: &'a Relation| std::ptr::from_ref(relation).cast::<u8>();
+        let by_address: HashMap<*const u8, &Relation> = if extras.len() > FEW {
+            kept.iter().map(|relation| (address(relation), &**relation)).collect()
+        } else {
+            HashMap::new()
+        };
         extras.iter().filter(|value| value.kind == TRUNCATED_RELATION).filter_map(move |value| {
             match self.keeper {
                 // Without following the pointer: what it leads to is among what the batch keeps.
-                Keeper::Batch(batch) => {
-                    let mut kept = batch.arrays.relations().iter().map(AsRef::as_ref);
-                    kept.find(|known| std::ptr::from_ref(*known).cast() == value.data)
-                }
+                Keeper::Batch(_) if extras.len() > FEW => by_address.get(&value.data).copied(),
+                Keeper::Batch(_) => kept.iter().map(AsRef::as_ref).find(|known| address(known) == value.data),
                 // SAFETY: `of_caller` was promised that the relation lives for 'a.
                 Keeper::Caller => unsafe { value.data.cast::<Relation>().as_ref() },
             }

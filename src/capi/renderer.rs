@@ -2,7 +2,7 @@
 
 use std::ffi::c_char;
 
-use super::boundary::{boundary, not_null, reference, text};
+use super::boundary::{boundary, not_null, text};
 use super::{wal_bytes, wal_error, wal_status};
 use crate::batch::{Event, EventView};
 use crate::error::{Error, Result, Status};
@@ -20,13 +20,14 @@ pub struct wal_renderer {
     rendered: Vec<wal_rendered>,
 }
 
-/// One message. 64 bytes; the layout is part of the ABI. All that it points at is the renderer's: good until the next call of
+/// One message. 96 bytes; the layout is part of the ABI. All that it points at is the renderer's: good until the next call of
 /// wal_renderer_events, wal_renderer_set or wal_renderer_free.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 #[allow(non_camel_case_types)]
 pub struct wal_rendered {
-    /// `schema.table` of a change; nothing for an event without one table.
+    /// `schema.table` of a change, as they are: where one of them has a dot, two tables may have one topic. Nothing for an event
+    /// without one table.
     pub topic: wal_bytes,
     /// What identifies the row, in formats that have keys; else nothing. None of today's has.
     pub key: wal_bytes,
@@ -38,9 +39,11 @@ pub struct wal_rendered {
     pub kind: u32,
     /// Kept for later releases; 0.
     pub reserved: u32,
+    /// Kept for later releases; 0.
+    pub spare: [u64; 4],
 }
 
-const _: () = assert!(size_of::<wal_rendered>() == 64 || size_of::<usize>() != 8);
+const _: () = assert!(size_of::<wal_rendered>() == 96 || size_of::<usize>() != 8);
 
 /// Makes a renderer.
 ///
@@ -82,13 +85,16 @@ pub unsafe extern "C" fn wal_renderer_new(
 /// | numbers | "exact": as to_json() gives them; "js": as strings where a double cannot hold them, and each numeric; "string": all as strings |
 /// | bytes | "hex": `\x` and digits, as to_json() does; "base64" |
 /// | unchanged | "list": a large value that an UPDATE did not touch is left out and its column listed; "omit"; "null": null and listed |
-/// | line_separators | "plain": U+2028 and U+2029 as they are; "escaped" |
+/// | line_separators | "plain": U+0085, U+2028 and U+2029 as they are; "escaped" |
+///
+/// "wal2json" and "wal2json2" have no option unchanged, "csv" and "sql" have none at all.
 ///
 /// @param[in,out] renderer to change; what it gave out ends
 /// @param[in] name of the option
 /// @param[in] value one of its words
 /// @param[out] err may be NULL; owned by the caller
-/// @return WAL_OK, WAL_E_UNKNOWN_OPTION, WAL_E_BAD_OPTION, WAL_E_INVALID_ARGUMENT
+/// @return WAL_OK; WAL_E_UNKNOWN_OPTION: there is none of that name, or not in this format; WAL_E_BAD_OPTION;
+/// WAL_E_INVALID_ARGUMENT
 /// @par Thread safety
 /// one thread at a time for one wal_renderer, any thread
 /// @since 0.2.0
@@ -113,8 +119,15 @@ pub unsafe extern "C" fn wal_renderer_set(
 ///
 /// In format "json" each event gives one message. In "wal2json2" a TRUNCATE gives one for each table, and what wal2json does not
 /// know gives none. In "wal2json" an event gives a piece of a document, or none. In
-/// "csv" a change gives a row or two, in "sql" a statement. The renderer's memory grows with what is rendered in one call and is used again by
-/// the next one.
+/// "csv" a change gives a row or two, in "sql" a statement. The renderer's memory grows with what is rendered in one call and is
+/// used again by the next one. A call that needs little gives back what a huge one before it took, beyond some 16 MiB for each buffer.
+///
+/// WAL_E_STATE says that an event cannot be told in a format other than "json":
+///
+/// - it is not committed: a streamed block, a prepared transaction; or it was not decoded;
+/// - it begins a transaction, or drops one, while the one before has no end. So it is with option dedupe "off" or
+///   failover_policy "rewind". Drop what was rendered of the one that was cut, then render the event and those behind it;
+/// - in "wal2json", a change stands outside of a transaction.
 ///
 /// @param[in,out] renderer what it gave out before ends
 /// @param[in] events an array; may be NULL if n is 0
@@ -122,9 +135,8 @@ pub unsafe extern "C" fn wal_renderer_set(
 /// @param[out] out the messages in the order of the events, owned by the renderer: good until it is used again; NULL on errors
 /// @param[out] count how many messages there are
 /// @param[out] err may be NULL; owned by the caller
-/// @return WAL_OK; WAL_E_INVALID_ARGUMENT: an argument is NULL, or an event's kind is none; WAL_E_STATE: an event is not committed,
-/// which only "json" can say; WAL_E_NO_MEMORY. After an error nothing
-/// is given out.
+/// @return WAL_OK; WAL_E_INVALID_ARGUMENT: an argument is NULL, or an event's kind is none; WAL_E_STATE, which names the event;
+/// WAL_E_NO_MEMORY: also where a call would give more than 16 GiB. After an error nothing is given out.
 /// @par Thread safety
 /// one thread at a time for one wal_renderer, any thread; the events may be read by others meanwhile
 /// @since 0.2.0
@@ -141,9 +153,11 @@ pub unsafe extern "C" fn wal_renderer_events(
         not_null(renderer.cast_const(), "renderer")?;
         // SAFETY: the contract: a live renderer that no other thread uses.
         let it = unsafe { &mut *renderer };
+        it.clear();
         let events = if n == 0 { &[][..] } else {
+            not_null(events, "events")?;
             // SAFETY: the contract: `n` live events.
-            unsafe { std::slice::from_raw_parts(reference(events, "events")?, n) }
+            unsafe { std::slice::from_raw_parts(events, n) }
         };
         it.render(events)?;
         // SAFETY: checked not to be NULL.
@@ -185,9 +199,18 @@ pub unsafe extern "C" fn wal_renderer_free(renderer: *mut wal_renderer) {
 }
 
 impl wal_renderer {
-    fn render(&mut self, events: &[Event]) -> Result<()> {
+    fn clear(&mut self) {
+        /// How many are kept in any case.
+        const KEPT: usize = 1 << 16;
+        let used = self.rendered.len();
         self.rendered.clear();
+        if self.rendered.capacity() > KEPT && self.rendered.capacity() / 4 > used {
+            self.rendered.shrink_to(KEPT.max(used));
+        }
         self.renderer.clear();
+    }
+
+    fn render(&mut self, events: &[Event]) -> Result<()> {
         for event in events {
             // SAFETY: the contract: events of the library's, or copies, which live with what they point at during the call.
             let view = unsafe { EventView::of_caller(event) };
@@ -204,6 +227,7 @@ impl wal_renderer {
             event: message.event,
             kind: message.kind,
             reserved: 0,
+            spare: [0; 4],
         }));
         Ok(())
     }

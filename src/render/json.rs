@@ -5,12 +5,12 @@ use super::messages::Messages;
 use super::out::Out;
 use super::plan::{Plan, Plans};
 use super::settings::{Settings, Unchanged};
-use super::text;
 use super::value::Values;
+use super::{text, type_name};
 use crate::batch::{
     Event, EventKind, EventView, ReconnectNumbers, Relation, RowView, Type, TypeKind, ValueKind, flags,
 };
-use crate::error::{Error, Result, Status};
+use crate::error::{Result, Status};
 use crate::types::{self, Field, Style};
 
 /// Writes events. It keeps what does not change from one to the next.
@@ -30,21 +30,18 @@ impl Json {
         &mut self,
         values: &mut Values,
         plans: &mut Plans,
-        view: EventView<'_>,
+        (view, kind): (EventView<'_>, EventKind),
         messages: &mut Messages,
     ) -> Result<()> {
         let (event, out) = (view.plain(), &mut messages.out);
-        let kind = EventKind::of(event.kind).ok_or_else(|| {
-            let what = format!("{} is no kind of an event that this library makes", event.kind);
-            Error::new(Status::WAL_E_INVALID_ARGUMENT, what)
-        })?;
         begin_object(kind, out);
         out.lsn(event.lsn);
+        let (with_sequence, without) = self.transaction.of(event)?;
         if is_change(kind) {
-            out.put(self.transaction.of(event).0);
+            out.put(with_sequence);
             out.number(event.sequence);
         } else {
-            out.put(self.transaction.of(event).1);
+            out.put(without);
         }
         if event.ack_lsn != 0 {
             position("ack_lsn", event.ack_lsn, out);
@@ -173,17 +170,18 @@ struct TransactionText {
 impl TransactionText {
     /// With and without the name of the sequence behind it; both begin with the quote that ends the position before it.
     #[inline]
-    fn of(&mut self, event: &Event) -> (&[u8], &[u8]) {
+    fn of(&mut self, event: &Event) -> Result<(&[u8], &[u8])> {
         let of = (event.commit_lsn, event.xid, event.commit_time);
         if self.of != of || self.end == 0 {
             self.of = of;
-            self.make();
+            self.make()?;
         }
-        (self.text.bytes(), self.text.bytes().get(..self.end).unwrap_or_default())
+        Ok((self.text.bytes(), self.text.bytes().get(..self.end).unwrap_or_default()))
     }
 
-    fn make(&mut self) {
+    fn make(&mut self) -> Result<()> {
         let ((commit_lsn, xid, commit_time), out) = (self.of, &mut self.text);
+        self.end = 0;
         out.clear();
         out.byte(b'"');
         if commit_lsn != 0 {
@@ -200,8 +198,11 @@ impl TransactionText {
             let _ = types::write_time(field, Style::Json, out);
             out.byte(b'"');
         }
-        self.end = out.len();
+        let end = out.len();
         out.put(b",\"sequence\":");
+        out.check()?;
+        self.end = end;
+        Ok(())
     }
 }
 
@@ -296,9 +297,9 @@ fn definition(relation: &Relation, settings: &Settings, out: &mut Out) {
 
 /// A type's name as SQL shows it, or its base type's for a domain; nothing where the stream does not name it.
 fn type_name(of: &Type, settings: &Settings, out: &mut Out) {
-    if let Some(name) = types::oid::name(of.reads_as) {
+    if let Some(known) = type_name::shown_as(of) {
         let member = if of.kind == TypeKind::WAL_TYPE_KIND_DOMAIN { "base" } else { "type" };
-        string(member, name.as_bytes(), settings, out);
+        string(member, known.sql_name.as_bytes(), settings, out);
     } else if !of.name.is_empty() {
         out.put(b",\"type\":\"");
         text::escape(&of.namespace, settings, out);
@@ -312,11 +313,10 @@ fn type_name(of: &Type, settings: &Settings, out: &mut Out) {
 fn tables(view: EventView<'_>, settings: &Settings, out: &mut Out) {
     out.put(b",\"tables\":[");
     for (at, table) in view.extra_relations().enumerate() {
-        out.put(if at == 0 { b"\"" } else { b",\"" });
-        text::escape(&table.namespace, settings, out);
-        out.byte(b'.');
-        text::escape(&table.name, settings, out);
-        out.byte(b'"');
+        out.put(if at == 0 { b"{\"schema\":" } else { b",{\"schema\":" });
+        text::string(&table.namespace, settings, out);
+        string("table", &table.name, settings, out);
+        out.byte(b'}');
     }
     out.byte(b']');
 }

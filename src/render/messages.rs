@@ -12,7 +12,7 @@ pub struct Rendered<'a> {
     pub event: usize,
     /// The event's `wal_event_kind`.
     pub kind: u32,
-    /// `schema.table` of a change; None for an event without one table.
+    /// `schema.table` of a change, ambiguous where one has a dot; None for an event without one table.
     pub topic: Option<&'a [u8]>,
     /// What identifies the row, in formats that have keys.
     pub key: Option<&'a [u8]>,
@@ -47,13 +47,24 @@ impl Messages {
     pub(super) fn clear(&mut self) {
         self.out.clear();
         self.topics.clear();
+        /// How many are kept in any case.
+        const KEPT: usize = 1 << 16;
+        let used = self.list.len();
         self.list.clear();
+        if self.list.capacity() > KEPT && self.list.capacity() / 4 > used {
+            self.list.shrink_to(KEPT.max(used));
+        }
         self.events = 0;
     }
 
     /// What follows is of an event of this kind.
     pub(super) fn begin_event(&mut self, kind: u32) {
         self.kind = kind;
+    }
+
+    /// How many events there were.
+    pub(super) fn events(&self) -> usize {
+        self.events
     }
 
     /// What follows is of the next event.

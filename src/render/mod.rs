@@ -13,6 +13,7 @@ mod plan;
 mod settings;
 mod sql;
 mod text;
+mod transaction;
 mod type_name;
 mod value;
 mod wal2json;
@@ -23,11 +24,11 @@ pub use messages::Rendered;
 use json::Json;
 use messages::Messages;
 use plan::{Layout, Plans};
-use settings::either;
+use settings::{OF_JSON, OF_WAL2JSON, either};
+use transaction::{Rule, Transaction};
 use value::Values;
-use wal2json_document::Document;
 
-use crate::batch::{EventKind, EventView, flags};
+use crate::batch::{EventKind, EventView};
 use crate::error::{Error, Result, Status};
 
 /// Makes messages of events.
@@ -37,7 +38,7 @@ pub struct Renderer {
     values: Values,
     plans: Plans,
     json: Json,
-    document: Document,
+    transaction: Transaction,
     messages: Messages,
 }
 
@@ -68,6 +69,25 @@ impl Format {
         })
     }
 
+    /// What its readers count on.
+    fn rule(self) -> Rule {
+        match self {
+            Self::Json => Rule::Told,
+            Self::Csv => Rule::Committed,
+            Self::Wal2Json2 | Self::Sql => Rule::Whole,
+            Self::Wal2Json => Rule::Enclosed,
+        }
+    }
+
+    /// The names of the options that change it.
+    fn options(self) -> &'static [&'static str] {
+        match self {
+            Self::Json => OF_JSON,
+            Self::Wal2Json | Self::Wal2Json2 => OF_WAL2JSON,
+            Self::Csv | Self::Sql => &[],
+        }
+    }
+
     fn layout(self) -> Layout {
         match self {
             Self::Json => Layout::Object,
@@ -84,13 +104,13 @@ impl Renderer {
     pub fn new(format: &str) -> Result<Self> {
         let format = Format::of(format)?;
         let plans = Plans::new(format.layout());
-        let (values, json, document) = (Values::default(), Json::default(), Document::default());
-        Ok(Self { format, values, plans, json, document, messages: Messages::default() })
+        let (values, json, transaction) = (Values::default(), Json::default(), Transaction::default());
+        Ok(Self { format, values, plans, json, transaction, messages: Messages::default() })
     }
 
     /// Sets an option, for the events that follow.
     pub fn set(&mut self, name: &str, value: &str) -> Result<()> {
-        self.values.settings.set(name, value)?;
+        self.values.settings.set(name, value, self.format.options())?;
         self.plans = Plans::new(self.format.layout());
         Ok(())
     }
@@ -98,43 +118,44 @@ impl Renderer {
     /// Forgets the messages that there are.
     pub fn clear(&mut self) {
         self.messages.clear();
+        self.values.shrink();
+        self.transaction.mark();
     }
 
     /// Appends the messages of an event. After an error there are none of any event.
     #[inline]
     pub fn push(&mut self, event: EventView<'_>) -> Result<()> {
-        if self.format != Format::Json {
-            self.refuse_uncommitted(event)?;
+        let outcome = self.write(event);
+        match outcome {
+            Ok(()) => self.messages.end_event(),
+            Err(_) => {
+                self.transaction.go_back();
+                self.clear();
+            }
         }
-        self.messages.begin_event(event.plain().kind);
+        outcome
+    }
+
+    #[inline]
+    fn write(&mut self, event: EventView<'_>) -> Result<()> {
+        let plain = event.plain();
+        let kind = EventKind::of(plain.kind).ok_or_else(|| {
+            let what = format!("{} is no kind of an event that this library makes", plain.kind);
+            Error::new(Status::WAL_E_INVALID_ARGUMENT, what)
+        })?;
+        let is_first = !self.transaction.has_changes();
+        if self.format != Format::Json {
+            self.transaction.take(self.format.rule(), plain, kind, self.messages.events())?;
+        }
+        self.messages.begin_event(plain.kind);
         let (values, plans, messages) = (&mut self.values, &mut self.plans, &mut self.messages);
-        let written = match self.format {
-            Format::Json => self.json.write(values, plans, event, messages),
-            Format::Wal2Json => self.document.write(values, plans, event, messages),
+        match self.format {
+            Format::Json => self.json.write(values, plans, (event, kind), messages),
+            Format::Wal2Json => wal2json_document::write(values, plans, event, is_first, messages),
             Format::Wal2Json2 => wal2json::write(values, plans, event, messages),
             Format::Csv => csv::write(values, plans, event, messages),
             Format::Sql => sql::write(values, plans, event, messages),
-        };
-        match written {
-            Ok(()) => self.messages.end_event(),
-            Err(_) => self.clear(),
         }
-        written
-    }
-
-    /// Who reads these formats takes every change for one that happened.
-    fn refuse_uncommitted(&mut self, event: EventView<'_>) -> Result<()> {
-        let plain = event.plain();
-        let hint = match plain.kind {
-            _ if plain.flags & flags::STREAMED != 0 => "Set option streaming to assembled or off.",
-            kind if kind == EventKind::WAL_EVENT_BEGIN_PREPARE as u32 => {
-                "Set option two_phase to join or off."
-            }
-            _ => return Ok(()),
-        };
-        self.clear();
-        let what = "what is not committed can be rendered in the format json only";
-        Err(Error::new(Status::WAL_E_STATE, what).with_hint(hint))
     }
 
     /// All messages since `clear`, in the order of their events.

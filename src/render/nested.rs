@@ -5,7 +5,7 @@ use super::out::Out;
 use super::text;
 use super::value::{Shape, Values};
 use crate::batch::ValueKind;
-use crate::types::{Field, Items, Shape as Parts};
+use crate::types::{Field, Items, ReadError, Shape as Parts};
 
 /// How deep values may be in values. The server's own types are three deep at most.
 const DEPTH: usize = 32;
@@ -21,8 +21,14 @@ pub(super) fn write(values: &mut Values, field: Field<'_>, out: &mut Out) {
     {
         let mut reader = values.readers.pop().unwrap_or_default();
         values.depth += 1;
+        values.largest = values.largest.max(field.bytes.len());
         let is_read = match reader.read(field, None) {
             Ok(items) => items_of(values, items, out),
+            // It must not depend on memory what a value looks like.
+            Err(fault) if fault.error == ReadError::NoMemory => {
+                out.lack(field.bytes.len());
+                true
+            }
             Err(_) => false,
         };
         values.depth -= 1;
@@ -32,7 +38,7 @@ pub(super) fn write(values: &mut Values, field: Field<'_>, out: &mut Out) {
         }
     }
     if field.kind == TEXT {
-        text::string(field.bytes, &values.settings, out);
+        text::text_or_bytes(field.bytes, &values.settings, out);
     } else {
         text::unknown(field.bytes, &values.settings, out);
     }
@@ -51,7 +57,7 @@ fn items_of(values: &mut Values, items: Items<'_>, out: &mut Out) -> bool {
     match items.shape() {
         Parts::WAL_SHAPE_ARRAY => array(values, items, out),
         Parts::WAL_SHAPE_COMPOSITE => composite(values, items, out),
-        Parts::WAL_SHAPE_HSTORE => hstore(values, items, out),
+        Parts::WAL_SHAPE_HSTORE if has_names(items) => hstore(values, items, out),
         _ => return false,
     }
     true
@@ -112,6 +118,11 @@ fn composite(values: &mut Values, items: Items<'_>, out: &mut Out) {
     out.byte(b'}');
 }
 
+/// Whether all keys can be names of JSON.
+fn has_names(items: Items<'_>) -> bool {
+    items.iter().step_by(2).all(|key| text::is_utf8(key.bytes()))
+}
+
 /// With the spaces that hstore's own function puts.
 fn hstore(values: &mut Values, items: Items<'_>, out: &mut Out) {
     out.byte(b'{');
@@ -125,7 +136,7 @@ fn hstore(values: &mut Values, items: Items<'_>, out: &mut Out) {
         if item.kind() == NULL {
             out.put(b"null");
         } else {
-            text::string(item.bytes(), &values.settings, out);
+            text::text_or_bytes(item.bytes(), &values.settings, out);
         }
     }
     out.byte(b'}');

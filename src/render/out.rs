@@ -5,6 +5,16 @@ use std::fmt;
 use crate::error::{Error, Result};
 use crate::types::Sink;
 
+/// How much room is kept in any case.
+const KEPT: usize = 16 << 20;
+
+/// How much can be written: what a message of 1 GiB can become, sixfold for its control characters and twice for a value that the
+/// new row has of the old. More is asked for by hostile bytes only.
+#[cfg(target_pointer_width = "64")]
+const MOST: usize = 16 << 30;
+#[cfg(not(target_pointer_width = "64"))]
+const MOST: usize = usize::MAX;
+
 /// Bytes that keep their room from one use to the next.
 #[derive(Debug, Default)]
 pub(super) struct Out {
@@ -14,10 +24,20 @@ pub(super) struct Out {
 }
 
 impl Out {
-    /// Forgets what was written, and keeps the room.
+    /// Forgets what was written, and keeps the room, but for most of what this use did not need.
     pub(super) fn clear(&mut self) {
+        let used = self.bytes.len();
         self.bytes.clear();
+        if self.bytes.capacity() > KEPT && self.bytes.capacity() / 4 > used {
+            self.bytes.shrink_to(KEPT.max(used));
+        }
         self.lacking = 0;
+    }
+
+    /// Something that belongs here had no room elsewhere.
+    #[cold]
+    pub(super) fn lack(&mut self, bytes: usize) {
+        self.lacking = self.lacking.saturating_add(bytes).max(1);
     }
 
     /// What was written.
@@ -128,9 +148,10 @@ impl Out {
 
     #[cold]
     fn grow(&mut self, more: usize) -> bool {
-        let grown = self.lacking == 0 && self.bytes.try_reserve(more).is_ok();
+        let is_fit = self.lacking == 0 && self.bytes.len().saturating_add(more) <= MOST;
+        let grown = is_fit && self.bytes.try_reserve(more).is_ok();
         if !grown {
-            self.lacking = self.lacking.saturating_add(more).max(1);
+            self.lack(more);
         }
         grown
     }
@@ -166,6 +187,28 @@ mod tests {
             out.lsn(number);
             assert_eq!(out.bytes(), crate::lsn::Lsn(number).to_string().as_bytes());
         }
+    }
+
+    #[test]
+    fn room_that_only_one_use_needed_is_given_back_by_the_next() {
+        let mut out = Out::default();
+        out.put(&vec![b'x'; 4 * KEPT + 4]);
+        out.clear();
+        assert!(out.bytes.capacity() > 4 * KEPT);
+        out.put(b"little");
+        out.clear();
+        assert!((1..=KEPT).contains(&out.bytes.capacity()));
+    }
+
+    #[test]
+    #[cfg(target_pointer_width = "64")]
+    fn there_is_a_ceiling_even_where_the_system_has_more() {
+        let mut out = Out::default();
+        assert!(!out.has_room(MOST + 1));
+        assert_eq!(out.check().unwrap_err().status(), Status::WAL_E_NO_MEMORY);
+        out.clear();
+        out.lack(7);
+        assert_eq!(out.check().unwrap_err().status(), Status::WAL_E_NO_MEMORY);
     }
 
     #[test]

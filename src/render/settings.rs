@@ -78,12 +78,16 @@ settings! {
 }
 
 impl Settings {
-    /// Sets a choice by its name.
-    pub(super) fn set(&mut self, name: &str, word: &str) -> Result<()> {
-        if self.take(name, word) {
+    /// Sets a choice by its name, where the format has it: `has` holds the names of those.
+    pub(super) fn set(&mut self, name: &str, word: &str, has: &[&str]) -> Result<()> {
+        if has.contains(&name) && self.take(name, word) {
             return Ok(());
         }
         match TABLE.iter().find(|known| known.0 == name) {
+            Some(_) if !has.contains(&name) => {
+                let what = format!("option {name} of a renderer changes nothing in this format");
+                Err(Error::new(Status::WAL_E_UNKNOWN_OPTION, what))
+            }
             Some((_, words)) => {
                 let what = format!(
                     "option {name} of a renderer: invalid value {word:?}, expected {}",
@@ -99,6 +103,12 @@ impl Settings {
         }
     }
 }
+
+/// What JSON can be like: all there is.
+pub(super) const OF_JSON: &[&str] = &["numbers", "bytes", "unchanged", "line_separators"];
+
+/// As wal2json's: what was not sent is left out there without a mark.
+pub(super) const OF_WAL2JSON: &[&str] = &["numbers", "bytes", "line_separators"];
 
 /// `a, b or c`.
 pub(super) fn either(words: &[&str]) -> String {
@@ -118,16 +128,18 @@ mod tests {
         for (name, words) in TABLE {
             let mut settings = Settings::default();
             for word in *words {
-                settings.set(name, word).unwrap();
+                settings.set(name, word, OF_JSON).unwrap();
+                let error = settings.set(name, word, &[]).unwrap_err();
+                assert_eq!(error.status(), Status::WAL_E_UNKNOWN_OPTION);
             }
-            let error = settings.set(name, "surely not").unwrap_err();
+            let error = settings.set(name, "surely not", OF_JSON).unwrap_err();
             assert_eq!(error.status(), Status::WAL_E_BAD_OPTION);
             assert!(
                 error.to_string().contains(words[0]) && error.to_string().contains("surely not"),
                 "{error}"
             );
         }
-        let error = Settings::default().set("number", "js").unwrap_err();
+        let error = Settings::default().set("number", "js", OF_JSON).unwrap_err();
         assert_eq!(error.status(), Status::WAL_E_UNKNOWN_OPTION);
         assert!(error.to_string().contains("numbers, bytes, unchanged, line_separators"), "{error}");
     }

@@ -40,18 +40,18 @@ pub(super) fn write(
             let Some(relation) = view.relation() else { return Ok(()) };
             let plan = plans.of(relation, &values.settings)?;
             match (kind, view.old_row(), view.new_row()) {
-                (Some(WAL_EVENT_INSERT), _, Some(new)) => insert(plan, new, values, out),
+                (Some(WAL_EVENT_INSERT), _, Some(new)) => insert(plan, new, values, out)?,
                 (Some(WAL_EVENT_UPDATE), old, Some(new)) => {
                     if changed(plan, new, old, is_full(view)).next().is_none() {
                         return Ok(());
                     }
-                    update(plan, changed(plan, new, old, is_full(view)), values, out);
-                    condition(plan, old.unwrap_or(new), is_full(view), values, out);
+                    update(plan, changed(plan, new, old, is_full(view)), values, out)?;
+                    condition(plan, old.unwrap_or(new), is_full(view), values, out)?;
                 }
                 (_, Some(old), _) => {
                     out.put(b"DELETE FROM ");
                     out.put(plan.table());
-                    condition(plan, old, is_full(view), values, out);
+                    condition(plan, old, is_full(view), values, out)?;
                 }
                 _ => return Ok(()),
             }
@@ -102,11 +102,12 @@ fn is_equal(old: ValueView<'_>, new: ValueView<'_>) -> bool {
     old.kind() == new.kind() && old.bytes() == new.bytes()
 }
 
-fn insert(plan: &Plan, row: RowView<'_>, values: &mut Values, out: &mut Out) {
+fn insert(plan: &Plan, row: RowView<'_>, values: &mut Values, out: &mut Out) -> Result<()> {
     out.put(b"INSERT INTO ");
     out.put(plan.table());
     if sent(plan, row).next().is_none() {
-        return out.put(b" DEFAULT VALUES;");
+        out.put(b" DEFAULT VALUES;");
+        return Ok(());
     }
     out.put(b" (");
     for (at, (_, name, _)) in sent(plan, row).enumerate() {
@@ -116,24 +117,31 @@ fn insert(plan: &Plan, row: RowView<'_>, values: &mut Values, out: &mut Out) {
     out.put(b") OVERRIDING SYSTEM VALUE VALUES (");
     for (at, (column, _, value)) in sent(plan, row).enumerate() {
         out.put(if at == 0 { b"" } else { b"," });
-        literal(column, value, values, out);
+        literal(column, value, values, out)?;
     }
     out.put(b");");
+    Ok(())
 }
 
-fn update<'a>(plan: &Plan, all: impl Iterator<Item = Sent<'a>>, values: &mut Values, out: &mut Out) {
+fn update<'a>(
+    plan: &Plan,
+    all: impl Iterator<Item = Sent<'a>>,
+    values: &mut Values,
+    out: &mut Out,
+) -> Result<()> {
     out.put(b"UPDATE ");
     out.put(plan.table());
     out.put(b" SET ");
     for (at, (column, name, value)) in all.enumerate() {
         out.put(without_comma(at, name));
         out.byte(b'=');
-        literal(column, value, values, out);
+        literal(column, value, values, out)?;
     }
+    Ok(())
 }
 
 /// Which row: by its key, or one of those that are the same in all columns.
-fn condition(plan: &Plan, row: RowView<'_>, is_full: bool, values: &mut Values, out: &mut Out) {
+fn condition(plan: &Plan, row: RowView<'_>, is_full: bool, values: &mut Values, out: &mut Out) -> Result<()> {
     out.put(b" WHERE ");
     if is_full {
         out.put(b"ctid=(SELECT ctid FROM ");
@@ -148,9 +156,10 @@ fn condition(plan: &Plan, row: RowView<'_>, is_full: bool, values: &mut Values, 
             out.put(b"::text");
         }
         out.put(if is_full { b" IS NOT DISTINCT FROM " } else { b"=" });
-        literal(column, value, values, out);
+        literal(column, value, values, out)?;
     }
     out.put(if is_full { b" LIMIT 1);" } else { b";" });
+    Ok(())
 }
 
 fn without_comma(at: usize, name: &[u8]) -> &[u8] {
@@ -181,13 +190,14 @@ fn lacks_equality(type_oid: u32) -> bool {
 }
 
 /// A literal without a type: the column's is taken. With `E` where a backslash is in it, so that no setting changes what it says
-/// (quote_literal).
-fn literal(column: &ColumnPlan, value: ValueView<'_>, values: &mut Values, out: &mut Out) {
+/// (quote_literal). An error where the value has no text: none may stand for it.
+fn literal(column: &ColumnPlan, value: ValueView<'_>, values: &mut Values, out: &mut Out) -> Result<()> {
     if value.kind() == NULL {
-        return out.put(b"NULL");
+        out.put(b"NULL");
+        return Ok(());
     }
     let field = Field::new(value.kind(), value.bytes(), column.reads_as);
-    values.with_text(field, |text| {
+    let known = values.with_text(field, out, |text, out| {
         out.put(if text.contains(&b'\\') { b"E'" } else { b"'" });
         let mut rest = text;
         while let Some(at) = rest.iter().position(|byte| matches!(byte, b'\'' | b'\\')) {
@@ -201,6 +211,7 @@ fn literal(column: &ColumnPlan, value: ValueView<'_>, values: &mut Values, out: 
         out.put(rest);
         out.byte(b'\'');
     });
+    known.map_err(|error| error.explain(field, "a literal of SQL").with_hint("Set option binary to off."))
 }
 
 /// Writes a name in quotes.

@@ -8,7 +8,8 @@ use super::out::Out;
 use super::settings::{Bytes, LineSeparators, Settings};
 use crate::types::{Sink, write_hex};
 
-/// Writes a text as a string. What is not UTF-8, as only a database without an encoding can send, becomes U+FFFD.
+/// Writes a name as a string. What is not UTF-8 becomes U+FFFD, which is for names only: a value would no longer be told from
+/// others.
 #[inline]
 pub(super) fn string(text: &[u8], settings: &Settings, out: &mut Out) {
     if is_plain(text) {
@@ -26,29 +27,27 @@ pub(super) fn escape(text: &[u8], settings: &Settings, out: &mut Out) {
 }
 
 /// Writes a document of JSON as it is. Between its parts line feeds become spaces; inside its strings there are none, for the
-/// server takes no such document.
+/// server takes no such document. What is not UTF-8 is written as bytes.
 pub(super) fn document(text: &[u8], settings: &Settings, out: &mut Out) {
     // Most of all: ASCII on one line.
     if !text.iter().fold(false, |any, byte| any | (byte.wrapping_sub(0x20) >= 0x60)) {
         return out.put(text);
     }
     let escaped = settings.line_separators == LineSeparators::Escaped;
-    for chunk in text.utf8_chunks() {
-        let mut rest = chunk.valid();
-        while let Some(at) = rest.find(|c: char| matches!(c, '\n' | '\r') || escaped && is_separator(c)) {
-            let (before, from) = rest.split_at_checked(at).unwrap_or_default();
-            out.put(before.as_bytes());
-            let mut behind = from.chars();
-            match behind.next() {
-                Some('\u{2028}') => out.put(b"\\u2028"),
-                Some('\u{2029}') => out.put(b"\\u2029"),
-                _ => out.byte(b' '),
-            }
-            rest = behind.as_str();
+    let Ok(mut rest) = std::str::from_utf8(text) else { return unknown(text, settings, out) };
+    while let Some(at) = rest.find(|c: char| matches!(c, '\n' | '\r') || escaped && is_separator(c)) {
+        let (before, from) = rest.split_at_checked(at).unwrap_or_default();
+        out.put(before.as_bytes());
+        let mut behind = from.chars();
+        match behind.next() {
+            Some('\u{85}') => out.put(b"\\u0085"),
+            Some('\u{2028}') => out.put(b"\\u2028"),
+            Some('\u{2029}') => out.put(b"\\u2029"),
+            _ => out.byte(b' '),
         }
-        out.put(rest.as_bytes());
-        replace(chunk.invalid(), out);
+        rest = behind.as_str();
     }
+    out.put(rest.as_bytes());
 }
 
 /// Writes bytes as a string in the form that was chosen.
@@ -74,24 +73,50 @@ pub(super) fn unknown(bytes: &[u8], settings: &Settings, out: &mut Out) {
     out.put(b"\"}");
 }
 
-/// Writes text where it is text, and else as bytes of which nothing is known.
+/// Writes a value's text as a string, and what is not UTF-8 as bytes of which nothing is known.
+#[inline]
 pub(super) fn text_or_bytes(content: &[u8], settings: &Settings, out: &mut Out) {
-    if std::str::from_utf8(content).is_ok() {
+    if is_plain(content) {
+        out.quoted(content);
+    } else if is_utf8(content) {
         string(content, settings, out);
     } else {
         unknown(content, settings, out);
     }
 }
 
+/// Whether bytes are text as JSON has it.
+#[inline]
+pub(super) fn is_utf8(text: &[u8]) -> bool {
+    text.is_ascii() || std::str::from_utf8(text).is_ok()
+}
+
 /// Escapes whatever text is put into it. A piece ends where a character does.
 pub(super) struct Escaping<'a> {
-    pub(super) out: &'a mut Out,
-    pub(super) settings: &'a Settings,
+    out: &'a mut Out,
+    settings: &'a Settings,
+    is_utf8: bool,
+}
+
+impl<'a> Escaping<'a> {
+    /// Into a buffer.
+    pub(super) fn new(settings: &'a Settings, out: &'a mut Out) -> Self {
+        Self { out, settings, is_utf8: true }
+    }
+
+    /// Whether all of it was UTF-8: else what was written is of no use.
+    pub(super) fn is_utf8(&self) -> bool {
+        self.is_utf8
+    }
 }
 
 impl Sink for Escaping<'_> {
     fn put(&mut self, text: &[u8]) {
-        escape(text, self.settings, self.out);
+        if is_plain(text) {
+            return self.out.put(text);
+        }
+        self.is_utf8 &= is_utf8(text);
+        escape_rest(text, self.settings, self.out);
     }
 }
 
@@ -139,19 +164,25 @@ fn escape_valid(text: &str, settings: &Settings, out: &mut Out) {
     let separators = settings.line_separators == LineSeparators::Escaped;
     let mut rest = text.as_bytes();
     loop {
-        let is_end = |byte: &u8| *byte < 0x20 || matches!(byte, b'"' | b'\\') || separators && *byte == 0xE2;
+        let is_end = |byte: &u8| {
+            *byte < 0x20 || matches!(byte, b'"' | b'\\') || separators && matches!(byte, 0xC2 | 0xE2)
+        };
         let at = rest.iter().position(is_end).unwrap_or(rest.len());
         let (plain, from) = rest.split_at_checked(at).unwrap_or_default();
         out.put(plain);
         rest = match from {
             [] => return,
+            [0xC2, 0x85, behind @ ..] => {
+                out.put(b"\\u0085");
+                behind
+            }
             // U+2028 and U+2029.
             [0xE2, 0x80, last @ (0xA8 | 0xA9), behind @ ..] => {
                 out.put(if *last == 0xA8 { b"\\u2028" } else { b"\\u2029" });
                 behind
             }
-            [0xE2, behind @ ..] => {
-                out.byte(0xE2);
+            [first @ (0xC2 | 0xE2), behind @ ..] => {
+                out.byte(*first);
                 behind
             }
             [special, behind @ ..] => {
@@ -179,7 +210,7 @@ fn escape_one(byte: u8, out: &mut Out) {
 }
 
 fn is_separator(character: char) -> bool {
-    matches!(character, '\u{2028}' | '\u{2029}')
+    matches!(character, '\u{85}' | '\u{2028}' | '\u{2029}')
 }
 
 /// RFC 4648, section 4.
@@ -193,12 +224,13 @@ fn base64(bytes: &[u8], out: &mut Out) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::settings::OF_JSON;
     use super::*;
 
     fn with(settings: &[(&str, &str)], write: impl Fn(&Settings, &mut Out)) -> String {
         let mut chosen = Settings::default();
         for (name, word) in settings {
-            chosen.set(name, word).unwrap();
+            chosen.set(name, word, OF_JSON).unwrap();
         }
         let mut out = Out::default();
         write(&chosen, &mut out);
@@ -223,17 +255,32 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_utf8_is_replaced_and_separators_are_escaped_on_request() {
+    fn a_name_that_is_not_utf8_is_shown_and_separators_are_escaped_on_request() {
         let written = with(&[], |settings, out| string(b"a\xFF\"\xE2\x80", settings, out));
         assert_eq!(written, "\"a\u{FFFD}\\\"\u{FFFD}\"");
-        let text = "€\u{2028}\u{2029}\u{e2}\u{2020}".as_bytes();
+        let text = "€\u{85}\u{a9}\u{2028}\u{2029}\u{e2}\u{2020}".as_bytes();
         let escaped = [("line_separators", "escaped")];
         let written = with(&escaped, |settings, out| string(text, settings, out));
-        assert_eq!(written, "\"€\\u2028\\u2029\u{e2}\u{2020}\"");
-        let text = "{\"a\":\r\n\"€\u{2028}\"}".as_bytes();
-        assert_eq!(with(&[], |settings, out| document(text, settings, out)), "{\"a\":  \"€\u{2028}\"}");
-        assert_eq!(with(&escaped, |settings, out| document(text, settings, out)), "{\"a\":  \"€\\u2028\"}");
-        assert_eq!(with(&[], |settings, out| document(b"\"\xFF\"", settings, out)), "\"\u{FFFD}\"");
+        assert_eq!(written, "\"€\\u0085\u{a9}\\u2028\\u2029\u{e2}\u{2020}\"");
+        let text = "{\"a\":\r\n\"€\u{2028}\u{85}\"}".as_bytes();
+        let plain = "{\"a\":  \"€\u{2028}\u{85}\"}";
+        assert_eq!(with(&[], |settings, out| document(text, settings, out)), plain);
+        let written = with(&escaped, |settings, out| document(text, settings, out));
+        assert_eq!(written, "{\"a\":  \"€\\u2028\\u0085\"}");
+    }
+
+    #[test]
+    fn what_is_not_utf8_keeps_its_bytes() {
+        let written = with(&[], |settings, out| document(b"\"\xFF\"", settings, out));
+        assert_eq!(written, "{\"$binary\":\"22ff22\"}");
+        let mut out = Out::default();
+        let settings = Settings::default();
+        let mut sink = Escaping::new(&settings, &mut out);
+        sink.put("é".as_bytes());
+        assert!(sink.is_utf8());
+        sink.put(b"\xE9");
+        sink.put(b"e");
+        assert!(!sink.is_utf8());
     }
 
     #[test]

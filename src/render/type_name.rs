@@ -6,24 +6,23 @@ use std::fmt::Write;
 use super::out::Out;
 use super::settings::Settings;
 use super::text;
-use crate::batch::{Column, Type, TypeKind};
+use crate::batch::{Column, Type, TypeKind, TypeSource};
 use crate::types::oid;
 
-/// Writes the name of a column's type as a string, as wal2json does: a name in quotes has no others around it.
+/// Writes the name of a column's type as a string, as wal2json does: a name in quotes has no others around it, where that is a
+/// string of JSON too.
 pub(super) fn write(column: &Column, settings: &Settings, out: &mut Out) {
     let name = of_column(column);
-    if name.starts_with('"') && !name.ends_with(']') {
-        out.put(name.as_bytes());
-    } else {
-        text::string(name.as_bytes(), settings, out);
-    }
+    let inside = name.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    let is_string = |inside: &&str| !inside.contains(|c: char| c < ' ' || matches!(c, '"' | '\\'));
+    text::string(inside.filter(is_string).unwrap_or(&name).as_bytes(), settings, out);
 }
 
 /// The name of a column's type: of a domain its base type's, which the stream names; of another type of a user's what the stream
 /// calls it, with its schema unless that is public.
 fn of_column(column: &Column) -> String {
     let of: &Type = &column.data_type;
-    let Some(known) = oid::find(of.reads_as) else { return named(of) };
+    let Some(known) = shown_as(of) else { return named(of) };
     let typmod = if of.kind == TypeKind::WAL_TYPE_KIND_DOMAIN { -1 } else { column.typmod };
     match oid::find(known.element) {
         Some(element) if known.kind == TypeKind::WAL_TYPE_KIND_ARRAY && known.name.starts_with(b"_") => {
@@ -31,6 +30,14 @@ fn of_column(column: &Column) -> String {
         }
         _ => built_in(known, typmod),
     }
+}
+
+/// The type of PostgreSQL's own whose name stands for a type: itself, or a domain's base. How another's values are read says
+/// nothing of its name.
+pub(super) fn shown_as(of: &Type) -> Option<&'static Type> {
+    let is_own =
+        of.source == TypeSource::WAL_TYPE_SOURCE_BUILT_IN || of.kind == TypeKind::WAL_TYPE_KIND_DOMAIN;
+    oid::find(of.reads_as).filter(|_| is_own)
 }
 
 /// A type that the stream only names; an array of one has `_` before the name of the element's type.
@@ -107,4 +114,40 @@ fn interval(typmod: i32) -> String {
         let _ = write!(name, "({precision})");
     }
     name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(of: Type) -> String {
+        let (name, type_oid) = (Box::from(&b"c"[..]), of.oid);
+        let column = Column { name, type_oid, typmod: -1, is_key: false, data_type: of.into() };
+        let mut out = Out::default();
+        write(&column, &Settings::default(), &mut out);
+        String::from_utf8(out.bytes().to_vec()).unwrap()
+    }
+
+    #[test]
+    fn a_type_keeps_its_name_however_it_is_read() {
+        for name in ["citext", "hstore", "ltree", "vector"] {
+            assert_eq!(written(oid::described(16_400, b"public", name.as_bytes())), format!("\"{name}\""));
+        }
+        assert_eq!(written(oid::described(16_400, b"pg_catalog", b"int4")), "\"integer\"");
+        assert_eq!(written(oid::described(16_400, b"public", b"_mood")), "\"mood[]\"");
+    }
+
+    #[test]
+    fn whatever_a_type_is_called_the_name_is_a_string() {
+        let described = |schema: &[u8], name: &[u8]| written(oid::described(16_400, schema, name));
+        // As wal2json has it.
+        assert_eq!(described(b"public", b"Odd kind"), "\"Odd kind\"");
+        assert_eq!(described(b"other", b"Odd"), "\"other.\\\"Odd\\\"\"");
+        // What it writes of these is no JSON.
+        assert_eq!(described(b"public", b"a\nb"), "\"\\\"a\\nb\\\"\"");
+        assert_eq!(described(b"public", b"a\"b"), "\"\\\"a\\\"\\\"b\\\"\"");
+        assert_eq!(described(b"public", b"a\\b"), "\"\\\"a\\\\b\\\"\"");
+        assert_eq!(described(b"S", b"t"), "\"\\\"S\\\".t\"");
+        assert_eq!(described(b"S", b"T"), "\"\\\"S\\\".\\\"T\\\"\"");
+    }
 }

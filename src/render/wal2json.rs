@@ -103,7 +103,7 @@ fn message(values: &Values, view: EventView<'_>, out: &mut Out) {
     out.put(b",\"prefix\":");
     text::string(view.extra(0).unwrap_or_default(), &values.settings, out);
     out.put(b",\"content\":");
-    text::string(content(view), &values.settings, out);
+    text::text_or_bytes(content(view), &values.settings, out);
     out.byte(b'}');
 }
 

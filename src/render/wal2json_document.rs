@@ -11,57 +11,39 @@ use crate::batch::{EventKind, EventView, RowView, ValueKind, ValueView, flags};
 use crate::error::Result;
 use crate::types::Field;
 
-/// Writes pieces.
-#[derive(Debug, Default)]
-pub(super) struct Document {
-    /// Whether the transaction has a change already.
-    has_changes: bool,
-}
-
-impl Document {
-    /// Appends the piece of an event, or nothing.
-    pub(super) fn write(
-        &mut self,
-        values: &mut Values,
-        plans: &mut Plans,
-        view: EventView<'_>,
-        messages: &mut Messages,
-    ) -> Result<()> {
-        use EventKind::*;
-        let (event, out) = (view.plain(), &mut messages.out);
-        match EventKind::of(event.kind) {
-            Some(WAL_EVENT_BEGIN) => {
-                self.has_changes = false;
-                out.put(b"{\"change\":[");
-            }
-            Some(WAL_EVENT_COMMIT) => out.put(b"]}"),
-            Some(WAL_EVENT_MESSAGE) if event.flags & flags::TRANSACTIONAL == 0 => {
-                out.put(b"{\"change\":[");
-                message(b"false", values, view, out);
-                out.put(b"]}");
-            }
-            Some(WAL_EVENT_MESSAGE) => {
-                self.comma(out);
-                message(b"true", values, view, out);
-            }
-            Some(WAL_EVENT_INSERT | WAL_EVENT_UPDATE | WAL_EVENT_DELETE) => {
-                let Some(relation) = view.relation() else { return Ok(()) };
-                let plan = plans.of(relation, &values.settings)?;
-                self.comma(out);
-                change(plan, view, values, out);
-                return messages.end(Some(plan.topic()));
-            }
-            _ => return Ok(()),
+/// Appends the piece of an event, or nothing. `is_first` says that a change begins the list of its transaction.
+pub(super) fn write(
+    values: &mut Values,
+    plans: &mut Plans,
+    view: EventView<'_>,
+    is_first: bool,
+    messages: &mut Messages,
+) -> Result<()> {
+    use EventKind::*;
+    let (event, out) = (view.plain(), &mut messages.out);
+    let comma: &[u8] = if is_first { b"" } else { b"," };
+    match EventKind::of(event.kind) {
+        Some(WAL_EVENT_BEGIN) => out.put(b"{\"change\":["),
+        Some(WAL_EVENT_COMMIT) => out.put(b"]}"),
+        Some(WAL_EVENT_MESSAGE) if event.flags & flags::TRANSACTIONAL == 0 => {
+            out.put(b"{\"change\":[");
+            message(b"false", values, view, out);
+            out.put(b"]}");
         }
-        messages.end(None)
-    }
-
-    fn comma(&mut self, out: &mut Out) {
-        if self.has_changes {
-            out.byte(b',');
+        Some(WAL_EVENT_MESSAGE) => {
+            out.put(comma);
+            message(b"true", values, view, out);
         }
-        self.has_changes = true;
+        Some(WAL_EVENT_INSERT | WAL_EVENT_UPDATE | WAL_EVENT_DELETE) => {
+            let Some(relation) = view.relation() else { return Ok(()) };
+            let plan = plans.of(relation, &values.settings)?;
+            out.put(comma);
+            change(plan, view, values, out);
+            return messages.end(Some(plan.topic()));
+        }
+        _ => return Ok(()),
     }
+    messages.end(None)
 }
 
 fn change(plan: &Plan, view: EventView<'_>, values: &mut Values, out: &mut Out) {
@@ -145,6 +127,6 @@ fn message(is_transactional: &[u8], values: &Values, view: EventView<'_>, out: &
     out.put(b",\"prefix\":");
     text::string(view.extra(0).unwrap_or_default(), &values.settings, out);
     out.put(b",\"content\":");
-    text::string(content(view), &values.settings, out);
+    text::text_or_bytes(content(view), &values.settings, out);
     out.byte(b'}');
 }

@@ -27,7 +27,7 @@ static void layouts(void) {
     CHECK_EQ(offsetof(wal_event, n_old), 84);
     CHECK_EQ(offsetof(wal_event, spare), 112);
     CHECK_EQ(sizeof(wal_bytes), sizeof(void *) + sizeof(size_t));
-    CHECK_EQ(sizeof(wal_rendered), 3 * sizeof(wal_bytes) + sizeof(size_t) + 8);
+    CHECK_EQ(sizeof(wal_rendered), 3 * sizeof(wal_bytes) + sizeof(size_t) + 8 + 32);
     CHECK_EQ(sizeof(wal_option_info), 5 * sizeof(char *));
     CHECK_EQ(sizeof(wal_status), 4);
     CHECK_EQ(sizeof(wal_stats) % 8, 0);

@@ -27,7 +27,7 @@ class rendered {
     std::size_t event() const noexcept { return raw_.event; }
     /** What the event is. */
     event_kind kind() const noexcept { return static_cast<event_kind>(raw_.kind); }
-    /** `schema.table` of a change; nothing for an event without one table. */
+    /** `schema.table` of a change, ambiguous where one has a dot; nothing for an event without one table. */
     std::optional<std::string_view> topic() const noexcept { return part(raw_.topic); }
     /** What identifies the row, in formats that have keys. Format "json" has none. */
     std::optional<std::string_view> key() const noexcept { return part(raw_.key); }

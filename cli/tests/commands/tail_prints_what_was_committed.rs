@@ -32,7 +32,7 @@ fn a_table_is_shown_and_nothing_is_left(version: u32) {
     assert!(text.contains("\"n\":12345678901234567890.50,") && text.contains("\"b\":true"), "{text}");
     assert!(seen[0]["new"]["v"] == "a\nb" && seen[0]["new"]["j"]["k"] == 1 && seen[0]["table"] == "t");
     assert!(seen[1]["new"]["v"].is_null() && seen[1]["unchanged"][0] == "big");
-    assert!(seen[2]["key"]["id"] == 1 && seen[3]["tables"][0] == "public.t", "{text}");
+    assert!(seen[2]["key"]["id"] == 1 && seen[3]["tables"][0]["table"] == "t", "{text}");
     assert_eq!(db.text("SELECT count(*) FROM pg_publication"), "0");
     eventually("the slot is gone", || {
         db.text("SELECT count(*) FROM pg_replication_slots WHERE database = current_database()") == "0"

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use crate::harness::admin::failure;
 use crate::harness::authority::SERVER;
+use crate::harness::renderer::Renderer;
 use crate::harness::server::{free_port, unique};
 use crate::harness::{Admin, Authority, Database, Failure, Kind, Next, Options, Server, Stream, eventually};
 use pgwalstream::error::Status;
@@ -200,6 +201,11 @@ fn s38_bytes_without_a_character_set_come_with_sql_ascii() {
         let value = loop {
             match stream.next(20_000).unwrap() {
                 Next::Event(event) if event.kind() == Kind::Insert => {
+                    // Nor are they lost where JSON has no such text.
+                    for format in ["json", "wal2json2"] {
+                        let line = Renderer::new(format, &[]).line(event);
+                        assert!(line.contains("{\"$binary\":\"e9\"}"), "{line}");
+                    }
                     break event.new_named("v").as_text().unwrap().to_vec();
                 }
                 Next::Event(_) => (),

@@ -37,6 +37,8 @@ const MODIFIED: &[(&str, &str)] = &[
     ("json", "E'{\"a\":\\n1}'"),
     ("mood", "'able'"),
     ("other.\"Odd kind\"", "'x'"),
+    ("citext", "'A\"b'"),
+    ("hstore", "'\"k\"=>\"v\\\"\", \"n\"=>NULL'"),
 ];
 
 /// What wal2json gives; what was peeked at stays.
@@ -105,7 +107,7 @@ fn both_formats_are_wal2jsons_byte_for_byte() {
         instead: None,
     });
     every.extend(modified);
-    db.run("CREATE TYPE mood AS ENUM ('able'); CREATE SCHEMA other; CREATE TYPE other.\"Odd kind\" AS ENUM ('x')");
+    db.run("CREATE EXTENSION citext; CREATE EXTENSION hstore; CREATE TYPE mood AS ENUM ('able'); CREATE SCHEMA other; CREATE TYPE other.\"Odd kind\" AS ENUM ('x')");
     db.run(&format!(
         "CREATE TABLE every (id int{}); CREATE TABLE told (id int{})",
         list(&every),
