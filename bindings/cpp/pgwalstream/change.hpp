@@ -6,6 +6,7 @@
 
 #include <pgwalstream/result.hpp>
 #include <pgwalstream/sequence.hpp>
+#include <pgwalstream/span.hpp>
 
 #include <cstddef>
 #include <cstdint>
