@@ -46,9 +46,11 @@ static bool failed(const store *s, const char *what) {
     return false;
 }
 
-/* What an older version wrote, or nobody: cutting at the last mark that is understood would throw data away. */
+/* What an older version wrote, or nobody: cutting at the last mark that is understood would throw data away.
+ */
 static bool unknown_mark(const store *s) {
-    fprintf(stderr, "%s: %s: has a position in another form, as an older version wrote it: use another file\n",
+    fprintf(stderr,
+            "%s: %s: has a position in another form, as an older version wrote it: use another file\n",
             s->program, s->path);
     return false;
 }

@@ -1212,7 +1212,8 @@ enum wal_copy_format
 #endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
  {
     /**
-     * COPY's text format: the values as text, escapes undone.
+     * COPY's text format: the values as text, escapes undone. Refused with WAL_E_INVALID_ARGUMENT where client_encoding, or
+     * ENCODING in the statement, is SJIS, SHIFT_JIS_2004, BIG5, GBK, UHC, GB18030 or JOHAB.
      */
     WAL_COPY_TEXT = 0,
     /**

@@ -16,7 +16,8 @@ use crate::wire::CopyRead;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(non_camel_case_types)]
 pub enum CopyFormat {
-    /// COPY's text format: the values as text, escapes undone.
+    /// COPY's text format: the values as text, escapes undone. Refused with WAL_E_INVALID_ARGUMENT where client_encoding, or
+    /// ENCODING in the statement, is SJIS, SHIFT_JIS_2004, BIG5, GBK, UHC, GB18030 or JOHAB.
     WAL_COPY_TEXT = 0,
     /// COPY's binary format: the values in the binary forms of their types.
     WAL_COPY_BINARY = 1,

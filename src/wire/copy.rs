@@ -450,7 +450,7 @@ mod tests {
         assert!(it.take(&[SIGNATURE, &[0, 1, 0, 0, 0, 0, 0, 0]].concat(), &mut rows).is_err());
         // A length that is not there takes no memory.
         let (mut it, mut rows) = reader(CopyRead::Binary, 1);
-        it.take(&[&begin[..], b"\0\x01\x7f\xff\xff\xffabc"].concat(), &mut rows).unwrap();
+        it.take(&[&begin[..], b"\0\x01\x3f\xff\xff\0abc"].concat(), &mut rows).unwrap();
         assert!(rows.count() == 0 && rows.weight() == 0 && it.begun.len() == 9);
     }
 

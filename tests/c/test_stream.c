@@ -105,7 +105,7 @@ static void events(void) {
         CHECK_EQ(event->xid, xid);
         CHECK_EQ(event->subxid, 0);
         CHECK(event->sequence == changes);
-        CHECK(event->spare[0] == 0 && event->spare[1] == 0);
+        CHECK_EQ(event->reserved, 0);
         CHECK((event->ack_lsn != 0) == (event->kind == WAL_EVENT_COMMIT));
         if (event->kind >= WAL_EVENT_INSERT && event->kind <= WAL_EVENT_DELETE)
             changes++;

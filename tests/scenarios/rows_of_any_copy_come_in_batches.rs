@@ -340,11 +340,13 @@ fn what_is_no_copy_to_the_client_is_refused_and_leaves_the_connection() {
             "{failure:?}"
         );
         works(&admin);
-        if *backend == "rustls" {
-            // libpq keeps what comes behind to itself.
-            let (rows, ended) =
-                Copy::open(&admin, "COPY (SELECT 1) TO STDOUT; SELECT 2", TEXT).unwrap().all();
-            assert_eq!((rows.len(), ended.unwrap_err().status), (1, Status::WAL_E_INVALID_ARGUMENT));
+        for behind in
+            ["SELECT 2", "COPY (SELECT 2) TO STDOUT", "COPY (SELECT generate_series(1, 100000)) TO STDOUT"]
+        {
+            let sql = format!("COPY (SELECT 1) TO STDOUT; {behind}");
+            let (rows, ended) = Copy::open(&admin, &sql, TEXT).unwrap().all();
+            let status = ended.unwrap_err().status;
+            assert_eq!((rows.len(), status), (1, Status::WAL_E_INVALID_ARGUMENT), "{backend} {behind}");
             works(&admin);
         }
     }

@@ -25,8 +25,8 @@ enum class copy_format {
 };
 
 /**
- * A `COPY … TO STDOUT` whose rows are being read. Where rows are left as it ends the server is asked to cancel it.
- * It may outlive its connection: it gives status state then. May be moved, not copied.
+ * A `COPY … TO STDOUT` whose rows are being read. Where rows are left as it ends the server is asked to
+ * cancel it. It may outlive its connection: it gives status state then. May be moved, not copied.
  */
 class copy_out {
   public:

@@ -136,8 +136,16 @@ impl Inbox {
                 push_frame(&mut self.frames, tag::COPY_DONE, b"");
             }
             (Kind::Failed, Some(body)) => push_frame(&mut self.frames, tag::ERROR_RESPONSE, &body),
-            (Kind::Failed | Kind::CopyOut | Kind::CopyBoth | Kind::Other, _) => return More::Failed,
-            (Kind::Done | Kind::Rows | Kind::Row, _) => {
+            (Kind::CopyOut, _) => {
+                // Another one behind it, which whoever reads has to refuse.
+                self.stage = Stage::Copying;
+                push_frame(&mut self.frames, tag::COPY_OUT_RESPONSE, b"");
+            }
+            (Kind::Failed | Kind::CopyBoth | Kind::Other, _) => return More::Failed,
+            (kind @ (Kind::Done | Kind::Rows | Kind::Row), _) => {
+                if kind != Kind::Done {
+                    push_frame(&mut self.frames, tag::ROW_DESCRIPTION, b"");
+                }
                 let mut body = outcome.tag().into_bytes();
                 body.push(0);
                 push_frame(&mut self.frames, tag::COMMAND_COMPLETE, &body);
