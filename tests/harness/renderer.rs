@@ -34,6 +34,7 @@ impl Renderer {
     ///
     /// # Safety
     /// `n` live events follow each other.
+    #[allow(dead_code, reason = "whoever counts allocations renders whole batches")]
     pub unsafe fn render(&mut self, events: *const abi::wal_event, n: usize) -> usize {
         let (mut out, mut count) = (ptr::null(), usize::MAX);
         // SAFETY: the caller's promise; a live renderer of this thread, out-parameters of this frame.
