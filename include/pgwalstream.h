@@ -1660,6 +1660,10 @@ typedef struct wal_relation_change {
      * The name before: of the column, the schema or the table. Borrowed from the relation.
      */
     struct wal_bytes name_before;
+    /**
+     * Kept for later releases; 0.
+     */
+    uint64_t spare[3];
 } wal_relation_change;
 
 /**
@@ -2068,7 +2072,7 @@ typedef struct wal_rendered {
      */
     struct wal_bytes key;
     /**
-     * The message, without a line feed. Nothing says that the key is gone, in formats that have keys.
+     * The message, without a line feed behind it. In csv and sql a value in quotes may hold some. Nothing says that the key is gone, in formats that have keys.
      */
     struct wal_bytes value;
     /**
@@ -5363,7 +5367,9 @@ WAL_NOEXCEPT;
  *
  * - it is not committed: a streamed block, a prepared transaction; or it was not decoded;
  * - it begins a transaction, or drops one, while the one before has no end. So it is with option dedupe "off" or
- *   failover_policy "rewind". Drop what was rendered of the one that was cut, then render the event and those behind it;
+ *   failover_policy "rewind". Render the events before it, which are not given out, alone. Drop what was rendered of the one that
+ *   was cut. Render the event, which fails again and ends that one, and then once more with those behind it;
+ * - in "sql", of an old row a part of the replica identity was not sent, as of a partition with a lesser one;
  * - in "wal2json", a change stands outside of a transaction.
  *
  * @param[in,out] renderer what it gave out before ends
@@ -5582,7 +5588,8 @@ WAL_NOEXCEPT;
 
 /**
  * Begins a unit of work, behind all that were begun before. Call it in the order of delivery. Begin each event, or only
- * those with an ack_lsn, or the last of each batch (wal_acker_begin_at with wal_batch_position).
+ * those with an ack_lsn. A batch may be begun at once: wal_acker_begin_at with wal_batch_position. On a standby, and with
+ * decode=off, a batch has no position: begin its last event that has an ack_lsn, or nothing is acknowledged.
  *
  * @param[in] acker one of wal_acker_new
  * @param[in] event the unit's last event; it may be any, and is not kept
@@ -5839,6 +5846,9 @@ WAL_ASSERT_LAYOUT_(offsetof(wal_inet, is_cidr) == 18);
 WAL_ASSERT_LAYOUT_(sizeof(wal_dimension) == 8);
 WAL_ASSERT_LAYOUT_(offsetof(wal_dimension, size) == 0);
 WAL_ASSERT_LAYOUT_(offsetof(wal_dimension, lower) == 4);
+WAL_ASSERT_LAYOUT_(sizeof(wal_position) == 40);
+WAL_ASSERT_LAYOUT_(sizeof(wal_relation_change) == 64);
+WAL_ASSERT_LAYOUT_(offsetof(wal_relation_change, name_before) == 24);
 WAL_ASSERT_LAYOUT_(sizeof(wal_rendered) == 96);
 WAL_ASSERT_LAYOUT_(offsetof(wal_rendered, topic) == 0);
 WAL_ASSERT_LAYOUT_(offsetof(wal_rendered, key) == 16);

@@ -18,7 +18,7 @@ const (
 	CopyLines  CopyFormat = 2 // each row undivided, as one value: CSV, or a DELIMITER of its own
 )
 
-// A Copy is a COPY … TO STDOUT whose rows are being read. Close it before its Conn.
+// A Copy is a COPY … TO STDOUT whose rows are being read. Close it; it may outlive its Conn.
 type Copy struct {
 	conn *Conn
 	c    capi.Copy

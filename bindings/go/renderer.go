@@ -29,7 +29,7 @@ type Rendered struct {
 	Kind  Kind   // what that is
 	Topic []byte // schema.table of a change, ambiguous where one has a dot; nil for an event without one table
 	Key   []byte // what identifies the row, in formats that have keys; the format "json" has none
-	Value []byte // the message, without a line feed; nil says that the key is gone, in formats that have keys
+	Value []byte // the message, without a line feed behind it, though csv and sql may hold some in quotes; nil says that the key is gone, in formats that have keys
 }
 
 // NewRenderer makes a renderer for a format: "json" gives an object for each event, on one line, "wal2json" and "wal2json2" what

@@ -86,7 +86,7 @@ pub struct Tail {
     /// Table to read from now on, as SQL writes it; a publication is made for it and dropped at the end. May be repeated
     #[arg(short, long = "table", value_name = "TABLE", conflicts_with = "slot")]
     pub tables: Vec<String>,
-    /// Only drop the publications that a killed tail left behind
+    /// Only drop the publications that a killed tail left behind; not while another tail is starting
     #[arg(long, conflicts_with_all = ["slot", "publications", "tables", "output", "until_lsn", "count", "timeout"])]
     pub cleanup: bool,
     /// Write to a file, which is appended to, instead of stdout

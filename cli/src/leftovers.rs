@@ -10,7 +10,7 @@ use crate::trouble::{Trouble, note};
 pub const LEFT_BEHIND: &str = "made by pgwalstream tail, and dropped at its end";
 
 /// Between its publication and its slot, which has the same name, a `tail` takes less than this.
-const START: Duration = Duration::from_secs(3);
+const START: Duration = Duration::from_secs(5);
 
 /// Drops what was there twice without its slot.
 pub async fn drop_all(options: &Options) -> Result<(), Trouble> {

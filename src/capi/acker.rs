@@ -50,7 +50,8 @@ pub unsafe extern "C" fn wal_acker_new(
 }
 
 /// Begins a unit of work, behind all that were begun before. Call it in the order of delivery. Begin each event, or only
-/// those with an ack_lsn, or the last of each batch (wal_acker_begin_at with wal_batch_position).
+/// those with an ack_lsn. A batch may be begun at once: wal_acker_begin_at with wal_batch_position. On a standby, and with
+/// decode=off, a batch has no position: begin its last event that has an ack_lsn, or nothing is acknowledged.
 ///
 /// @param[in] acker one of wal_acker_new
 /// @param[in] event the unit's last event; it may be any, and is not kept

@@ -25,6 +25,8 @@ pub struct wal_relation_change {
     pub identity_before: u32,
     /// The name before: of the column, the schema or the table. Borrowed from the relation.
     pub name_before: wal_bytes,
+    /// Kept for later releases; 0.
+    pub spare: [u64; 3],
 }
 
 impl wal_relation_change {
@@ -36,6 +38,7 @@ impl wal_relation_change {
         typmod_before: -1,
         identity_before: 0,
         name_before: wal_bytes::NOTHING,
+        spare: [0; 3],
     };
 
     fn of(change: &Change) -> Self {
@@ -48,6 +51,7 @@ impl wal_relation_change {
             typmod_before: change.typmod_before,
             identity_before: change.identity_before.into(),
             name_before: wal_bytes::of(&change.name_before),
+            spare: [0; 3],
         }
     }
 }

@@ -31,7 +31,7 @@ pub struct wal_rendered {
     pub topic: wal_bytes,
     /// What identifies the row, in formats that have keys; else nothing. None of today's has.
     pub key: wal_bytes,
-    /// The message, without a line feed. Nothing says that the key is gone, in formats that have keys.
+    /// The message, without a line feed behind it. In csv and sql a value in quotes may hold some. Nothing says that the key is gone, in formats that have keys.
     pub value: wal_bytes,
     /// Which of the events it is of, from 0.
     pub event: usize,
@@ -126,7 +126,9 @@ pub unsafe extern "C" fn wal_renderer_set(
 ///
 /// - it is not committed: a streamed block, a prepared transaction; or it was not decoded;
 /// - it begins a transaction, or drops one, while the one before has no end. So it is with option dedupe "off" or
-///   failover_policy "rewind". Drop what was rendered of the one that was cut, then render the event and those behind it;
+///   failover_policy "rewind". Render the events before it, which are not given out, alone. Drop what was rendered of the one that
+///   was cut. Render the event, which fails again and ends that one, and then once more with those behind it;
+/// - in "sql", of an old row a part of the replica identity was not sent, as of a partition with a lesser one;
 /// - in "wal2json", a change stands outside of a transaction.
 ///
 /// @param[in,out] renderer what it gave out before ends
@@ -216,9 +218,12 @@ impl wal_renderer {
             let view = unsafe { EventView::of_caller(event) };
             self.renderer.push(view)?;
         }
+        let count = self.renderer.messages().len();
+        if self.rendered.try_reserve(count).is_err() {
+            self.renderer.take_back();
+            return Err(Error::no_memory("messages", count * size_of::<wal_rendered>()));
+        }
         let messages = self.renderer.messages();
-        let lacking = |_| Error::no_memory("messages", messages.len() * size_of::<wal_rendered>());
-        self.rendered.try_reserve(messages.len()).map_err(lacking)?;
         let bytes = |part: Option<&[u8]>| part.map_or(wal_bytes::NOTHING, wal_bytes::of);
         self.rendered.extend(messages.map(|message| wal_rendered {
             topic: bytes(message.topic),

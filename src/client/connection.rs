@@ -36,8 +36,6 @@ pub struct Connection {
     inner: Option<Arc<Mutex<engine::Connection>>>,
     control: Arc<Control>,
     process: ForkGuard,
-    /// The COPY that was begun last, until it is known to be over.
-    copy: Option<u64>,
 }
 
 /// What to do while somebody uses the slot that is to be dropped.
@@ -57,7 +55,7 @@ impl Connection {
         let process = engine::process()?;
         let inner = options.connection()?;
         let control = Arc::clone(inner.control());
-        let mut it = Self { inner: Some(Arc::new(Mutex::new(inner))), control, process, copy: None };
+        let mut it = Self { inner: Some(Arc::new(Mutex::new(inner))), control, process };
         it.run(|connection| connection.connect(None)).await?;
         Ok(it)
     }
@@ -83,7 +81,6 @@ impl Connection {
     pub async fn copy_out(&mut self, sql: impl Into<String>, format: CopyFormat) -> Result<CopyOut<'_>> {
         let sql = sql.into();
         let number = self.run(move |connection| connection.copy_open(&sql, format.into(), None)).await?;
-        self.copy = Some(number);
         Ok(CopyOut::new(self, number))
     }
 
@@ -202,16 +199,12 @@ impl Connection {
         &mut self,
         work: impl FnOnce(&mut engine::Connection) -> Result<Next<T>> + Send + 'static,
     ) -> Result<T> {
-        let copy = self.copy;
-        let done = self.go_on(move |connection| {
-            if let Some(number) = copy {
-                connection.copy_close(number)?;
-            }
+        // Whoever reads a COPY borrows the connection: now nobody does, even if the future that opened it was dropped.
+        self.go_on(move |connection| {
+            connection.copy_end()?;
             work(connection)
-        });
-        let done = done.await;
-        self.copy = None;
-        done
+        })
+        .await
     }
 
     /// The same in the middle of a COPY.

@@ -39,7 +39,7 @@ pub struct Rendered<'a> {
     pub topic: Option<&'a [u8]>,
     /// What identifies the row, in formats that have keys. The format "json" has none.
     pub key: Option<&'a [u8]>,
-    /// The message, without a line feed. `None` says that the key is gone, in formats that have keys.
+    /// The message, without a line feed behind it. In csv and sql a value in quotes may hold some. `None` says that the key is gone, in formats that have keys.
     pub value: Option<&'a [u8]>,
 }
 

@@ -122,16 +122,19 @@ impl Renderer {
         self.transaction.mark();
     }
 
+    /// Throws away what was rendered since the last `clear`, as if it had never been.
+    pub fn take_back(&mut self) {
+        self.transaction.go_back();
+        self.clear();
+    }
+
     /// Appends the messages of an event. After an error there are none of any event.
     #[inline]
     pub fn push(&mut self, event: EventView<'_>) -> Result<()> {
         let outcome = self.write(event);
         match outcome {
             Ok(()) => self.messages.end_event(),
-            Err(_) => {
-                self.transaction.go_back();
-                self.clear();
-            }
+            Err(_) => self.take_back(),
         }
         outcome
     }

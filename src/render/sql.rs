@@ -6,7 +6,7 @@ use super::out::Out;
 use super::plan::{ColumnPlan, Plan, Plans};
 use super::value::Values;
 use crate::batch::{EventKind, EventView, RowView, ValueKind, ValueView, flags};
-use crate::error::Result;
+use crate::error::{Error, Result, Status};
 use crate::types::{Field, oid};
 
 const NULL: u8 = ValueKind::WAL_VALUE_NULL as u8;
@@ -142,9 +142,11 @@ fn update<'a>(
 
 /// Which row: by its key, or one of those that are the same in all columns.
 fn condition(plan: &Plan, row: RowView<'_>, is_full: bool, values: &mut Values, out: &mut Out) -> Result<()> {
+    whole_identity(plan, row, is_full)?;
     out.put(b" WHERE ");
     if is_full {
-        out.put(b"ctid=(SELECT ctid FROM ");
+        // Rows of two partitions may have the same ctid.
+        out.put(b"(tableoid,ctid)=(SELECT tableoid,ctid FROM ");
         out.put(plan.table());
         out.put(b" WHERE ");
     }
@@ -160,6 +162,20 @@ fn condition(plan: &Plan, row: RowView<'_>, is_full: bool, values: &mut Values, 
     }
     out.put(if is_full { b" LIMIT 1);" } else { b";" });
     Ok(())
+}
+
+/// A partition may send less of an old row than its root's identity says, and what is left may be true of other rows.
+fn whole_identity(plan: &Plan, row: RowView<'_>, is_full: bool) -> Result<()> {
+    let is_wanted = |column: &ColumnPlan| is_full || column.is_key;
+    let mut wanted = plan.columns().enumerate().filter(|(_, (column, _))| is_wanted(column)).peekable();
+    let is_named = wanted.peek().is_some();
+    if is_named && wanted.all(|(at, _)| row.at(at).is_some_and(is_sent)) {
+        return Ok(());
+    }
+    let table = String::from_utf8_lossy(plan.topic());
+    let what = format!("{table}: the server did not send the whole identity of the row that changed");
+    Err(Error::new(Status::WAL_E_STATE, what)
+        .with_hint("Give partitions the replica identity of their root."))
 }
 
 fn without_comma(at: usize, name: &[u8]) -> &[u8] {

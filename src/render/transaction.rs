@@ -48,7 +48,7 @@ const UNDECODED: Fault =
     ("a payload that was not decoded can be rendered in the format json only", "Set option decode to on.");
 const CUT: Fault = (
     "the transaction that was begun before gets no end",
-    "Drop what was rendered of it, and go on with this event: the renderer is outside of any transaction now.",
+    "Render the events before it, drop what was rendered of that transaction, and render this event twice: the first call ends it.",
 );
 const ALONE: Fault = (
     "it stands outside of a transaction",
@@ -71,10 +71,13 @@ impl Transaction {
         self.place == Place::Changed
     }
 
-    /// Takes an event, the `at`-th since `mark`, or says why the format cannot: after that it is outside of any transaction.
+    /// Takes an event, the `at`-th since `mark`, or says why the format cannot: if it was the first, it is outside of any transaction then.
     pub(super) fn take(&mut self, rule: Rule, event: &Event, kind: EventKind, at: usize) -> Result<()> {
         if let Some((why, hint)) = self.fault(rule, event, kind) {
-            (self.place, self.marked) = (Place::Outside, Place::Outside);
+            // What the call rendered before it is thrown away, and is yet to come.
+            if at == 0 {
+                (self.place, self.marked) = (Place::Outside, Place::Outside);
+            }
             let what = format!("event {at} of those to render, {}: {why}", kind.name().to_string_lossy());
             return Err(Error::new(Status::WAL_E_STATE, what).with_hint(hint));
         }

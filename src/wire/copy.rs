@@ -182,6 +182,9 @@ impl CopyReader {
                     field if field.contains(&b'\\') => {
                         unescape(field, &mut self.plain);
                         rows.push(Some(&self.plain))?;
+                        if self.plain.capacity() > LARGE {
+                            self.plain = Vec::new();
+                        }
                     }
                     field => rows.push(Some(field))?,
                 }
@@ -292,10 +295,13 @@ fn header(bytes: &[u8]) -> Result<Option<usize>> {
     Ok((bytes.len() >= length).then_some(length))
 }
 
-/// `None` is NULL.
+/// Room for a long value, which is not kept for short ones.
+const LARGE: usize = 2 << 20;
+
 /// No row of PostgreSQL's is longer (MaxAllocSize).
 const LONGEST_ROW: usize = 1 << 30;
 
+/// `None` is NULL.
 fn value_length(length: i32) -> Result<Option<usize>> {
     match usize::try_from(length) {
         Ok(length) => Ok(Some(length)),

@@ -77,3 +77,26 @@ fn no_row_is_lost_to_a_future_that_is_dropped() {
         assert!(count == 400_000 && dropped > 0, "{count} rows, {dropped} futures dropped");
     });
 }
+
+/// The COPY had begun when the future was dropped, and nobody has its rows: the next command ends it.
+#[test]
+fn a_copy_that_nobody_got_is_ended() {
+    let db = Server::shared(18).database();
+    let conninfo = db.conninfo();
+    one_thread().block_on(async {
+        let mut connection = within(Connection::connect(&Options::new().conninfo(&conninfo))).await.unwrap();
+        for milliseconds in [0, 5, 50] {
+            let sql = "COPY (SELECT g FROM generate_series(1, 400000) g) TO STDOUT";
+            let mut opening = Box::pin(connection.copy_out(sql, CopyFormat::Text));
+            tokio::select! {
+                biased;
+                _ = &mut opening => panic!("it was not to be waited for"),
+                () = std::future::ready(()) => {}
+            }
+            std::thread::sleep(Duration::from_millis(milliseconds));
+            drop(opening);
+            let rows = within(connection.query("SELECT 1 AS one")).await.unwrap();
+            assert_eq!(rows.get(0, "one"), Some("1"));
+        }
+    });
+}

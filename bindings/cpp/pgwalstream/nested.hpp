@@ -27,9 +27,9 @@ using dimension = wal_dimension;
 namespace detail {
 struct item_source {
     const wal_nested *reader = nullptr;
-    const wal_value *items = nullptr;
+    const wal_value *first = nullptr;
     value operator()(std::size_t at) const noexcept {
-        return value(items + at, wal_nested_relation(reader), wal_nested_column(reader, at));
+        return value(first + at, wal_nested_relation(reader), wal_nested_column(reader, at));
     }
 };
 } // namespace detail
@@ -81,18 +81,18 @@ class nested {
      *
      * @param from the value; no item of this very reader
      * @param what its shape
-     * @param items the type of an array's elements, a range's bounds or a multirange's ranges: a built-in
+     * @param element the type of an array's elements, a range's bounds or a multirange's ranges: a built-in
      * type, or a domain over one; an empty type_info: not known
      * @param delimiter between the elements of an array in text, where that is not a comma: typdelim in
      * pg_type
      * @return as the other; invalid_argument for a type that is not built in, or no delimiter
      */
-    result<void> try_read(const value &from, pgwalstream::shape what, type_info items,
+    result<void> try_read(const value &from, pgwalstream::shape what, type_info element,
                           char delimiter = '\0') {
         const wal_type *type = wal_relation_column_type_info(from.capi_relation(), from.index());
         return detail::attempt([&](wal_error **reason) {
             return wal_nested_read_as(handle_.get(), from.capi(), type, static_cast<std::uint32_t>(what),
-                                      items.capi(), static_cast<unsigned char>(delimiter), reason);
+                                      element.capi(), static_cast<unsigned char>(delimiter), reason);
         });
     }
 #if PGWALSTREAM_EXCEPTIONS
@@ -103,8 +103,8 @@ class nested {
         detail::take(try_read(from, what));
     }
     /** As try_read; throws `error`. */
-    void read(const value &from, pgwalstream::shape what, type_info items, char delimiter = '\0') {
-        detail::take(try_read(from, what, items, delimiter));
+    void read(const value &from, pgwalstream::shape what, type_info element, char delimiter = '\0') {
+        detail::take(try_read(from, what, element, delimiter));
     }
 #endif
 

@@ -31,7 +31,8 @@ class rendered {
     std::optional<std::string_view> topic() const noexcept { return part(raw_.topic); }
     /** What identifies the row, in formats that have keys. Format "json" has none. */
     std::optional<std::string_view> key() const noexcept { return part(raw_.key); }
-    /** The message, without a line feed. Nothing says that the key is gone, in formats that have keys. */
+    /** The message, without a line feed behind it. In csv and sql a value in quotes may hold some. Nothing
+     * says that the key is gone, in formats that have keys. */
     std::optional<std::string_view> value() const noexcept { return part(raw_.value); }
     /** The same of the C API. */
     const wal_rendered *capi() const noexcept PGWALSTREAM_LIFETIMEBOUND { return &raw_; }

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use super::super::asking::{self, Ended, GRACE};
 use super::super::creation::until;
 use super::super::log::Level;
-use super::{Connection, Next, Why, deadline, lock};
+use super::{Connection, Limits, Next, Why, deadline, lock};
 use crate::conninfo::Conninfo;
 use crate::error::{Error, Result, Status};
 use crate::session::{AnySession, Fill, Session};
@@ -90,11 +90,18 @@ impl Connection {
                 Status::WAL_E_INVALID_ARGUMENT,
                 format!("a COPY as text cannot be read in the encoding {encoding}: a backslash may be half of a character there"),
             )
-            .with_hint("SET client_encoding = 'UTF8', write ENCODING 'UTF8', or ask for lines or for the binary format."));
+            .with_hint("SET client_encoding = 'UTF8' first, or ask for lines or for the binary format."));
         }
         let deadline = deadline(timeout);
         let (conninfo, sql) = (Arc::clone(&self.conninfo), sql.to_owned());
+        let limits = std::mem::replace(&mut self.limits, Limits::Usual);
         let done = self.perform(move |stop| async move {
+            if limits == Limits::OfCreation
+                && let Err(error) = session.query("RESET lock_timeout").await
+                && !session.is_idle()
+            {
+                return Ok((session, Ended::Answered(Err(error))));
+            }
             let given_up = Mutex::new(None);
             let why = async {
                 let why = tokio::select! {
@@ -205,7 +212,8 @@ impl Connection {
             }
             Err(why) => {
                 self.copied = Copied::Open(copying);
-                Ok(if why == Why::Deadline { Next::TimedOut } else { self.given_up() })
+                // Never the end, for rows are left: whoever frees the connection meanwhile is told by the next call.
+                Ok(if why == Why::Deadline { Next::TimedOut } else { Next::Interrupted })
             }
         }
     }
@@ -236,6 +244,15 @@ impl Connection {
                 Err(error)
             }
         }
+    }
+
+    /// Ends the COPY that is open, if one is: nobody reads it any more.
+    pub fn copy_end(&mut self) -> Result<()> {
+        let number = match &self.copied {
+            Copied::Open(copying) => copying.number,
+            Copied::Nothing | Copied::Ended(..) => return Ok(()),
+        };
+        self.copy_close(number)
     }
 
     /// What reading came to.
@@ -495,13 +512,13 @@ fn embedding<'a>(session: Option<&'a str>, sql: &'a str) -> Option<&'a str> {
         let plain: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
         EMBEDDING.contains(&plain.to_ascii_lowercase().as_str())
     };
-    // Whatever is quoted behind the word may be it.
+    // Whatever stands behind the word may be it.
     let word = sql.as_bytes().windows(8).position(|word| word.eq_ignore_ascii_case(b"encoding"));
-    let named = word
-        .and_then(|at| sql.get(at + 8..))
-        .into_iter()
-        .flat_map(|rest| rest.split('\'').skip(1).step_by(2));
-    named.into_iter().find(embeds).or_else(|| session.filter(|name| embeds(name)))
+    let rest = word.and_then(|at| sql.get(at + 8..)).unwrap_or_default();
+    let quoted = rest.split('\'').skip(1).step_by(2);
+    // It may stand there without quotes, too.
+    let bare = rest.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+    quoted.chain(bare).find(embeds).or_else(|| session.filter(|name| embeds(name)))
 }
 
 /// What was announced is not what was asked for.
@@ -534,6 +551,9 @@ mod tests {
             (Some("SHIFT_JIS_2004"), "COPY t TO STDOUT", Some("SHIFT_JIS_2004")),
             (Some("UTF8"), "COPY t TO STDOUT (ENCODING 'big5')", Some("big5")),
             (Some("UTF8"), "copy t to stdout with csv encoding\n'GB-18030'", Some("GB-18030")),
+            (Some("UTF8"), "COPY t TO STDOUT (ENCODING sjis)", Some("sjis")),
+            (Some("UTF8"), "COPY t TO STDOUT (ENCODING $$gbk$$)", Some("gbk")),
+            (Some("UTF8"), "SET client_encoding TO gbk; COPY t TO STDOUT", Some("gbk")),
             (Some("UTF8"), "COPY t TO STDOUT (ENCODING 'LATIN1')", None),
             (Some("UTF8"), "COPY (SELECT encoding FROM t) TO STDOUT", None),
         ] {

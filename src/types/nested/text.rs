@@ -157,7 +157,11 @@ impl Nested {
         match plain(cursor, &[delimiter, b'}'], b"{\"\\")? {
             b"NULL" => self.parts.null(),
             // Half of a box, of which an array of a domain is: its delimiter is another, and nobody has told.
-            [b'(', .., last] if self.plan.is_delimiter_guessed && *last != b')' => Err(ReadError::Unresolved),
+            half @ [b'(', b'-' | b'0'..=b'9' | b'I' | b'N', ..]
+                if self.plan.is_delimiter_guessed && half.last() != Some(&b')') =>
+            {
+                Err(ReadError::Unresolved)
+            }
             text => self.parts.view(whole, Form::Text(text)),
         }
     }

@@ -80,6 +80,42 @@ fn every_row_is_the_same_in_the_copy(version: u32, format: Format) {
     assert!(rows(&mut db, "whole").starts_with("3\n") && rows(&mut db, "gone").starts_with("0\n"));
 }
 
+/// A place in one partition is a place in each: only one row changes. And what is left of an identity may be true of others.
+#[test]
+fn a_statement_changes_one_row_of_one_partition() {
+    let server = Server::shared(18);
+    let (mut db, mut copy) = (server.database(), server.database());
+    let tables = "CREATE TABLE p (id int NOT NULL, v text) PARTITION BY LIST (id); ALTER TABLE p REPLICA IDENTITY FULL;
+         CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1); ALTER TABLE p1 REPLICA IDENTITY FULL;
+         CREATE TABLE p2 PARTITION OF p FOR VALUES IN (2); ALTER TABLE p2 REPLICA IDENTITY FULL";
+    db.run(tables);
+    copy.run(tables);
+    db.run("CREATE PUBLICATION pub FOR TABLE p WITH (publish_via_partition_root)");
+    let slot = db.slot();
+    db.run("INSERT INTO p VALUES (1, 'a'), (2, 'b'); DELETE FROM p WHERE id = 1; UPDATE p SET v = 'c' WHERE id = 2");
+    db.run("INSERT INTO p VALUES (1, 'd')");
+    db.run("UPDATE p SET v = 'e' WHERE id = 1");
+    let transactions = if rows(&mut db, "p") == "2\n(1,e)\n(2,c)" { 3 } else { panic!() };
+    apply(&db, &slot, Format::Text, transactions, &mut copy);
+    assert_eq!(rows(&mut copy, "p"), rows(&mut db, "p"));
+
+    db.run("ALTER TABLE p2 ADD PRIMARY KEY (id); ALTER TABLE p2 REPLICA IDENTITY DEFAULT");
+    let slot = db.slot();
+    db.run("DELETE FROM p WHERE id = 2");
+    let mut stream = Options::stream(&db.conninfo(), &slot, "pub").open().unwrap();
+    loop {
+        let Next::Event(event) = stream.next(60_000).unwrap() else { panic!("nothing comes") };
+        if event.kind() == Kind::Delete {
+            let failure = Renderer::new("sql", &[]).try_messages(event).unwrap_err();
+            assert!(
+                failure.status == Status::WAL_E_STATE && failure.message.contains("public.p"),
+                "{failure:?}"
+            );
+            break;
+        }
+    }
+}
+
 /// Who reads SQL takes each statement for one that counts.
 #[test]
 fn what_is_not_committed_is_refused_but_in_json() {
