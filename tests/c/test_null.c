@@ -183,7 +183,8 @@ static void copy_calls(void) {
     CHECK(wal_rows_count(rows) == 1 && wal_rows_column_count(rows) == 2);
     CHECK(wal_rows_column_name(rows, 0).data == NULL && wal_rows_value(rows, 0, 1).data == NULL);
     CHECK(wal_rows_value(rows, 0, 0).len == 1 && wal_rows_value(rows, 1, 0).data == NULL);
-    CHECK_STATUS(wal_copy_next_batch(copy, 0, &rows, &error), WAL_END, &error);
+    wal_rows_free(rows);
+    CHECK_STATUS(wal_copy_next_batch(copy, 30000, &rows, &error), WAL_END, &error);
     wal_copy_free(copy);
     wal_connection_free(c);
     wal_options_free(options);
