@@ -1,21 +1,17 @@
 //! Rows as COPY writes them in its format csv (CopyAttributeOutCSV), with some columns of our own in front. It must never make NULL
 //! of an empty text, nor of what was not sent.
 
+use super::kind::{ABSENT, UNCHANGED, is_value};
 use super::messages::Messages;
 use super::out::Out;
 use super::plan::{Plan, Plans};
 use super::value::Values;
-use crate::batch::{Event, EventKind, EventView, RowView, ValueKind};
+use crate::batch::{Event, EventKind, EventView, RowView};
 use crate::error::Result;
 use crate::types::Field;
 
 /// What stands before a table's own columns.
 const HEADER: &[u8] = b"_kind,_commit_lsn,_xid,_sequence,_not_sent";
-
-const TEXT: u8 = ValueKind::WAL_VALUE_TEXT as u8;
-const BINARY: u8 = ValueKind::WAL_VALUE_BINARY as u8;
-const UNCHANGED: u8 = ValueKind::WAL_VALUE_UNCHANGED as u8;
-const ABSENT: u8 = ValueKind::WAL_VALUE_ABSENT as u8;
 
 /// Appends the rows of a change, or the header that a definition brings; nothing for other events.
 pub(super) fn write(
@@ -98,7 +94,7 @@ fn write_row(plan: &Plan, row: RowView<'_>, old: Option<RowView<'_>>, values: &m
     }
     for (at, (column, _)) in plan.columns().enumerate() {
         out.byte(b',');
-        if let Some(value) = value_at(at).filter(|value| matches!(value.kind(), TEXT | BINARY)) {
+        if let Some(value) = value_at(at).filter(|value| is_value(value.kind())) {
             let field = Field::new(value.kind(), value.bytes(), column.reads_as);
             // What cannot be read is its bytes here.
             let _ = values.with_text(field, out, quoted);

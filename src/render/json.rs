@@ -1,15 +1,14 @@
 //! Events as lines of JSON: an object for each, whatever its kind. It must never leave out that something is not committed, nor
 //! that a value was not sent.
 
+use super::kind::{BINARY, UNCHANGED, is_sent};
 use super::messages::Messages;
 use super::out::Out;
 use super::plan::{Plan, Plans};
 use super::settings::{Settings, Unchanged};
 use super::value::Values;
 use super::{text, type_name};
-use crate::batch::{
-    Event, EventKind, EventView, ReconnectNumbers, Relation, RowView, Type, TypeKind, ValueKind, flags,
-};
+use crate::batch::{Event, EventKind, EventView, ReconnectNumbers, Relation, RowView, Type, TypeKind, flags};
 use crate::error::{Result, Status};
 use crate::types::{self, Field, Style};
 
@@ -18,11 +17,6 @@ use crate::types::{self, Field, Style};
 pub(super) struct Json {
     transaction: TransactionText,
 }
-
-const NULL: u8 = ValueKind::WAL_VALUE_NULL as u8;
-const TEXT: u8 = ValueKind::WAL_VALUE_TEXT as u8;
-const BINARY: u8 = ValueKind::WAL_VALUE_BINARY as u8;
-const UNCHANGED: u8 = ValueKind::WAL_VALUE_UNCHANGED as u8;
 
 impl Json {
     /// Appends the object of an event.
@@ -231,13 +225,13 @@ fn row(
     for (at, (column, name)) in plan.columns().enumerate() {
         let Some(mut value) = row.at(at) else { break };
         if value.kind() == UNCHANGED {
-            match old.and_then(|old| old.at(at)).filter(|old| is_there(old.kind())) {
+            match old.and_then(|old| old.at(at)).filter(|old| is_sent(old.kind())) {
                 Some(old) => value = old,
                 None => lacks = true,
             }
         }
         let is_null = value.kind() == UNCHANGED && values.settings.unchanged == Unchanged::Null;
-        if !is_there(value.kind()) && !is_null {
+        if !is_sent(value.kind()) && !is_null {
             continue;
         }
         out.put(if is_first { name.get(1..).unwrap_or_default() } else { name });
@@ -257,7 +251,7 @@ fn list(name: &[u8], plan: &Plan, (row, old): (RowView<'_>, Option<RowView<'_>>)
     let mut is_first = true;
     for (at, (_, name)) in plan.columns().enumerate() {
         let is_unchanged = row.at(at).is_some_and(|value| value.kind() == UNCHANGED);
-        if is_unchanged && !old.and_then(|old| old.at(at)).is_some_and(|old| is_there(old.kind())) {
+        if is_unchanged && !old.and_then(|old| old.at(at)).is_some_and(|old| is_sent(old.kind())) {
             // Without the colon, and at first without the comma.
             let name = name.get(usize::from(is_first)..name.len().saturating_sub(1));
             out.put(name.unwrap_or_default());
@@ -265,12 +259,6 @@ fn list(name: &[u8], plan: &Plan, (row, old): (RowView<'_>, Option<RowView<'_>>)
         }
     }
     out.byte(b']');
-}
-
-/// Whether a value is one, or NULL.
-#[inline]
-fn is_there(kind: u8) -> bool {
-    matches!(kind, NULL | TEXT | BINARY)
 }
 
 /// The definition of a table.

@@ -6,6 +6,7 @@
 
 mod csv;
 mod json;
+mod kind;
 mod messages;
 mod nested;
 mod out;

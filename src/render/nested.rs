@@ -1,17 +1,14 @@
 //! Values that have parts: arrays, composites, hstore (array_to_json, composite_to_json, hstore_to_json). It must never go deeper
 //! than a stack bears, whatever the bytes say.
 
+use super::kind::{NULL, TEXT};
 use super::out::Out;
 use super::text;
 use super::value::{Shape, Values};
-use crate::batch::ValueKind;
 use crate::types::{Field, Items, ReadError, Shape as Parts};
 
 /// How deep values may be in values. The server's own types are three deep at most.
 const DEPTH: usize = 32;
-
-const NULL: u8 = ValueKind::WAL_VALUE_NULL as u8;
-const TEXT: u8 = ValueKind::WAL_VALUE_TEXT as u8;
 
 /// Writes a value with parts; as text or bytes where it cannot be read.
 pub(super) fn write(values: &mut Values, field: Field<'_>, out: &mut Out) {

@@ -1,17 +1,14 @@
 //! Changes as statements of SQL that apply them to tables of the same definition. It must never write a literal that says another
 //! thing under other settings, nor change more rows than the server did.
 
+use super::kind::{NULL, is_sent};
 use super::messages::Messages;
 use super::out::Out;
 use super::plan::{ColumnPlan, Plan, Plans};
 use super::value::Values;
-use crate::batch::{EventKind, EventView, RowView, ValueKind, ValueView, flags};
+use crate::batch::{EventKind, EventView, RowView, ValueView, flags};
 use crate::error::{Error, Result, Status};
 use crate::types::{Field, oid};
-
-const NULL: u8 = ValueKind::WAL_VALUE_NULL as u8;
-const TEXT: u8 = ValueKind::WAL_VALUE_TEXT as u8;
-const BINARY: u8 = ValueKind::WAL_VALUE_BINARY as u8;
 
 /// Appends the statement of an event, or nothing.
 pub(super) fn write(
@@ -66,10 +63,6 @@ fn is_full(view: EventView<'_>) -> bool {
     view.plain().flags & flags::OLD_FULL != 0
 }
 
-fn is_sent(value: ValueView<'_>) -> bool {
-    matches!(value.kind(), NULL | TEXT | BINARY)
-}
-
 /// A column, its name with a comma in front, and its value.
 type Sent<'a> = (&'a ColumnPlan, &'a [u8], ValueView<'a>);
 
@@ -88,7 +81,7 @@ fn changed<'a>(
 ) -> impl Iterator<Item = Sent<'a>> {
     let columns = plan.columns().enumerate();
     columns.filter_map(move |(at, (column, name))| {
-        let value = new.at(at).filter(|value| is_sent(*value))?;
+        let value = new.at(at).filter(|value| is_sent(value.kind()))?;
         let is_same = match old {
             None => column.is_key,
             Some(old) if is_full => old.at(at).is_some_and(|old| is_equal(old, value)),
@@ -169,7 +162,7 @@ fn whole_identity(plan: &Plan, row: RowView<'_>, is_full: bool) -> Result<()> {
     let is_wanted = |column: &ColumnPlan| is_full || column.is_key;
     let mut wanted = plan.columns().enumerate().filter(|(_, (column, _))| is_wanted(column)).peekable();
     let is_named = wanted.peek().is_some();
-    if is_named && wanted.all(|(at, _)| row.at(at).is_some_and(is_sent)) {
+    if is_named && wanted.all(|(at, _)| row.at(at).is_some_and(|value| is_sent(value.kind()))) {
         return Ok(());
     }
     let table = String::from_utf8_lossy(plan.topic());

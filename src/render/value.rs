@@ -1,11 +1,11 @@
 //! Values as JSON, as to_json() of the server writes them (datum_to_json in json.c), from text and binary alike. It must never
 //! make a number of what is none in JSON, nor give the binary form of a value as its text.
 
+use super::kind::{BINARY, TEXT};
 use super::nested;
 use super::out::Out;
 use super::settings::{Bytes, Numbers, Settings};
 use super::text::{self, Escaping};
-use crate::batch::ValueKind;
 use crate::types::{self, Field, Nested, Style, oid};
 
 /// What a value of a type becomes (json_categorize_type).
@@ -80,9 +80,6 @@ impl Shape {
         }
     }
 }
-
-const TEXT: u8 = ValueKind::WAL_VALUE_TEXT as u8;
-const BINARY: u8 = ValueKind::WAL_VALUE_BINARY as u8;
 
 /// Writes values. It keeps what it needs for that from one to the next.
 #[derive(Debug, Default)]

@@ -1,12 +1,13 @@
 //! Events as wal2json 2.5 writes them in its format version 2, byte for byte with its defaults. It must never write what wal2json
 //! does not: kinds of events that it does not know give no message.
 
+use super::kind::is_sent;
 use super::messages::Messages;
 use super::out::Out;
 use super::plan::{Plan, Plans};
 use super::text;
 use super::value::Values;
-use crate::batch::{EventKind, EventView, RowView, ValueKind, flags};
+use crate::batch::{EventKind, EventView, RowView, flags};
 use crate::error::Result;
 use crate::types::Field;
 
@@ -69,13 +70,10 @@ enum Columns {
 
 /// The columns of a row; what was not sent is left out.
 fn row(plan: &Plan, row: RowView<'_>, which: Columns, values: &mut Values, out: &mut Out) {
-    const NULL: u8 = ValueKind::WAL_VALUE_NULL as u8;
-    const TEXT: u8 = ValueKind::WAL_VALUE_TEXT as u8;
-    const BINARY: u8 = ValueKind::WAL_VALUE_BINARY as u8;
     let mut is_first = true;
     for (at, (column, name)) in plan.columns().enumerate() {
         let Some(value) = row.at(at) else { break };
-        if !matches!(value.kind(), NULL | TEXT | BINARY) || which == Columns::Identity && !column.is_key {
+        if !is_sent(value.kind()) || which == Columns::Identity && !column.is_key {
             continue;
         }
         out.put(if is_first { name.get(1..).unwrap_or_default() } else { name });

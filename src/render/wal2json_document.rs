@@ -1,13 +1,14 @@
 //! Transactions as wal2json 2.5 writes them in its format version 1, byte for byte with its defaults: a document for each, in
 //! pieces. It must never keep a transaction in memory: a piece is given for each event, and all of them together are the document.
 
+use super::kind::{is_sent, is_value};
 use super::messages::Messages;
 use super::out::Out;
 use super::plan::{ColumnPlan, Plan, Plans};
 use super::text;
 use super::value::Values;
 use super::wal2json::content;
-use crate::batch::{EventKind, EventView, RowView, ValueKind, ValueView, flags};
+use crate::batch::{EventKind, EventView, RowView, ValueView, flags};
 use crate::error::Result;
 use crate::types::Field;
 
@@ -77,14 +78,6 @@ fn change(plan: &Plan, view: EventView<'_>, values: &mut Values, out: &mut Out) 
 
 fn is_key(column: &ColumnPlan, kind: u8) -> bool {
     column.is_key && is_value(kind)
-}
-
-fn is_value(kind: u8) -> bool {
-    kind == ValueKind::WAL_VALUE_TEXT as u8 || kind == ValueKind::WAL_VALUE_BINARY as u8
-}
-
-fn is_sent(kind: u8) -> bool {
-    is_value(kind) || kind == ValueKind::WAL_VALUE_NULL as u8
 }
 
 /// Writes something of a column, of which it gets the value and the name.
