@@ -6,9 +6,9 @@ use crate::table::size;
 use crate::trouble::Trouble;
 
 /// What is asked of pg_settings.
-const SETTINGS: &str = "SELECT name, setting, unit FROM pg_settings WHERE name IN ('wal_level', 'max_replication_slots', \
-    'max_wal_senders', 'max_slot_wal_keep_size', 'wal_sender_timeout', 'synchronous_standby_names', 'sync_replication_slots', \
-    'hot_standby_feedback', 'max_prepared_transactions', 'idle_replication_slot_timeout')";
+const SETTINGS: &str = "SELECT name, setting FROM pg_settings WHERE name IN ('wal_level', 'max_replication_slots', \
+    'max_wal_senders', 'max_slot_wal_keep_size', 'wal_sender_timeout', 'synchronous_standby_names', \
+    'hot_standby_feedback')";
 
 /// A sender that is silent for less is given up while it decodes a large transaction, or the network pauses.
 const SHORT: i64 = 10_000;
@@ -70,8 +70,7 @@ async fn role(asked: &mut Asked<'_>) -> Result<Vec<Finding>, Trouble> {
     let rows = asked
         .rows(
             "SELECT current_user AS name, rolsuper OR rolreplication AS may_stream, \
-             has_database_privilege(current_database(), 'CREATE') AS may_publish, rolbypassrls OR rolsuper AS sees_all, \
-             pg_has_role('pg_monitor', 'USAGE') AS monitors FROM pg_roles WHERE rolname = current_user",
+             has_database_privilege(current_database(), 'CREATE') AS may_publish FROM pg_roles WHERE rolname = current_user",
         )
         .await?;
     let is = |column| rows.get(0, column) == Some("t");
