@@ -40,6 +40,8 @@ mod value;
 
 mod format;
 
+mod numeric;
+
 mod scalar;
 
 mod nested;
@@ -92,6 +94,7 @@ pub use health::*;
 pub use lsn::*;
 pub use names::*;
 pub use nested::*;
+pub use numeric::*;
 pub use options::*;
 pub use password::*;
 pub use position::*;

@@ -3,6 +3,7 @@
 //! It must never end an exported snapshot by a command that the caller did not mean to do that (P18).
 
 mod copy;
+mod encoding;
 
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
