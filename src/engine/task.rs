@@ -34,6 +34,10 @@ const TURN: usize = 256 << 10;
 /// How soon another connection may be given up for its definitions: those that are in use come again each time.
 const SHED_AGAIN: Duration = Duration::from_secs(60);
 
+/// So many times `relations_bytes`, and in any case so many bytes, are remembered where no other connection can help.
+const MOST_REMEMBERED: usize = 4;
+const LEAST_REMEMBERED: usize = 64 << 20;
+
 /// Runs one attempt to connect and the stream that comes of it, and reports how it ended. `life` tells, however this
 /// future ends, that it no longer runs.
 pub async fn run(shared: Arc<Shared>, attempt: u64, deadline: Option<Instant>, life: TaskLife) {
@@ -270,6 +274,10 @@ impl<S: Session> Streaming<S> {
     /// is too much another connection begins, at a moment when it repeats nothing.
     fn shed_definitions(&mut self) -> Result<()> {
         let (most, weight) = (self.shared.config.relations_bytes, self.state.receiver.definitions_weight());
+        let remembered = self.state.receiver.remembered_weight();
+        if !self.state.ended && remembered > most.saturating_mul(MOST_REMEMBERED).max(LEAST_REMEMBERED) {
+            return Err(remembers_too_much(remembered, most));
+        }
         let config = &self.shared.config;
         // A temporary slot would be gone with the connection.
         let may_reconnect = config.reconnect.is_some() && config.slot_create != SlotCreate::Temporary;
@@ -472,6 +480,14 @@ enum Turn {
     Drained,
     /// There may be more: the queue is full, or other streams have their turn.
     Interrupted,
+}
+
+fn remembers_too_much(weight: usize, most: usize) -> Error {
+    Error::new(
+        Status::WAL_E_NO_MEMORY,
+        format!("definitions and open transactions take {weight} bytes, and relations_bytes is {most}"),
+    )
+    .with_hint("Raise relations_bytes if the database has so many tables. Acknowledge what was received, and let reconnect on.")
 }
 
 fn connection_closed() -> Error {

@@ -3,7 +3,6 @@
 
 use std::ptr;
 
-use super::definition::Definition;
 use super::fault::{Fault, Read};
 use super::kind::MessageKind;
 use super::names::{Origins, Types};
@@ -11,9 +10,9 @@ use super::reader::Reader;
 use super::relations::Relations;
 use super::streamed::Streamed;
 use super::table::Entry;
-use super::transaction::{Begin, Ending, Numbering, Origin, Transaction};
+use super::transaction::{Begin, Ending, Numbering, Transaction};
 use super::tuple;
-use crate::batch::{Arrays, Event, EventKind, Relation, Value, ValueKind, flags};
+use crate::batch::{Arrays, Event, EventKind, Value, ValueKind, flags};
 use crate::error::Result;
 
 pub use crate::batch::TRUNCATED_RELATION;
@@ -26,7 +25,7 @@ pub struct Decoder {
     /// The streamed transactions that are open.
     pub(super) streamed: Streamed,
     pub(super) types: Types,
-    origins: Origins,
+    pub(super) origins: Origins,
     /// The transaction whose origin was told last outside of its BEGIN, by the position of its end.
     pub(super) origin_delivered: Option<u64>,
 }
@@ -355,141 +354,6 @@ impl Decoder {
         self.transaction = Transaction::None;
         Ok(Step::Done(Effect::Outstanding { ack_lsn: end_lsn }))
     }
-
-    fn relation(&mut self, lsn: u64, body: Reader<'_>, out: &mut Arrays) -> Read<Step> {
-        let definition = Definition::read(body, &self.types)?;
-        let subxid = self.transaction.subxid();
-        if self.relations.knows(&definition) {
-            self.relations.define(&definition, subxid)?;
-            return Ok(DONE);
-        }
-        let (events, values) = self.transaction.held();
-        if !out.reserve(events + 1, values) {
-            return Ok(Step::Full);
-        }
-        let relation = self.relations.define(&definition, subxid)?.keep(out);
-        let event =
-            self.transaction.event_anywhere(EventKind::WAL_EVENT_RELATION, lsn, Numbering::Uncounted, out);
-        push(out, Event { relation, ..event });
-        Ok(DONE)
-    }
-
-    /// The name is that of the base type where the OID is a domain's (logicalrep_write_typ).
-    fn type_name(&mut self, lsn: u64, mut body: Reader<'_>, out: &mut Arrays) -> Read<Step> {
-        let oid = body.u32()?;
-        let namespace = body.namespace()?;
-        let name = body.text()?;
-        body.end()?;
-        // As relations: what a streamed transaction describes is its own.
-        let is_streamed = matches!(self.transaction, Transaction::Block(_));
-        if !is_streamed && self.types.knows(oid, namespace, name) {
-            self.types.describe(oid, namespace, name);
-            return Ok(DONE);
-        }
-        let (events, values) = self.transaction.held();
-        if !out.reserve(events + 1, values + 2) {
-            return Ok(Step::Full);
-        }
-        self.types.describe(oid, namespace, name);
-        if !is_streamed {
-            self.types.define(oid, namespace, name);
-        }
-        let event =
-            self.transaction.event_anywhere(EventKind::WAL_EVENT_TYPE, lsn, Numbering::Uncounted, out);
-        push_with_texts(Event { number: u64::from(oid), ..event }, [namespace, name], out);
-        Ok(DONE)
-    }
-
-    fn origin(&mut self, lsn: u64, mut body: Reader<'_>, out: &mut Arrays) -> Read<Step> {
-        let commit_lsn = body.u64()?;
-        let name = body.text()?;
-        body.end()?;
-        self.transaction.must_be_open()?;
-        // In a streamed block it comes before any subtransaction.
-        let (events, values) = self.transaction.held();
-        let holds = matches!(self.transaction, Transaction::Held(_, None));
-        if !holds && !out.reserve(events + 1, values + 1) {
-            return Ok(Step::Full);
-        }
-        let origin = Origin { lsn, commit_lsn, name: self.origins.intern(name) };
-        match &mut self.transaction {
-            Transaction::Held(_, held @ None) => *held = Some(origin),
-            other => {
-                self.origin_delivered = other.current().map(|begin| begin.final_lsn);
-                let event = other.event_anywhere(EventKind::WAL_EVENT_ORIGIN, lsn, Numbering::Uncounted, out);
-                origin.deliver(event, out);
-            }
-        }
-        Ok(DONE)
-    }
-
-    fn truncate(&mut self, lsn: u64, mut body: Reader<'_>, out: &mut Arrays) -> Read<Step> {
-        let count = body.u32()?;
-        let options = body.u8()?;
-        let (oids, rest) = body.rest().as_chunks::<4>();
-        if oids.len() != count as usize || !rest.is_empty() {
-            return Err(TRUNCATE_COUNT);
-        }
-        self.transaction.must_be_open()?;
-        self.relations.several();
-        for oid in oids {
-            self.relations.find(u32::from_be_bytes(*oid))?;
-        }
-        let (events, values) = self.transaction.held();
-        if !out.reserve(events + 1, values + oids.len()) {
-            return Ok(Step::Full);
-        }
-        let mark = out.value_count();
-        for oid in oids {
-            let relation = self.relations.find(u32::from_be_bytes(*oid))?.keep(out);
-            out.push_value(relation_value(relation));
-        }
-        let event =
-            self.transaction.event_anywhere(EventKind::WAL_EVENT_TRUNCATE, lsn, Numbering::Counted, out);
-        push(
-            out,
-            Event {
-                flags: event.flags | truncate_flags(options),
-                extra: out.values_from(mark),
-                n_extra: count,
-                ..event
-            },
-        );
-        Ok(DONE)
-    }
-
-    /// A message outside transactions has its own position for an identity, and acknowledges by it: that is the end
-    /// of its record (logicalmsg_decode queues it with buf->endptr), where the next record begins. One byte more
-    /// would skip a transaction whose commit record that is.
-    fn message(&mut self, mut body: Reader<'_>, out: &mut Arrays) -> Read<Step> {
-        let transactional = body.u8()? & MESSAGE_TRANSACTIONAL != 0;
-        let lsn = body.u64()?;
-        let prefix = body.text()?;
-        let length = body.u32()?;
-        let content = body.rest();
-        if content.len() != length as usize {
-            return Err(MESSAGE_LENGTH);
-        }
-        let (events, values) = if transactional {
-            self.transaction.must_be_open()?;
-            self.transaction.held()
-        } else {
-            (0, 0)
-        };
-        if !out.reserve(events + 1, values + 2) {
-            return Ok(Step::Full);
-        }
-        if transactional {
-            let event =
-                self.transaction.event_anywhere(EventKind::WAL_EVENT_MESSAGE, lsn, Numbering::Counted, out);
-            let flags = event.flags | flags::TRANSACTIONAL;
-            push_with_texts(Event { flags, ..event }, [prefix, content], out);
-            return Ok(DONE);
-        }
-        let event = Event { lsn, commit_lsn: lsn, ack_lsn: lsn, ..Event::new(EventKind::WAL_EVENT_MESSAGE) };
-        push_with_texts(event, [prefix, content], out);
-        Ok(Step::Done(Effect::Outstanding { ack_lsn: lsn }))
-    }
 }
 
 /// The error of a message, of which no value stays.
@@ -537,14 +401,13 @@ fn read_old_of_partition<'a>(
 }
 
 /// Appends two texts and the event that they belong to.
-fn push_with_texts(event: Event, texts: [&[u8]; 2], out: &mut Arrays) {
+pub(super) fn push_with_texts(event: Event, texts: [&[u8]; 2], out: &mut Arrays) {
     let mark = out.value_count();
     for text in texts {
         out.push_value(Value::view(ValueKind::WAL_VALUE_TEXT, text));
     }
     push(out, Event { extra: out.values_from(mark), n_extra: 2, ..event });
 }
-
 /// Appends an event of the decoder's.
 #[inline(always)]
 pub(super) fn push(out: &mut Arrays, event: Event) {
@@ -553,24 +416,8 @@ pub(super) fn push(out: &mut Arrays, event: Event) {
     unsafe { out.push_event(event) };
 }
 
-fn relation_value(relation: *const Relation) -> Value {
-    Value { data: relation.cast(), len: 0, kind: TRUNCATED_RELATION, reserved: [0; 3] }
-}
-
-fn truncate_flags(options: u8) -> u32 {
-    let flag = |option, flag| if options & option != 0 { flag } else { 0 };
-    flag(TRUNCATE_CASCADE, flags::CASCADE) | flag(TRUNCATE_RESTART_SEQS, flags::RESTART_IDENTITY)
-}
-
 pub(super) const DONE: Step = Step::Done(Effect::None);
-
-/// TRUNCATE_CASCADE, TRUNCATE_RESTART_SEQS and MESSAGE_TRANSACTIONAL of logicalproto.h and proto.c.
-const TRUNCATE_CASCADE: u8 = 1;
-const TRUNCATE_RESTART_SEQS: u8 = 2;
-const MESSAGE_TRANSACTIONAL: u8 = 1;
 
 const EMPTY: Fault = Fault::Malformed("it has no bytes");
 const NO_NEW_ROW: Fault = Fault::Malformed("the new row is missing");
 const NO_OLD_ROW: Fault = Fault::Malformed("the old row is missing");
-const TRUNCATE_COUNT: Fault = Fault::Malformed("the number of relations is not as it says");
-const MESSAGE_LENGTH: Fault = Fault::Malformed("the content is not as long as it says");

@@ -3,7 +3,7 @@
 
 use std::hash::{Hash, Hasher};
 
-use super::fault::Read;
+use super::fault::{Fault, Read};
 use super::names::Types;
 use super::reader::Reader;
 use crate::batch::{Column, Relation, Serial, between};
@@ -33,9 +33,17 @@ struct ColumnDefinition<'a> {
 /// LOGICALREP_IS_REPLICA_IDENTITY
 const KEY_FLAG: u8 = 1;
 
+/// A table has at most 1600 columns (MaxHeapAttributeNumber), whose names are shorter than NAMEDATALEN, which is 64 unless a server
+/// was built with another.
+const LONGEST: usize = 8 << 20;
+const TOO_LONG: Fault = Fault::Malformed("it is longer than the description of any table");
+
 impl<'a> Definition<'a> {
     /// Reads the body of a Relation message (logicalrep_write_rel).
     pub(super) fn read(mut reader: Reader<'a>, types: &'a Types) -> Read<Self> {
+        if reader.rest().len() > LONGEST {
+            return Err(TOO_LONG);
+        }
         let oid = reader.u32()?;
         let namespace = reader.namespace()?;
         let name = reader.text()?;

@@ -15,6 +15,8 @@ pub(super) enum Fault {
     UnknownRelation(u32),
     /// Its kind is not known.
     UnknownKind,
+    /// There is no memory for what it is about, of so many bytes.
+    NoMemory(&'static str, u16),
 }
 
 /// The result of reading a part of a message.
@@ -47,6 +49,7 @@ impl Fault {
             .with_hint(
                 "Nothing is lost: the slot stays where it is. A newer pgwalstream may know this kind of message.",
             ),
+            Self::NoMemory(what, bytes) => Error::no_memory(what, bytes.into()),
         };
         error.with_detail(detail(at, &kind, message))
     }

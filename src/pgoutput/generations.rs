@@ -17,6 +17,8 @@ pub(super) struct Generations {
     newest: OidMap<Trace>,
     /// Those that were valid and were replaced, the last ones of each relation: a new connection begins in the past.
     past: OidMap<Vec<Trace>>,
+    /// How many those are in all.
+    past_traces: usize,
     /// Those that were told last before a new connection began in the past, until it has caught up with each.
     told: OidMap<Trace>,
     /// What makes traces: a server cannot know it.
@@ -57,6 +59,7 @@ impl Generations {
     pub(super) fn rewound(&mut self) {
         self.told.clear();
         self.past.clear();
+        self.past_traces = 0;
     }
 
     /// From here on what comes is new.
@@ -66,7 +69,9 @@ impl Generations {
 
     /// How much memory they take, about.
     pub(super) fn weight(&self) -> usize {
-        (self.newest.len() + self.told.len() + self.past.len()) * size_of::<(u32, Trace)>()
+        (self.newest.len() + self.told.len()) * size_of::<(u32, Trace)>()
+            + self.past.len() * size_of::<(u32, Vec<Trace>)>()
+            + self.past_traces * size_of::<Trace>()
     }
 
     /// Whether this very definition is the one that was told last, or comes again. `valid` is the relation's that holds now.
@@ -141,10 +146,12 @@ impl Generations {
 
     fn note_past(&mut self, oid: u32, old: Trace) {
         let past = self.past.entry(oid).or_default();
+        let before = past.len();
         past.retain(|known| *known != old);
         if past.len() >= PAST {
             past.remove(0);
         }
         past.push(old);
+        self.past_traces = self.past_traces - before + past.len();
     }
 }

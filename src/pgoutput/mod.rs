@@ -7,6 +7,7 @@
 
 mod decoder;
 mod definition;
+mod description;
 mod fault;
 mod generations;
 mod kind;
@@ -18,6 +19,7 @@ mod prepared;
 mod reader;
 mod relations;
 mod resume;
+mod rowless;
 mod streamed;
 mod table;
 #[cfg(test)]

@@ -72,6 +72,11 @@ impl Decoder {
         self.relations.weight() + self.types.weight()
     }
 
+    /// How much memory the streamed transactions that are open take, with their definitions, about.
+    pub fn streamed_weight(&self) -> usize {
+        self.streamed.weight()
+    }
+
     /// From here on what comes is new.
     pub fn caught_up(&mut self) {
         self.relations.caught_up();

@@ -16,7 +16,12 @@ pub(super) struct Streamed {
     open: Vec<Open>,
     /// Where each is, by its id.
     places: HashMap<u32, usize>,
+    /// How much memory their definitions take, about; not those of the block that is open.
+    definitions: usize,
 }
+
+/// What one takes beside its definitions. Hash maps keep free places.
+const ITSELF: usize = size_of::<Open>() + 2 * size_of::<(u32, usize)>();
 
 /// One of them, and the definitions that are valid in it alone.
 #[derive(Debug)]
@@ -28,8 +33,7 @@ struct Open {
 impl Streamed {
     /// A new connection sends all of them again, from their beginning.
     pub(super) fn clear(&mut self) {
-        self.open.clear();
-        self.places.clear();
+        *self = Self::default();
     }
 
     /// The ids.
@@ -41,13 +45,43 @@ impl Streamed {
         self.places.get(&xid).and_then(|at| self.open.get_mut(*at))
     }
 
-    /// The one of this id, which begins unless it is open.
-    fn begin(&mut self, xid: u32) -> Option<&mut Open> {
-        let at = *self.places.entry(xid).or_insert(self.open.len());
-        if at == self.open.len() {
-            self.open.push(Open { xid, definitions: Table::default() });
+    /// How much memory they take, about.
+    pub(super) fn weight(&self) -> usize {
+        self.open.len() * ITSELF + self.definitions
+    }
+
+    /// A block of one begins, which is open from now on: gives its definitions.
+    fn enter(&mut self, xid: u32) -> Read<Table> {
+        if let Some(open) = self.find(xid) {
+            let definitions = std::mem::take(&mut open.definitions);
+            self.definitions = self.definitions.saturating_sub(definitions.weight());
+            return Ok(definitions);
         }
-        self.open.get_mut(at)
+        let lacking = |_| Fault::NoMemory("a streamed transaction", ITSELF as u16);
+        self.open.try_reserve(1).map_err(lacking)?;
+        self.places.try_reserve(1).map_err(lacking)?;
+        self.places.insert(xid, self.open.len());
+        self.open.push(Open { xid, definitions: Table::default() });
+        Ok(Table::default())
+    }
+
+    /// The block ends, with these definitions.
+    fn leave(&mut self, xid: u32, definitions: Table) {
+        let weight = definitions.weight();
+        if let Some(open) = self.find(xid) {
+            open.definitions = definitions;
+            self.definitions += weight;
+        }
+    }
+
+    /// Nothing holds any more that came since a subtransaction began.
+    fn roll_back(&mut self, xid: u32, subxid: u32) {
+        if let Some(open) = self.find(xid) {
+            let before = open.definitions.weight();
+            open.definitions.roll_back(subxid);
+            let after = open.definitions.weight();
+            self.definitions = self.definitions.saturating_sub(before) + after;
+        }
     }
 
     /// Ends one and gives its definitions.
@@ -57,6 +91,7 @@ impl Streamed {
         if let Some(moved) = self.open.get(at) {
             self.places.insert(moved.xid, at);
         }
+        self.definitions = self.definitions.saturating_sub(removed.definitions.weight());
         removed.definitions
     }
 
@@ -79,8 +114,8 @@ impl Decoder {
         if !out.reserve(1, 0) {
             return Ok(Step::Full);
         }
-        let definitions = self.streamed.begin(xid).map(|open| std::mem::take(&mut open.definitions));
-        self.relations.enter(definitions.unwrap_or_default());
+        let definitions = self.streamed.enter(xid)?;
+        self.relations.enter(definitions);
         self.transaction = Transaction::Block(Block { xid, subxid: 0 });
         let flags = if is_first { flags::FIRST_SEGMENT } else { 0 };
         push(out, Event { lsn, xid, flags, ..Event::new(EventKind::WAL_EVENT_STREAM_START) });
@@ -96,9 +131,7 @@ impl Decoder {
         }
         self.transaction = Transaction::None;
         let definitions = self.relations.leave();
-        if let Some(open) = self.streamed.find(xid) {
-            open.definitions = definitions;
-        }
+        self.streamed.leave(xid, definitions);
         push(out, Event { lsn, xid, ..Event::new(EventKind::WAL_EVENT_STREAM_STOP) });
         Ok(DONE)
     }
@@ -142,16 +175,19 @@ impl Decoder {
         let (abort_lsn, abort_time) = if has_more { (body.u64()?, body.i64()?) } else { (0, 0) };
         body.end()?;
         let is_block = matches!(self.transaction, Transaction::Block(_));
-        let Some(open) = self.streamed.find(xid) else { return Ok(Step::Done(Effect::Ignored)) };
+        if self.streamed.must_be_open(xid).is_err() {
+            return Ok(Step::Done(Effect::Ignored));
+        }
         if is_block {
             return Err(ABORT_IN_BLOCK);
         }
         if !out.reserve(1, 0) {
             return Ok(Step::Full);
         }
-        open.definitions.roll_back(subxid);
         if xid == subxid {
             self.streamed.remove(xid);
+        } else {
+            self.streamed.roll_back(xid, subxid);
         }
         push(
             out,

@@ -60,7 +60,7 @@ pub(super) struct Described {
 impl Table {
     /// How much memory the definitions take, about.
     pub(super) fn weight(&self) -> usize {
-        self.weight
+        self.weight + self.log.len() * size_of::<(u32, Described)>()
     }
 
     /// Which definitions they are.
@@ -146,8 +146,9 @@ impl Table {
         let Some(first) = self.log.iter().position(|(by, _)| *by == subxid) else { return };
         let Self { mut log, entries, .. } = std::mem::take(self);
         log.truncate(first);
-        for (_, described) in &log {
-            self.set(described.clone());
+        for (by, described) in log {
+            self.log.push((by, described.clone()));
+            self.set(described);
         }
         for old in entries {
             let still = self.index.get(&old.oid).and_then(|at| self.entries.get_mut(*at));
@@ -155,7 +156,6 @@ impl Table {
                 entry.leaves = old.leaves;
             }
         }
-        self.log = log;
     }
 
     #[inline(never)]
@@ -209,7 +209,10 @@ impl Table {
                 entry.described = described;
                 if !Arc::ptr_eq(&entry.relation, &relation) {
                     self.weight += weight_of(&relation);
-                    self.weight = self.weight.saturating_sub(weight_of(&entry.relation));
+                    if self.log.is_empty() {
+                        // Else the log keeps it.
+                        self.weight = self.weight.saturating_sub(weight_of(&entry.relation));
+                    }
                     entry.shapes = shapes_of(&relation);
                     entry.uncounted = relation.weight();
                     (entry.relation, entry.trace) = (relation, trace);

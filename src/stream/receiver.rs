@@ -151,6 +151,12 @@ impl Receiver {
         self.decoder.definitions_weight() + kept
     }
 
+    /// How much memory all takes that a server can make grow without end: definitions, streamed transactions that are open,
+    /// and prepared ones that may come again.
+    pub fn remembered_weight(&self) -> usize {
+        self.definitions_weight() + self.decoder.streamed_weight() + self.continuation.weight()
+    }
+
     /// At the end of a bounded stream, or of a connection: what tells the consumer of the streamed transactions that
     /// are open. Nobody knows yet what becomes of them.
     pub fn discarded(&self) -> Vec<Event> {

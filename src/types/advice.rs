@@ -29,6 +29,7 @@ pub(super) fn of(error: ReadError, field: Field<'_>) -> Option<&'static str> {
             "Read it as text or as bytes, or set option binary to off: then the server writes every type as text.",
         ),
         (ReadError::OtherType, _) => right_reading(field.type_oid),
+        (ReadError::OutOfRange, _) => Some("Read it as a wider type, or format it as text."),
         _ => None,
     }
 }

@@ -87,22 +87,23 @@ fn a_batch_keeps_each_relation_once_and_only_its_own() {
 fn s54_what_an_old_connection_described_shrinks_and_keeps_its_generation() {
     let mut rig = Rig::new();
     let wide: Vec<_> = COLUMNS.iter().copied().cycle().take(100).collect();
+    let many = 199 / EACH;
     let of = |oid: u32, name: &str| relation_of(oid << 16, "public", name, b'd', &wide);
     let fill = |rig: &mut Rig, name: &str| {
         rig.feed_all(&[begin()]);
-        for oid in 1..200_u32 {
+        for oid in 1..=many as u32 {
             rig.feed_all(&[of(oid, name)]);
         }
         rig.feed_all(&[commit()]);
         rig.decoder.definitions_weight()
     };
     let first = fill(&mut rig, "a");
-    assert!(first > 199 * 100 * 40, "{first}");
+    assert!(first > many * 100 * 40, "{first}");
     assert_eq!(fill(&mut rig, "a"), first, "nothing new");
     let second = fill(&mut rig, "b");
     rig.decoder.reconnected();
     let left = rig.decoder.definitions_weight();
-    assert!(left < 199 * 100 && left < second / 20, "{left}");
+    assert!(left < many * 100 && left < second / 20, "{left}");
     // The last generation, then the one before it, as a connection sends that begins in the past: nothing is told anew.
     let told = described(&rig).len();
     fill(&mut rig, "a");
@@ -195,4 +196,20 @@ fn s14_a_table_has_the_types_that_were_described_before_it() {
     let second = rig.arrays.relations().iter().find(|relation| relation.generation == 2).unwrap();
     assert_eq!(&*second.columns[2].data_type.name, b"spirit");
     assert_eq!(&*first.columns[2].data_type.name, b"mood", "and the row that came before keeps it");
+}
+
+/// What is kept of a message is no longer than what any server has.
+#[test]
+fn s54_definitions_and_names_that_no_server_has_are_refused() {
+    let long = |size: usize| "x".repeat(size);
+    let mut rig = Rig::new();
+    rig.refuse_all(
+        &[relation_of(OID, "public", &long(9 << 20), b'd', &[]), type_name(1, "public", &long(70_000))],
+        Status::WAL_E_DECODE,
+    );
+    rig.feed_all(&[begin()]);
+    rig.refuse_all(&[origin(&long(70_000))], Status::WAL_E_DECODE);
+    rig.feed_all(&[origin(&long(2_700)), type_name(1, "public", &long(1_000)), commit()]);
+    let wide: Vec<_> = COLUMNS.iter().copied().cycle().take(1_600).collect();
+    rig.feed_all(&[relation_of(OID, "public", &long(1_000), b'd', &wide)]);
 }

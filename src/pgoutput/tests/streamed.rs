@@ -241,3 +241,35 @@ fn p32_a_new_connection_streams_anew() {
         rig.feed_all(&later());
     }
 }
+
+/// What a server can make grow without end counts: transactions that stay open, and what each describes for itself.
+#[test]
+fn s54_open_transactions_and_what_they_describe_are_counted() {
+    let mut rig = Rig::new();
+    let wide: Vec<_> = COLUMNS.iter().copied().cycle().take(50).collect();
+    let of = |oid: u32, name: &str| relation_of(oid, "public", name, b'd', &wide);
+    let open = |rig: &mut Rig, xid: u32, described: &[Vec<u8>]| {
+        rig.feed_all(&[stream_start(xid, true)]);
+        for message in described {
+            rig.feed_all(&[streamed(xid + 1, message.clone())]);
+        }
+        rig.feed_all(&[stream_stop()]);
+        rig.decoder.streamed_weight()
+    };
+    let bare = open(&mut rig, 1000, &[]);
+    assert!(bare > 0);
+    let one = open(&mut rig, 2000, &[of(OID, "a")]) - 2 * bare;
+    assert!(one > 50 * 40, "{one}");
+    // A definition that replaces another is kept beside it, until the subtransaction is rolled back.
+    let more = open(&mut rig, 3000, &[of(OID, "b"), of(OID, "c"), of(OID, "d")]) - 3 * bare - one;
+    assert!(more > 3 * 50 * 40, "{more}");
+    rig.feed_all(&[stream_abort_of(3000, 3001, None)]);
+    assert_eq!(rig.decoder.streamed_weight(), 3 * bare + one);
+    // The same again and again is a longer log.
+    let repeated = open(&mut rig, 4000, &vec![of(9, "e"); 40]) - 4 * bare - one;
+    assert!(repeated > one + 39 * 16, "{repeated}");
+    rig.feed_all(&[stream_commit(4000), stream_commit(3000), stream_abort_of(2000, 2000, None)]);
+    assert_eq!(rig.decoder.streamed_weight(), bare);
+    rig.decoder.reconnected();
+    assert_eq!(rig.decoder.streamed_weight(), 0);
+}

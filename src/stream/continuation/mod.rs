@@ -79,6 +79,11 @@ impl Continuation {
         self.timeliness == Timeliness::Late
     }
 
+    /// How much memory it takes to know again what was delivered, about.
+    pub(super) fn weight(&self) -> usize {
+        self.prepares.weight()
+    }
+
     /// Whether what comes may have been delivered before: then `decode` is for it, and else the decoder itself.
     #[inline(always)]
     pub(super) fn repeats(&self) -> bool {

@@ -109,6 +109,13 @@ impl Prepares {
         }
     }
 
+    /// How much memory they take, about.
+    pub(super) fn weight(&self) -> usize {
+        self.delivered.len() * size_of::<(u64, Prepared)>()
+            + self.open.len() * size_of::<(u32, u64)>()
+            + self.sealed.len() * 2 * size_of::<(u64, u64)>()
+    }
+
     /// Whether the transaction whose PREPARE ends there was delivered.
     pub(super) fn contain(&self, end: u64) -> bool {
         self.delivered.contains_key(&end)

@@ -572,7 +572,7 @@ fn types_of_items_are_made_once() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2048, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 3 } else { 2048 }, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(0_u8..8, 0..64), noise: Vec<u8>, words in "[\\[\\]{}()\",\\\\:;=> '0-9aNUL/<]{0,24}", of in 16_u32..7000) {

@@ -73,6 +73,25 @@ fn p19_what_rfc_3339_cannot_say_is_out_of_range() {
     assert_eq!(time(text("1", oid::INT4), Rfc3339), Err(ReadError::OtherType));
 }
 
+/// A commit's time is what the server says: any 8 bytes. The year 294276 is PostgreSQL's last.
+#[test]
+fn s47_any_8_bytes_are_a_time_that_can_be_shown() {
+    for (micros, shown) in [
+        (i64::MIN, Some("-infinity")),
+        (i64::MAX, Some("infinity")),
+        (9_223_371_331_199_999_999, Some("294276-12-31T23:59:59.999999+00:00")),
+        (-211_813_488_000_000_000, Some("4714-11-24T00:00:00+00:00 BC")),
+        (i64::MAX - 1, None),
+        (i64::MIN + 1, None),
+    ] {
+        let text = time(binary(&micros.to_be_bytes(), oid::TIMESTAMPTZ), Style::Json);
+        assert!(text.as_ref().is_ok_and(|text| !text.is_empty()), "{micros}: {text:?}");
+        if let Some(shown) = shown {
+            assert_eq!(text.as_deref(), Ok(shown));
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn every_timestamp_reads_back(micros in -211_813_488_000_000_000..9_223_371_331_200_000_000_i64) {

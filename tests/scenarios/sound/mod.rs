@@ -18,6 +18,7 @@ mod definitions_take_bounded_memory;
 mod each_hint_was_tried;
 mod every_password_that_gets_in_with_libpq_gets_in;
 mod every_status_has_a_situation;
+mod hostile_words;
 mod no_password_stays_in_memory;
 mod no_position_is_false;
 mod no_setting_of_a_role_changes_what_is_seen;
@@ -25,6 +26,7 @@ mod nobody_comes_in_without_what_was_required;
 mod nothing_of_other_roles_runs_with_ours;
 mod the_first_connection_may_wait;
 mod what_a_server_sends_costs_little_memory;
+mod what_is_taken_from_elsewhere_is_known;
 mod what_nobody_can_mend_is_as_documented;
 mod what_was_not_sent_is_never_null;
 
