@@ -24,7 +24,10 @@ fn all(name: &str, run: fn(&[u8])) {
     for entry in fs::read_dir(&folder).unwrap() {
         let path = entry.unwrap().path();
         println!("{}", path.display());
-        run(&fs::read(&path).unwrap());
+        let mut input = fs::read(&path).unwrap();
+        // Under Miri (script/miri) the beginning of each has to do.
+        input.truncate(if cfg!(miri) { 1500 } else { usize::MAX });
+        run(&input);
         count += 1;
     }
     assert!(count > 0, "{} is empty", folder.display());

@@ -57,6 +57,8 @@ func (e *valueError) hint() string {
 		return "The UPDATE left the large value alone: keep what you have, or set REPLICA IDENTITY FULL and read the old row."
 	case e.status == ErrNoValue:
 		return "Set REPLICA IDENTITY FULL to get every column of old rows."
+	case e.status == ErrOutOfRange:
+		return "Read it as a wider type, or format it as text."
 	case e.status == ErrType && e.isUnresolved():
 		return "Read it as text or as bytes, or set option binary to off: then the server writes every type as text."
 	}

@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::ptr;
 
 use super::messages;
-use pgwalstream::batch::{Batch, Event, Relation, Value};
+use pgwalstream::batch::{Batch, Event, Relation, Type, Value};
 use pgwalstream::capi::*;
 use pgwalstream::error::Status;
 
@@ -228,15 +228,44 @@ unsafe fn ask(event: &Event) {
 }
 
 unsafe fn relation(it: *const Relation) {
-    // SAFETY: the caller's promise: NULL or a live relation.
+    // SAFETY: the caller's promise: NULL or a live relation, kept for a moment; out-parameters of this frame.
     unsafe {
         read(wal_relation_namespace(it));
         read(wal_relation_name(it));
+        black_box((wal_relation_oid(it), wal_relation_generation(it), wal_relation_replica_identity(it)));
         for column in 0..wal_relation_column_count(it) {
             read(wal_relation_column_name(it, column));
             black_box((wal_relation_column_type(it, column), wal_relation_column_typmod(it, column)));
+            black_box(wal_relation_column_is_key(it, column));
+            data_type(wal_relation_column_type_info(it, column));
         }
         black_box(wal_relation_column_index(it, c"id".as_ptr()));
+        for at in 0..u32::try_from(wal_relation_change_count(it)).unwrap_or(0) {
+            let mut change = std::mem::MaybeUninit::<wal_relation_change>::uninit();
+            check(wal_relation_change_at(it, at, change.as_mut_ptr(), ptr::null_mut()));
+            read(change.assume_init().name_before);
+        }
+        if !it.is_null() {
+            let mut kept = ptr::null_mut();
+            check(wal_relation_retain(it, &raw mut kept, ptr::null_mut()));
+            read(wal_relation_name(kept));
+            wal_relation_free(kept);
+        }
+    }
+}
+
+unsafe fn data_type(it: *const Type) {
+    // SAFETY: the caller's promise: NULL or a live type.
+    unsafe {
+        read(wal_type_namespace(it));
+        read(wal_type_name(it));
+        read(wal_type_sql_name(it));
+        black_box((wal_type_oid(it), wal_type_kind(it), wal_type_source(it), wal_type_is_resolved(it)));
+        for part in [wal_type_base(it), wal_type_element(it)] {
+            if !part.is_null() {
+                read(wal_type_name(part));
+            }
+        }
     }
 }
 

@@ -23,8 +23,11 @@ long_faults() { FAULTS=1000 rust_tests --test faults -- --test-threads=3 --nocap
 # fuzz: every target for 90 seconds from its corpus, with a nightly compiler and AddressSanitizer
 long_fuzz() { script/fuzz 90; }
 
-# miri: what handles raw memory, under Miri, by both models of borrowing
-long_miri() { script/miri; }
+# miri: what handles raw memory, and the C functions over it, under Miri, by Stacked Borrows
+long_miri() { script/miri --model stacked; }
+
+# trees: the same by Tree Borrows
+long_trees() { script/miri --model tree; }
 
 # deny: licences, bans and sources of all crates, by cargo-deny, which takes minutes to build the first time
 long_deny() { deny; }

@@ -79,6 +79,9 @@ mod names;
 #[cfg(feature = "test-hooks")]
 mod testing;
 
+#[cfg(test)]
+mod tests;
+
 pub use acker::*;
 pub use batch::*;
 pub use change::*;

@@ -35,6 +35,12 @@ static void neutral(void) {
     CHECK(wal_event_type_oid(NULL) == 0);
     CHECK(wal_event_type_namespace(NULL).data == NULL && wal_event_type_name(NULL).data == NULL);
     CHECK(wal_event_truncate_count(NULL) == 0 && wal_event_truncate_relation(NULL, 0) == NULL);
+    CHECK(wal_event_gid(NULL).data == NULL && wal_event_raw(NULL).data == NULL);
+    CHECK(wal_event_prepare_lsn(NULL) == 0 && wal_event_prepare_end_lsn(NULL) == 0);
+    CHECK(wal_event_abort_lsn(NULL) == 0 && wal_event_reconnect_lost_lsn(NULL) == 0);
+    CHECK(wal_event_reconnect_attempts(NULL) == 0 && wal_event_reconnect_status(NULL) == WAL_OK);
+    CHECK(wal_event_reconnect_message(NULL).data == NULL && wal_event_reconnect_switchpoint(NULL) == 0);
+    CHECK(wal_event_reconnect_lost_timeline(NULL) == 0 && wal_event_reconnect_timeline(NULL) == 0);
     wal_event_free(NULL);
     CHECK(wal_renderer_lines(NULL).data == NULL && wal_renderer_lines(NULL).len == 0);
     wal_renderer_free(NULL);
@@ -85,6 +91,35 @@ static void neutral(void) {
     wal_stream_interrupt(NULL);
     wal_stream_interrupt_clear(NULL);
     wal_stream_free(NULL);
+}
+
+static void decoder_calls(void) {
+    static const uint8_t begin[] = {'B', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+    wal_error *error = DIRT;
+    wal_decoder *decoder = DIRT;
+    wal_batch *batch = DIRT;
+    wal_message message = {0, NULL, 1};
+    size_t taken = 7;
+
+    INVALID(wal_decoder_new(NULL, NULL, &error));
+    CHECK_STATUS(wal_decoder_new(NULL, &decoder, &error), WAL_OK, &error);
+    INVALID(wal_decoder_feed(NULL, 0, begin, sizeof begin, &error));
+    INVALID(wal_decoder_feed(decoder, 0, NULL, 1, &error));
+    INVALID_WITHOUT_ERROR(wal_decoder_feed(NULL, 0, NULL, 0, NULL));
+    INVALID(wal_decoder_next_batch(NULL, &batch, &error));
+    CHECK(batch == NULL);
+    INVALID(wal_decoder_next_batch(decoder, NULL, &error));
+    batch = DIRT;
+    INVALID(wal_decoder_decode(NULL, &message, 1, &taken, &batch, &error));
+    CHECK(batch == NULL && taken == 0);
+    INVALID(wal_decoder_decode(decoder, NULL, 1, &taken, &batch, &error));
+    INVALID(wal_decoder_decode(decoder, &message, 1, &taken, &batch, &error));
+    INVALID(wal_decoder_decode(decoder, &message, 1, &taken, NULL, &error));
+    INVALID_WITHOUT_ERROR(wal_decoder_decode(NULL, NULL, 0, NULL, NULL, NULL));
+    CHECK_STATUS(wal_decoder_decode(decoder, NULL, 0, NULL, &batch, &error), WAL_OK, &error);
+    wal_batch_free(batch);
+    wal_decoder_free(decoder);
+    wal_decoder_free(NULL);
 }
 
 static void prometheus_calls(void) {
@@ -515,6 +550,7 @@ int main(void) {
 
     neutral();
     options_calls();
+    decoder_calls();
     test_setup("c_null");
     stream = test_open("c_null", "c_null", NULL, NULL);
     sql("INSERT INTO c_null VALUES (1, NULL)");

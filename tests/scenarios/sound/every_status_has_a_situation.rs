@@ -7,7 +7,8 @@ use std::path::Path;
 
 use crate::harness::admin::failure;
 use crate::harness::server::{free_port, unique};
-use crate::harness::{Admin, Database, Failure, Kind, Next, Options, Server, Stream};
+use crate::harness::stream::call;
+use crate::harness::{Admin, Database, Failure, Kind, Next, Options, Server, Stream, abi};
 use pgwalstream::error::Status::{self, *};
 
 /// Where what is met elsewhere is: the file, and the function that names the status.
@@ -96,6 +97,7 @@ fn s45_every_status_is_met_and_its_hint_followed() {
         // One status may be met in several situations.
         met.insert(it.status as i32, "here");
     }
+    assert_eq!(wrong, Vec::<String>::new(), "a hint is missing, or says something else");
     let left =
         (-200..=200).filter_map(Status::from_code).filter(|status| !met.contains_key(&(*status as i32)));
     assert_eq!(left.collect::<Vec<_>>(), [], "a status has neither a situation nor a test that is named");
@@ -169,7 +171,7 @@ fn connecting<'a>(db: &'a Database<'_>, slot: &'a str) -> Vec<Situation<'a>> {
         situation(
             WAL_E_SLOT_MISMATCH,
             refused(&Options::stream(&db.conninfo(), &other, "pub")),
-            "pgoutput",
+            "Use another slot name",
             good,
         ),
         situation(
@@ -188,7 +190,7 @@ fn connecting<'a>(db: &'a Database<'_>, slot: &'a str) -> Vec<Situation<'a>> {
         situation(
             WAL_E_GAP,
             refused(&Options::stream(&db.conninfo(), slot, "pub").with("start_lsn", "FF/0")),
-            "",
+            "Without it the stream starts where the slot stands",
             good,
         ),
         situation(WAL_E_SLOT_EXISTS, failure(admin().create(slot, 0)), "another name", move || {
@@ -217,18 +219,28 @@ fn settings<'a>(db: &'a Database<'_>) -> Vec<Situation<'a>> {
             "\"publication\"",
             right("publication", "x"),
         ),
-        situation(WAL_E_BAD_OPTION, wrong("streaming", "maybe"), "\"on\"", right("streaming", "on")),
+        situation(WAL_E_BAD_OPTION, wrong("streaming", "maybe"), "Default: off", right("streaming", "off")),
         situation(WAL_E_CONNINFO, wrong("conninfo", "hots=x"), "host", right("conninfo", "host=x")),
         situation(
             WAL_E_INVALID_ARGUMENT,
             failure(Admin::open(&db.conninfo()).query("COPY t TO STDOUT")),
-            "a connection of a PostgreSQL client",
+            "Open a COPY to have its rows in batches",
             || {
-                let rows = postgres::Client::connect(&db.conninfo(), postgres::NoTls)
-                    .unwrap()
-                    .copy_out("COPY t TO STDOUT")
-                    .is_ok();
-                assert!(rows);
+                let (admin, mut copy) = (Admin::open(&db.conninfo()), std::ptr::null_mut());
+                // SAFETY: a live connection, a terminated text, an out-parameter of this frame; freed once.
+                let opened = call(|err| unsafe {
+                    abi::wal_copy_open(
+                        admin.raw(),
+                        c"COPY t TO STDOUT".as_ptr(),
+                        0,
+                        30_000,
+                        &raw mut copy,
+                        err,
+                    )
+                });
+                // SAFETY: as above.
+                unsafe { abi::wal_copy_free(copy) };
+                assert_eq!(opened, Ok(WAL_OK));
             },
         ),
     ]
@@ -241,7 +253,7 @@ fn inside(db: &mut Database<'_>) -> Vec<Situation<'static>> {
     let options = Options::stream(&db.conninfo(), &slot, "pub");
     let mut stream = options.new_stream().unwrap();
     let early = stream.next_status(0).unwrap_err();
-    stream.connect(20_000).unwrap();
+    let connected = stream.connect(20_000);
     let beyond = stream.ack(u64::MAX >> 1).unwrap_err();
     let mut all = Vec::new();
     let insert = |stream: &mut Stream, all: &mut Vec<Situation<'static>>| loop {
@@ -250,10 +262,15 @@ fn inside(db: &mut Database<'_>) -> Vec<Situation<'static>> {
                 let (id, v) = (event.new_named("id"), event.new_named("v"));
                 let [small, typed, none] =
                     [id.as_int16().unwrap_err(), id.as_bool().unwrap_err(), v.as_text().unwrap_err()];
-                assert_eq!((id.as_int32().unwrap(), v.cell()), (70_000, crate::harness::Cell::Null));
-                all.push(situation(WAL_E_OUT_OF_RANGE, small, "", || ()));
-                all.push(situation(WAL_E_TYPE, typed, "", || ()));
-                all.push(situation(WAL_E_NO_VALUE, none, "", || ()));
+                let (wide, text) = (id.as_int32(), id.format());
+                let number = move || assert_eq!(wide, Ok(70_000));
+                let words = move || assert_eq!(text.as_deref(), Ok("70000"));
+                let kind = v.cell();
+                all.push(situation(WAL_E_OUT_OF_RANGE, small, "wider type", words));
+                all.push(situation(WAL_E_TYPE, typed, "Read it as an integer", number));
+                all.push(situation(WAL_E_NO_VALUE, none, "Look at the value's kind", move || {
+                    assert_eq!(kind, crate::harness::Cell::Null);
+                }));
                 return;
             }
             Next::Event(_) => (),
@@ -262,8 +279,8 @@ fn inside(db: &mut Database<'_>) -> Vec<Situation<'static>> {
     };
     insert(&mut stream, &mut all);
     let commit = stream.read_transactions(1).last().unwrap().ack_lsn;
-    stream.ack(commit).unwrap();
-    all.push(situation(WAL_E_STATE, early, "wal_stream_connect", || ()));
-    all.push(situation(WAL_E_ACK_BEYOND, beyond, "ack_lsn", || ()));
+    let acked = stream.ack(commit);
+    all.push(situation(WAL_E_STATE, early, "onnect", move || assert!(connected.is_ok())));
+    all.push(situation(WAL_E_ACK_BEYOND, beyond, "ack_lsn", move || assert_eq!(acked, Ok(()))));
     all
 }
