@@ -123,6 +123,50 @@ long_fresh() {
   [ "$took" -le 150 ]
 }
 
+# next: the scenarios of PostgreSQL 18 on the one that comes next, from Debian's experimental, in a root folder of its own
+long_next() {
+  local major=19 folder=$root/build/next sysroot user here
+  sysroot=$folder/root
+  apt_need debootstrap=debootstrap
+  as_root rm -rf "$folder"
+  mkdir -p "$folder/servers/18/bin"
+  as_root debootstrap --variant=minbase --include=perl,ca-certificates sid "$sysroot" >"$folder/debootstrap.log" ||
+    die "debootstrap failed: $(tail -5 "$folder/debootstrap.log")"
+  # The mirror's release file may be old: it is the newest there is. postgresql-common wants /proc to be set up, which nobody
+  # needs here: what counts is that the server runs.
+  as_root chroot "$sysroot" sh -u >"$folder/install.log" 2>&1 <<SH || true
+echo 'deb http://deb.debian.org/debian experimental main' >/etc/apt/sources.list.d/experimental.list
+echo 'Acquire::Check-Valid-Until "false";' >/etc/apt/apt.conf.d/99old
+mkdir -p /etc/postgresql-common
+echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.conf
+apt-get update
+DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends -t experimental postgresql-$major
+useradd -u $(id -u "$server_user") -U -M server
+install -d -o server /tmp/made
+SH
+  here=$sysroot/usr/lib/postgresql/$major/bin/postgres
+  # By the root folder's own loader and libraries: this machine's are older.
+  printf '#!/bin/sh\nexec %s --argv0 %s --library-path %s %s "$@"\n' "$sysroot/lib64/ld-linux-x86-64.so.2" "$here" \
+    "$sysroot/usr/lib/x86_64-linux-gnu:$sysroot/lib/x86_64-linux-gnu" "$here" >"$folder/servers/18/bin/postgres"
+  cat >"$folder/servers/18/bin/initdb" <<SH
+#!/bin/sh
+# A copy of what initdb has made.
+while [ "\$1" != -D ]; do shift; done
+exec cp -a "$folder/servers/18/template" "\$2"
+SH
+  chmod a+x "$folder/servers/18/bin/postgres" "$folder/servers/18/bin/initdb"
+  "$folder/servers/18/bin/postgres" --version || die "no PostgreSQL $major: $(tail -5 "$folder/install.log")"
+  user=$(id -u "$server_user")
+  as_root chroot --userspec="$user" "$sysroot" "/usr/lib/postgresql/$major/bin/initdb" -D /tmp/made/data -U postgres -A trust \
+    -E UTF8 --locale=C --no-sync >"$folder/initdb.log" 2>&1 || die "initdb failed: $(tail -5 "$folder/initdb.log")"
+  as_root mv "$sysroot/tmp/made/data" "$folder/servers/18/template"
+  for here in 14 15 16 17 client-18; do ln -s "$PGWALSTREAM_SERVERS/$here" "$folder/servers/$here"; done
+  # What is left out runs commands of the server beside it, or compares the list of types, which each version makes longer.
+  PGWALSTREAM_SERVERS=$folder/servers PGWALSTREAM_NEXT=$major rust_tests --test scenarios -- --test-threads=4 18 \
+    --skip values:: --skip connection:: --skip sound::
+  as_root rm -rf "$folder"
+}
+
 # peers: this library and other clients side by side over the same WAL; nothing else should run meanwhile
 long_peers() { benches/peers/run --quick; }
 

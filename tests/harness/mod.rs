@@ -32,6 +32,13 @@ use std::time::{Duration, Instant};
 /// The versions that the library promises to work with.
 pub const VERSIONS: [u32; 5] = [14, 15, 16, 17, 18];
 
+/// The major version of the server that stands for a version: `script/test --long next` puts the next one in the place of the
+/// newest.
+pub fn major(version: u32) -> u32 {
+    let next = || std::env::var("PGWALSTREAM_NEXT").ok()?.parse().ok();
+    if version == VERSIONS[VERSIONS.len() - 1] { next().unwrap_or(version) } else { version }
+}
+
 /// How values are asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {

@@ -5,7 +5,7 @@
 //! checked for every event.
 
 use crate::harness::view::{CASCADE, OLD_FULL, OLD_KEY, RESTART_IDENTITY, TRANSACTIONAL};
-use crate::harness::{Format, Kind, Options, Seen, Server, server};
+use crate::harness::{Format, Kind, Options, Seen, Server, major, server};
 
 const SCHEMA: &str = "
     CREATE TABLE people (id int PRIMARY KEY, name text, note text);
@@ -160,7 +160,7 @@ fn every_kind_of_change(version: u32, format: Format) {
     let stats = stream.stats();
     let count = |kinds: &[Kind]| seen.iter().filter(|event| kinds.contains(&event.kind)).count() as u64;
     assert_eq!(stats.transactions, count(&[Kind::Commit]));
-    assert_eq!(stats.server_version / 10_000, version);
+    assert_eq!(stats.server_version / 10_000, major(version));
     if version > 14 {
         assert_eq!(stats.empty_transactions, 0, "from 15 on the server skips them");
     } else {
