@@ -1,6 +1,7 @@
 //! What values are: their types, and what is read from them in binary.
 
 mod csv_is_copys;
+mod debezium_is_matched;
 mod json_is_the_servers;
 mod nothing_is_guessed;
 mod parts_come_apart;
