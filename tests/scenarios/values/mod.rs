@@ -8,4 +8,5 @@ mod parts_come_apart;
 mod samples;
 mod sql_applies;
 mod text_is_the_servers;
+mod vectors_are_the_servers;
 mod wal2json_is_matched;
