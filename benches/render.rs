@@ -26,7 +26,9 @@ const PLAIN: [Column; 3] = [
 const LARGE: [Column; 3] = [PLAIN[0], ("note", 25, LONG, LONG), ("document", 114, DOCUMENT, DOCUMENT)];
 
 /// Name, format, options.
-const FORMATS: [(&str, &str, &[(&str, &str)]); 3] = [
+type Format = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
+
+const FORMATS: [Format; 3] = [
     ("json", "json", &[]),
     ("debezium", "debezium", &[]),
     ("debezium with schemas", "debezium", &[("schemas", "on"), ("compatible", "3.6")]),

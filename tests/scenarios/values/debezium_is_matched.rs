@@ -9,8 +9,11 @@ use crate::harness::renderer::Renderer;
 use crate::harness::server::new_folder;
 use crate::harness::{Database, Kind, Next, Options, Server, view};
 
-/// What both are set to. The rest is as Debezium has it by default.
-const RUNS: &[(&str, &[(&str, &str)], &[&str])] = &[
+/// A run's name, and what we and the engine are set to.
+type Run = (&'static str, &'static [(&'static str, &'static str)], &'static [&'static str]);
+
+/// What differs from Debezium's defaults.
+const RUNS: &[Run] = &[
     ("plain", &[], &["converter.schemas.enable=false"]),
     (
         "transactions",
