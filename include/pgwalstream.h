@@ -4438,6 +4438,39 @@ WAL_API struct wal_bytes wal_rows_column_name(const struct wal_rows *rows, size_
 WAL_API struct wal_bytes wal_rows_value(const struct wal_rows *rows, size_t row, size_t column) WAL_NOEXCEPT;
 
 /**
+ * The columns of a query's answer with their types, as those of a table: with it the accessors read what wal_rows_values gives.
+ * It has no OID, and "the answer" for a name.
+ *
+ * @param rows may be NULL
+ * @return borrowed from the rows; NULL for rows of a COPY, whose types nobody tells, and where a statement gave no answer
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API
+const struct wal_relation *wal_rows_relation(const struct wal_rows *rows)
+WAL_NOEXCEPT;
+
+/**
+ * The values of a row, one for each column, for the accessors that read values of events:
+ *
+ * @code
+ * wal_value_as_int64(&wal_rows_values(rows, row)[0], wal_rows_relation(rows), 0, &number, &error);
+ * @endcode
+ *
+ * @param rows may be NULL
+ * @param row from 0
+ * @return borrowed from the rows: wal_rows_column_count of them; NULL where there is no such row, and for rows of a COPY
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API
+const struct wal_value *wal_rows_values(const struct wal_rows *rows,
+                                        size_t row)
+WAL_NOEXCEPT;
+
+/**
  * Frees rows.
  *
  * @param rows may be NULL

@@ -106,3 +106,35 @@ func TestDocumentsAndNamesFillStructs(t *testing.T) {
 		})
 	}
 }
+
+func TestRowsOfAQueryAreRead(t *testing.T) {
+	s := connected(t)
+	rows, err := s.conn.Query(soon(t), `SELECT 7 AS id, 1.50::numeric(5,2) AS price, ARRAY[1, NULL] AS list, '2026-02-28 12:00:00+00'::timestamptz AS at,
+		NULL::int AS none, '' AS word, '{"a": [1, 2]}'::jsonb AS doc`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var row struct {
+		ID    int
+		Price string
+		List  []*int
+		At    time.Time
+		None  *int
+		Word  string
+	}
+	if err := rows.Row(0).Scan(&row); err != nil || row.ID != 7 || row.Price != "1.50" || *row.List[0] != 1 || row.List[1] != nil ||
+		!row.At.Equal(time.Date(2026, 2, 28, 12, 0, 0, 0, time.UTC)) || row.None != nil || row.Word != "" {
+		t.Errorf("%+v, %v", row, err)
+	}
+	all, err := rows.Row(0).Map()
+	if err != nil || len(all) != 7 || all["none"] != nil || !reflect.DeepEqual(all["list"], []any{int64(1), nil}) ||
+		!reflect.DeepEqual(all["doc"], json.RawMessage(`{"a": [1, 2]}`)) {
+		t.Errorf("%#v, %v", all, err)
+	}
+	if word, _ := rows.Row(0).Named("word"); word.Type() != 25 {
+		t.Error(word.Type())
+	}
+	if _, err := rows.Row(0).Field(2).Int64(); !errors.Is(err, wal.ErrType) {
+		t.Error(err)
+	}
+}
