@@ -1,4 +1,4 @@
-//! What it costs to make a line of JSON of a row: ns of processor time an event. It must never measure decoding, which `decode` does.
+//! What it costs to make a message of a row, as JSON or in Debezium's envelope: ns of processor time an event. It must never measure decoding, which `decode` does.
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
@@ -25,23 +25,35 @@ const PLAIN: [Column; 3] = [
 ];
 const LARGE: [Column; 3] = [PLAIN[0], ("note", 25, LONG, LONG), ("document", 114, DOCUMENT, DOCUMENT)];
 
+/// Name, format, options.
+type Format = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
+
+const FORMATS: [Format; 3] = [
+    ("json", "json", &[]),
+    ("debezium", "debezium", &[]),
+    ("debezium with schemas", "debezium", &[("schemas", "on"), ("compatible", "3.6")]),
+];
+
 fn render(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("render");
     group.throughput(Throughput::Elements(ROWS));
     for (name, columns) in [("three columns", PLAIN), ("three columns of 100 bytes", LARGE)] {
         for (form, kind) in [("text", b't'), ("binary", b'b')] {
             let batch = batch(&columns, kind);
-            let mut renderer = Renderer::new("json").unwrap();
-            group.bench_function(format!("{name}, {form}"), |bencher| {
-                bencher.iter_custom(|times| {
-                    let start = processor_time();
-                    for _ in 0..times {
-                        renderer.render_batch(black_box(&batch)).unwrap();
-                        black_box(renderer.lines().len());
-                    }
-                    processor_time() - start
+            for (title, format, options) in FORMATS {
+                let mut renderer = Renderer::new(format).unwrap();
+                options.iter().for_each(|(name, word)| renderer.set(name, word).unwrap());
+                group.bench_function(format!("{title}, {name}, {form}"), |bencher| {
+                    bencher.iter_custom(|times| {
+                        let start = processor_time();
+                        for _ in 0..times {
+                            renderer.render_batch(black_box(&batch)).unwrap();
+                            black_box(renderer.lines().len());
+                        }
+                        processor_time() - start
+                    });
                 });
-            });
+            }
         }
     }
     group.finish();

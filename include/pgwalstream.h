@@ -2064,11 +2064,11 @@ typedef struct wal_message {
 typedef struct wal_rendered {
     /**
      * `schema.table` of a change, as they are: where one of them has a dot, two tables may have one topic. Nothing for an event
-     * without one table.
+     * without one table. In "debezium" it is the topic's whole name, which every message has.
      */
     struct wal_bytes topic;
     /**
-     * What identifies the row, in formats that have keys; else nothing. None of today's has.
+     * What identifies the row, in "debezium" where the table has a key; else nothing.
      */
     struct wal_bytes key;
     /**
@@ -4438,6 +4438,39 @@ WAL_API struct wal_bytes wal_rows_column_name(const struct wal_rows *rows, size_
 WAL_API struct wal_bytes wal_rows_value(const struct wal_rows *rows, size_t row, size_t column) WAL_NOEXCEPT;
 
 /**
+ * The columns of a query's answer with their types, as those of a table: with it the accessors read what wal_rows_values gives.
+ * It has no OID, and "the answer" for a name.
+ *
+ * @param rows may be NULL
+ * @return borrowed from the rows; NULL for rows of a COPY, whose types nobody tells, and where a statement gave no answer
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API
+const struct wal_relation *wal_rows_relation(const struct wal_rows *rows)
+WAL_NOEXCEPT;
+
+/**
+ * The values of a row, one for each column, for the accessors that read values of events:
+ *
+ * @code
+ * wal_value_as_int64(&wal_rows_values(rows, row)[0], wal_rows_relation(rows), 0, &number, &error);
+ * @endcode
+ *
+ * @param rows may be NULL
+ * @param row from 0
+ * @return borrowed from the rows: wal_rows_column_count of them; NULL where there is no such row, and for rows of a COPY
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API
+const struct wal_value *wal_rows_values(const struct wal_rows *rows,
+                                        size_t row)
+WAL_NOEXCEPT;
+
+/**
  * Frees rows.
  *
  * @param rows may be NULL
@@ -5311,6 +5344,7 @@ WAL_API void wal_decoder_free(struct wal_decoder *decoder) WAL_NOEXCEPT;
  * | wal2json | what it gives with format version 1: a document for each transaction, a piece for each of its events |
  * | csv | rows as COPY writes them, behind _kind, _commit_lsn, _xid, _sequence and _not_sent; a RELATION gives the header |
  * | sql | statements that apply the changes to tables of the same definition |
+ * | debezium | what Debezium's connector for PostgreSQL gives: an envelope with key and topic for each change, and tombstones |
  *
  * @param[in] format one of these
  * @param[out] out the renderer, owned by the caller: wal_renderer_free
@@ -5336,11 +5370,25 @@ WAL_NOEXCEPT;
  * | unchanged | "list": a large value that an UPDATE did not touch is left out and its column listed; "omit"; "null": null and listed |
  * | line_separators | "plain": U+0085, U+2028 and U+2029 as they are; "escaped" |
  *
- * "wal2json" and "wal2json2" have no option unchanged, "csv" and "sql" have none at all.
+ * "wal2json" and "wal2json2" have no option unchanged, "csv" and "sql" have none at all. "debezium" has line_separators, and these:
+ *
+ * | option | words, the default first, or a text |
+ * |---|---|
+ * | topic_prefix | what topics begin with, and the source's name; "pgwalstream" |
+ * | database | the source's database; "" |
+ * | schemas | "off"; "on": each message brings the schemas of its value and key |
+ * | decimals | "auto": "string", but "precise" with compatible "3.6"; "string"; "precise": bytes in base64; "double" |
+ * | compatible | "off"; "3.6": what Debezium 3.6.1 writes, also where that is less than the value |
+ * | tombstones | "on": a DELETE is followed by a message with its key and without a value; "off" |
+ * | truncates | "on": a TRUNCATE gives a message for each table; "off" |
+ * | transactions | "off"; "on": BEGIN and COMMIT give messages, and changes their place |
+ * | processed | "clock": messages tell the time of the call; "commit": that of the commit, so that the same event gives the same bytes |
+ * | key_columns | `schema.table:column,column;schema.table:column`: keys of tables, in place of the replica identity; "" |
+ * | placeholder | stands for a large value that an UPDATE did not touch; "__debezium_unavailable_value" |
  *
  * @param[in,out] renderer to change; what it gave out ends
  * @param[in] name of the option
- * @param[in] value one of its words
+ * @param[in] value one of its words, or the text
  * @param[out] err may be NULL; owned by the caller
  * @return WAL_OK; WAL_E_UNKNOWN_OPTION: there is none of that name, or not in this format; WAL_E_BAD_OPTION;
  * WAL_E_INVALID_ARGUMENT
@@ -5360,7 +5408,8 @@ WAL_NOEXCEPT;
  *
  * In format "json" each event gives one message. In "wal2json2" a TRUNCATE gives one for each table, and what wal2json does not
  * know gives none. In "wal2json" an event gives a piece of a document, or none. In
- * "csv" a change gives a row or two, in "sql" a statement. The renderer's memory grows with what is rendered in one call and is
+ * "csv" a change gives a row or two, in "sql" a statement. In "debezium" a change gives up to three messages, which have keys: a
+ * tombstone has a key and no value, and nothing in wal_renderer_lines. The renderer's memory grows with what is rendered in one call and is
  * used again by the next one. A call that needs little gives back what a huge one before it took, beyond some 16 MiB for each buffer.
  *
  * WAL_E_STATE says that an event cannot be told in a format other than "json":
@@ -5369,6 +5418,8 @@ WAL_NOEXCEPT;
  * - it begins a transaction, or drops one, while the one before has no end. So it is with option dedupe "off" or
  *   failover_policy "rewind". Render the events before it, which are not given out, alone. Drop what was rendered of the one that
  *   was cut. Render the event, which fails again and ends that one, and then once more with those behind it;
+ * - in "debezium" with transactions "on" it stands outside of a transaction, or the one before has no end;
+ * - in "debezium", a part of the key was not sent, as of key_columns that are not in the replica identity;
  * - in "sql", of an old row a part of the replica identity was not sent, as of a partition with a lesser one;
  * - in "wal2json", a change stands outside of a transaction.
  *
@@ -5394,7 +5445,8 @@ wal_status wal_renderer_events(struct wal_renderer *renderer,
 WAL_NOEXCEPT;
 
 /**
- * The values of all messages that wal_renderer_events gave last, with a line feed behind each: to be written at once.
+ * The values of all messages that wal_renderer_events gave last, with a line feed behind each: to be written at once. What has no
+ * value has no line.
  *
  * @param renderer may be NULL, which gives nothing
  * @return borrowed from the renderer: good until it is used again

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"unsafe"
 
 	"github.com/pgwalstream/pgwalstream/bindings/go/internal/capi"
 )
@@ -124,7 +125,29 @@ type Rows struct {
 	Columns []string
 	// Values are the rows; nil is NULL.
 	Values [][]*string
+
+	relation *Relation
 }
+
+// Row is a row, from 0, whose values are read as those of an event: with Field, Named, Scan and Map. Like a slice it panics where
+// there is none. What it gives does not end.
+func (r Rows) Row(i int) Row {
+	row := Row{make([]Value, len(r.Values[i])), r.relation}
+	for at, text := range r.Values[i] {
+		switch {
+		case text == nil:
+			row.values[at] = Value{capi.Value{Kind: uint8(Null)}}
+		case *text == "":
+			row.values[at] = Value{capi.Value{Data: unsafe.Pointer(&emptyText), Kind: uint8(Text)}}
+		default:
+			row.values[at] = Value{capi.Value{Data: unsafe.Pointer(unsafe.StringData(*text)), Len: uint32(len(*text)), Kind: uint8(Text)}}
+		}
+	}
+	return row
+}
+
+// emptyText is where texts without bytes lie, which have a place, too.
+var emptyText byte
 
 // Query runs SQL, several statements if you like, and gives the rows of the last one. It is meant for small answers: to
 // read in the transaction of SlotUseSnapshot, and to end it. Take care of quoting.
@@ -134,7 +157,11 @@ func (c *Conn) Query(ctx context.Context, sql string) (Rows, error) {
 		return rows, err
 	}
 	err := c.run(ctx, func(c capi.Conn) (status int32, err *capi.Error) {
-		rows.Columns, rows.Values, status, err = c.Query(sql)
+		rows.Columns, rows.Values, status, err = c.Query(sql, func(relation unsafe.Pointer) {
+			if relation != nil {
+				rows.relation = retained(relation)
+			}
+		})
 		return status, err
 	})
 	return rows, err

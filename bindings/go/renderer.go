@@ -27,16 +27,17 @@ type rendererCore struct {
 type Rendered struct {
 	Event int    // which of the events it is of, from 0
 	Kind  Kind   // what that is
-	Topic []byte // schema.table of a change, ambiguous where one has a dot; nil for an event without one table
-	Key   []byte // what identifies the row, in formats that have keys; the format "json" has none
+	Topic []byte // schema.table of a change, ambiguous where one has a dot; nil for an event without one table; in "debezium" the whole name
+	Key   []byte // what identifies the row, in the format "debezium" where the table has a key
 	Value []byte // the message, without a line feed behind it, though csv and sql may hold some in quotes; nil says that the key is gone, in formats that have keys
 }
 
 // NewRenderer makes a renderer for a format: "json" gives an object for each event, on one line, "wal2json" and "wal2json2" what
 // wal2json gives with format versions 1 and 2, "csv" rows as COPY writes them, "sql"
-// statements that apply the changes. Options that are not named
+// statements that apply the changes, "debezium" what Debezium's connector gives, with keys and tombstones. Options that are not named
 // keep their defaults: numbers (exact, js, string), bytes (hex, base64), unchanged (list, omit, null), line_separators (plain,
-// escaped).
+// escaped). The format "debezium" has topic_prefix, database, schemas, decimals, compatible, tombstones, truncates, transactions,
+// processed, key_columns and placeholder: docs/rendering.md says what each does.
 func NewRenderer(format string, options map[string]string) (*Renderer, error) {
 	c, oops := capi.NewRenderer(format)
 	if oops != nil {

@@ -106,3 +106,50 @@ func TestEventsAreRendered(t *testing.T) {
 		t.Error("lines of a closed renderer")
 	}
 }
+
+// Debezium's envelope has a topic, a key, and nothing where a row is gone.
+func TestDebeziumsMessagesHaveKeysAndTombstones(t *testing.T) {
+	noLeaks(t)
+	s := setUp(t, "go_debezium", "id int PRIMARY KEY, v text")
+	s.sql("INSERT INTO go_debezium VALUES (1, 'x'); DELETE FROM go_debezium")
+	renderer, err := wal.NewRenderer("debezium", map[string]string{"topic_prefix": "p", "compatible": "3.6"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer renderer.Close()
+	var operations string
+	for event, err := range s.open("binary=on").Events(soon(t)) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		for message, err := range renderer.Event(event) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if string(message.Topic) != "p.public.go_debezium" || string(message.Key) != `{"id":1}` {
+				t.Errorf("%s, %s", message.Topic, message.Key)
+			}
+			if message.Value == nil {
+				operations += "-"
+				continue
+			}
+			var value struct {
+				Op     string
+				Source struct{ Version string }
+			}
+			if err := json.Unmarshal(message.Value, &value); err != nil || value.Source.Version != "3.6.1.Final" {
+				t.Errorf("%s: %v", message.Value, err)
+			}
+			operations += value.Op
+		}
+		if event.Kind() == wal.KindDelete {
+			break
+		}
+	}
+	if operations != "cd-" {
+		t.Error(operations)
+	}
+	if lines := renderer.Lines(); bytes.Count(lines, []byte("\n")) != 1 {
+		t.Errorf("%s", lines)
+	}
+}

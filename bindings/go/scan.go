@@ -38,11 +38,17 @@ func (m *Maybe[T]) scanField(f Field) error {
 }
 
 // Scan reads a row into a struct, by the tags of its fields: `wal:"column"`. Each column that is named must be in the
-// table, unless the tag says `wal:"column,optional"`. Fields without a tag are left alone.
+// table, unless the tag says `wal:"column,optional"`. Fields without a tag are left alone, but those of a struct that is
+// embedded are taken for the struct's own.
+//
+// Where no field has a tag, fields are filled that are named like a column, whatever the case and without regard to underscores:
+// CustomerID has customer_id. Columns that two of the table's names could stand for have none, `wal:"-"` keeps a field out, and no
+// field at all is an error.
 //
 // A field is a bool, an integer, a float, a string, []byte, time.Time, time.Duration (for a time of day), Timestamp,
 // Date, UUID, LSN, Interval, TimeTZ, netip.Prefix, TID, Point, Bits, what implements sql.Scanner or encoding.TextUnmarshaler, a pointer to one of these, which is nil for
-// NULL, or a Maybe. A slice of these takes an array, a multirange, a vector, points or the numbers of a line; a slice of slices an array of two
+// NULL, or a Maybe. A field of type any takes what Field.Any gives. With `wal:"column,json"` it is what encoding/json makes of
+// the document. A slice of these takes an array, a multirange, a vector, points or the numbers of a line; a slice of slices an array of two
 // dimensions; a map an hstore; a Range a range; a struct a composite, by the places of its fields. What is asked for says what a
 // value is whose type the stream only names: the text (1,5) of a range of a user's type may be a composite's, and fills a struct. NULL for anything else is ErrNoValue. So is a value that was not sent, for a pointer too, unless the
 // field is a Maybe, or the tag says `wal:"column,keep"`: then the field stays as it is.
@@ -105,9 +111,16 @@ func (r *Relation) plan(typ reflect.Type) ([]step, error) {
 	if known, ok := r.plans.Load(typ); ok {
 		return known.([]step), nil
 	}
-	plan, err := r.steps(typ, 0)
+	fill := r.steps
+	if !hasTags(typ) {
+		fill = r.byName
+	}
+	plan, err := fill(typ, 0)
 	if err != nil {
 		return nil, err
+	}
+	if len(plan) == 0 && !hasTags(typ) {
+		return nil, mistake(ErrInvalidArgument, fmt.Sprintf("no field of %s has a tag or the name of a column of %s", typ, r))
 	}
 	r.plans.Store(typ, plan)
 	return plan, nil
@@ -118,7 +131,7 @@ func (r *Relation) steps(typ reflect.Type, base uintptr) ([]step, error) {
 	for i := range typ.NumField() {
 		field := typ.Field(i)
 		tag, tagged := field.Tag.Lookup("wal")
-		if !tagged && field.Anonymous && field.Type.Kind() == reflect.Struct {
+		if !tagged && isEmbedded(field) {
 			inner, err := r.steps(field.Type, base+field.Offset)
 			if err != nil {
 				return nil, err
@@ -134,7 +147,7 @@ func (r *Relation) steps(typ reflect.Type, base uintptr) ([]step, error) {
 			return nil, mistake(ErrInvalidArgument, fmt.Sprintf("field %s of %s has a tag and is not exported", field.Name, typ))
 		}
 		step := step{offset: base + field.Offset}
-		optional := false
+		optional, isJSON := false, false
 		for rest != "" {
 			var word string
 			word, rest, _ = strings.Cut(rest, ",")
@@ -143,8 +156,10 @@ func (r *Relation) steps(typ reflect.Type, base uintptr) ([]step, error) {
 				optional = true
 			case "keep":
 				step.keep = true
+			case "json":
+				isJSON = true
 			default:
-				return nil, mistake(ErrInvalidArgument, fmt.Sprintf("the tag of field %s of %s says %q; it can say optional and keep", field.Name, typ, word))
+				return nil, mistake(ErrInvalidArgument, fmt.Sprintf("the tag of field %s of %s says %q; it can say optional, keep and json", field.Name, typ, word))
 			}
 		}
 		column, ok := r.index[name]
@@ -155,7 +170,9 @@ func (r *Relation) steps(typ reflect.Type, base uintptr) ([]step, error) {
 			return nil, mistake(ErrInvalidArgument, fmt.Sprintf("%s has no column %q, which field %s of %s names", r, name, field.Name, typ))
 		}
 		var err error
-		if step.set, err = setterOf(field.Type); err != nil {
+		if isJSON {
+			step.set = jsonSetter(field.Type)
+		} else if step.set, err = setterOf(field.Type); err != nil {
 			return nil, mistake(ErrInvalidArgument, fmt.Sprintf("field %s of %s: %v", field.Name, typ, err))
 		}
 		step.column = column
@@ -270,6 +287,10 @@ func setterOf(typ reflect.Type) (setter, error) {
 			return put(raw), nil
 		}
 		return sliceSetter(typ)
+	case reflect.Interface:
+		if typ.NumMethod() == 0 {
+			return put(Field.Any), nil
+		}
 	case reflect.Map:
 		return mapSetter(typ)
 	case reflect.Struct:

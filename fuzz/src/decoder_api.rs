@@ -137,6 +137,8 @@ unsafe fn render(first: *const Event, count: usize) {
             (c"wal2json2", &[(c"numbers", c"exact"), (c"line_separators", c"escaped")]),
             (c"csv", &[]),
             (c"sql", &[]),
+            (c"debezium", &[(c"transactions", c"on"), (c"schemas", c"on"), (c"decimals", c"precise")]),
+            (c"debezium", &[(c"compatible", c"3.6"), (c"decimals", c"double")]),
         ] {
             let mut renderer = ptr::null_mut();
             check(wal_renderer_new(format.as_ptr(), &raw mut renderer, ptr::null_mut()));

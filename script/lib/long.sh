@@ -6,12 +6,12 @@
 long_runs=tests/long-runs.md # how each part went the last time
 
 # matrix: the scenarios that the gate leaves out: the versions between, the other format, the largest values
-long_matrix() { rust_tests --test scenarios -- --test-threads=6 --ignored --skip ::child --skip s25_all; }
+long_matrix() { rust_tests --test scenarios -- --test-threads=6 --ignored --skip ::child --skip s25_all --skip messages_are_those_of_the_engine; }
 
 # libpq: every scenario on libpq, on all versions (those on the gate's list a second time)
 long_libpq() {
   PGWALSTREAM_TEST_BACKEND=libpq rust_tests --test scenarios -- --test-threads=6 --include-ignored \
-    --skip tls_lets_in_whom --skip scram_is_tied --skip ::child --skip s25_all
+    --skip tls_lets_in_whom --skip scram_is_tied --skip ::child --skip s25_all --skip messages_are_those_of_the_engine
 }
 
 # passwords: every code point in a password, against libpq and the server, optimized
@@ -165,6 +165,27 @@ SH
   PGWALSTREAM_SERVERS=$folder/servers PGWALSTREAM_NEXT=$major rust_tests --test scenarios -- --test-threads=4 18 \
     --skip values:: --skip connection:: --skip sound::
   as_root rm -rf "$folder"
+}
+
+# debezium: the format debezium against the Debezium engine over the same WAL; needs Maven and Java, which it installs
+long_debezium() {
+  local folder=$cache/debezium
+  apt_need mvn=maven javac=openjdk-17-jdk-headless
+  mkdir -p "$folder"
+  debezium_jars "$folder/jars" || {
+    rm -rf "$folder/jars"
+    mvn -q -f tests/debezium/pom.xml dependency:copy-dependencies -DoutputDirectory="$folder/jars"
+    debezium_jars "$folder/jars" || die "what Maven fetched is not what tests/debezium/jars.sha256 says"
+  }
+  javac -cp "$folder/jars/*" -d "$folder/classes" tests/debezium/Engine.java
+  PGWALSTREAM_DEBEZIUM="$folder/classes:$folder/jars/*" \
+    rust_tests --test scenarios -- --ignored messages_are_those_of_the_engine
+}
+
+# debezium_jars FOLDER: whether all that the engine needs is there, and nothing else
+debezium_jars() {
+  local sums=$root/tests/debezium/jars.sha256
+  [ -d "$1" ] && [ "$(find "$1" -name '*.jar' | wc -l)" = "$(wc -l <"$sums")" ] && (cd "$1" && sha256sum --quiet -c "$sums")
 }
 
 # peers: this library and other clients side by side over the same WAL; nothing else should run meanwhile

@@ -200,7 +200,8 @@ pub unsafe extern "C" fn wal_connection_query(
         // SAFETY: the contract: a live handle, a terminated text; `out` is not NULL.
         unsafe {
             let sql = text(sql, "sql")?;
-            owned(connection, out, |connection| connection.query(sql, duration(timeout_ms)), wal_rows::of)
+            let ask = |connection: &mut Connection| connection.query(sql, duration(timeout_ms))?.try_map(wal_rows::of);
+            owned(connection, out, ask, std::convert::identity)
         }
     }))
 }

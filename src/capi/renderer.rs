@@ -7,6 +7,7 @@ use super::{wal_bytes, wal_error, wal_status};
 use crate::batch::{Event, EventView};
 use crate::error::{Error, Result, Status};
 use crate::render::Renderer;
+use crate::sys::pg_micros;
 
 /// Makes messages of events: lines of JSON. It needs no connection, starts no thread, and is told nothing by streams.
 ///
@@ -27,9 +28,9 @@ pub struct wal_renderer {
 #[allow(non_camel_case_types)]
 pub struct wal_rendered {
     /// `schema.table` of a change, as they are: where one of them has a dot, two tables may have one topic. Nothing for an event
-    /// without one table.
+    /// without one table. In "debezium" it is the topic's whole name, which every message has.
     pub topic: wal_bytes,
-    /// What identifies the row, in formats that have keys; else nothing. None of today's has.
+    /// What identifies the row, in "debezium" where the table has a key; else nothing.
     pub key: wal_bytes,
     /// The message, without a line feed behind it. In csv and sql a value in quotes may hold some. Nothing says that the key is gone, in formats that have keys.
     pub value: wal_bytes,
@@ -54,6 +55,7 @@ const _: () = assert!(size_of::<wal_rendered>() == 96 || size_of::<usize>() != 8
 /// | wal2json | what it gives with format version 1: a document for each transaction, a piece for each of its events |
 /// | csv | rows as COPY writes them, behind _kind, _commit_lsn, _xid, _sequence and _not_sent; a RELATION gives the header |
 /// | sql | statements that apply the changes to tables of the same definition |
+/// | debezium | what Debezium's connector for PostgreSQL gives: an envelope with key and topic for each change, and tombstones |
 ///
 /// @param[in] format one of these
 /// @param[out] out the renderer, owned by the caller: wal_renderer_free
@@ -87,11 +89,25 @@ pub unsafe extern "C" fn wal_renderer_new(
 /// | unchanged | "list": a large value that an UPDATE did not touch is left out and its column listed; "omit"; "null": null and listed |
 /// | line_separators | "plain": U+0085, U+2028 and U+2029 as they are; "escaped" |
 ///
-/// "wal2json" and "wal2json2" have no option unchanged, "csv" and "sql" have none at all.
+/// "wal2json" and "wal2json2" have no option unchanged, "csv" and "sql" have none at all. "debezium" has line_separators, and these:
+///
+/// | option | words, the default first, or a text |
+/// |---|---|
+/// | topic_prefix | what topics begin with, and the source's name; "pgwalstream" |
+/// | database | the source's database; "" |
+/// | schemas | "off"; "on": each message brings the schemas of its value and key |
+/// | decimals | "auto": "string", but "precise" with compatible "3.6"; "string"; "precise": bytes in base64; "double" |
+/// | compatible | "off"; "3.6": what Debezium 3.6.1 writes, also where that is less than the value |
+/// | tombstones | "on": a DELETE is followed by a message with its key and without a value; "off" |
+/// | truncates | "on": a TRUNCATE gives a message for each table; "off" |
+/// | transactions | "off"; "on": BEGIN and COMMIT give messages, and changes their place |
+/// | processed | "clock": messages tell the time of the call; "commit": that of the commit, so that the same event gives the same bytes |
+/// | key_columns | `schema.table:column,column;schema.table:column`: keys of tables, in place of the replica identity; "" |
+/// | placeholder | stands for a large value that an UPDATE did not touch; "__debezium_unavailable_value" |
 ///
 /// @param[in,out] renderer to change; what it gave out ends
 /// @param[in] name of the option
-/// @param[in] value one of its words
+/// @param[in] value one of its words, or the text
 /// @param[out] err may be NULL; owned by the caller
 /// @return WAL_OK; WAL_E_UNKNOWN_OPTION: there is none of that name, or not in this format; WAL_E_BAD_OPTION;
 /// WAL_E_INVALID_ARGUMENT
@@ -119,7 +135,8 @@ pub unsafe extern "C" fn wal_renderer_set(
 ///
 /// In format "json" each event gives one message. In "wal2json2" a TRUNCATE gives one for each table, and what wal2json does not
 /// know gives none. In "wal2json" an event gives a piece of a document, or none. In
-/// "csv" a change gives a row or two, in "sql" a statement. The renderer's memory grows with what is rendered in one call and is
+/// "csv" a change gives a row or two, in "sql" a statement. In "debezium" a change gives up to three messages, which have keys: a
+/// tombstone has a key and no value, and nothing in wal_renderer_lines. The renderer's memory grows with what is rendered in one call and is
 /// used again by the next one. A call that needs little gives back what a huge one before it took, beyond some 16 MiB for each buffer.
 ///
 /// WAL_E_STATE says that an event cannot be told in a format other than "json":
@@ -128,6 +145,8 @@ pub unsafe extern "C" fn wal_renderer_set(
 /// - it begins a transaction, or drops one, while the one before has no end. So it is with option dedupe "off" or
 ///   failover_policy "rewind". Render the events before it, which are not given out, alone. Drop what was rendered of the one that
 ///   was cut. Render the event, which fails again and ends that one, and then once more with those behind it;
+/// - in "debezium" with transactions "on" it stands outside of a transaction, or the one before has no end;
+/// - in "debezium", a part of the key was not sent, as of key_columns that are not in the replica identity;
 /// - in "sql", of an old row a part of the replica identity was not sent, as of a partition with a lesser one;
 /// - in "wal2json", a change stands outside of a transaction.
 ///
@@ -171,7 +190,8 @@ pub unsafe extern "C" fn wal_renderer_events(
     }))
 }
 
-/// The values of all messages that wal_renderer_events gave last, with a line feed behind each: to be written at once.
+/// The values of all messages that wal_renderer_events gave last, with a line feed behind each: to be written at once. What has no
+/// value has no line.
 ///
 /// @param renderer may be NULL, which gives nothing
 /// @return borrowed from the renderer: good until it is used again
@@ -210,6 +230,9 @@ impl wal_renderer {
             self.rendered.shrink_to(KEPT.max(used));
         }
         self.renderer.clear();
+        if self.renderer.tells_time() {
+            self.renderer.set_clock(pg_micros());
+        }
     }
 
     fn render(&mut self, events: &[Event]) -> Result<()> {

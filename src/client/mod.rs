@@ -25,6 +25,7 @@ mod publication;
 mod relation;
 mod renderer;
 mod row;
+mod rows;
 mod slot;
 mod stream;
 mod value;

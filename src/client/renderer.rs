@@ -5,6 +5,7 @@ use super::event::EventRef;
 use super::kind::EventKind;
 use crate::error::Result;
 use crate::render;
+use crate::sys::pg_micros;
 
 /// Makes messages of events: lines of JSON, whose values are what the server's to_json() gives. It does no I/O, and allocates
 /// nothing for an event once its buffers have found their size.
@@ -35,9 +36,10 @@ pub struct Rendered<'a> {
     pub event: usize,
     /// What the event is.
     pub kind: EventKind,
-    /// `schema.table` of a change, ambiguous where one has a dot; `None` for an event without one table.
+    /// `schema.table` of a change, ambiguous where one has a dot; `None` for an event without one table. In "debezium" the whole
+    /// name of the topic.
     pub topic: Option<&'a [u8]>,
-    /// What identifies the row, in formats that have keys. The format "json" has none.
+    /// What identifies the row, in the format "debezium" where the table has a key. Other formats have none.
     pub key: Option<&'a [u8]>,
     /// The message, without a line feed behind it. In csv and sql a value in quotes may hold some. `None` says that the key is gone, in formats that have keys.
     pub value: Option<&'a [u8]>,
@@ -46,13 +48,17 @@ pub struct Rendered<'a> {
 impl Renderer {
     /// A renderer for a format: "json" gives an object for each event, on one line; "wal2json" and "wal2json2" what wal2json
     /// gives with format versions 1 and 2; "csv" rows as COPY writes them; "sql" statements that
-    /// apply the changes.
+    /// apply the changes; "debezium" what Debezium's connector gives, with keys and tombstones.
     pub fn new(format: &str) -> Result<Self> {
-        render::Renderer::new(format).map(Self)
+        let mut made = render::Renderer::new(format).map(Self)?;
+        made.look_at_the_clock();
+        Ok(made)
     }
 
     /// Sets an option, for the events that follow: `numbers` ("exact", "js", "string"), `bytes` ("hex", "base64"),
-    /// `unchanged` ("list", "omit", "null"), `line_separators` ("plain", "escaped").
+    /// `unchanged` ("list", "omit", "null"), `line_separators` ("plain", "escaped"). The format "debezium" has `topic_prefix`,
+    /// `database`, `schemas`, `decimals`, `compatible`, `tombstones`, `truncates`, `transactions`, `processed`, `key_columns` and
+    /// `placeholder`: `docs/rendering.md` says what each does.
     pub fn set(&mut self, name: &str, value: &str) -> Result<()> {
         self.0.set(name, value)
     }
@@ -75,9 +81,16 @@ impl Renderer {
         self.0.push(event.view())
     }
 
-    /// Forgets the messages. Their memory is used again.
+    /// Forgets the messages. Their memory is used again. What follows is made now, where messages tell the time.
     pub fn clear(&mut self) {
         self.0.clear();
+        self.look_at_the_clock();
+    }
+
+    fn look_at_the_clock(&mut self) {
+        if self.0.tells_time() {
+            self.0.set_clock(pg_micros());
+        }
     }
 
     /// The messages, in the order of their events.
@@ -190,5 +203,151 @@ mod tests {
                 (1..=count).map(|oid| format!("{{\"schema\":\"public\",\"table\":\"t{oid}\"}}")).collect();
             assert!(line.contains(&format!(",\"tables\":[{}]", all.join(","))), "{line}");
         }
+    }
+
+    /// Columns of a table `public.t7`: name, whether of the key, type.
+    fn columns(identity: u8, columns: &[(&str, u8, u32)]) -> Vec<u8> {
+        let mut message = b"R\0\0\0\x07public\0t7\0".to_vec();
+        message.extend([identity, 0, columns.len() as u8]);
+        for (name, is_key, of) in columns {
+            message.push(*is_key);
+            message.extend(name.as_bytes());
+            message.push(0);
+            message.extend(of.to_be_bytes());
+            message.extend((-1_i32).to_be_bytes());
+        }
+        message
+    }
+
+    /// A row of it; None: NULL, or not sent.
+    fn row(kind: u8, values: &[Option<&str>]) -> Vec<u8> {
+        let mut message = vec![kind, 0, values.len() as u8];
+        for value in values {
+            match value {
+                Some(text) => {
+                    message.push(b't');
+                    message.extend((text.len() as u32).to_be_bytes());
+                    message.extend(text.as_bytes());
+                }
+                None => message.push(b'n'),
+            }
+        }
+        message
+    }
+
+    fn change(kind: u8, rows: &[Vec<u8>]) -> Vec<u8> {
+        [&[kind, 0, 0, 0, 7][..], &rows.concat()].concat()
+    }
+
+    /// Topic, key and value of each message.
+    fn keyed(renderer: &mut Renderer, batch: &Batch) -> Vec<(String, Option<String>, Option<String>)> {
+        renderer.render_batch(batch).unwrap();
+        let text = |part: &[u8]| String::from_utf8(part.to_vec()).unwrap();
+        let message = |it: Rendered<'_>| (text(it.topic.unwrap()), it.key.map(text), it.value.map(text));
+        renderer.messages().map(message).collect()
+    }
+
+    #[test]
+    fn debeziums_envelope_has_exact_values_and_keys() {
+        let table = columns(
+            b'd',
+            &[("id", 1, 23), ("n", 0, 1700), ("d", 0, 1082), ("z", 0, 1266), ("m", 0, 790), ("a", 0, 1007)],
+        );
+        let new = [
+            Some("1"),
+            Some("NaN"),
+            Some("infinity"),
+            Some("12:00:00+02"),
+            Some("-$1.05"),
+            Some("{{1,2},{3,NULL}}"),
+        ];
+        let moved = [Some("2"), None, None, None, None, None];
+        let batch = batch(&[
+            &BEGIN,
+            &table,
+            &change(b'I', &[row(b'N', &new)]),
+            &change(b'U', &[row(b'K', &[Some("1"), None, None, None, None, None]), row(b'N', &moved)]),
+            &change(b'D', &[row(b'K', &moved)]),
+            &COMMIT,
+        ]);
+        let mut renderer = Renderer::new("debezium")
+            .and_then(|it| it.with("topic_prefix", "p q"))
+            .and_then(|it| it.with("processed", "commit"))
+            .unwrap();
+        let messages = keyed(&mut renderer, &batch);
+        let keys: Vec<Option<&str>> = messages.iter().map(|it| it.1.as_deref()).collect();
+        let (one, two) = (Some("{\"id\":1}"), Some("{\"id\":2}"));
+        assert_eq!(keys, [one, one, one, two, two, two]);
+        assert!(messages.iter().all(|it| it.0 == "p_q.public.t7"));
+        let values: Vec<&str> = messages.iter().map(|it| it.2.as_deref().unwrap_or("gone")).collect();
+        let begins = [
+            "{\"before\":null,\"after\":{\"id\":1,\"n\":\"NaN\",\"d\":2147483647,\"z\":\"12:00:00+02\",\"m\":\"-1.05\",\"a\":[[1,2],[3,null]]},",
+            "{\"before\":{\"id\":1},\"after\":null,",
+            "gone",
+            "{\"before\":null,\"after\":{\"id\":2,\"n\":null,",
+            "{\"before\":{\"id\":2},\"after\":null,",
+            "gone",
+        ];
+        for (value, begin) in values.iter().zip(begins) {
+            assert!(value.starts_with(begin), "{value}");
+        }
+        assert!(values[0].contains(concat!("\"source\":{\"version\":\"", env!("CARGO_PKG_VERSION"), "\"")));
+        assert!(
+            values[0].contains(",\"txId\":7,\"lsn\":8,") && values[0].contains("\"op\":\"c\""),
+            "{}",
+            values[0]
+        );
+        // The same event, the same bytes; only what is behind the last commit differs.
+        let again = Renderer::new("debezium").and_then(|it| it.with("topic_prefix", "p q"));
+        let mut again = again.and_then(|it| it.with("processed", "commit")).unwrap();
+        assert_eq!(keyed(&mut again, &batch), messages);
+        again.set("tombstones", "off").unwrap();
+        assert_eq!(keyed(&mut again, &batch).len(), 4);
+    }
+
+    #[test]
+    fn a_transaction_is_counted_as_it_is_given_out() {
+        let (table, insert) = (table(1), &INSERT[..]);
+        let [first, cut, rest] = [
+            batch(&[&BEGIN, &table, insert]),
+            batch(&[&BEGIN, &table, insert, &COMMIT, &BEGIN, insert]),
+            batch(&[&BEGIN, &table, insert, insert, &COMMIT]),
+        ];
+        let mut renderer = Renderer::new("debezium").and_then(|it| it.with("transactions", "on")).unwrap();
+        assert_eq!(keyed(&mut renderer, &first).len(), 2);
+        // A change is given out, and then a call fails that would have ended the transaction and begun others.
+        renderer.clear();
+        let mut events = cut.iter().skip(2).chain(first.iter().take(1));
+        let error = events.try_for_each(|event| renderer.push(event)).unwrap_err();
+        assert_eq!((error.status(), renderer.messages().len()), (Status::WAL_E_STATE, 0));
+        renderer.clear();
+        for event in rest.iter().skip(2) {
+            renderer.push(event).unwrap();
+        }
+        let values: Vec<&[u8]> = renderer.messages().map(|it| it.value.unwrap()).collect();
+        let end = String::from_utf8_lossy(values[2]);
+        assert!(end.starts_with("{\"status\":\"END\"") && end.contains("\"event_count\":3,\"data_collections\":[{\"data_collection\":\"public.t1\",\"event_count\":3}]"), "{end}");
+        let place = String::from_utf8_lossy(values[1]);
+        assert!(place.contains("\"total_order\":3,\"data_collection_order\":3}"), "{place}");
+        // Outside of a transaction there is no place.
+        let mut alone = Renderer::new("debezium").and_then(|it| it.with("transactions", "on")).unwrap();
+        assert_eq!(alone.push(first.iter().nth(2).unwrap()).unwrap_err().status(), Status::WAL_E_STATE);
+    }
+
+    #[test]
+    fn a_key_is_whole_or_an_error() {
+        let table = columns(b'd', &[("id", 1, 23), ("v", 0, 25)]);
+        let insert = change(b'I', &[row(b'N', &[Some("1"), Some("x")])]);
+        let delete = change(b'D', &[row(b'K', &[Some("1"), None])]);
+        let [inserted, deleted] = [&insert, &delete].map(|change| batch(&[&BEGIN, &table, change, &COMMIT]));
+        let keyed_by = |columns: &str| Renderer::new("debezium")?.with("key_columns", columns);
+        let mut renderer = keyed_by("public.t7:v,id").unwrap();
+        assert_eq!(keyed(&mut renderer, &inserted)[0].1.as_deref(), Some("{\"v\":\"x\",\"id\":1}"));
+        let error = renderer.render_batch(&deleted).unwrap_err();
+        assert_eq!(error.status(), Status::WAL_E_STATE);
+        assert!(error.message().contains("public.t7") && error.hint().contains("key_columns"), "{error}");
+        let error = keyed_by("public.t7:w").unwrap().render_batch(&inserted).unwrap_err();
+        assert_eq!(error.status(), Status::WAL_E_BAD_OPTION);
+        assert!(error.message().contains("\"w\""), "{error}");
     }
 }

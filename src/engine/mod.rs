@@ -87,6 +87,18 @@ pub enum Next<T> {
     Ended,
 }
 
+impl<T> Next<T> {
+    /// Makes something else of what was waited for.
+    pub fn try_map<O>(self, make: impl FnOnce(T) -> Result<O>) -> Result<Next<O>> {
+        Ok(match self {
+            Self::Ready(value) => Next::Ready(make(value)?),
+            Self::TimedOut => Next::TimedOut,
+            Self::Interrupted => Next::Interrupted,
+            Self::Ended => Next::Ended,
+        })
+    }
+}
+
 impl Stream {
     /// A stream that is not connected yet.
     pub fn new(options: &Options, logger: Logger) -> Result<Self> {

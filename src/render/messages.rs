@@ -12,7 +12,7 @@ pub struct Rendered<'a> {
     pub event: usize,
     /// The event's `wal_event_kind`.
     pub kind: u32,
-    /// `schema.table` of a change, ambiguous where one has a dot; None for an event without one table.
+    /// `schema.table` of a change, ambiguous where one has a dot, or what the format calls it; None for an event without one.
     pub topic: Option<&'a [u8]>,
     /// What identifies the row, in formats that have keys.
     pub key: Option<&'a [u8]>,
@@ -25,8 +25,12 @@ pub struct Rendered<'a> {
 pub(super) struct Messages {
     /// The values, a line feed behind each. What stands behind the last is a message that is being made.
     pub(super) out: Out,
+    /// The keys, one behind the other. What stands behind the last is a key that is being made.
+    pub(super) keys: Out,
     topics: Out,
     list: Vec<Message>,
+    /// Where the present value and key begin.
+    begin: (usize, usize),
     /// How many events there were.
     events: usize,
     /// The kind of the present one.
@@ -39,14 +43,17 @@ struct Message {
     event: usize,
     kind: u32,
     topic: Option<Range<usize>>,
-    value: Range<usize>,
+    key: Option<Range<usize>>,
+    value: Option<Range<usize>>,
 }
 
 impl Messages {
     /// Forgets all, and keeps the room.
     pub(super) fn clear(&mut self) {
         self.out.clear();
+        self.keys.clear();
         self.topics.clear();
+        self.begin = (0, 0);
         /// How many are kept in any case.
         const KEPT: usize = 1 << 16;
         let used = self.list.len();
@@ -72,13 +79,30 @@ impl Messages {
         self.events += 1;
     }
 
-    /// What was written since the last message is one.
+    /// What was written since the last message is one, and has a key if one was written.
     pub(super) fn end(&mut self, topic: Option<&[u8]>) -> Result<()> {
-        // Behind the last and its line feed.
-        let begin = self.list.last().map_or(0, |last| last.value.end + 1);
-        let value = begin..self.out.len();
+        let value = self.begin.0..self.out.len();
         self.out.byte(b'\n');
         self.out.check()?;
+        self.push(topic, Some(value))
+    }
+
+    /// The key that was written, or a copy of the last message's, has no value any more.
+    pub(super) fn end_tombstone(&mut self, topic: &[u8]) -> Result<()> {
+        self.push(Some(topic), None)
+    }
+
+    #[inline]
+    fn push(&mut self, topic: Option<&[u8]>, value: Option<Range<usize>>) -> Result<()> {
+        let key = self.begin.1..self.keys.len();
+        self.keys.check()?;
+        // A tombstone follows the message of its key.
+        let key = match key.is_empty() {
+            false => Some(key),
+            true if value.is_none() => self.list.last().and_then(|last| last.key.clone()),
+            true => None,
+        };
+        self.begin = (self.out.len(), self.keys.len());
         let topic = match topic {
             // Most are of the same table as the one before.
             Some(topic) if self.last_topic() == Some(topic) => {
@@ -94,7 +118,7 @@ impl Messages {
         };
         let bytes = self.list.len() * size_of::<Message>();
         self.list.try_reserve(1).map_err(|_| Error::no_memory("messages", bytes))?;
-        self.list.push(Message { event: self.events, kind: self.kind, topic, value });
+        self.list.push(Message { event: self.events, kind: self.kind, topic, key, value });
         Ok(())
     }
 
@@ -108,8 +132,8 @@ impl Messages {
             event: message.event,
             kind: message.kind,
             topic: message.topic.as_ref().and_then(|topic| self.topics.bytes().get(topic.clone())),
-            key: None,
-            value: self.out.bytes().get(message.value.clone()),
+            key: message.key.as_ref().and_then(|key| self.keys.bytes().get(key.clone())),
+            value: message.value.as_ref().and_then(|value| self.out.bytes().get(value.clone())),
         })
     }
 }

@@ -5,6 +5,7 @@
 //! in buffers of the renderer, which are used again.
 
 mod csv;
+mod debezium;
 mod json;
 mod kind;
 mod messages;
@@ -22,10 +23,11 @@ mod wal2json_document;
 
 pub use messages::Rendered;
 
+use debezium::Debezium;
 use json::Json;
 use messages::Messages;
 use plan::{Layout, Plans};
-use settings::{OF_JSON, OF_WAL2JSON, either};
+use settings::{Bytes, OF_DEBEZIUM, OF_JSON, OF_WAL2JSON, Processed, Settings, Transactions, either};
 use transaction::{Rule, Transaction};
 use value::Values;
 
@@ -39,6 +41,7 @@ pub struct Renderer {
     values: Values,
     plans: Plans,
     json: Json,
+    debezium: Debezium,
     transaction: Transaction,
     messages: Messages,
 }
@@ -51,6 +54,7 @@ enum Format {
     Wal2Json2,
     Csv,
     Sql,
+    Debezium,
 }
 
 impl Format {
@@ -60,6 +64,7 @@ impl Format {
         ("wal2json2", Self::Wal2Json2),
         ("csv", Self::Csv),
         ("sql", Self::Sql),
+        ("debezium", Self::Debezium),
     ];
 
     fn of(name: &str) -> Result<Self> {
@@ -71,8 +76,10 @@ impl Format {
     }
 
     /// What its readers count on.
-    fn rule(self) -> Rule {
+    fn rule(self, settings: &Settings) -> Rule {
         match self {
+            Self::Debezium if settings.transactions == Transactions::Emit => Rule::Enclosed,
+            Self::Debezium => Rule::Committed,
             Self::Json => Rule::Told,
             Self::Csv => Rule::Committed,
             Self::Wal2Json2 | Self::Sql => Rule::Whole,
@@ -86,12 +93,13 @@ impl Format {
             Self::Json => OF_JSON,
             Self::Wal2Json | Self::Wal2Json2 => OF_WAL2JSON,
             Self::Csv | Self::Sql => &[],
+            Self::Debezium => OF_DEBEZIUM,
         }
     }
 
     fn layout(self) -> Layout {
         match self {
-            Self::Json => Layout::Object,
+            Self::Json | Self::Debezium => Layout::Object,
             Self::Wal2Json => Layout::Lists,
             Self::Wal2Json2 => Layout::Wal2Json,
             Self::Csv => Layout::Csv,
@@ -105,15 +113,33 @@ impl Renderer {
     pub fn new(format: &str) -> Result<Self> {
         let format = Format::of(format)?;
         let plans = Plans::new(format.layout());
-        let (values, json, transaction) = (Values::default(), Json::default(), Transaction::default());
-        Ok(Self { format, values, plans, json, transaction, messages: Messages::default() })
+        let (mut values, debezium) = (Values::default(), Debezium::default());
+        if format == Format::Debezium {
+            values.settings.bytes = Bytes::Base64;
+        }
+        let (json, transaction) = (Json::default(), Transaction::default());
+        Ok(Self { format, values, plans, json, debezium, transaction, messages: Messages::default() })
     }
 
     /// Sets an option, for the events that follow.
     pub fn set(&mut self, name: &str, value: &str) -> Result<()> {
         self.values.settings.set(name, value, self.format.options())?;
         self.plans = Plans::new(self.format.layout());
+        self.debezium.forget();
+        if !self.tells_time() {
+            self.set_clock(0);
+        }
         Ok(())
+    }
+
+    /// Whether messages say when they were made, by the clock.
+    pub fn tells_time(&self) -> bool {
+        self.format == Format::Debezium && self.values.settings.processed == Processed::Clock
+    }
+
+    /// The time at which the messages that follow are made, in microseconds since 2000.
+    pub fn set_clock(&mut self, now: i64) {
+        self.debezium.set_clock(now);
     }
 
     /// Forgets the messages that there are.
@@ -121,11 +147,13 @@ impl Renderer {
         self.messages.clear();
         self.values.shrink();
         self.transaction.mark();
+        self.debezium.mark();
     }
 
     /// Throws away what was rendered since the last `clear`, as if it had never been.
     pub fn take_back(&mut self) {
         self.transaction.go_back();
+        self.debezium.go_back();
         self.clear();
     }
 
@@ -149,7 +177,12 @@ impl Renderer {
         })?;
         let is_first = !self.transaction.has_changes();
         if self.format != Format::Json {
-            self.transaction.take(self.format.rule(), plain, kind, self.messages.events())?;
+            self.transaction.take(
+                self.format.rule(&self.values.settings),
+                plain,
+                kind,
+                self.messages.events(),
+            )?;
         }
         self.messages.begin_event(plain.kind);
         let (values, plans, messages) = (&mut self.values, &mut self.plans, &mut self.messages);
@@ -159,6 +192,7 @@ impl Renderer {
             Format::Wal2Json2 => wal2json::write(values, plans, event, messages),
             Format::Csv => csv::write(values, plans, event, messages),
             Format::Sql => sql::write(values, plans, event, messages),
+            Format::Debezium => self.debezium.write(values, (event, kind), messages),
         }
     }
 

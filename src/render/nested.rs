@@ -13,32 +13,46 @@ const DEPTH: usize = 32;
 /// Writes a value with parts; as text or bytes where it cannot be read.
 pub(super) fn write(values: &mut Values, field: Field<'_>, out: &mut Out) {
     // Of a composite's text nobody knows the fields.
-    if values.depth < DEPTH
-        && !(field.kind == TEXT && parts_of(field.type_oid) == Some(Parts::WAL_SHAPE_COMPOSITE))
-    {
-        let mut reader = values.readers.pop().unwrap_or_default();
-        values.depth += 1;
-        values.largest = values.largest.max(field.bytes.len());
-        let is_read = match reader.read(field, None) {
-            Ok(items) => items_of(values, items, out),
-            // It must not depend on memory what a value looks like.
-            Err(fault) if fault.error == ReadError::NoMemory => {
-                out.lack(field.bytes.len());
-                true
-            }
-            Err(_) => false,
-        };
-        values.depth -= 1;
-        values.readers.push(reader);
-        if is_read {
-            return;
-        }
+    let is_closed = field.kind == TEXT && parts_of(field.type_oid) == Some(Parts::WAL_SHAPE_COMPOSITE);
+    if is_closed || !read(values, field, out, items_of) {
+        whole(values, field, out);
     }
+}
+
+/// Writes a value with parts in one piece.
+pub(super) fn whole(values: &Values, field: Field<'_>, out: &mut Out) {
     if field.kind == TEXT {
         text::text_or_bytes(field.bytes, &values.settings, out);
     } else {
         text::unknown(field.bytes, &values.settings, out);
     }
+}
+
+/// Takes a value apart and has its items written. False: it cannot be read, or `write` says so, and nothing was written.
+pub(super) fn read(
+    values: &mut Values,
+    field: Field<'_>,
+    out: &mut Out,
+    write: impl FnOnce(&mut Values, Items<'_>, &mut Out) -> bool,
+) -> bool {
+    if values.depth >= DEPTH {
+        return false;
+    }
+    let mut reader = values.readers.pop().unwrap_or_default();
+    values.depth += 1;
+    values.largest = values.largest.max(field.bytes.len());
+    let is_read = match reader.read(field, None) {
+        Ok(items) => write(values, items, out),
+        // It must not depend on memory what a value looks like.
+        Err(fault) if fault.error == ReadError::NoMemory => {
+            out.lack(field.bytes.len());
+            true
+        }
+        Err(_) => false,
+    };
+    values.depth -= 1;
+    values.readers.push(reader);
+    is_read
 }
 
 /// What a type has parts of, where that is more than a string.
@@ -52,7 +66,15 @@ pub(super) fn parts_of(type_oid: u32) -> Option<Parts> {
 /// False: it is none of these, and nothing was written.
 fn items_of(values: &mut Values, items: Items<'_>, out: &mut Out) -> bool {
     match items.shape() {
-        Parts::WAL_SHAPE_ARRAY => array(values, items, out),
+        Parts::WAL_SHAPE_ARRAY => {
+            let mut last = (0, Shape::Text);
+            array(items, out, |field, out| {
+                if field.type_oid != last.0 {
+                    last = (field.type_oid, Shape::of(field.type_oid));
+                }
+                values.write(field, last.1, out);
+            });
+        }
         Parts::WAL_SHAPE_COMPOSITE => composite(values, items, out),
         Parts::WAL_SHAPE_HSTORE if has_names(items) => hstore(values, items, out),
         _ => return false,
@@ -60,7 +82,8 @@ fn items_of(values: &mut Values, items: Items<'_>, out: &mut Out) -> bool {
     true
 }
 
-fn array(values: &mut Values, items: Items<'_>, out: &mut Out) {
+/// Arrays in arrays, whose elements the caller writes.
+pub(super) fn array(items: Items<'_>, out: &mut Out, mut write: impl FnMut(Field<'_>, &mut Out)) {
     if items.is_empty() {
         return out.put(b"[]");
     }
@@ -76,7 +99,6 @@ fn array(values: &mut Values, items: Items<'_>, out: &mut Out) {
             }
         }
     };
-    let mut last = (0, Shape::Text);
     if !is_whole {
         out.byte(b'[');
     }
@@ -87,11 +109,7 @@ fn array(values: &mut Values, items: Items<'_>, out: &mut Out) {
         if is_whole {
             brackets(at, b'[', out);
         }
-        let field = item.field();
-        if field.type_oid != last.0 {
-            last = (field.type_oid, Shape::of(field.type_oid));
-        }
-        values.write(field, last.1, out);
+        write(item.field(), out);
         if is_whole {
             brackets(at + 1, b']', out);
         }

@@ -147,18 +147,37 @@ impl Plan {
     fn text(&self, range: &Range<usize>) -> &[u8] {
         self.texts.bytes().get(range.clone()).unwrap_or_default()
     }
+}
 
-    /// How much memory it takes, about.
+impl Prepared for Plan {
+    type With = Layout;
+
+    fn prepare(relation: &Relation, settings: &Settings, layout: Layout) -> Result<Self> {
+        Self::new(relation, settings, layout)
+    }
+
     fn weight(&self) -> usize {
         size_of::<Self>() + self.texts.len() + self.columns.len() * size_of::<ColumnPlan>() + 64
     }
 }
 
+/// What is prepared of a relation.
+pub(super) trait Prepared: Sized {
+    /// What it depends on beside the settings.
+    type With: Copy;
+
+    /// Prepares it.
+    fn prepare(relation: &Relation, settings: &Settings, with: Self::With) -> Result<Self>;
+
+    /// How much memory it takes, about.
+    fn weight(&self) -> usize;
+}
+
 /// The plans of the relations that were seen lately.
 #[derive(Debug)]
-pub(super) struct Plans {
-    layout: Layout,
-    plans: Vec<Plan>,
+pub(super) struct Plans<P: Prepared = Plan> {
+    with: P::With,
+    plans: Vec<P>,
     /// Where the plan of a definition is.
     places: HashMap<u64, usize>,
     /// The definition that was asked for last, and its place.
@@ -169,15 +188,15 @@ pub(super) struct Plans {
 /// How much memory plans may take, but for a single one: some ten thousand tables.
 const MOST: usize = 16 << 20;
 
-impl Plans {
+impl<P: Prepared> Plans<P> {
     /// None yet.
-    pub(super) fn new(layout: Layout) -> Self {
-        Self { layout, plans: Vec::new(), places: HashMap::new(), last: (0, 0), weight: 0 }
+    pub(super) fn new(with: P::With) -> Self {
+        Self { with, plans: Vec::new(), places: HashMap::new(), last: (0, 0), weight: 0 }
     }
 
     /// The plan of a relation.
     #[inline]
-    pub(super) fn of(&mut self, relation: &Relation, settings: &Settings) -> Result<&Plan> {
+    pub(super) fn of(&mut self, relation: &Relation, settings: &Settings) -> Result<&P> {
         let serial = relation.serial.number();
         if self.last.0 != serial {
             self.find(relation, serial, settings)?;
@@ -190,9 +209,9 @@ impl Plans {
             self.last = (serial, *place);
             return Ok(());
         }
-        let plan = Plan::new(relation, settings, self.layout)?;
+        let plan = P::prepare(relation, settings, self.with)?;
         if self.weight + plan.weight() > MOST {
-            *self = Self::new(self.layout);
+            *self = Self::new(self.with);
         }
         self.weight += plan.weight();
         self.places.insert(serial, self.plans.len());

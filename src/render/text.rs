@@ -214,7 +214,7 @@ fn is_separator(character: char) -> bool {
 }
 
 /// RFC 4648, section 4.
-fn base64(bytes: &[u8], out: &mut Out) {
+pub(super) fn base64(bytes: &[u8], out: &mut Out) {
     for bytes in bytes.chunks(48) {
         let mut text = [0; 64];
         let written = STANDARD.encode_slice(bytes, &mut text).unwrap_or(0);

@@ -1,6 +1,7 @@
 //! Values as JSON, as to_json() of the server writes them (datum_to_json in json.c), from text and binary alike. It must never
 //! make a number of what is none in JSON, nor give the binary form of a value as its text.
 
+use super::debezium::Decimal;
 use super::kind::{BINARY, TEXT};
 use super::nested;
 use super::out::Out;
@@ -86,9 +87,11 @@ impl Shape {
 pub(super) struct Values {
     pub(super) settings: Settings,
     /// Bytes that were decoded.
-    scratch: Vec<u8>,
+    pub(super) scratch: Vec<u8>,
     /// Text that was made of a value, before it is written.
-    formatted: Out,
+    pub(super) formatted: Out,
+    /// Makes decimals.
+    pub(super) decimal: Decimal,
     /// Readers that are not in use: one for each level.
     pub(super) readers: Vec<Nested>,
     /// How deep the present value is in others.

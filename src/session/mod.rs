@@ -10,6 +10,7 @@ mod helper;
 pub mod libpq;
 pub mod native;
 mod progress;
+mod rows;
 #[cfg(test)]
 mod scripted;
 mod settings;
@@ -23,6 +24,7 @@ pub use helper::command;
 #[cfg(feature = "libpq")]
 pub use libpq::LibpqSession;
 pub use native::{Canceller, NativeSession};
+pub use rows::Rows;
 pub use settings::{Replication, SearchPath, StartupSettings};
 
 use crate::error::Result;
@@ -72,24 +74,6 @@ pub enum Watch {
     On,
     /// Nothing that comes wakes anybody: `fill` is called when the time has come. `poll_io` waits for ever.
     Off,
-}
-
-/// The answer of a query.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Rows {
-    /// The names of the columns.
-    pub columns: Vec<String>,
-    /// The values as text; `None` is NULL.
-    pub rows: Vec<Vec<Option<String>>>,
-}
-
-impl Rows {
-    /// A value by row number and column name; `None` if there is no such row or column, or it is NULL.
-    pub fn get(&self, row: usize, column: &str) -> Option<&str> {
-        let index = self.columns.iter().position(|name| name == column)?;
-        self.rows.get(row)?.get(index)?.as_deref()
-    }
 }
 
 /// A connection that went through start-up and authentication.
@@ -202,14 +186,5 @@ mod tests {
         ] {
             assert_eq!(version_number(text), number, "{text}");
         }
-    }
-
-    #[test]
-    fn rows_are_asked_by_name() {
-        let rows = Rows { columns: vec!["a".into(), "b".into()], rows: vec![vec![Some("1".into()), None]] };
-        assert_eq!(
-            (rows.get(0, "a"), rows.get(0, "b"), rows.get(0, "c"), rows.get(1, "a")),
-            (Some("1"), None, None, None)
-        );
     }
 }

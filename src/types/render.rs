@@ -15,6 +15,9 @@ use super::{
 pub enum Style {
     /// As RFC 3339 and ISO 8601 have it, which has no infinity and the years 1 to 9999 only: `2026-02-28T12:34:56.5Z`.
     Rfc3339,
+    /// As Java's formatters have ISO 8601, which has no infinity: `2026-02-28T12:34:56.5Z`, and other years with a sign, where
+    /// `-0043` is 44 BC. With so many digits behind the second.
+    Java(u8),
     /// As PostgreSQL does with DateStyle ISO: `2026-02-28 12:34:56.5+00`.
     Postgres,
     /// As PostgreSQL does in JSON (JsonEncodeDateTime): `2026-02-28T12:34:56.5+00:00`.
@@ -43,7 +46,7 @@ pub fn write_time(field: Field<'_>, style: Style, out: &mut impl Write) -> Read<
         oid::TIMESTAMP => write_timestamp(as_timestamp(field)?, "", style, out)?,
         oid::TIMESTAMPTZ => {
             let zone = match style {
-                Style::Rfc3339 => "Z",
+                Style::Rfc3339 | Style::Java(_) => "Z",
                 Style::Postgres => "+00",
                 Style::Json => "+00:00",
             };
@@ -55,7 +58,11 @@ pub fn write_time(field: Field<'_>, style: Style, out: &mut impl Write) -> Read<
 }
 
 fn write_infinity(style: Style, word: &str, out: &mut impl Write) -> Read<fmt::Result> {
-    if style == Style::Rfc3339 { Err(ReadError::OutOfRange) } else { Ok(out.write_str(word)) }
+    if matches!(style, Style::Rfc3339 | Style::Java(_)) {
+        Err(ReadError::OutOfRange)
+    } else {
+        Ok(out.write_str(word))
+    }
 }
 
 fn write_timestamp(micros: i64, zone: &str, style: Style, out: &mut impl Write) -> Read<fmt::Result> {
@@ -78,7 +85,18 @@ fn write_moment(
         return Err(ReadError::OutOfRange);
     }
     let mut write = || {
-        let (shown, era) = if year > 0 { (year, "") } else { (1 - year, " BC") };
+        let (shown, era) = match style {
+            Style::Java(_) if year < 0 => {
+                out.write_char('-')?;
+                (-year, "")
+            }
+            Style::Java(_) => {
+                out.write_str(if year > 9999 { "+" } else { "" })?;
+                (year, "")
+            }
+            _ if year > 0 => (year, ""),
+            _ => (1 - year, " BC"),
+        };
         if shown < 10_000 {
             let ([a, b, c, d], [e, f], [g, h]) = (digits(shown), digits(month), digits(day));
             out.write_str(ascii(&[a, b, c, d, b'-', e, f, b'-', g, h]))?;
@@ -87,7 +105,10 @@ fn write_moment(
         }
         if let Some(clock) = clock {
             out.write_char(if style == Style::Postgres { ' ' } else { 'T' })?;
-            write_clock(clock, out)?;
+            match style {
+                Style::Java(digits) => write_clock_with(clock, digits.into(), out)?,
+                _ => write_clock(clock, out)?,
+            }
         }
         out.write_str(zone)?;
         out.write_str(era)
@@ -97,14 +118,21 @@ fn write_moment(
 
 /// `HH:MM:SS` and what the fraction needs.
 fn write_clock(micros: i64, out: &mut impl Write) -> fmt::Result {
-    let (seconds, fraction) = (micros / 1_000_000, micros % 1_000_000);
+    let fraction = digits::<6>(micros % 1_000_000);
+    let needed = 6 - fraction.iter().rev().take_while(|digit| **digit == b'0').count();
+    write_clock_with(micros, needed, out)
+}
+
+/// `HH:MM:SS` and so many digits of the fraction.
+fn write_clock_with(micros: i64, behind: usize, out: &mut impl Write) -> fmt::Result {
+    let (seconds, fraction) = (micros / 1_000_000, digits::<6>(micros % 1_000_000));
     let ([a, b], [c, d], [e, f]) = (digits(seconds / 3600), digits(seconds / 60 % 60), digits(seconds % 60));
     out.write_str(ascii(&[a, b, b':', c, d, b':', e, f]))?;
-    if fraction == 0 {
+    if behind == 0 {
         return Ok(());
     }
     out.write_char('.')?;
-    out.write_str(ascii(&digits::<6>(fraction)).trim_end_matches('0'))
+    out.write_str(ascii(fraction.get(..behind).unwrap_or(&fraction)))
 }
 
 /// The last digits of a number that is not negative, with zeros in front. `write!` takes several times as long.

@@ -103,15 +103,30 @@ pub fn ready_for_query(body: &[u8]) -> Result<TransactionStatus> {
     }
 }
 
-/// RowDescription: the names of the columns.
-pub fn row_description(body: &[u8]) -> Result<Vec<String>> {
+/// A column of an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ColumnDescription {
+    /// Its name.
+    pub name: String,
+    /// OID of its type.
+    pub type_oid: u32,
+    /// The type's modifier, -1 where there is none.
+    pub typmod: i32,
+}
+
+/// RowDescription: the columns.
+pub fn row_description(body: &[u8]) -> Result<Vec<ColumnDescription>> {
     let mut reader = Reader::new("RowDescription", body);
     let count = reader.u16()?;
     let mut columns = Vec::new();
     for _ in 0..count {
-        columns.push(reader.text()?);
-        // Table oid, column number, type oid, length, typmod.
-        reader.take(16)?;
+        let name = reader.text()?;
+        // The table's OID and the column's number there.
+        reader.take(6)?;
+        let type_oid = reader.u32()?;
+        // The type's length.
+        reader.take(2)?;
+        columns.push(ColumnDescription { name, type_oid, typmod: reader.u32()?.cast_signed() });
         if reader.u16()? != 0 {
             return Err(protocol("the server sends a column in binary that was asked for as text"));
         }
@@ -212,7 +227,8 @@ mod tests {
         assert!(data_row(b"\0\x01\xff\xff\xff\xfe").is_err());
         assert_eq!(ready_for_query(b"E").unwrap(), TransactionStatus::Failed);
         let (_, body, _) = &bodies()[3];
-        assert_eq!(row_description(body).unwrap(), ["a", ""]);
+        let columns = row_description(body).unwrap();
+        assert_eq!(columns.iter().map(|it| it.name.as_str()).collect::<Vec<_>>(), ["a", ""]);
     }
 
     proptest::proptest! {

@@ -66,6 +66,7 @@ static void neutral(void) {
     wal_connection_free(NULL);
     CHECK(wal_rows_count(NULL) == 0 && wal_rows_column_count(NULL) == 0);
     CHECK(wal_rows_column_name(NULL, 0).data == NULL && wal_rows_value(NULL, 0, 0).data == NULL);
+    CHECK(wal_rows_relation(NULL) == NULL && wal_rows_values(NULL, 0) == NULL);
     wal_rows_free(NULL);
     CHECK(wal_slots_count(NULL) == 0 && wal_slots_at(NULL, 0) == NULL);
     wal_slots_free(NULL);
@@ -218,6 +219,7 @@ static void copy_calls(void) {
     CHECK(wal_rows_count(rows) == 1 && wal_rows_column_count(rows) == 2);
     CHECK(wal_rows_column_name(rows, 0).data == NULL && wal_rows_value(rows, 0, 1).data == NULL);
     CHECK(wal_rows_value(rows, 0, 0).len == 1 && wal_rows_value(rows, 1, 0).data == NULL);
+    CHECK(wal_rows_relation(rows) == NULL && wal_rows_values(rows, 0) == NULL);
     wal_rows_free(rows);
     CHECK_STATUS(wal_copy_next_batch(copy, 30000, &rows, &error), WAL_END, &error);
     wal_copy_free(copy);

@@ -137,7 +137,20 @@ static void slots(void) {
     CHECK_BYTES(wal_rows_column_name(rows, 0), "seven");
     CHECK_BYTES(wal_rows_value(rows, 0, 0), "7");
     CHECK(wal_rows_value(rows, 0, 1).data == NULL && wal_rows_value(rows, 1, 0).data == NULL);
+    {
+        const wal_value *values = wal_rows_values(rows, 0);
+        const wal_relation *relation = wal_rows_relation(rows);
+        int64_t seven = 0;
+
+        REQUIRE(values != NULL && relation != NULL);
+        CHECK(wal_rows_values(rows, 1) == NULL);
+        CHECK_EQ(wal_relation_column_count(relation), 2);
+        CHECK_STATUS(wal_value_as_int64(&values[0], relation, 0, &seven, &error), WAL_OK, &error);
+        CHECK_EQ(seven, 7);
+        CHECK_STATUS(wal_value_as_int64(&values[1], relation, 1, &seven, &error), WAL_E_NO_VALUE, &error);
+    }
     wal_rows_free(rows);
+    rows = NULL;
 }
 
 /* A snapshot lives until it is released, and no command ends it by accident. */

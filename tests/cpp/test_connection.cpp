@@ -90,6 +90,20 @@ static void queries(wal::connection &connection) {
     CHECK_EQ(rows.column_count(), 2u);
     CHECK_EQ(rows.column_name(0), "seven");
     CHECK(rows.value(0, 0) == "7" && !rows.value(0, 1) && !rows.value(1, 0));
+    const auto typed =
+        connection.query("SELECT 7 AS seven, 1.50::numeric(5,2) AS price, ARRAY[1, NULL] AS list, "
+                         "'2026-02-28'::date AS day, NULL::int AS none, 'x' AS word");
+    const auto row = typed.at(0);
+    CHECK_EQ(row.size(), 6u);
+    CHECK_EQ(row["seven"].as<int>(), 7);
+    CHECK_EQ(row["price"].format(), "1.50");
+    CHECK(row["list"].as<std::vector<std::optional<int>>>() ==
+          std::vector<std::optional<int>>({1, std::nullopt}));
+    CHECK_EQ(row["day"].as<wal::date>().time_since_epoch().count(), 20512);
+    CHECK(row["none"].is_null());
+    CHECK_EQ(row["word"].as<std::string>(), "x");
+    CHECK_THROWS(row["word"].as<int>(), wal::status::type);
+    CHECK(!typed.at(1));
     const auto wrong = connection.try_query("SELECT nonsense");
     CHECK(!wrong && wrong.error().sqlstate() == "42703");
     CHECK_THROWS(connection.query(std::string_view("SELECT 1\0", 9)), wal::status::invalid_argument);

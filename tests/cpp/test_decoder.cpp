@@ -49,6 +49,16 @@ static void rendered(const wal::batch &batch) {
     renderer.set("numbers", "exact");
     const auto &last = *(batch.end() - 2);
     CHECK(renderer.render(last)[0].value()->find("\"new\":{\"id\":3") != std::string_view::npos);
+
+    wal::renderer keyed("debezium", {{"topic_prefix", "p"}, {"processed", "commit"}});
+    std::size_t found = 0;
+    for (const auto &message : keyed.render(batch)) {
+        CHECK(message.topic() == "p.public.cpp_decoder");
+        CHECK(message.key() == "{\"id\":" + std::to_string(++found) + "}");
+        CHECK(message.value()->find("\"op\":\"c\"") != std::string_view::npos);
+    }
+    CHECK_EQ(found, 3u);
+    CHECK_THROWS(keyed.set("numbers", "js"), wal::status::unknown_option);
 }
 
 static void peeked() {

@@ -92,6 +92,28 @@ impl Renderer {
         Ok(values.into_iter().map(|value| String::from_utf8(value).expect("UTF-8")).collect())
     }
 
+    /// The messages of an event with topic, key and value each, and tabs between them.
+    #[allow(dead_code, reason = "for formats that have keys")]
+    pub fn keyed(&mut self, event: Event<'_>) -> Vec<String> {
+        let (mut out, mut count) = (ptr::null::<wal_rendered>(), usize::MAX);
+        // SAFETY: a live renderer of this thread and a live event, out-parameters of this frame.
+        call(|err| unsafe {
+            abi::wal_renderer_events(self.0, event.raw(), 1, &raw mut out, &raw mut count, err)
+        })
+        .unwrap();
+        let text = |part: abi::wal_bytes| match part.data.is_null() {
+            true => "null".to_owned(),
+            // SAFETY: bytes of the renderer, which live until the next call.
+            false => String::from_utf8(unsafe { bytes(part) }.to_vec()).expect("UTF-8"),
+        };
+        let message = |at| {
+            // SAFETY: so many messages are there.
+            let it = unsafe { &*out.add(at) };
+            format!("{}\t{}\t{}", text(it.topic), text(it.key), text(it.value))
+        };
+        (0..count).map(message).collect()
+    }
+
     /// The message of an event.
     pub fn line(&mut self, event: Event<'_>) -> String {
         self.message(event).0

@@ -96,6 +96,9 @@ fn a_copy_that_nobody_got_is_ended() {
             std::thread::sleep(Duration::from_millis(milliseconds));
             drop(opening);
             let rows = within(connection.query("SELECT 1 AS one")).await.unwrap();
+            let one = rows.value(0, 0).unwrap();
+            assert_eq!((one.as_i64().unwrap(), rows.relation().unwrap().columns().len()), (1, 1));
+            assert!(rows.value(1, 0).is_none() && rows.value(0, 1).is_none());
             assert_eq!(rows.get(0, "one"), Some("1"));
         }
     });

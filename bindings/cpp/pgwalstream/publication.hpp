@@ -4,6 +4,7 @@
 #ifndef PGWALSTREAM_PUBLICATION_HPP
 #define PGWALSTREAM_PUBLICATION_HPP
 
+#include <pgwalstream/row.hpp>
 #include <pgwalstream/sequence.hpp>
 #include <pgwalstream/span.hpp>
 
@@ -80,12 +81,19 @@ class rows {
     }
     std::string_view column_name(std::size_t) const && = delete;
     /** A value, by row and column from 0; nothing for NULL, and where there is none. */
-    std::optional<std::string_view> value(std::size_t row,
+    std::optional<std::string_view> value(std::size_t index,
                                           std::size_t column) const &noexcept PGWALSTREAM_LIFETIMEBOUND {
-        const wal_bytes bytes = wal_rows_value(handle_.get(), row, column);
+        const wal_bytes bytes = wal_rows_value(handle_.get(), index, column);
         return bytes.data == nullptr ? std::nullopt : std::optional<std::string_view>(detail::text_of(bytes));
     }
     std::optional<std::string_view> value(std::size_t, std::size_t) const && = delete;
+    /** A row, from 0, whose values are read as those of an event: `rows.at(0)["id"].as<int>()`. Empty where
+     * there is none, and for rows of a COPY, whose types nobody tells. */
+    row at(std::size_t index) const &noexcept PGWALSTREAM_LIFETIMEBOUND {
+        return row(wal_rows_values(handle_.get(), index), static_cast<std::uint32_t>(column_count()),
+                   wal_rows_relation(handle_.get()));
+    }
+    row at(std::size_t) const && = delete;
 
   private:
     detail::owned<wal_rows, wal_rows_free> handle_;

@@ -27,9 +27,10 @@ class rendered {
     std::size_t event() const noexcept { return raw_.event; }
     /** What the event is. */
     event_kind kind() const noexcept { return static_cast<event_kind>(raw_.kind); }
-    /** `schema.table` of a change, ambiguous where one has a dot; nothing for an event without one table. */
+    /** `schema.table` of a change, ambiguous where one has a dot; nothing for an event without one table. In
+     * "debezium" the whole name of the topic. */
     std::optional<std::string_view> topic() const noexcept { return part(raw_.topic); }
-    /** What identifies the row, in formats that have keys. Format "json" has none. */
+    /** What identifies the row, in format "debezium" where the table has a key. Other formats have none. */
     std::optional<std::string_view> key() const noexcept { return part(raw_.key); }
     /** The message, without a line feed behind it. In csv and sql a value in quotes may hold some. Nothing
      * says that the key is gone, in formats that have keys. */
@@ -67,7 +68,7 @@ class renderer {
      *
      * @param format "json": an object for each event, on one line; "wal2json" and "wal2json2": what
      * wal2json gives with format versions 1 and 2; "csv": rows as COPY writes them; "sql": statements that
-     * apply the changes
+     * apply the changes; "debezium": what Debezium's connector gives, with keys and tombstones
      * @param options by name; the others keep their defaults
      * @return or status invalid_argument, unknown_option, bad_option
      */

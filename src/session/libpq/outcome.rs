@@ -9,6 +9,7 @@ use libpq_sys as pq;
 
 use super::connection::text;
 use super::numbers;
+use crate::wire::backend::ColumnDescription;
 use crate::wire::{CopyForm, CopyOut, MOST_OF_FIELD};
 
 /// What a value costs beside its bytes.
@@ -72,10 +73,17 @@ impl Outcome {
         CopyOut { form, columns: u16::try_from(self.width()).unwrap_or(0) }
     }
 
-    pub(super) fn columns(&self) -> Vec<String> {
-        // SAFETY: a live result, and numbers below its count.
-        let name = |at| text(unsafe { pq::PQfname(self.0.as_ptr(), at) }).unwrap_or_default();
-        (0..self.width()).map(name).collect()
+    pub(super) fn columns(&self) -> Vec<ColumnDescription> {
+        let raw = self.0.as_ptr();
+        let column = |at| ColumnDescription {
+            // SAFETY: a live result, and numbers below its count.
+            name: text(unsafe { pq::PQfname(raw, at) }).unwrap_or_default(),
+            // SAFETY: as above.
+            type_oid: unsafe { pq::PQftype(raw, at) },
+            // SAFETY: as above.
+            typmod: unsafe { pq::PQfmod(raw, at) },
+        };
+        (0..self.width()).map(column).collect()
     }
 
     pub(super) fn rows(&self) -> impl Iterator<Item = Vec<Option<String>>> {

@@ -185,7 +185,7 @@ impl Answer<'_> {
     /// One row, or the end of a statement's rows.
     fn take(&mut self, outcome: &Outcome, failed: &mut Option<Error>) -> Result<()> {
         if self.whole == Whole::Yes {
-            self.rows = Rows { columns: outcome.columns(), rows: Vec::new() };
+            self.rows = Rows::of(outcome.columns());
         }
         self.size = self.size.saturating_add(outcome.size());
         if self.size > MAX_REFUSED {

@@ -116,7 +116,7 @@ impl Answer<'_> {
         }
         match tag {
             tag::ROW_DESCRIPTION => {
-                self.rows = Rows { columns: backend::row_description(body)?, rows: Vec::new() };
+                self.rows = Rows::of(backend::row_description(body)?);
             }
             tag::DATA_ROW => self.row(body)?,
             tag::COMMAND_COMPLETE => drop(backend::command_complete(body)?),

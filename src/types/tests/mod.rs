@@ -8,6 +8,7 @@ mod nested;
 mod number;
 mod render;
 mod scalar;
+mod vectors;
 
 use proptest::prelude::*;
 

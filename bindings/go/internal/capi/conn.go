@@ -80,8 +80,9 @@ func (n names) free() {
 	}
 }
 
-// Query runs SQL: the columns' names, and the rows, with nil for NULL.
-func (c Conn) Query(sql string) (columns []string, rows [][]*string, status int32, failed *Error) {
+// Query runs SQL: the columns' names, and the rows, with nil for NULL. The relation that describes the columns is for looking at
+// it only, and NULL where there is no answer.
+func (c Conn) Query(sql string, look func(relation unsafe.Pointer)) (columns []string, rows [][]*string, status int32, failed *Error) {
 	var n names
 	defer n.free()
 	var out *C.wal_rows
@@ -91,6 +92,7 @@ func (c Conn) Query(sql string) (columns []string, rows [][]*string, status int3
 	if status != OK {
 		return nil, nil, status, take(err)
 	}
+	look(unsafe.Pointer(C.wal_rows_relation(out)))
 	width := int(C.wal_rows_column_count(out))
 	for i := range width {
 		columns = append(columns, text(C.wal_rows_column_name(out, C.size_t(i))))
