@@ -6,17 +6,28 @@ use crate::args::Publication;
 use crate::json::{member, string};
 use crate::output::print;
 use crate::slot::sure;
+use crate::sql;
 use crate::table::table;
 use crate::trouble::{Trouble, note};
 
 pub async fn run(options: Options, command: Publication) -> Result<(), Trouble> {
-    if let Publication::Drop { names, yes } = &command {
+    match &command {
+        Publication::Create { name, tables, via_partition_root, dry_run: true, .. } => {
+            return print(sql::create_publication(name, tables, *via_partition_root).as_bytes());
+        }
+        Publication::Drop { names, dry_run: true, .. } => {
+            let all: String = names.iter().map(|name| sql::drop_publication(name)).collect();
+            return print(all.as_bytes());
+        }
+        _ => {}
+    }
+    if let Publication::Drop { names, yes, .. } = &command {
         sure(*yes, &format!("Drop {}? Streams that read it end.", names.join(", ")))?;
     }
     let mut connection = Connection::connect(&options).await?;
     match command {
         Publication::List { json } => list(&mut connection, json).await,
-        Publication::Create { name, tables, all_tables, via_partition_root } => {
+        Publication::Create { name, tables, all_tables, via_partition_root, .. } => {
             let new = if all_tables {
                 NewPublication::of_all_tables(name)
             } else {

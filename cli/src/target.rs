@@ -1,0 +1,168 @@
+//! The database that changes are made in. It must never commit changes without the position behind them.
+
+use pgwalstream::{Batch, Connection, EventKind, Lsn, Options, Position, Renderer};
+
+use crate::sql::literal;
+use crate::trouble::{Trouble, say};
+
+/// What apply keeps in the target, made where it is not there. A row of `applied` is only moved on by whoever knows where it stands.
+const FURNITURE: &str = "BEGIN;
+CREATE SCHEMA pgwalstream;
+CREATE TABLE pgwalstream.applied (slot text PRIMARY KEY, position text NOT NULL, at timestamptz NOT NULL);
+CREATE FUNCTION pgwalstream.one(n bigint, what text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  IF n OPERATOR(pg_catalog.<>) 1 THEN RAISE EXCEPTION '%: % rows', what, n USING ERRCODE = 'no_data_found'; END IF;
+END $$;
+COMMENT ON SCHEMA pgwalstream IS 'how far pgwalstream apply is';
+COMMIT";
+
+/// How literals are read, and what must not end a transaction.
+const SESSION: &str = "SET search_path = ''; SET client_encoding = 'UTF8'; SET standard_conforming_strings = on;
+SET DateStyle = 'ISO'; SET IntervalStyle = 'postgres'; SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0";
+
+/// A connection to the target, and how far it is.
+pub struct Target {
+    connection: Connection,
+    renderer: Renderer,
+    slot: String,
+    /// The text of the position that the target has; empty before the first.
+    position: String,
+    /// Whether a transaction of the target is open.
+    is_open: bool,
+}
+
+impl Target {
+    /// Connects, and finds where to go on.
+    pub async fn open(options: &Options, slot: &str) -> Result<Self, Trouble> {
+        let mut connection = Connection::connect(options).await?;
+        connection.query(SESSION).await?;
+        if let Err(error) = connection.query("SET session_replication_role = replica").await {
+            say(format_args!("{}: triggers and foreign keys of the target see the changes", error.message()));
+        }
+        let there = connection.query("SELECT pg_catalog.to_regclass('pgwalstream.applied')").await?;
+        if there.rows.first().and_then(|row| row.first()).is_none_or(Option::is_none) {
+            connection.query(FURNITURE).await?;
+        }
+        let position = match stands(&mut connection, slot).await? {
+            Some(position) => position,
+            None => {
+                // Another apply may have been faster.
+                let row = format!("{}, '', pg_catalog.now()", literal(slot));
+                let insert =
+                    format!("INSERT INTO pgwalstream.applied VALUES ({row}) ON CONFLICT (slot) DO NOTHING");
+                connection.query(insert).await?;
+                stands(&mut connection, slot).await?.unwrap_or_default()
+            }
+        };
+        let renderer = Renderer::new("sql")?;
+        Ok(Self { connection, renderer, slot: slot.to_owned(), position, is_open: false })
+    }
+
+    /// What to resume after; None: nothing was applied yet.
+    pub fn position(&self) -> Result<Option<Position>, Trouble> {
+        match self.position.as_str() {
+            "" => Ok(None),
+            text => Ok(Some(text.parse()?)),
+        }
+    }
+
+    /// Makes the changes of a batch. Of what is whole the target has it when this returns, with its position: what it gives may be
+    /// acknowledged.
+    pub async fn make(&mut self, batch: &Batch) -> Result<Option<Lsn>, Trouble> {
+        self.renderer.clear();
+        let (mut whole, mut last) = (0, None);
+        for event in batch {
+            if event.kind() != EventKind::Progress {
+                self.renderer.push(event)?;
+            }
+            if let (Some(ack), Some(position)) = (event.ack_lsn(), event.position()) {
+                (whole, last) = (self.renderer.messages().len(), Some((ack, position)));
+            } else if event.kind() == EventKind::Commit {
+                let why = "the source tells no positions: it is a standby, and may be promoted at any time";
+                return Err(Trouble::other(why));
+            }
+        }
+        let Some((ack, position)) = last else {
+            self.send(0, usize::MAX, String::new()).await?;
+            return Ok(None);
+        };
+        let position = position.to_string();
+        if position != self.position {
+            let (slot, old, new) = (literal(&self.slot), literal(&self.position), literal(&position));
+            let moved = format!(
+                "UPDATE pgwalstream.applied SET position = {new}, at = pg_catalog.now() WHERE slot OPERATOR(pg_catalog.=) {slot} \
+                 AND position OPERATOR(pg_catalog.=) {old}"
+            );
+            let end = format!(
+                "{}COMMIT;",
+                checked(&moved, &format!("position of slot {}, which another apply moved", self.slot))
+            );
+            self.send(0, whole, end).await?;
+            self.is_open = false;
+            self.position = position;
+        }
+        self.send(whole, usize::MAX, String::new()).await?;
+        Ok(Some(ack))
+    }
+
+    /// Sends the statements of some messages, in a transaction that stays open unless `end` ends it.
+    async fn send(&mut self, from: usize, to: usize, end: String) -> Result<(), Trouble> {
+        let mut text = String::new();
+        for message in self.renderer.messages().take(to).skip(from) {
+            let Some(value) =
+                message.value.filter(|_| !matches!(message.kind, EventKind::Begin | EventKind::Commit))
+            else {
+                continue;
+            };
+            let statement = std::str::from_utf8(value)
+                .map_err(|_| Trouble::other("a change is not UTF-8, and cannot be a statement"))?;
+            match message.kind {
+                EventKind::Update | EventKind::Delete => {
+                    let table = String::from_utf8_lossy(message.topic.unwrap_or_default());
+                    let what = format!("{} of {table}", message.kind.name());
+                    text.push_str(&checked(statement.trim_end_matches(';'), &what));
+                }
+                _ => text.push_str(statement),
+            }
+            text.push('\n');
+        }
+        text.push_str(&end);
+        if text.is_empty() {
+            return Ok(());
+        }
+        if !self.is_open {
+            text.insert_str(0, "BEGIN;\n");
+            self.is_open = true;
+        }
+        self.connection.query(text).await?;
+        Ok(())
+    }
+}
+
+/// Where a slot stands in the target, if it was applied from there.
+async fn stands(connection: &mut Connection, slot: &str) -> Result<Option<String>, Trouble> {
+    let name = literal(slot);
+    let query = format!("SELECT position FROM pgwalstream.applied WHERE slot OPERATOR(pg_catalog.=) {name}");
+    Ok(connection.query(query).await?.get(0, "position").map(str::to_owned))
+}
+
+/// A statement that must change one row, or else is named.
+fn checked(statement: &str, what: &str) -> String {
+    format!(
+        "WITH hit AS ({statement} RETURNING 1) SELECT pgwalstream.one(pg_catalog.count(*), {}) FROM hit;",
+        literal(what)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_statement_must_change_one_row() {
+        assert_eq!(
+            checked("DELETE FROM t", "DELETE of o'k"),
+            "WITH hit AS (DELETE FROM t RETURNING 1) SELECT pgwalstream.one(pg_catalog.count(*), 'DELETE of o''k') FROM hit;"
+        );
+    }
+}
