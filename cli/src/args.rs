@@ -16,7 +16,7 @@ pub use source::{Ends, Serving, Source};
 
 /// Stream PostgreSQL's changes, and look after slots and publications.
 ///
-/// Connection parameters that are not given come from libpq's environment variables (PGHOST, PGUSER, PGPASSWORD, …) and the
+/// Connection parameters that are not given come from libpq's environment variables (PGHOST, PGUSER, PGPASSWORD and others) and the
 /// password file. Exit status: 0 done, 1 error, 2 wrong usage, 4 changes were lost, or the server's history is another.
 #[derive(Debug, Parser)]
 #[command(

@@ -1,9 +1,10 @@
 //! What a stream reads, and what is made for it alone. It must never leave behind what it made.
 
-use pgwalstream::{Connection, NewPublication, Options, SlotCreate, Stream};
+use pgwalstream::{Connection, Options, SlotCreate, Stream};
 
 use crate::args::Source;
 use crate::leftovers::LEFT_BEHIND;
+use crate::publication;
 use crate::signals::Signals;
 use crate::trouble::Trouble;
 
@@ -24,7 +25,7 @@ impl Source {
             )));
         }
         let made = match makes {
-            true => Some(signals.outlast(Made::new(options, &self.tables.join(", "))).await?),
+            true => Some(signals.outlast(Made::new(options, &self.tables)).await?),
             false => None,
         };
         let mut options = options.clone();
@@ -89,10 +90,10 @@ struct Made {
 }
 
 impl Made {
-    async fn new(options: &Options, tables: &str) -> Result<Self, Trouble> {
+    async fn new(options: &Options, tables: &[String]) -> Result<Self, Trouble> {
         let mut connection = Connection::connect(options).await?;
         let made = Self { name: unique()?, options: options.clone() };
-        connection.create_publication(NewPublication::of_tables(&made.name, tables)).await?;
+        publication::create(&mut connection, &made.name, tables, false).await?;
         // For those who find it after a kill.
         let comment = format!("COMMENT ON PUBLICATION {} IS '{LEFT_BEHIND}'", made.name);
         match connection.query(comment).await {

@@ -107,7 +107,7 @@ impl Target {
 
     /// Sends the statements of some messages, in a transaction that stays open unless `end` ends it.
     async fn send(&mut self, from: usize, to: usize, end: String) -> Result<(), Trouble> {
-        let mut text = String::new();
+        let mut text = Statements::default();
         for message in self.renderer.messages().take(to).skip(from) {
             let Some(value) =
                 message.value.filter(|_| !matches!(message.kind, EventKind::Begin | EventKind::Commit))
@@ -117,15 +117,16 @@ impl Target {
             let statement = std::str::from_utf8(value)
                 .map_err(|_| Trouble::other("a change is not UTF-8, and cannot be a statement"))?;
             match message.kind {
+                EventKind::Insert => text.insert(statement),
                 EventKind::Update | EventKind::Delete => {
                     let table = String::from_utf8_lossy(message.topic.unwrap_or_default());
                     let what = format!("{} of {table}", message.kind.name());
-                    text.push_str(&checked(statement.trim_end_matches(';'), &what));
+                    text.push(&checked(statement.trim_end_matches(';'), &what));
                 }
-                _ => text.push_str(statement),
+                _ => text.push(statement),
             }
-            text.push('\n');
         }
+        let mut text = text.whole();
         text.push_str(&end);
         if text.is_empty() {
             return Ok(());
@@ -136,6 +137,49 @@ impl Target {
         }
         self.connection.query(text).await?;
         Ok(())
+    }
+}
+
+/// Statements, one behind the other.
+#[derive(Default)]
+struct Statements {
+    text: String,
+    /// How far the last one reaches to which rows can be appended, and where its rows begin.
+    insert: Option<(usize, usize)>,
+}
+
+/// What stands between the columns and the rows of an INSERT of the format sql.
+const ROWS: &str = ") OVERRIDING SYSTEM VALUE VALUES ";
+
+impl Statements {
+    fn push(&mut self, statement: &str) {
+        self.insert = None;
+        self.text.push_str(statement);
+        self.text.push('\n');
+    }
+
+    /// Rows of one table that follow each other become one statement: the server reads it in a part of the time.
+    fn insert(&mut self, statement: &str) {
+        let rows = statement.find(ROWS).map(|at| at + ROWS.len());
+        // What is found inside of a name is none.
+        let rows =
+            rows.filter(|at| statement.get(..*at).is_some_and(|head| head.matches('"').count() % 2 == 0));
+        let begin = self.text.len();
+        if let (Some(rows), Some((first, to))) = (rows, self.insert)
+            && self.text.get(first..to) == statement.get(..rows)
+        {
+            self.text.truncate(self.text.trim_end_matches('\n').trim_end_matches(';').len());
+            self.text.push(',');
+            self.text.push_str(statement.get(rows..).unwrap_or_default());
+            self.text.push('\n');
+            return;
+        }
+        self.push(statement);
+        self.insert = rows.map(|rows| (begin, begin + rows));
+    }
+
+    fn whole(self) -> String {
+        self.text
     }
 }
 
@@ -157,6 +201,33 @@ fn checked(statement: &str, what: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rows_that_follow_each_other_become_one_statement() {
+        let of = |statements: &[&str]| {
+            let mut text = Statements::default();
+            for statement in statements {
+                if statement.starts_with("INSERT") { text.insert(statement) } else { text.push(statement) }
+            }
+            text.whole()
+        };
+        let (one, two) = (
+            "INSERT INTO \"t\" (\"a\") OVERRIDING SYSTEM VALUE VALUES ('1;\n');",
+            "INSERT INTO \"t\" (\"a\") OVERRIDING SYSTEM VALUE VALUES (';');",
+        );
+        assert_eq!(
+            of(&[one, two, two]),
+            "INSERT INTO \"t\" (\"a\") OVERRIDING SYSTEM VALUE VALUES ('1;\n'),(';'),(';');\n"
+        );
+        assert_eq!(of(&[one, "TRUNCATE x;", two]), format!("{one}\nTRUNCATE x;\n{two}\n"));
+        let other = one.replace("\"a\"", "\"b\"");
+        assert_eq!(of(&[one, &other]), format!("{one}\n{other}\n"));
+        // Such a name is no end of columns.
+        let odd = "INSERT INTO \"t\" (\"a) OVERRIDING SYSTEM VALUE VALUES (\") OVERRIDING SYSTEM VALUE VALUES ('1');";
+        assert_eq!(of(&[odd, odd]), format!("{odd}\n{odd}\n"));
+        let none = "INSERT INTO \"t\" DEFAULT VALUES;";
+        assert_eq!(of(&[none, none]), format!("{none}\n{none}\n"));
+    }
 
     #[test]
     fn a_statement_must_change_one_row() {

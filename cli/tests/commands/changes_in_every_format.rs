@@ -2,10 +2,10 @@
 
 use std::process::Command;
 
-use crate::harness::Server;
-use crate::harness::server::{new_folder, wait_for_exit};
+use crate::harness::server::{new_folder, signal_process, wait_for_exit};
+use crate::harness::{Server, eventually};
 
-use crate::run::{lines, run};
+use crate::run::{STREAMS, command, finish, lines, read_lines, run};
 
 const SETUP: &str = "CREATE TABLE orders (id int PRIMARY KEY, note text, total numeric);
     CREATE TABLE orders_old (id int PRIMARY KEY); CREATE TABLE \"Odd\" (id int PRIMARY KEY)";
@@ -117,6 +117,28 @@ fn tables_are_chosen_by_patterns() {
     assert_eq!(tables(&["-t", "odd"]), "");
     assert_eq!(tables(&["-T", "*_old"]), "orders Odd");
     assert_eq!(tables(&["-t", "o*", "-T", "public.orders"]), "orders_old");
+}
+
+/// The server sends no more than that.
+#[test]
+fn columns_and_rows_are_chosen_by_the_publication() {
+    let mut db = Server::shared(18).database();
+    db.run(SETUP);
+    let table = "orders (id, total) WHERE (total > 10)";
+    let mut child = command(&db.conninfo(), &["tail", "-t", table, "-t", "orders_old"]).spawn().unwrap();
+    eventually("it streams", || db.text(STREAMS) == "1");
+    db.run("INSERT INTO orders VALUES (1, 'a secret', 5), (2, 'a secret', 50); INSERT INTO orders_old VALUES (3)");
+    let seen = lines(&read_lines(&mut child, 2));
+    signal_process(child.id(), libc::SIGTERM);
+    assert_eq!(finish(child).status, 0);
+    assert_eq!(seen[0]["new"], serde_json::json!({"id": 2, "total": 50}));
+    assert_eq!(seen[1]["new"]["id"], 3);
+    let made = run(&db.conninfo(), &["publication", "create", "part", "-t", table]);
+    assert_eq!((made.status, made.err.as_str()), (0, ""), "{made:?}");
+    assert_eq!(
+        db.text("SELECT attnames::text || rowfilter FROM pg_publication_tables"),
+        "{id,total}(total > (10)::numeric)"
+    );
 }
 
 #[test]
