@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use pgwalstream::Position;
+use pgwalstream::{ErrorCode, Position};
 
 use crate::args::Printing;
 use crate::journal::{self, Journal, Kept};
@@ -88,6 +88,21 @@ impl Plan {
     /// Whether a journal tells where to go on.
     pub fn has_journal(&self) -> bool {
         self.journal.is_some()
+    }
+
+    /// What it means that the stream cannot go on where the journal says.
+    pub fn explain(&self, trouble: Trouble) -> Trouble {
+        match (trouble, &self.journal) {
+            (Trouble::Library(error), Some((path, Some(_)))) if error.code() == ErrorCode::Gap => {
+                Trouble::Gone(format!(
+                    "{}\n  hint: another command read the slot meanwhile, or it is another slot: move {} and its file away to go on where \
+                 the slot is",
+                    error.message(),
+                    path.display()
+                ))
+            }
+            (trouble, _) => trouble,
+        }
     }
 
     /// Whether files are changed.

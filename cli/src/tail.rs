@@ -60,7 +60,8 @@ struct Printer {
 impl Printer {
     /// Connects and prints until one of the ends that were asked for, or a signal.
     async fn stream(mut self, ready: &Ready, plan: Plan, signals: &mut Signals) -> Result<(), Trouble> {
-        let Some(mut stream) = connect(&self.options(ready, &plan), signals).await? else { return Ok(()) };
+        let connected = connect(&self.options(ready, &plan), signals).await;
+        let Some(mut stream) = connected.map_err(|trouble| plan.explain(trouble))? else { return Ok(()) };
         self.metrics.watch(stream.acker());
         let mut output = plan.open()?;
         let end = tokio::time::sleep(self.tail.ends.timeout.unwrap_or(NEVER).min(NEVER));
