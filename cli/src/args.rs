@@ -28,34 +28,34 @@ pub use source::{Ends, Serving, Source};
 )]
 pub struct Args {
     /// Database name, connection string or URI
-    #[arg(short, long, global = true, value_name = "DBNAME|CONNINFO")]
+    #[arg(short, long, global = true, value_name = "DBNAME|CONNINFO", help_heading = "Connecting")]
     pub dbname: Option<String>,
     /// Host name, address, or folder of the server's socket
-    #[arg(short = 'h', long, global = true)]
+    #[arg(short = 'h', long, global = true, help_heading = "Connecting")]
     pub host: Option<String>,
     /// Port of the server
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, help_heading = "Connecting")]
     pub port: Option<u16>,
     /// Role to connect as; for streams and slots it needs REPLICATION
-    #[arg(short = 'U', long, global = true, value_name = "ROLE")]
+    #[arg(short = 'U', long, global = true, value_name = "ROLE", help_heading = "Connecting")]
     pub username: Option<String>,
     /// Ask for the password before connecting
-    #[arg(short = 'W', long, global = true)]
+    #[arg(short = 'W', long, global = true, help_heading = "Connecting")]
     pub password: bool,
     /// Read arguments from this file too; without it from the one that PGWALSTREAM_CONFIG names
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Connecting")]
     pub config: Option<PathBuf>,
     /// Set an option of the library, as docs/options.md lists them; may be repeated
-    #[arg(long = "option", global = true, value_name = "NAME=VALUE", action = ArgAction::Append)]
+    #[arg(long = "option", global = true, value_name = "NAME=VALUE", action = ArgAction::Append, help_heading = "Connecting")]
     pub options: Vec<String>,
     /// Say nothing but errors
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, help_heading = "General")]
     pub quiet: bool,
     /// Say what happens; twice for every step
-    #[arg(short, long, global = true, action = ArgAction::Count, conflicts_with = "quiet")]
+    #[arg(short, long, global = true, action = ArgAction::Count, conflicts_with = "quiet", help_heading = "General")]
     pub verbose: u8,
     /// Print help: short with -?, all of it with --help
-    #[arg(short = '?', long, global = true, action = ArgAction::Help)]
+    #[arg(short = '?', long, global = true, action = ArgAction::Help, help_heading = "General")]
     pub help: Option<bool>,
     #[command(subcommand)]
     pub command: Command,
@@ -63,13 +63,9 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Print changes as they are committed
     Tail(Tail),
-    /// Keep what a server sends in capture files, for a replay
     Capture(Capture),
-    /// Print the changes of capture files
     Replay(Replay),
-    /// Make the changes in another PostgreSQL, each exactly once
     Apply(Apply),
     /// List, make, change and drop replication slots
     #[command(subcommand)]
@@ -77,7 +73,6 @@ pub enum Command {
     /// List, make and drop publications
     #[command(subcommand)]
     Publication(Publication),
-    /// Look for what keeps streams from working, or will hurt one day, and say the remedy
     Check(Check),
     /// Print a completion script for a shell
     Completions {
@@ -227,7 +222,6 @@ pub enum Slot {
         #[arg(long)]
         json: bool,
     },
-    /// List slots again and again
     Watch(Watch),
     /// Make a slot
     Create {

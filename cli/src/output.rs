@@ -212,7 +212,9 @@ impl Growing {
         let span = Span::join(self.kept.span, Span::join(self.rest.take(), mark.span));
         self.rest = lines.rest();
         let length = before + mark.length as u64;
-        let kept = Kept { length, span, position: mark.position, ..self.kept };
+        // A file is as old as its first change.
+        let begun = if self.kept.span.is_none() { now() } else { self.kept.begun };
+        let kept = Kept { length, begun, span, position: mark.position };
         if kept != self.kept {
             self.kept = kept;
             self.keep()?;
