@@ -15,9 +15,12 @@ pub fn logged(args: &Args) -> Options {
         (_, 1) => LogLevel::Info,
         _ => LogLevel::Debug,
     };
-    Options::new()
-        .env(true)
-        .on_log(level, |level, part, text| say(format_args!("{}: {part}: {text}", word(level))))
+    Options::new().env(true).on_log(level, |level, part, text| {
+        // What ends a stream is told once: as the error that it gives.
+        if level != LogLevel::Error {
+            say(format_args!("{}: {part}: {text}", word(level)));
+        }
+    })
 }
 
 /// The options that all commands share.
@@ -115,7 +118,6 @@ fn quoted(value: &str) -> String {
 
 fn word(level: LogLevel) -> &'static str {
     match level {
-        LogLevel::Error => "error",
         LogLevel::Warn => "warning",
         LogLevel::Info => "info",
         _ => "debug",

@@ -149,6 +149,39 @@ fn it_goes_on_where_it_stopped() {
     assert!(said.status == 1 && said.err.contains("damaged"), "{said:?}");
 }
 
+/// A standby tells no positions, since it may be promoted: the journal tells how far the file is, and the slot where to go on.
+#[test]
+fn a_standby_goes_on_from_its_slot() {
+    let primary = Server::start(18, &[]);
+    let mut db = primary.database();
+    db.run("CREATE TABLE t (id int PRIMARY KEY); CREATE PUBLICATION pub FOR TABLE t");
+    let database = db.text("SELECT current_database()");
+    drop(db);
+    let standby = primary.standby(&["hot_standby_feedback=on"]);
+    let mut db = primary.client(&database);
+    let conninfo = standby.conninfo(&database);
+    let folder = new_folder();
+    let file = folder.join("out.jsonl");
+    let name = file.to_str().unwrap();
+    let arguments = ["tail", "--slot", "here", "--create-slot", "-P", "pub", "-o", name];
+    for round in 1..=2 {
+        let child = command(&conninfo, &arguments).spawn().unwrap();
+        eventually("the standby decodes", || {
+            db.batch_execute("SELECT pg_log_standby_snapshot()").unwrap();
+            let active = "SELECT count(*) FROM pg_replication_slots WHERE active";
+            standby.client("postgres").query_one(active, &[]).unwrap().get::<_, i64>(0) == 1
+        });
+        db.batch_execute(&format!("INSERT INTO t VALUES ({round})")).unwrap();
+        eventually("it is written", || file.exists() && ids(std::slice::from_ref(&file)).contains(&round));
+        signal_process(child.id(), libc::SIGTERM);
+        let said = finish(child);
+        assert_eq!(said.status, 0, "{said:?}");
+        let journal = std::fs::read_to_string(folder.join("out.jsonl.position")).unwrap();
+        assert!(journal.split_whitespace().any(|word| word == "-"), "{journal}");
+    }
+    assert_eq!(ids(std::slice::from_ref(&file)), [1, 2]);
+}
+
 /// A file that is old enough gets its name although nothing comes, and CSV has a heading in each.
 #[test]
 fn a_quiet_file_is_ended_by_its_age() {
