@@ -316,6 +316,8 @@ pub struct Watch {
     /// Print a JSON object for each slot and look
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    pub serving: Serving,
 }
 
 #[derive(Debug, Subcommand)]

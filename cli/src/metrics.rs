@@ -25,18 +25,28 @@ const SILENCE: Duration = Duration::from_secs(120);
 /// Serves the numbers, if it was asked to, on a thread of its own.
 pub struct Metrics(Arc<Mutex<Watched>>);
 
-/// What is known of the stream.
+/// What is known of the stream, or of what is looked at instead.
 struct Watched {
     acker: Option<Acker>,
+    /// Numbers of the command's own; None before there are any.
+    own: Option<String>,
     reads: u64,
     /// When something came last.
     heard: Instant,
+    /// How long nothing may come.
+    patience: Duration,
 }
 
 impl Metrics {
     /// Listens, if there is an address.
     pub fn serve(serving: &Serving) -> Result<Self, Trouble> {
-        let watched = Arc::new(Mutex::new(Watched { acker: None, reads: 0, heard: Instant::now() }));
+        let watched = Arc::new(Mutex::new(Watched {
+            acker: None,
+            own: None,
+            reads: 0,
+            heard: Instant::now(),
+            patience: SILENCE,
+        }));
         if let Some(address) = serving.metrics {
             let listener = listen(address)
                 .map_err(|error| Trouble::other(format!("cannot listen at {address}: {error}")))?;
@@ -52,6 +62,13 @@ impl Metrics {
     /// Whether a stream was there.
     pub fn has_watched(&self) -> bool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).acker.is_some()
+    }
+
+    /// Numbers in Prometheus's text format, in place of those that were told before; the next come after `interval`.
+    pub fn tell(&self, own: String, interval: Duration) {
+        let mut watched = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        (watched.own, watched.heard) = (Some(own), Instant::now());
+        watched.patience = SILENCE.max(interval.saturating_mul(3));
     }
 
     /// The stream is there.
@@ -120,7 +137,11 @@ async fn answer(stream: &mut tokio::net::TcpStream, watched: &Mutex<Watched>) ->
     };
     let text = match path.split('?').next().unwrap_or_default() {
         "/metrics" => match pgwalstream::prometheus() {
-            Ok(text) => response("200 OK", "text/plain; version=0.0.4", &text),
+            Ok(text) => {
+                let own =
+                    watched.lock().unwrap_or_else(PoisonError::into_inner).own.clone().unwrap_or_default();
+                response("200 OK", "text/plain; version=0.0.4", &format!("{text}{own}"))
+            }
             Err(error) => response("500 Internal Server Error", "text/plain", &format!("{error}\n")),
         },
         "/healthz" => {
@@ -161,9 +182,16 @@ fn response(status: &str, kind: &str, body: &str) -> String {
 
 /// Whether the stream lives, and what is known of it.
 fn health(watched: &Watched) -> (bool, String) {
-    let Some(acker) = &watched.acker else { return (false, "{\"state\":\"connecting\"}\n".to_owned()) };
-    let (stats, silence) = (acker.stats(), watched.heard.elapsed());
-    let is_well = silence < SILENCE;
+    let silence = watched.heard.elapsed();
+    let is_well = silence < watched.patience;
+    let Some(acker) = &watched.acker else {
+        let (is_well, state) = match watched.own {
+            None => (false, "connecting"),
+            Some(_) => (is_well, if is_well { "watching" } else { "silent" }),
+        };
+        return (is_well, format!("{{\"state\":\"{state}\",\"silent_seconds\":{}}}\n", silence.as_secs()));
+    };
+    let stats = acker.stats();
     let text = format!(
         "{{\"state\":\"{}\",\"silent_seconds\":{},\"lag_bytes\":{},\"reconnects\":{},\"acknowledged\":\"{}\"}}\n",
         if is_well { "streaming" } else { "silent" },

@@ -155,6 +155,32 @@ pub fn shown(slots: &Slots, json: bool, member: &str) -> String {
     table(&heading, &rows)
 }
 
+/// Slots as numbers in Prometheus's text format. No slot has a name that a label would have to escape.
+pub fn numbers(slots: &Slots) -> String {
+    let mut out = String::new();
+    let mut gauge = |name: &str, help: &str, of: &dyn Fn(&Found, &SlotHealth) -> Option<u64>| {
+        let _ = writeln!(out, "# HELP pgwalstream_slot_{name} {help}\n# TYPE pgwalstream_slot_{name} gauge");
+        for (slot, health) in slots {
+            if let Some(number) = of(slot, health) {
+                let _ = writeln!(out, "pgwalstream_slot_{name}{{slot=\"{}\"}} {number}", slot.name());
+            }
+        }
+    };
+    gauge("lag_bytes", "WAL that the consumer is behind.", &|_, health| Some(health.lag_bytes()));
+    gauge("retained_bytes", "WAL that the slot holds back.", &|_, health| Some(health.retained_bytes()));
+    gauge(
+        "safe_bytes",
+        "WAL that may be written before the slot is lost; without a limit there is none.",
+        &|_, health| health.safe_wal_size(),
+    );
+    gauge("xmin_age", "Transactions since the oldest row that the slot keeps from VACUUM.", &|_, health| {
+        age(health)
+    });
+    gauge("active", "Whether a consumer holds the slot.", &|slot, _| Some(u64::from(slot.is_active())));
+    gauge("lost", "Whether the slot is of no more use.", &|slot, _| Some(u64::from(is_lost(slot))));
+    out
+}
+
 /// Whether a slot is of no more use.
 pub fn is_lost(slot: &Found) -> bool {
     slot.invalidation().is_some() || slot.wal_status() == WalStatus::Lost

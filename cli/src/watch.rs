@@ -6,15 +6,17 @@ use pgwalstream::{Connection, Options};
 
 use crate::args::Watch;
 use crate::json::member;
+use crate::metrics::Metrics;
 use crate::output::print;
 use crate::signals::Signals;
-use crate::slot::{Slots, is_lost, look, shown};
+use crate::slot::{Slots, is_lost, look, numbers, shown};
 use crate::trouble::{Trouble, say};
 
 /// Puts the cursor into the first line, and clears all below.
 const CLEAR: &str = "\x1b[H\x1b[J";
 
 pub async fn run(options: &Options, watch: Watch) -> Result<(), Trouble> {
+    let metrics = Metrics::serve(&watch.serving)?;
     let mut signals = Signals::new()?;
     // A server that is not there at all is a mistake.
     let mut connection = Some(Connection::connect(options).await?);
@@ -30,7 +32,10 @@ pub async fn run(options: &Options, watch: Watch) -> Result<(), Trouble> {
             () = signals.wait() => return Ok(()),
         };
         match slots {
-            Ok(slots) => show(&watch, slots)?,
+            Ok(slots) => {
+                metrics.tell(numbers(&slots), watch.interval);
+                show(&watch, slots)?;
+            }
             Err(Trouble::Library(error)) if error.is_retriable() => {
                 say(format_args!("{}", error.message()));
                 connection = None;

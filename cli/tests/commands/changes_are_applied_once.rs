@@ -47,7 +47,7 @@ fn write(server: &Server, database: &str, writer: usize, is_over: &AtomicBool) {
             ),
         };
         client.batch_execute(&format!("BEGIN; {statement}; COMMIT")).unwrap();
-        std::thread::sleep(std::time::Duration::from_millis(20));
+        std::thread::sleep(std::time::Duration::from_millis(40));
     }
 }
 

@@ -50,6 +50,34 @@ fn a_stream_tells_its_numbers_and_its_state() {
     drop(silent);
 }
 
+/// An exporter of all slots, whoever reads them.
+#[test]
+fn watched_slots_tell_their_numbers() {
+    let mut db = Server::shared(18).database();
+    let slot = db.slot();
+    db.run("CREATE TABLE t (); DROP TABLE t");
+    let address = format!("127.0.0.1:{}", free_port());
+    let mut child = command(&db.conninfo(), &["slot", "watch", "--metrics", &address, "--interval", "0.2"]);
+    let child = child.stdout(std::process::Stdio::null()).spawn().unwrap();
+    eventually("it listens", || TcpStream::connect(&address).is_ok());
+    let label = format!("{{slot=\"{slot}\"}} ");
+    let number = |name: &str| {
+        let answer = get(&address, "/metrics");
+        let line =
+            answer.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(&label)).map(str::to_owned);
+        line.map(|number| number.parse::<u64>().unwrap())
+    };
+    eventually("it tells the slot", || number("pgwalstream_slot_lag_bytes").is_some_and(|lag| lag > 0));
+    assert!(
+        number("pgwalstream_slot_retained_bytes") > Some(0) && number("pgwalstream_slot_xmin_age").is_some()
+    );
+    assert_eq!((number("pgwalstream_slot_active"), number("pgwalstream_slot_lost")), (Some(0), Some(0)));
+    assert_eq!(number("pgwalstream_slot_safe_bytes"), None);
+    assert!(get(&address, "/healthz").contains("{\"state\":\"watching\","));
+    signal_process(child.id(), libc::SIGTERM);
+    assert_eq!(finish(child).status, 0);
+}
+
 /// A capture goes on in numbered files, and its slot stays where it is unless that was asked for.
 #[test]
 fn a_capture_takes_nothing_away() {
