@@ -126,17 +126,6 @@ impl Finding {
     }
 }
 
-/// A value as an SQL literal. `standard_conforming_strings` may be off: a backslash is written so that both read it alike.
-fn literal(text: &str) -> String {
-    let escape = if text.contains('\\') { " E" } else { "" };
-    format!("{escape}'{}'", text.replace('\\', r"\\").replace('\'', "''"))
-}
-
-/// A name as SQL writes it.
-fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -150,11 +139,5 @@ mod tests {
             "{\"state\":\"error\",\"what\":\"wal_level\",\"is\":\"\\\"replica\\\"\",\"remedy\":\"Set it.\"}\n"
         );
         assert_eq!(Finding::good("a", "b").lines(), "good     a: b\n");
-    }
-
-    #[test]
-    fn names_and_values_are_quoted() {
-        assert_eq!((literal("o'k"), literal(r"a\b")), ("'o''k'".into(), r" E'a\\b'".into()));
-        assert_eq!(quoted("a\"b"), "\"a\"\"b\"");
     }
 }

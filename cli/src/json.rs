@@ -2,21 +2,6 @@
 
 use std::fmt::Write;
 
-use pgwalstream::{EventKind, EventRef, Renderer};
-
-use crate::trouble::Trouble;
-
-/// What renders events: the library's lines of JSON, with nothing in them at which any reader breaks a line.
-pub fn renderer() -> Result<Renderer, Trouble> {
-    Ok(Renderer::new("json")?.with("line_separators", "escaped")?)
-}
-
-/// Whether an event is a change, or a message of the program's own.
-pub fn is_change(event: EventRef<'_>) -> bool {
-    use EventKind::{Delete, Insert, Message, Truncate, Update};
-    matches!(event.kind(), Insert | Update | Delete | Truncate | Message)
-}
-
 /// `"text"`, with what JSON wants escaped.
 pub fn string(text: &str, out: &mut String) {
     out.push('"');

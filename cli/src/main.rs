@@ -4,18 +4,32 @@
 
 #![forbid(unsafe_code)]
 
+mod apply;
 mod args;
+mod capture;
 mod check;
+mod config;
 mod connect;
+mod filter;
+mod journal;
 mod json;
 mod leftovers;
+mod lines;
+mod metrics;
 mod output;
+mod pretty;
+mod progress;
 mod publication;
 mod replay;
+mod signals;
 mod slot;
+mod source;
+mod sql;
 mod table;
 mod tail;
+mod target;
 mod trouble;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -25,7 +39,10 @@ use args::{Args, Command};
 use trouble::Trouble;
 
 fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = match config::with_file(std::env::args_os().collect()) {
+        Ok(words) => Args::parse_from(words),
+        Err(trouble) => return trouble.tell(),
+    };
     let done = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime.block_on(run(args)),
         Err(error) => Err(Trouble::other(format!("cannot start: {error}"))),
@@ -37,14 +54,21 @@ fn main() -> ExitCode {
 }
 
 async fn run(args: Args) -> Result<(), Trouble> {
-    let options = connect::options(&args);
+    let (logged, is_quiet) = (connect::logged(&args), args.quiet);
+    let options = match args.command {
+        // They need no server, and no password.
+        Command::Completions { .. } | Command::Man { .. } => Ok(logged.clone()),
+        _ => connect::options(&args),
+    };
     match args.command {
-        Command::Tail(tail) => tail::run(options?, tail).await,
+        Command::Tail(tail) => tail::run(options?, tail, is_quiet).await,
+        Command::Capture(capture) => capture::run(options?, capture, is_quiet).await,
         Command::Replay(replay) => replay::run(options?, replay).await,
+        Command::Apply(apply) => apply::run(options?, &logged, apply, is_quiet).await,
         Command::Slot(slot) => slot::run(options?, slot).await,
         Command::Publication(publication) => publication::run(options?, publication).await,
         Command::Check(check) => check::run(options?, check).await,
-        Command::Completions { shell } => args::completions(shell),
+        Command::Completions { shell, folder } => args::completions(shell, folder.as_deref()),
         Command::Man { folder } => args::man(&folder),
     }
 }

@@ -6,23 +6,33 @@ use crate::args::Publication;
 use crate::json::{member, string};
 use crate::output::print;
 use crate::slot::sure;
+use crate::sql;
 use crate::table::table;
 use crate::trouble::{Trouble, note};
 
 pub async fn run(options: Options, command: Publication) -> Result<(), Trouble> {
-    if let Publication::Drop { names, yes } = &command {
+    match &command {
+        Publication::Create { name, tables, via_partition_root, dry_run: true, .. } => {
+            return print(sql::create_publication(name, tables, *via_partition_root).as_bytes());
+        }
+        Publication::Drop { names, dry_run: true, .. } => {
+            let all: String = names.iter().map(|name| sql::drop_publication(name)).collect();
+            return print(all.as_bytes());
+        }
+        _ => {}
+    }
+    if let Publication::Drop { names, yes, .. } = &command {
         sure(*yes, &format!("Drop {}? Streams that read it end.", names.join(", ")))?;
     }
     let mut connection = Connection::connect(&options).await?;
     match command {
         Publication::List { json } => list(&mut connection, json).await,
-        Publication::Create { name, tables, all_tables, via_partition_root } => {
-            let new = if all_tables {
-                NewPublication::of_all_tables(name)
-            } else {
-                NewPublication::of_tables(name, tables.join(", "))
-            };
-            Ok(connection.create_publication(new.via_partition_root(via_partition_root)).await?)
+        Publication::Create { name, all_tables: true, via_partition_root, .. } => {
+            let new = NewPublication::of_all_tables(name).via_partition_root(via_partition_root);
+            Ok(connection.create_publication(new).await?)
+        }
+        Publication::Create { name, tables, via_partition_root, .. } => {
+            create(&mut connection, &name, &tables, via_partition_root).await
         }
         Publication::Drop { names, .. } => {
             for name in names {
@@ -33,6 +43,22 @@ pub async fn run(options: Options, command: Publication) -> Result<(), Trouble> 
         }
         Publication::Tables { name, json } => tables(&mut connection, &name, json).await,
     }
+}
+
+/// Makes a publication of tables, each as SQL writes it, with a list of columns and a condition if it has them (PostgreSQL 15).
+pub async fn create(
+    connection: &mut Connection,
+    name: &str,
+    tables: &[String],
+    via_root: bool,
+) -> Result<(), Trouble> {
+    if tables.iter().any(|table| table.contains('(')) {
+        connection.query(sql::create_publication(name, tables, via_root)).await?;
+    } else {
+        let new = NewPublication::of_tables(name, tables.join(", ")).via_partition_root(via_root);
+        connection.create_publication(new).await?;
+    }
+    Ok(())
 }
 
 async fn list(connection: &mut Connection, json: bool) -> Result<(), Trouble> {

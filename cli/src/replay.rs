@@ -1,15 +1,17 @@
-//! `pgwalstream replay`: capture files as a stream.
+//! `pgwalstream replay`: capture files as a stream. It must never print what was not committed.
 
 use pgwalstream::{ErrorCode, Options, Stream, Streaming};
 
 use crate::args::Replay;
-use crate::json;
-use crate::output::Output;
+use crate::lines::Lines;
+use crate::output::{Output, Plan, Sure};
+use crate::signals::Signals;
 use crate::trouble::Trouble;
 
 pub async fn run(options: Options, command: Replay) -> Result<(), Trouble> {
-    let mut output = Output::open(None)?;
-    let mut renderer = json::renderer()?;
+    let is_terminal = Output::is_terminal(&command.printing);
+    let mut lines = Lines::new(&command.printing, &command.tables, command.count, is_terminal)?;
+    let plan = Plan::new(&command.printing, Sure::No, false)?;
     // A capture may hold streamed transactions, and of these only what was committed is a change.
     let assembled = options.clone().streaming(Streaming::Assembled);
     let mut stream = match Stream::replay_files(command.files.clone(), &assembled) {
@@ -17,14 +19,16 @@ pub async fn run(options: Options, command: Replay) -> Result<(), Trouble> {
         Err(error) if error.code() == ErrorCode::BadOption => Stream::replay_files(command.files, &options)?,
         opened => opened?,
     };
-    while let Some(batch) = stream.next_batch().await? {
-        renderer.clear();
-        for event in &batch {
-            if command.transactions || json::is_change(event) {
-                renderer.push(event)?;
-            }
-        }
-        output.write(renderer.lines())?;
+    let mut signals = Signals::new()?;
+    let mut output = plan.open()?;
+    while !lines.is_enough() {
+        let batch = tokio::select! {
+            batch = stream.next_batch() => batch?,
+            () = signals.wait() => break,
+        };
+        let Some(batch) = batch else { break };
+        lines.take(&batch)?;
+        output.put(&mut lines)?;
     }
     Ok(())
 }

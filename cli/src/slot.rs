@@ -12,18 +12,26 @@ use crate::json::{member, string};
 use crate::output::print;
 use crate::table::{size, table};
 use crate::trouble::{Trouble, note};
+use crate::{sql, watch};
 
 pub async fn run(options: Options, command: Slot) -> Result<(), Trouble> {
+    if let Slot::Watch(watch) = command {
+        return watch::run(&options, watch).await;
+    }
+    if let Some(shown) = dry(&options, &command).await? {
+        return print(shown.as_bytes());
+    }
     if let Slot::Drop { names, yes, .. } = &command {
         sure(*yes, &format!("Drop {}? What their consumers have not seen is lost.", names.join(", ")))?;
     }
-    if let Slot::Advance { name, lsn, yes } = &command {
+    if let Slot::Advance { name, lsn, yes, .. } = &command {
         sure(*yes, &format!("Advance {name} to {lsn}? Its consumer never sees what lies between."))?;
     }
     let mut connection = Connection::connect(&options).await?;
     match command {
-        Slot::List { json } => list(&mut connection, json).await,
-        Slot::Create { name, plugin, physical, reserve_wal, two_phase, failover } => {
+        Slot::List { json } => print(shown(&look(&mut connection).await?, json, "").as_bytes()),
+        Slot::Watch(_) => Ok(()),
+        Slot::Create { name, plugin, physical, reserve_wal, two_phase, failover, .. } => {
             let new = if physical {
                 NewSlot::physical(name).reserve_wal(reserve_wal)
             } else {
@@ -41,10 +49,7 @@ pub async fn run(options: Options, command: Slot) -> Result<(), Trouble> {
             }
             Ok(())
         }
-        Slot::Alter { name, failover, two_phase } => {
-            if failover.is_none() && two_phase.is_none() {
-                return Err(Trouble::Usage("slot alter: give --failover or --two-phase".to_owned()));
-            }
+        Slot::Alter { name, failover, two_phase, .. } => {
             Ok(connection.alter_slot(name, two_phase, failover).await?)
         }
         Slot::Advance { name, lsn, .. } => {
@@ -52,7 +57,7 @@ pub async fn run(options: Options, command: Slot) -> Result<(), Trouble> {
             note(format_args!("slot {name} is at {came_to}"));
             Ok(())
         }
-        Slot::Copy { source, name } => {
+        Slot::Copy { source, name, .. } => {
             let source_slot = connection.slot(&source).await?;
             let new = if source_slot.kind() == SlotKind::Physical {
                 NewSlot::physical(&name)
@@ -66,6 +71,33 @@ pub async fn run(options: Options, command: Slot) -> Result<(), Trouble> {
             Ok(())
         }
     }
+}
+
+/// What to show instead of doing it, if that is wanted.
+async fn dry(options: &Options, command: &Slot) -> Result<Option<String>, Trouble> {
+    if let Slot::Alter { failover: None, two_phase: None, .. } = command {
+        return Err(Trouble::Usage("slot alter: give --failover or --two-phase".to_owned()));
+    }
+    Ok(match command {
+        Slot::Create { name, physical: true, reserve_wal, dry_run: true, .. } => {
+            Some(sql::create_physical(name, *reserve_wal))
+        }
+        Slot::Create { name, plugin, two_phase, failover, dry_run: true, .. } => {
+            Some(sql::create_logical(name, plugin, *two_phase, *failover))
+        }
+        Slot::Drop { names, dry_run: true, .. } => {
+            Some(names.iter().map(|name| sql::drop_slot(name)).collect())
+        }
+        Slot::Alter { name, failover, two_phase, dry_run: true } => {
+            Some(sql::alter_slot(name, *two_phase, *failover))
+        }
+        Slot::Advance { name, lsn, dry_run: true, .. } => Some(sql::advance_slot(name, *lsn)),
+        Slot::Copy { source, name, dry_run: true } => {
+            let kind = Connection::connect(options).await?.slot(source).await?.kind();
+            Some(sql::copy_slot(source, name, kind))
+        }
+        _ => None,
+    })
 }
 
 /// Asks, unless it was said that it need not be asked.
@@ -85,7 +117,11 @@ pub fn sure(yes: bool, question: &str) -> Result<(), Trouble> {
     }
 }
 
-async fn list(connection: &mut Connection, json: bool) -> Result<(), Trouble> {
+/// The slots of a server, each at one moment.
+pub type Slots = Vec<(Found, SlotHealth)>;
+
+/// All slots, and how they are.
+pub async fn look(connection: &mut Connection) -> Result<Slots, Trouble> {
     let mut slots = Vec::new();
     for slot in connection.slots().await? {
         match connection.slot_health(slot.name()).await {
@@ -95,17 +131,64 @@ async fn list(connection: &mut Connection, json: bool) -> Result<(), Trouble> {
             Err(error) => return Err(error.into()),
         }
     }
-    if json {
-        let lines: String = slots.iter().map(|(slot, health)| line(slot, health)).collect();
-        return print(lines.as_bytes());
-    }
-    let rows: Vec<Vec<String>> = slots.iter().map(|(slot, health)| row(slot, health)).collect();
-    let heading = ["name", "kind", "plugin", "database", "active", "lag", "holds back", "safe for", "state"];
-    print(table(&heading, &rows).as_bytes())
+    Ok(slots)
 }
 
-fn row(slot: &Found, health: &SlotHealth) -> Vec<String> {
-    let state = match (slot.invalidation(), slot.wal_status()) {
+/// Slots as a table, or as objects that begin with `member`.
+pub fn shown(slots: &Slots, json: bool, member: &str) -> String {
+    if json {
+        return slots.iter().map(|(slot, health)| line(slot, health, member)).collect();
+    }
+    let rows: Vec<Vec<String>> = slots.iter().map(|(slot, health)| row(slot, health)).collect();
+    let heading = [
+        "name",
+        "kind",
+        "plugin",
+        "database",
+        "active",
+        "lag",
+        "holds back",
+        "safe for",
+        "xmin age",
+        "state",
+    ];
+    table(&heading, &rows)
+}
+
+/// Slots as numbers in Prometheus's text format. No slot has a name that a label would have to escape.
+pub fn numbers(slots: &Slots) -> String {
+    let mut out = String::new();
+    let mut gauge = |name: &str, help: &str, of: &dyn Fn(&Found, &SlotHealth) -> Option<u64>| {
+        let _ = writeln!(out, "# HELP pgwalstream_slot_{name} {help}\n# TYPE pgwalstream_slot_{name} gauge");
+        for (slot, health) in slots {
+            if let Some(number) = of(slot, health) {
+                let _ = writeln!(out, "pgwalstream_slot_{name}{{slot=\"{}\"}} {number}", slot.name());
+            }
+        }
+    };
+    gauge("lag_bytes", "WAL that the consumer is behind.", &|_, health| Some(health.lag_bytes()));
+    gauge("retained_bytes", "WAL that the slot holds back.", &|_, health| Some(health.retained_bytes()));
+    gauge(
+        "safe_bytes",
+        "WAL that may be written before the slot is lost; without a limit there is none.",
+        &|_, health| health.safe_wal_size(),
+    );
+    gauge("xmin_age", "Transactions since the oldest row that the slot keeps from VACUUM.", &|_, health| {
+        age(health)
+    });
+    gauge("active", "Whether a consumer holds the slot.", &|slot, _| Some(u64::from(slot.is_active())));
+    gauge("lost", "Whether the slot is of no more use.", &|slot, _| Some(u64::from(is_lost(slot))));
+    out
+}
+
+/// Whether a slot is of no more use.
+pub fn is_lost(slot: &Found) -> bool {
+    slot.invalidation().is_some() || slot.wal_status() == WalStatus::Lost
+}
+
+/// How a slot is, in a sentence.
+fn state(slot: &Found) -> String {
+    match (slot.invalidation(), slot.wal_status()) {
         (Some(why), _) => format!(
             "invalidated: {}",
             slot.invalidation_reason().map_or_else(|| format!("{why:?}"), str::to_owned)
@@ -113,7 +196,15 @@ fn row(slot: &Found, health: &SlotHealth) -> Vec<String> {
         (None, WalStatus::Unreserved) => "its WAL may be removed at the next checkpoint".to_owned(),
         (None, WalStatus::Lost) => "lost".to_owned(),
         (None, _) => "good".to_owned(),
-    };
+    }
+}
+
+/// The age of the oldest transaction whose rows a slot keeps, in its tables or in the catalogs.
+fn age(health: &SlotHealth) -> Option<u64> {
+    health.xmin_age().max(health.catalog_xmin_age())
+}
+
+fn row(slot: &Found, health: &SlotHealth) -> Vec<String> {
     vec![
         slot.name().to_owned(),
         kind(slot).to_owned(),
@@ -123,12 +214,13 @@ fn row(slot: &Found, health: &SlotHealth) -> Vec<String> {
         size(health.lag_bytes()),
         size(health.retained_bytes()),
         health.safe_wal_size().map_or_else(|| "no limit".to_owned(), size),
-        state,
+        age(health).map_or_else(|| "-".to_owned(), |age| age.to_string()),
+        state(slot),
     ]
 }
 
-fn line(slot: &Found, health: &SlotHealth) -> String {
-    let mut out = "{\"name\":".to_owned();
+fn line(slot: &Found, health: &SlotHealth, first: &str) -> String {
+    let mut out = format!("{{{first}\"name\":");
     string(slot.name(), &mut out);
     member("kind", kind(slot), &mut out);
     for (name, text) in [
@@ -148,10 +240,15 @@ fn line(slot: &Found, health: &SlotHealth) -> String {
         }
     }
     let pid = slot.active_pid().map_or_else(|| "null".to_owned(), |pid| pid.to_string());
+    member("state", &state(slot), &mut out);
+    if let Some(since) = slot.inactive_since() {
+        member("inactive_since", &humantime::format_rfc3339_millis(since).to_string(), &mut out);
+    }
+    let age = age(health).map_or_else(|| "null".to_owned(), |age| age.to_string());
     let safe = health.safe_wal_size().map_or_else(|| "null".to_owned(), |size| size.to_string());
     let _ = writeln!(
         out,
-        ",\"active_pid\":{pid},\"temporary\":{},\"two_phase\":{},\"failover\":{},\"lag_bytes\":{},\"retained_bytes\":{},\"safe_wal_size\":{safe}}}",
+        ",\"active_pid\":{pid},\"temporary\":{},\"two_phase\":{},\"failover\":{},\"lag_bytes\":{},\"retained_bytes\":{},\"safe_wal_size\":{safe},\"xmin_age\":{age}}}",
         slot.is_temporary(),
         slot.is_two_phase(),
         slot.is_failover(),

@@ -16,7 +16,10 @@ pub enum Trouble {
     /// Anything else.
     Other(String),
     /// Changes were lost: a temporary slot was gone with its connection.
+    /// Changes were lost: a temporary slot was gone with its connection.
     Lost(Error),
+    /// Changes were lost in another way.
+    Gone(String),
     /// Whoever read stdout has had enough, as `head` does: no error.
     NoReader,
 }
@@ -46,7 +49,7 @@ impl Trouble {
                 say(format_args!("{}{detail}{hint}", error.message()));
             }
             Self::Usage(message) => say(format_args!("{message}\n  hint: see pgwalstream --help")),
-            Self::Other(message) => say(format_args!("{message}")),
+            Self::Other(message) | Self::Gone(message) => say(format_args!("{message}")),
             Self::NoReader => {}
         }
         ExitCode::from(status)
@@ -56,7 +59,7 @@ impl Trouble {
         match self {
             Self::NoReader => 0,
             Self::Usage(_) => 2,
-            Self::Lost(_) => 4,
+            Self::Lost(_) | Self::Gone(_) => 4,
             Self::Library(error) => match error.code() {
                 ErrorCode::Gap
                 | ErrorCode::DeliveredBeyond

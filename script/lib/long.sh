@@ -78,7 +78,7 @@ long_package() {
   local folder=$root/build/package root_folder
   root_folder=$folder/root
   apt_need debootstrap=debootstrap binutils
-  CARGO_TARGET_DIR=$release/cargo configure "$folder/build" -DCMAKE_INSTALL_PREFIX=/usr -DBUILD_TESTING=OFF
+  CARGO_TARGET_DIR=$release/cargo configure "$folder/build" -DCMAKE_INSTALL_PREFIX=/usr -DBUILD_TESTING=OFF -DPGWALSTREAM_COMMAND=ON
   rm -rf "$folder/debs"
   script/package "$folder/build" "$folder/debs"
   as_root rm -rf "$root_folder"
@@ -99,7 +99,11 @@ cc -std=c11 -Wall -Wextra -Werror consumer.c -o static $(pkg-config --cflags --l
 ./static
 find / -xdev -path '/usr/lib/debug/.build-id/*.debug' | grep .
 [ -e /usr/share/man/man3/pgwalstream.3.gz ]
-dpkg --purge libpgwalstream0-dbg libpgwalstream-dev libpgwalstream0
+# The command needs no other package of these.
+dpkg -i pgwalstream_*.deb
+pgwalstream --version
+[ -e /usr/share/man/man1/pgwalstream-tail.1.gz ] && [ -e /usr/share/bash-completion/completions/pgwalstream ]
+dpkg --purge pgwalstream libpgwalstream0-dbg libpgwalstream-dev libpgwalstream0
 if find / -xdev -name '*pgwalstream*' -not -path '/new/*' -not -path '/proc/*' | grep .; then
   echo "the files above were left behind"
   exit 1

@@ -2,6 +2,7 @@
 //! It must never count a limit as free that another walsender may take: it says what is left now.
 
 use super::{Asked, Finding};
+use crate::sql::quoted;
 use crate::table::size;
 use crate::trouble::Trouble;
 
@@ -82,10 +83,7 @@ async fn role(asked: &mut Asked<'_>) -> Result<Vec<Finding>, Trouble> {
         false => Finding::warning(
             "role",
             format!("{name} has no REPLICATION attribute of its own"),
-            format!(
-                "ALTER ROLE {} REPLICATION; unless your provider grants it otherwise.",
-                super::quoted(name)
-            ),
+            format!("ALTER ROLE {} REPLICATION; unless your provider grants it otherwise.", quoted(name)),
         ),
     });
     if !is("may_publish") {

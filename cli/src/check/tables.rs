@@ -1,8 +1,9 @@
 //! Publications, and whether the rows of their tables can be told apart.
 //! It must never ask for more than the names: tables may be many.
 
-use super::{Asked, Finding, literal, quoted};
+use super::{Asked, Finding};
 use crate::leftovers::LEFT_BEHIND;
+use crate::sql::{literal, quoted};
 use crate::trouble::Trouble;
 
 /// How many tables of one kind are named.

@@ -3,25 +3,34 @@
 use crate::harness::server::{new_folder, wait_for_exit};
 use crate::run::{command, run};
 
+/// Every command, and those that hold others.
+const COMMANDS: &[&[&str]] = &[
+    &[],
+    &["tail"],
+    &["apply"],
+    &["capture"],
+    &["replay"],
+    &["slot"],
+    &["slot", "list"],
+    &["slot", "watch"],
+    &["slot", "create"],
+    &["slot", "drop"],
+    &["slot", "alter"],
+    &["slot", "advance"],
+    &["slot", "copy"],
+    &["check"],
+    &["publication"],
+    &["publication", "list"],
+    &["publication", "create"],
+    &["publication", "drop"],
+    &["publication", "tables"],
+    &["completions"],
+];
+
 #[test]
 fn help_names_every_argument() {
-    for command in [
-        &["tail"][..],
-        &["replay"],
-        &["slot", "list"],
-        &["slot", "create"],
-        &["slot", "drop"],
-        &["slot", "alter"],
-        &["slot", "advance"],
-        &["slot", "copy"],
-        &["check"],
-        &["publication", "list"],
-        &["publication", "create"],
-        &["publication", "drop"],
-        &["publication", "tables"],
-        &["completions"],
-    ] {
-        let said = run("", &[command, &["--help"]].concat());
+    for command in COMMANDS {
+        let said = run("", &[*command, &["--help"]].concat());
         assert_eq!((said.status, said.err.as_str()), (0, ""), "{command:?}");
         for word in ["Usage: pgwalstream", "--dbname", "--help"] {
             assert!(said.out.contains(word), "{command:?}: {}", said.out);
@@ -31,6 +40,46 @@ fn help_names_every_argument() {
             let is_option = line.trim_start().starts_with('-') || line.trim_start().starts_with('<');
             let is_alone = is_option && line.trim().split("  ").count() == 1;
             assert!(!is_alone || next.starts_with("          "), "{command:?}: {line}");
+        }
+    }
+}
+
+/// What a user reads is looked at when it changes: UPDATE_DOCS=1 writes it anew.
+#[test]
+fn help_is_as_it_was() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/commands/help");
+    let mut known: Vec<String> = Vec::new();
+    for command in COMMANDS {
+        let said = run("", &[*command, &["--help"]].concat());
+        let name = format!("{}.txt", [&["pgwalstream"][..], command].concat().join("-"));
+        let path = folder.join(&name);
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            std::fs::create_dir_all(&folder).unwrap();
+            std::fs::write(&path, &said.out).unwrap();
+        }
+        let wanted = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(said.out == wanted, "{} differs: run with UPDATE_DOCS=1\n{}", path.display(), said.out);
+        known.push(name);
+        let short = run("", &[*command, &["-?"]].concat());
+        assert!(
+            short.status == 0 && short.out.contains("--host") && short.out.len() <= said.out.len(),
+            "{short:?}"
+        );
+    }
+    for entry in std::fs::read_dir(&folder).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        assert!(known.contains(&name), "{name} is of no command");
+    }
+    // All are there: each command that help names.
+    for command in COMMANDS {
+        let said = run("", &[*command, &["--help"]].concat());
+        let Some((_, list)) = said.out.split_once("\nCommands:\n") else { continue };
+        for line in list.lines().take_while(|line| !line.is_empty()) {
+            // What goes on below has more room in front.
+            let Some(name) = line.strip_prefix("  ").filter(|rest| !rest.starts_with(' ')) else { continue };
+            let name = name.split(' ').next().unwrap();
+            let whole = [*command, &[name]].concat();
+            assert!(name == "help" || COMMANDS.contains(&&whole[..]), "{whole:?}");
         }
     }
 }
@@ -59,6 +108,11 @@ fn a_mistake_has_its_exit_status_and_names_the_remedy() {
         (&["tail", "-P", "p", "--option", "x"], "NAME=VALUE"),
         (&["slot", "drop", "s"], "--yes"),
         (&["nothing"], "unrecognized"),
+        (&["slot", "list", "-h"], "--host"),
+        (&["slot", "alter", "s"], "--failover"),
+        (&["tail", "-P", "p", "--rotate-size", "1MB"], "--output"),
+        (&["tail", "-P", "p", "-o", "x", "--rotate-time", "soon"], "10min"),
+        (&["replay"], "FILE"),
     ] {
         let said = run("dbname=x", arguments);
         assert!(said.status == 2 && said.err.contains(word) && said.out.is_empty(), "{said:?}");
@@ -66,6 +120,7 @@ fn a_mistake_has_its_exit_status_and_names_the_remedy() {
     let said = run("host=/nowhere port=1 password=s3cret", &["slot", "list"]);
     assert!(said.status == 1 && said.err.contains("/nowhere") && said.err.contains("hint: "), "{said:?}");
     assert!(!said.err.contains("s3cret"));
+    assert!(said.err.contains("can be read by every user"), "{said:?}");
     let said = run("dbname=x", &["tail", "-P", "p", "--option", "queue_bites=1"]);
     assert!(said.status == 1 && said.err.contains("queue_bytes"), "{said:?}");
     // Nobody listens to it any more: that is no panic.

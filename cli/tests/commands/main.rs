@@ -13,8 +13,13 @@
 #[allow(dead_code, unused_imports, unused_macros, reason = "these tests need a part of what all share")]
 mod harness;
 
+mod a_config_file_names_arguments;
+mod changes_are_applied_once;
+mod changes_in_every_format;
 mod check_finds_what_is_missing;
 mod every_command_explains_itself;
+mod files_hold_each_change_once;
+mod numbers_are_served;
 mod run;
 mod slots_and_publications;
 mod tail_prints_what_was_committed;

@@ -21,6 +21,9 @@ pub fn command(conninfo: &str, arguments: &[&str]) -> Command {
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("PG")) {
         command.env_remove(name);
     }
+    for name in ["COLUMNS", "NO_COLOR"] {
+        command.env_remove(name);
+    }
     command.args(["-d", conninfo]).args(arguments);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command

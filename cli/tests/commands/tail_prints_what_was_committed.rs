@@ -1,7 +1,5 @@
 //! `tail` prints each committed change once, acknowledges what it wrote, ends as it was asked to, and leaves nothing behind.
 
-use std::collections::BTreeSet;
-
 use crate::harness::server::{new_folder, signal_process};
 use crate::harness::{Options, Server, eventually};
 use pgwalstream::batch::EventKind;
@@ -68,74 +66,6 @@ fn what_a_kill_leaves_behind_is_dropped_later() {
     assert_eq!(db.text("SELECT string_agg(pubname, ' ') FROM pg_publication"), "mine");
 }
 
-/// What was acknowledged is in the file, whatever killed the command; what comes again comes from the next transaction on.
-#[test]
-fn what_was_acknowledged_is_on_the_disk() {
-    let mut db = Server::shared(18).database();
-    db.run("CREATE TABLE t (id int PRIMARY KEY); CREATE PUBLICATION pub FOR TABLE t");
-    let slot = db.slot();
-    let conninfo = db.conninfo();
-    let file = new_folder().join("out.jsonl");
-    let file_name = file.to_str().unwrap();
-    let arguments = [
-        "tail",
-        "--slot",
-        &slot,
-        "-P",
-        "pub",
-        "-o",
-        file_name,
-        "--ack",
-        "fsynced",
-        "--option",
-        "status_interval=10ms",
-        "--option",
-        "batch_events=64",
-    ];
-    let mut written = 0;
-    for round in 0..6 {
-        db.released(&slot);
-        let child = command(&conninfo, &arguments).spawn().unwrap();
-        db.run(&format!(
-            "DO $$ BEGIN FOR i IN {written}..{} LOOP INSERT INTO t VALUES (i); COMMIT; END LOOP; END $$",
-            written + 499
-        ));
-        written += 500;
-        let enough = written - 300;
-        eventually("some of it is written", || {
-            std::fs::read_to_string(&file).is_ok_and(|text| text.lines().count() > enough)
-        });
-        signal_process(child.id(), if round % 2 == 0 { libc::SIGKILL } else { libc::SIGINT });
-        finish(child);
-        // Each row before the slot's position is in the file already.
-        let text = std::fs::read_to_string(&file).unwrap();
-        let whole = &text[..text.rfind('\n').map_or(0, |at| at + 1)];
-        let ids: BTreeSet<u64> =
-            lines(whole).iter().map(|event| event["new"]["id"].as_u64().unwrap()).collect();
-        let rest = run(
-            &conninfo,
-            &[
-                "tail",
-                "--slot",
-                &slot,
-                "-P",
-                "pub",
-                "--ack",
-                "none",
-                "--until-lsn",
-                &db.text("SELECT pg_current_wal_flush_lsn()"),
-            ],
-        );
-        assert_eq!(rest.status, 0, "{rest:?}");
-        let again: BTreeSet<u64> =
-            lines(&rest.out).iter().map(|event| event["new"]["id"].as_u64().unwrap()).collect();
-        let all: BTreeSet<u64> = ids.union(&again).copied().collect();
-        assert_eq!(all, (0..written as u64).collect(), "round {round}");
-        // The cut line of a kill would be followed by a whole one.
-        std::fs::write(&file, whole).unwrap();
-    }
-}
-
 #[test]
 fn it_ends_where_it_was_asked_to() {
     let mut db = Server::shared(18).database();
@@ -196,10 +126,14 @@ fn what_would_print_something_else_is_refused() {
     let db = Server::shared(18).database();
     let conninfo = db.conninfo();
     for (arguments, why) in [
-        (&["tail", "--slot", "s", "--table", "t"][..], "cannot be used with"),
+        (&["tail", "--slot", "s", "--table", "t"][..], "a publication that lasts"),
         (&["tail", "-P", "pub", "--option", "streaming=on"], "use streaming=assembled"),
         (&["tail", "-P", "pub", "--option", "two_phase=on"], "use two_phase=join"),
         (&["replay", "none", "--option", "streaming=parallel"], "use streaming=assembled"),
+        (&["tail", "-P", "pub", "-F", "csv", "--transactions"], "json and pretty"),
+        (&["tail", "-P", "pub", "-T", "a.b.c"], "SCHEMA.NAME"),
+        (&["tail", "-P", "pub", "-o", "/dev/null", "--rotate-size", "1MB"], "an ordinary file"),
+        (&["tail", "-P", "pub", "--render", "numbers"], "NAME=VALUE"),
     ] {
         let said = run(&conninfo, arguments);
         assert!(said.status == 2 && said.err.contains(why), "{said:?}");

@@ -1,0 +1,215 @@
+//! With a slot and a file each change is in the file once, whatever ends the command, and full files have lasting names.
+
+use std::path::{Path, PathBuf};
+
+use crate::harness::server::{new_folder, signal_process};
+use crate::harness::{Server, eventually};
+
+use crate::run::{command, finish, lines, run};
+
+/// The full files in the order of their names, and the one that is written.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> =
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "jsonl"));
+    // The present one is called out.jsonl, and the others begin with "out.0".
+    files.sort_by_key(|path| (path.file_name().unwrap() == "out.jsonl", path.clone()));
+    files
+}
+
+/// What they hold, one behind the other.
+fn ids(files: &[PathBuf]) -> Vec<u64> {
+    let text: String = files.iter().map(|path| std::fs::read_to_string(path).unwrap()).collect();
+    lines(&text).iter().map(|event| event["new"]["id"].as_u64().unwrap()).collect()
+}
+
+fn position(lsn: &str) -> u64 {
+    let (high, low) = lsn.split_once('/').unwrap();
+    u64::from_str_radix(high, 16).unwrap() << 32 | u64::from_str_radix(low, 16).unwrap()
+}
+
+/// Killed at any moment, also while a file is changed: each row comes once, in order, and every name tells what its file holds.
+fn nothing_is_lost_and_nothing_comes_twice(version: u32) {
+    let mut db = Server::shared(version).database();
+    db.run("CREATE TABLE t (id int PRIMARY KEY, v text); CREATE PUBLICATION pub FOR TABLE t");
+    let slot = db.slot();
+    let conninfo = db.conninfo();
+    let folder = new_folder();
+    let file = folder.join("out.jsonl");
+    let name = file.to_str().unwrap();
+    let arguments = [
+        &["tail", "--slot", &slot, "-P", "pub", "-o", name, "--ack", "fsynced", "--rotate-size", "20kB"][..],
+        &["--option", "status_interval=10ms", "--option", "batch_events=64"],
+    ]
+    .concat();
+    let count = |folder: &Path| {
+        files(folder)
+            .iter()
+            .map(|path| std::fs::read_to_string(path).map_or(0, |text| text.lines().count()))
+            .sum::<usize>()
+    };
+    let mut written = 0;
+    for round in 0..8 {
+        let child = command(&conninfo, &arguments).spawn().unwrap();
+        db.run(&format!(
+            "DO $$ BEGIN FOR i IN {written}..{} LOOP INSERT INTO t VALUES (i, repeat('v', 50)); COMMIT; END LOOP; END $$",
+            written + 399
+        ));
+        written += 400;
+        // The rounds are ended at different places.
+        let enough = written - 100 - 30 * round;
+        eventually("some of it is written", || count(&folder) > enough);
+        signal_process(child.id(), if round % 4 == 3 { libc::SIGINT } else { libc::SIGKILL });
+        finish(child);
+        // What does not come again is on the disk, in whole lines.
+        let text: String = files(&folder).iter().map(|path| std::fs::read_to_string(path).unwrap()).collect();
+        let whole = &text[..text.rfind('\n').map_or(0, |at| at + 1)];
+        let seen = lines(whole);
+        db.released(&slot);
+        let after = db.text(&format!(
+            "SELECT count(*) FROM pg_logical_slot_peek_binary_changes('{slot}', NULL, NULL, 'proto_version', '1', 'publication_names', 'pub') \
+             WHERE get_byte(data, 0) = ascii('I')"
+        ));
+        let distinct: std::collections::BTreeSet<u64> =
+            seen.iter().map(|event| event["new"]["id"].as_u64().unwrap()).collect();
+        assert!(distinct.len() + after.parse::<usize>().unwrap() >= written, "round {round}");
+    }
+    let end = db.text("SELECT pg_current_wal_flush_lsn()");
+    let said = run(&conninfo, &[&arguments[..], &["--until-lsn", &end]].concat());
+    assert_eq!((said.status, said.err.as_str()), (0, ""), "{said:?}");
+    let files = files(&folder);
+    assert_eq!(ids(&files), (0..written as u64).collect::<Vec<_>>());
+    assert!(files.len() > 10, "{files:?}");
+    for full in &files[..files.len() - 1] {
+        let text = std::fs::read_to_string(full).unwrap();
+        let seen = lines(&text);
+        let commits = |at: usize| position(seen[at]["commit_lsn"].as_str().unwrap());
+        let named = format!("out.{:016X}-{:016X}.jsonl", commits(0), commits(seen.len() - 1));
+        assert_eq!(full.file_name().unwrap().to_str().unwrap(), named);
+        // A file is longer by no more than a batch.
+        assert!((20 << 10..60 << 10).contains(&text.len()), "{}", text.len());
+    }
+}
+
+on_versions! { nothing_is_lost_and_nothing_comes_twice v14 14, v18 18 }
+
+/// Also without a sync, and with nothing of the table between the runs: the journal follows PROGRESS.
+#[test]
+fn it_goes_on_where_it_stopped() {
+    let mut db = Server::shared(18).database();
+    db.run("CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE other (id int); CREATE PUBLICATION pub FOR TABLE t");
+    let slot = db.slot();
+    let conninfo = db.conninfo();
+    let folder = new_folder();
+    let file = folder.join("out.jsonl");
+    let tail = |db: &mut crate::harness::server::Database<'_>| {
+        db.released(&slot);
+        let end = db.text("SELECT pg_current_wal_flush_lsn()");
+        let name = file.to_str().unwrap();
+        run(&conninfo, &["tail", "--slot", &slot, "-P", "pub", "-o", name, "--until-lsn", &end])
+    };
+    db.run("INSERT INTO t VALUES (1); INSERT INTO other VALUES (1)");
+    assert_eq!(tail(&mut db).status, 0);
+    let journal = || std::fs::read_to_string(folder.join("out.jsonl.position")).unwrap();
+    assert!(journal().starts_with("pgwalstream-position 1 "), "{}", journal());
+    db.run("INSERT INTO t VALUES (2)");
+    // As if it had been killed in the middle of a line.
+    let mut text = std::fs::read_to_string(&file).unwrap();
+    text.push_str("{\"kind\":\"INS");
+    std::fs::write(&file, text).unwrap();
+    assert_eq!(tail(&mut db).status, 0);
+    assert_eq!(ids(std::slice::from_ref(&file)), [1, 2]);
+    // A file that was taken away is begun anew; what it held is not.
+    std::fs::rename(&file, folder.join("taken")).unwrap();
+    db.run("INSERT INTO t VALUES (3)");
+    assert_eq!(tail(&mut db).status, 0);
+    assert_eq!(ids(std::slice::from_ref(&file)), [3]);
+    db.run("INSERT INTO t VALUES (4)");
+    assert_eq!(tail(&mut db).status, 0);
+    assert_eq!(ids(std::slice::from_ref(&file)), [3, 4]);
+    // What was acknowledged and is not there any more is a loss.
+    std::fs::write(&file, "{}\n").unwrap();
+    let said = tail(&mut db);
+    assert!(said.status == 4 && said.err.contains("were acknowledged"), "{said:?}");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "{}\n");
+    // So is what another command took from the slot.
+    std::fs::remove_file(&file).unwrap();
+    db.run("INSERT INTO t VALUES (5)");
+    db.released(&slot);
+    let end = db.text("SELECT pg_current_wal_flush_lsn()");
+    let other = run(&conninfo, &["tail", "--slot", &slot, "-P", "pub", "--until-lsn", &end]);
+    assert_eq!((other.status, lines(&other.out).len()), (0, 1), "{other:?}");
+    let said = tail(&mut db);
+    assert!(said.status == 4 && said.err.contains("another command read the slot"), "{said:?}");
+    let name = file.to_str().unwrap();
+    let said = run(&conninfo, &["tail", "--slot", &slot, "-P", "pub", "-o", name, "--ack", "none"]);
+    assert!(said.status == 2 && said.err.contains("out.jsonl.position"), "{said:?}");
+    std::fs::write(folder.join("out.jsonl.position"), "something else").unwrap();
+    let said = tail(&mut db);
+    assert!(said.status == 1 && said.err.contains("damaged"), "{said:?}");
+}
+
+/// A standby tells no positions, since it may be promoted: the journal tells how far the file is, and the slot where to go on.
+#[test]
+fn a_standby_goes_on_from_its_slot() {
+    let primary = Server::start(18, &[]);
+    let mut db = primary.database();
+    db.run("CREATE TABLE t (id int PRIMARY KEY); CREATE PUBLICATION pub FOR TABLE t");
+    let database = db.text("SELECT current_database()");
+    drop(db);
+    let standby = primary.standby(&["hot_standby_feedback=on"]);
+    let mut db = primary.client(&database);
+    let conninfo = standby.conninfo(&database);
+    let folder = new_folder();
+    let file = folder.join("out.jsonl");
+    let name = file.to_str().unwrap();
+    let arguments = ["tail", "--slot", "here", "--create-slot", "-P", "pub", "-o", name];
+    for round in 1..=2 {
+        let child = command(&conninfo, &arguments).spawn().unwrap();
+        eventually("the standby decodes", || {
+            db.batch_execute("SELECT pg_log_standby_snapshot()").unwrap();
+            let active = "SELECT count(*) FROM pg_replication_slots WHERE active";
+            standby.client("postgres").query_one(active, &[]).unwrap().get::<_, i64>(0) == 1
+        });
+        db.batch_execute(&format!("INSERT INTO t VALUES ({round})")).unwrap();
+        eventually("it is written", || file.exists() && ids(std::slice::from_ref(&file)).contains(&round));
+        signal_process(child.id(), libc::SIGTERM);
+        let said = finish(child);
+        assert_eq!(said.status, 0, "{said:?}");
+        let journal = std::fs::read_to_string(folder.join("out.jsonl.position")).unwrap();
+        assert!(journal.split_whitespace().any(|word| word == "-"), "{journal}");
+    }
+    assert_eq!(ids(std::slice::from_ref(&file)), [1, 2]);
+}
+
+/// A file that is old enough gets its name although nothing comes, and CSV has a heading in each.
+#[test]
+fn a_quiet_file_is_ended_by_its_age() {
+    let mut db = Server::shared(18).database();
+    db.run("CREATE TABLE t (id int PRIMARY KEY)");
+    let conninfo = db.conninfo();
+    let folder = new_folder();
+    let file = folder.join("out.csv");
+    let name = file.to_str().unwrap();
+    let child = command(&conninfo, &["tail", "-t", "t", "-F", "csv", "-o", name, "--rotate-time", "2s"])
+        .spawn()
+        .unwrap();
+    eventually("it streams", || db.text(crate::run::STREAMS) == "1");
+    let full =
+        || std::fs::read_dir(&folder).unwrap().filter(|it| it.as_ref().unwrap().path() != file).count();
+    for count in 1..=2 {
+        db.run(&format!("INSERT INTO t VALUES ({count})"));
+        eventually("the file has its name", || full() == count);
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "");
+    }
+    signal_process(child.id(), libc::SIGTERM);
+    assert_eq!(finish(child).status, 0);
+    for entry in
+        std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| *path != file)
+    {
+        let text = std::fs::read_to_string(entry).unwrap();
+        let mut rows = text.lines();
+        assert_eq!(rows.next(), Some("_kind,_commit_lsn,_xid,_sequence,_not_sent,id"), "{text}");
+        assert!(rows.next().unwrap().starts_with("INSERT,") && rows.next().is_none(), "{text}");
+    }
+}
