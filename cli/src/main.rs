@@ -16,6 +16,7 @@ mod slot;
 mod table;
 mod tail;
 mod trouble;
+mod waldump;
 
 use std::process::ExitCode;
 
@@ -38,12 +39,14 @@ fn main() -> ExitCode {
 
 async fn run(args: Args) -> Result<(), Trouble> {
     let options = connect::options(&args);
+    let quiet = args.quiet;
     match args.command {
         Command::Tail(tail) => tail::run(options?, tail).await,
         Command::Replay(replay) => replay::run(options?, replay).await,
         Command::Slot(slot) => slot::run(options?, slot).await,
         Command::Publication(publication) => publication::run(options?, publication).await,
         Command::Check(check) => check::run(options?, check).await,
+        Command::Waldump(waldump) => waldump::run(&waldump, quiet),
         Command::Completions { shell } => args::completions(shell),
         Command::Man { folder } => args::man(&folder),
     }

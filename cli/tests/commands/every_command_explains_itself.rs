@@ -8,6 +8,7 @@ fn help_names_every_argument() {
     for command in [
         &["tail"][..],
         &["replay"],
+        &["waldump"],
         &["slot", "list"],
         &["slot", "create"],
         &["slot", "drop"],

@@ -18,3 +18,4 @@ mod every_command_explains_itself;
 mod run;
 mod slots_and_publications;
 mod tail_prints_what_was_committed;
+mod waldump_prints_what_pg_waldump_prints;
