@@ -59,10 +59,11 @@
  * - @ref streaming : transactions that are not committed yet
  * - @ref slots : commands over a connection
  * - @ref rendering : events as lines of JSON
+ * - @ref records : WAL records
  * - @ref abi : what is kept from release to release
  *
  * Functions follow along the way of use: version, errors, options, streams, batches, events, relations, values, statistics; then
- * connections, slots, publications; then the decoder, renderers, positions, ackers, and names.
+ * connections, slots, publications; then the decoder, renderers, WAL records, positions, ackers, and names.
  *
  * @section ownership Ownership
  *
@@ -268,12 +269,17 @@
  * wal_renderer_free(renderer);
  * @endcode
  *
+ * @section records WAL records
+ *
+ * A ::wal_records finds the records in WAL that is fed to it in any cut. Each ::wal_record of a ::wal_record_batch says where it is,
+ * what it is, and to which blocks it refers. It has no connection and opens no file. `docs/records.md` says more. Since 0.2.0.
+ *
  * @section abi Compatibility
  *
  * Within a SONAME nothing is changed or removed. New functions, options, event kinds, value kinds, statuses, flags and other enum
  * values may come: skip what is not known, and look at single bits of flags.
  *
- * The layouts of ::wal_event, ::wal_value, ::wal_bytes, ::wal_message and ::wal_rendered are fixed, and asserted at the end of this header for 64-bit
+ * The layouts of ::wal_event, ::wal_value, ::wal_bytes, ::wal_message, ::wal_rendered, ::wal_record and ::wal_record_block are fixed, and asserted at the end of this header for 64-bit
  * machines. Spare words are 0 until a release gives them a meaning. ::wal_stats, ::wal_health and ::wal_option_info grow at their end:
  * their functions take `sizeof` of the struct as the program was compiled with it. They write no more than that, and 0 for what they do
  * not know. An opaque type has no size. `docs/abi.md` says more.
@@ -655,6 +661,15 @@ enum wal_status_code
      * The server was promoted at a position before the end of what was delivered: that is lost on it.
      */
     WAL_E_DELIVERED_BEYOND = -73,
+    /**
+     * A WAL page or record is damaged, or is none; or the WAL ends there. The message names the place, what was found and what
+     * was expected.
+     */
+    WAL_E_RECORD = -100,
+    /**
+     * The WAL is of a release that this library does not know, or has what only a later one writes.
+     */
+    WAL_E_UNSUPPORTED_WAL = -101,
     /**
      * No memory.
      */
@@ -1275,9 +1290,51 @@ typedef uint32_t wal_identity_code;
 #endif // __cplusplus
 
 /**
+ * How a page image is compressed. New ways may come.
+ */
+enum wal_compression_code
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * It is not.
+     */
+    WAL_COMPRESSION_NONE = 0,
+    /**
+     * PostgreSQL's own way.
+     */
+    WAL_COMPRESSION_PGLZ = 1,
+    /**
+     * LZ4, a block without a frame (15).
+     */
+    WAL_COMPRESSION_LZ4 = 2,
+    /**
+     * Zstandard (15).
+     */
+    WAL_COMPRESSION_ZSTD = 3,
+    /**
+     * A way that this library does not know.
+     */
+    WAL_COMPRESSION_UNKNOWN = 255,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum wal_compression_code wal_compression_code;
+#else
+typedef uint32_t wal_compression_code;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * Events, their values and the bytes behind both: owned by one, read by any thread, recycled when given back.
  */
 typedef struct wal_batch wal_batch;
+
+/**
+ * Records with their blocks and bytes: owned by one, read by any thread, filled again when given back.
+ */
+typedef struct wal_record_batch wal_record_batch;
 
 /**
  * One definition of a table (PostgreSQL documentation, "Logical Replication Message Formats", Relation).
@@ -1365,6 +1422,15 @@ typedef struct wal_publication wal_publication;
  * The publications of a database, by name. Owned by whoever got them: wal_publications_free; read by any thread.
  */
 typedef struct wal_publications wal_publications;
+
+/**
+ * Finds the records in WAL: in the segments of a server or of an archive, or as a walsender sends it. It has no connection and
+ * opens no file.
+ *
+ * It knows PostgreSQL 14 to 18 in full. Of other releases it gives each record as bytes, as long as pages and record headers
+ * are as they are today.
+ */
+typedef struct wal_records wal_records;
 
 /**
  * Makes messages of events: lines of JSON. It needs no connection, starts no thread, and is told nothing by streams.
@@ -2092,6 +2158,184 @@ typedef struct wal_rendered {
      */
     uint64_t spare[4];
 } wal_rendered;
+
+/**
+ * A block that a record refers to, in its batch's memory. 48 bytes; the layout is part of the ABI.
+ */
+typedef struct wal_record_block {
+    /**
+     * The tablespace's oid.
+     */
+    uint32_t tablespace;
+    /**
+     * The database's oid; 0 for what all databases share.
+     */
+    uint32_t database;
+    /**
+     * The relation's file number (pg_class.relfilenode), which is not its oid.
+     */
+    uint32_t relation;
+    /**
+     * The number of the block.
+     */
+    uint32_t block;
+    /**
+     * What the record says of the block, or NULL.
+     */
+    const uint8_t *data;
+    /**
+     * The page image as it is in the record, or NULL. wal_record_block_image makes the page of it.
+     */
+    const uint8_t *image;
+    /**
+     * How many bytes `data` has.
+     */
+    uint16_t data_len;
+    /**
+     * How many bytes the image has.
+     */
+    uint16_t image_len;
+    /**
+     * Where the page has a hole that the image leaves out.
+     */
+    uint16_t hole_offset;
+    /**
+     * How long the hole is; 0 without one.
+     */
+    uint16_t hole_len;
+    /**
+     * The id within the record, 0 to 32. Never derive a meaning from how many there are: minor releases add some.
+     */
+    uint8_t id;
+    /**
+     * The fork: 0 main, 1 fsm, 2 vm, 3 init.
+     */
+    uint8_t fork;
+    /**
+     * Bits: 1 there is an image; 2 the image is to be applied, and not only for checking; 4 there is data; 8 the page is
+     * initialised anew.
+     */
+    uint8_t flags;
+    /**
+     * How the image is compressed: a wal_compression_code.
+     */
+    uint8_t compression;
+    /**
+     * Kept for later releases; 0.
+     */
+    uint32_t reserved;
+} wal_record_block;
+/**
+ * There is an image.
+ */
+#define wal_record_block_IMAGE 1
+/**
+ * The image is to be applied.
+ */
+#define wal_record_block_APPLY 2
+/**
+ * There is data.
+ */
+#define wal_record_block_DATA 4
+/**
+ * The page is initialised anew.
+ */
+#define wal_record_block_INIT 8
+
+/**
+ * A record of the WAL, in its batch's memory. 96 bytes; the layout is part of the ABI.
+ *
+ * What it points at is the batch's. A record is named by its start, as in pg_waldump; page LSNs, commit positions and flush
+ * positions are ends.
+ */
+typedef struct wal_record {
+    /**
+     * Where it begins.
+     */
+    uint64_t lsn;
+    /**
+     * Where the next one may begin: its end, rounded up to 8. Behind a SWITCH it is the end of the segment, or where its
+     * size is not known the record's end.
+     */
+    uint64_t end_lsn;
+    /**
+     * Where the record before it begins; 0 for the first of a cluster.
+     */
+    uint64_t prev_lsn;
+    /**
+     * The transaction, or 0.
+     */
+    uint32_t xid;
+    /**
+     * The transaction at the top, where the record says so: on the first record of a subtransaction, with wal_level logical.
+     * Else 0.
+     */
+    uint32_t top_xid;
+    /**
+     * How many bytes it has in all.
+     */
+    uint32_t total_len;
+    /**
+     * How many of them are page images.
+     */
+    uint32_t image_len;
+    /**
+     * The timeline of the page on which it begins.
+     */
+    uint32_t timeline;
+    /**
+     * The replication origin, or 0.
+     */
+    uint16_t origin;
+    /**
+     * The magic number of its page, which tells the release: D10D 14, D110 15, D113 16, D116 17, D118 18.
+     */
+    uint16_t magic;
+    /**
+     * The resource manager: wal_rmgr_name.
+     */
+    uint8_t rmgr;
+    /**
+     * What the manager makes of it, in the upper four bits: wal_record_kind_name.
+     */
+    uint8_t info;
+    /**
+     * Bits: 1 the release is unknown, and `data` is all there is.
+     */
+    uint16_t flags;
+    /**
+     * How many blocks it refers to.
+     */
+    uint32_t n_blocks;
+    /**
+     * The blocks, in the order of their ids, which may have gaps.
+     */
+    const struct wal_record_block *blocks;
+    /**
+     * The whole record, from its header on: `total_len` bytes.
+     */
+    const uint8_t *data;
+    /**
+     * What it says besides the blocks, NULL where the release is unknown.
+     */
+    const uint8_t *main_data;
+    /**
+     * How many bytes that is.
+     */
+    uint32_t main_len;
+    /**
+     * Kept for later releases; 0.
+     */
+    uint32_t reserved;
+    /**
+     * Kept for later releases; 0.
+     */
+    uint64_t spare;
+} wal_record;
+/**
+ * The release is unknown: the record is its bytes.
+ */
+#define wal_record_OPAQUE 1
 
 /**
  * How far a program has come: everything up to here is safe with it, and what follows is not. 40 bytes; the layout is part
@@ -5469,6 +5713,228 @@ WAL_NOEXCEPT;
 WAL_API void wal_renderer_free(struct wal_renderer *renderer) WAL_NOEXCEPT;
 
 /**
+ * Makes a reader of WAL records.
+ *
+ * @param[in] start_lsn records that begin before it are not given; 0 gives all
+ * @param[in] segment_size in bytes, a power of two from 1 MiB to 1 GiB; 0: the first page of a segment tells it. A SWITCH before
+ * that has the end of its record for an end_lsn.
+ * @param[out] out the reader, owned by the caller: wal_records_free
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK, WAL_E_INVALID_ARGUMENT
+ * @par Thread safety
+ * one thread at a time for one wal_records, any thread
+ * @since 0.2.0
+ */
+WAL_API
+wal_status wal_records_new(uint64_t start_lsn,
+                           uint32_t segment_size,
+                           struct wal_records **out,
+                           struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Takes bytes of WAL, which are copied: as many as fit a batch, of 128 KiB. Cut them anywhere. Get the batch, and give the rest:
+ *
+ * @code{.c}
+ * while (len > 0) {
+ *     if (wal_records_feed(records, lsn, data, len, &taken, &error) < 0)
+ *         return fail(error);
+ *     lsn += taken, data += taken, len -= taken;
+ *     if (wal_records_next_batch(records, &batch, &error) == WAL_OK)
+ *         use(batch);
+ * }
+ * @endcode
+ *
+ * The first bytes may stand anywhere. If they do not begin a page, reading begins with the next page. What belongs to a record that
+ * began before them is passed over.
+ *
+ * @param[in,out] records one of wal_records_new
+ * @param[in] lsn where the bytes stand; behind the first they follow those that were taken before
+ * @param[in] data the bytes; may be NULL if len is 0
+ * @param[in] len how many
+ * @param[out] taken how many were taken; 0 if wal_records_next_batch has something to give first
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK; WAL_E_INVALID_ARGUMENT: lsn is not where those before ended; WAL_E_NO_MEMORY; what wal_records_next_batch said
+ * of damaged WAL
+ * @par Thread safety
+ * one thread at a time for one wal_records, any thread
+ * @since 0.2.0
+ */
+WAL_API
+wal_status wal_records_feed(struct wal_records *records,
+                            uint64_t lsn,
+                            const uint8_t *data,
+                            size_t len,
+                            size_t *taken,
+                            struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * The records that ended in what was taken, in their order. Of each the checksum was right, and the one before it is the one that it
+ * names.
+ *
+ * An error says where the WAL is damaged, or ends: behind its end stand zeros, or what is left of an older segment. Whoever knows
+ * the end tells the one from the other. Records before that place are given first; behind it there is nothing.
+ *
+ * @param[in,out] records one of wal_records_new
+ * @param[out] out the batch, owned by the caller: wal_record_batch_free; it outlives the reader
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK; WAL_TIMEOUT: there is nothing, feed more; WAL_E_RECORD: the WAL is damaged, or at its end; WAL_E_NO_MEMORY: a record
+ * does not fit, which has at most 1 GiB; WAL_E_INVALID_ARGUMENT
+ * @par Thread safety
+ * one thread at a time for one wal_records, any thread
+ * @since 0.2.0
+ */
+WAL_API
+wal_status wal_records_next_batch(struct wal_records *records,
+                                  struct wal_record_batch **out,
+                                  struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Where the last record ended that was whole: where to go on, with a reader of its own, after a stop. Feed that from the beginning of
+ * the page.
+ *
+ * @param records may be NULL
+ * @return the position; 0 before the first record
+ * @par Thread safety
+ * one thread at a time for one wal_records, any thread
+ * @since 0.2.0
+ */
+WAL_API
+uint64_t wal_records_position(const struct wal_records *records)
+WAL_NOEXCEPT;
+
+/**
+ * The size of a segment: what wal_records_new was given, or what a page told.
+ *
+ * @param records may be NULL
+ * @return bytes, or 0 as long as it is not known
+ * @par Thread safety
+ * one thread at a time for one wal_records, any thread
+ * @since 0.2.0
+ */
+WAL_API uint32_t wal_records_segment_size(const struct wal_records *records) WAL_NOEXCEPT;
+
+/**
+ * The identifier of the system that wrote the WAL, as IDENTIFY_SYSTEM tells it. The first page of a segment has it.
+ *
+ * @param records may be NULL
+ * @return the identifier, or 0 as long as it is not known
+ * @par Thread safety
+ * one thread at a time for one wal_records, any thread
+ * @since 0.2.0
+ */
+WAL_API
+uint64_t wal_records_system_id(const struct wal_records *records)
+WAL_NOEXCEPT;
+
+/**
+ * Frees a reader. Batches that were got live on.
+ *
+ * @param records may be NULL
+ * @par Thread safety
+ * once, from any thread
+ * @since 0.2.0
+ */
+WAL_API void wal_records_free(struct wal_records *records) WAL_NOEXCEPT;
+
+/**
+ * The records of a batch, which follow each other in memory.
+ *
+ * @param batch may be NULL, which gives none
+ * @param[out] count how many; may be NULL
+ * @return the first, borrowed from the batch; NULL if there is none
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API
+const struct wal_record *wal_record_batch_records(const struct wal_record_batch *batch,
+                                                  size_t *count)
+WAL_NOEXCEPT;
+
+/**
+ * Frees a batch with its records, or gives it back to its reader.
+ *
+ * @param batch may be NULL
+ * @par Thread safety
+ * once, from any thread
+ * @since 0.2.0
+ */
+WAL_API void wal_record_batch_free(struct wal_record_batch *batch) WAL_NOEXCEPT;
+
+/**
+ * The name of a resource manager, as in "Heap".
+ *
+ * @param[in] rmgr the number in a record
+ * @return a static text; "custom128" to "custom255" for what extensions may have, "UNKNOWN" for what there is none of
+ * @par Thread safety
+ * any thread
+ * @since 0.2.0
+ */
+WAL_API
+const char *wal_rmgr_name(uint32_t rmgr)
+WAL_NOEXCEPT;
+
+/**
+ * The name of what a record does, by its manager and its release, as in "INSERT+INIT".
+ *
+ * @param[in] record of a batch, or a copy; may be NULL
+ * @return a static text; "UNKNOWN" for what the release does not have, for managers of extensions, and for releases that are not
+ * known
+ * @par Thread safety
+ * any thread
+ * @since 0.2.0
+ */
+WAL_API
+const char *wal_record_kind_name(const struct wal_record *record)
+WAL_NOEXCEPT;
+
+/**
+ * The line that pg_waldump of the record's release prints for it, by snprintf's rules. What does not fit is cut, a NUL ends it, and
+ * the length that it has in full is returned.
+ *
+ * The line is the same to the last character for the managers Transaction, XLOG, Standby, Heap, Heap2 and Btree, with TZ=UTC. For
+ * the others it lacks what stands between the kind and the block references. For a release that is not known it ends behind the
+ * kind. Texts in it, such as a gid, are as the server wrote them.
+ *
+ * @param[in] record of a batch, or a copy, whose batch lives; may be NULL, which gives nothing
+ * @param[out] buffer where to; may be NULL if size is 0
+ * @param[in] size of the buffer
+ * @return how long the text is without its NUL
+ * @par Thread safety
+ * any thread
+ * @since 0.2.0
+ */
+WAL_API
+size_t wal_record_describe(const struct wal_record *record,
+                           char *buffer,
+                           size_t size)
+WAL_NOEXCEPT;
+
+/**
+ * Makes the page of an image: what compression and the hole left out is put back.
+ *
+ * It is the page behind the change, but for its header, which has the LSN and the checksum from before. An image without flag 2 is
+ * there for checking only.
+ *
+ * @param[in] block of a record whose batch lives
+ * @param[out] page 8,192 bytes, which are written on every path: zeros after an error
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK; WAL_E_NO_VALUE: the block has no image; WAL_E_RECORD: the image is damaged; WAL_E_NOT_BUILT: the library lacks its
+ * compression; WAL_E_UNSUPPORTED_WAL: nobody knows its compression; WAL_E_INVALID_ARGUMENT
+ * @par Thread safety
+ * any thread
+ * @since 0.2.0
+ */
+WAL_API
+wal_status wal_record_block_image(const struct wal_record_block *block,
+                                  uint8_t *page,
+                                  struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
  * Reads an LSN as PostgreSQL writes it, as in "0/16B3748".
  *
  * @param[in] lsn the text, terminated by NUL
@@ -5908,6 +6374,37 @@ WAL_ASSERT_LAYOUT_(offsetof(wal_rendered, value) == 32);
 WAL_ASSERT_LAYOUT_(offsetof(wal_rendered, event) == 48);
 WAL_ASSERT_LAYOUT_(offsetof(wal_rendered, kind) == 56);
 WAL_ASSERT_LAYOUT_(offsetof(wal_rendered, spare) == 64);
+WAL_ASSERT_LAYOUT_(sizeof(wal_record) == 96);
+WAL_ASSERT_LAYOUT_(offsetof(wal_record, end_lsn) == 8);
+WAL_ASSERT_LAYOUT_(offsetof(wal_record, prev_lsn) == 16);
+WAL_ASSERT_LAYOUT_(offsetof(wal_record, xid) == 24);
+WAL_ASSERT_LAYOUT_(offsetof(wal_record, top_xid) == 28);
+WAL_ASSERT_LAYOUT_(offsetof(wal_record, total_len) == 32);
+WAL_ASSERT_LAYOUT_(offsetof(wal_record, image_len) == 36);
+WAL_ASSERT_LAYOUT_(offsetof(wal_record, timeline) == 40);
+WAL_ASSERT_LAYOUT_(offsetof(wal_record, origin) == 44);
+WAL_ASSERT_LAYOUT_(offsetof(wal_record, magic) == 46);
+WAL_ASSERT_LAYOUT_(offsetof(wal_record, rmgr) == 48);
+WAL_ASSERT_LAYOUT_(offsetof(wal_record, info) == 49);
+WAL_ASSERT_LAYOUT_(offsetof(wal_record, flags) == 50);
+WAL_ASSERT_LAYOUT_(offsetof(wal_record, n_blocks) == 52);
+WAL_ASSERT_LAYOUT_(offsetof(wal_record, blocks) == 56);
+WAL_ASSERT_LAYOUT_(offsetof(wal_record, data) == 64);
+WAL_ASSERT_LAYOUT_(offsetof(wal_record, main_data) == 72);
+WAL_ASSERT_LAYOUT_(offsetof(wal_record, main_len) == 80);
+WAL_ASSERT_LAYOUT_(offsetof(wal_record, spare) == 88);
+WAL_ASSERT_LAYOUT_(sizeof(wal_record_block) == 48);
+WAL_ASSERT_LAYOUT_(offsetof(wal_record_block, block) == 12);
+WAL_ASSERT_LAYOUT_(offsetof(wal_record_block, data) == 16);
+WAL_ASSERT_LAYOUT_(offsetof(wal_record_block, image) == 24);
+WAL_ASSERT_LAYOUT_(offsetof(wal_record_block, data_len) == 32);
+WAL_ASSERT_LAYOUT_(offsetof(wal_record_block, image_len) == 34);
+WAL_ASSERT_LAYOUT_(offsetof(wal_record_block, hole_offset) == 36);
+WAL_ASSERT_LAYOUT_(offsetof(wal_record_block, hole_len) == 38);
+WAL_ASSERT_LAYOUT_(offsetof(wal_record_block, id) == 40);
+WAL_ASSERT_LAYOUT_(offsetof(wal_record_block, fork) == 41);
+WAL_ASSERT_LAYOUT_(offsetof(wal_record_block, flags) == 42);
+WAL_ASSERT_LAYOUT_(offsetof(wal_record_block, compression) == 43);
 WAL_ASSERT_LAYOUT_(sizeof(wal_event) == 128);
 WAL_ASSERT_LAYOUT_(offsetof(wal_event, kind) == 0);
 WAL_ASSERT_LAYOUT_(offsetof(wal_event, flags) == 4);

@@ -129,6 +129,12 @@ pub enum Status {
     /// The server was promoted at a position before the end of what was delivered: that is lost on it.
     WAL_E_DELIVERED_BEYOND = -73,
 
+    /// A WAL page or record is damaged, or is none; or the WAL ends there. The message names the place, what was found and what
+    /// was expected.
+    WAL_E_RECORD = -100,
+    /// The WAL is of a release that this library does not know, or has what only a later one writes.
+    WAL_E_UNSUPPORTED_WAL = -101,
+
     /// No memory.
     WAL_E_NO_MEMORY = -90,
     /// A system call failed that should not.
@@ -409,6 +415,8 @@ table! {
     WAL_E_SLOT_IN_DOUBT: "the server may still make the slot",
     WAL_E_SYSTEM_MISMATCH: "another server than before",
     WAL_E_DELIVERED_BEYOND: "delivered beyond what the server has",
+    WAL_E_RECORD: "damaged WAL, or its end",
+    WAL_E_UNSUPPORTED_WAL: "WAL of an unknown release",
     WAL_E_NO_MEMORY: "out of memory",
     WAL_E_SYSTEM: "a system call failed",
     WAL_E_INTERNAL: "defect in the library",

@@ -101,6 +101,7 @@
 //! | `transaction` | streamed transactions, kept until they end: messages in, messages out |
 //! | `session` | a connection: socket plus `wire`, or libpq |
 //! | `pgoutput` | logical replication messages: bytes only |
+//! | `record` | WAL records: bytes only |
 //! | `render` | events as messages for others: memory only |
 //! | `types` | values as numbers, times and text: bytes only |
 //! | `wire` | frontend/backend framing, start-up, authentication: bytes only |
@@ -123,7 +124,7 @@ use layers::*;
 #[cfg(feature = "internals")]
 #[doc(hidden)]
 pub use layers::{
-    batch, capi, capture, conninfo, engine, error, lsn, options, pgoutput, position, render, session,
+    batch, capi, capture, conninfo, engine, error, lsn, options, pgoutput, position, record, render, session,
     statistics, stream, sys, transaction, types, wire,
 };
 

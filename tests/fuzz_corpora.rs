@@ -54,4 +54,4 @@ macro_rules! corpora {
     };
 }
 
-corpora! { capture certificate conninfo decoder_api negotiation pgoutput startup wire }
+corpora! { capture certificate conninfo decoder_api negotiation pgoutput record startup wire }

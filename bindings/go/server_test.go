@@ -161,12 +161,12 @@ func noLeaks(t testing.TB) {
 	}
 	counts := func() string {
 		l := &capi.Live
-		return fmt.Sprintf("%d streams, %d connections, %d decoders, %d batches, %d relations, %d readers, %d renderers",
+		return fmt.Sprintf("%d streams, %d connections, %d decoders, %d batches, %d relations, %d readers, %d renderers, %d records",
 			l.Streams.Load(), l.Connections.Load(), l.Decoders.Load(), l.Batches.Load(), l.Relations.Load(), l.Readers.Load(),
-			l.Renderers.Load())
+			l.Renderers.Load(), l.Records.Load())
 	}
 	t.Cleanup(func() {
-		const none = "0 streams, 0 connections, 0 decoders, 0 batches, 0 relations, 0 readers, 0 renderers"
+		const none = "0 streams, 0 connections, 0 decoders, 0 batches, 0 relations, 0 readers, 0 renderers, 0 records"
 		for end := time.Now().Add(20 * time.Second); counts() != none; time.Sleep(5 * time.Millisecond) {
 			if time.Now().After(end) {
 				t.Errorf("left over: %s", counts())

@@ -74,6 +74,8 @@ pub enum Command {
     #[command(subcommand)]
     Publication(Publication),
     Check(Check),
+    /// Print the records of WAL files, a line each
+    Waldump(Waldump),
     /// Print a completion script for a shell
     Completions {
         /// Shell to complete in
@@ -212,6 +214,35 @@ pub struct Check {
     /// Print a JSON object for each finding
     #[arg(long)]
     pub json: bool,
+}
+
+/// Print the records of WAL files, a line each, as pg_waldump does.
+///
+/// It reads the WAL of PostgreSQL 14 to 18 without knowing which one wrote it. The checksum of each record is checked. Exit status 1 if the
+/// WAL is damaged, or ends before --end; what stands behind the last record of the last file is no damage.
+#[derive(Debug, clap::Args)]
+pub struct Waldump {
+    /// Segment, or folder of segments such as pg_wal
+    #[arg(value_name = "FILE|DIR")]
+    pub path: PathBuf,
+    /// Begin with the first record at or after this position
+    #[arg(short, long, value_name = "LSN")]
+    pub start: Option<Lsn>,
+    /// End before this position
+    #[arg(short, long, value_name = "LSN")]
+    pub end: Option<Lsn>,
+    /// Print records of this resource manager alone, such as Heap; may be repeated
+    #[arg(short, long, value_name = "NAME")]
+    pub rmgr: Vec<String>,
+    /// Print records of this transaction alone
+    #[arg(short, long)]
+    pub xid: Option<u32>,
+    /// End after this many lines
+    #[arg(short = 'n', long, value_name = "N")]
+    pub count: Option<u64>,
+    /// Read no segment of a later timeline, in a folder
+    #[arg(short, long, value_name = "N")]
+    pub timeline: Option<u32>,
 }
 
 #[derive(Debug, Subcommand)]

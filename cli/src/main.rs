@@ -29,6 +29,7 @@ mod table;
 mod tail;
 mod target;
 mod trouble;
+mod waldump;
 mod watch;
 
 use std::process::ExitCode;
@@ -57,7 +58,7 @@ async fn run(args: Args) -> Result<(), Trouble> {
     let (logged, is_quiet) = (connect::logged(&args), args.quiet);
     let options = match args.command {
         // They need no server, and no password.
-        Command::Completions { .. } | Command::Man { .. } => Ok(logged.clone()),
+        Command::Completions { .. } | Command::Man { .. } | Command::Waldump(_) => Ok(logged.clone()),
         _ => connect::options(&args),
     };
     match args.command {
@@ -68,6 +69,7 @@ async fn run(args: Args) -> Result<(), Trouble> {
         Command::Slot(slot) => slot::run(options?, slot).await,
         Command::Publication(publication) => publication::run(options?, publication).await,
         Command::Check(check) => check::run(options?, check).await,
+        Command::Waldump(waldump) => waldump::run(&waldump, is_quiet),
         Command::Completions { shell, folder } => args::completions(shell, folder.as_deref()),
         Command::Man { folder } => args::man(&folder),
     }

@@ -7,6 +7,7 @@ pub mod conninfo;
 pub mod decoder_api;
 pub mod negotiation;
 pub mod pgoutput;
+pub mod record;
 pub mod startup;
 pub mod wire;
 

@@ -68,6 +68,8 @@ mod decoder;
 
 mod renderer;
 
+mod record;
+
 mod lsn;
 
 mod position;
@@ -103,6 +105,7 @@ pub use password::*;
 pub use position::*;
 pub use publication::*;
 pub use reconnect::*;
+pub use record::*;
 pub use relation::*;
 pub use renderer::*;
 pub use replay::*;

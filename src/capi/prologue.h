@@ -44,10 +44,11 @@
  * - @ref streaming : transactions that are not committed yet
  * - @ref slots : commands over a connection
  * - @ref rendering : events as lines of JSON
+ * - @ref records : WAL records
  * - @ref abi : what is kept from release to release
  *
  * Functions follow along the way of use: version, errors, options, streams, batches, events, relations, values, statistics; then
- * connections, slots, publications; then the decoder, renderers, positions, ackers, and names.
+ * connections, slots, publications; then the decoder, renderers, WAL records, positions, ackers, and names.
  *
  * @section ownership Ownership
  *
@@ -253,12 +254,17 @@
  * wal_renderer_free(renderer);
  * @endcode
  *
+ * @section records WAL records
+ *
+ * A ::wal_records finds the records in WAL that is fed to it in any cut. Each ::wal_record of a ::wal_record_batch says where it is,
+ * what it is, and to which blocks it refers. It has no connection and opens no file. `docs/records.md` says more. Since 0.2.0.
+ *
  * @section abi Compatibility
  *
  * Within a SONAME nothing is changed or removed. New functions, options, event kinds, value kinds, statuses, flags and other enum
  * values may come: skip what is not known, and look at single bits of flags.
  *
- * The layouts of ::wal_event, ::wal_value, ::wal_bytes, ::wal_message and ::wal_rendered are fixed, and asserted at the end of this header for 64-bit
+ * The layouts of ::wal_event, ::wal_value, ::wal_bytes, ::wal_message, ::wal_rendered, ::wal_record and ::wal_record_block are fixed, and asserted at the end of this header for 64-bit
  * machines. Spare words are 0 until a release gives them a meaning. ::wal_stats, ::wal_health and ::wal_option_info grow at their end:
  * their functions take `sizeof` of the struct as the program was compiled with it. They write no more than that, and 0 for what they do
  * not know. An opaque type has no size. `docs/abi.md` says more.

@@ -133,6 +133,10 @@ codes! {
     SlotTimeout = WAL_E_SLOT_TIMEOUT,
     /// Creating a slot was given up, and the server did not say that it gave up too: it may still make the slot.
     SlotInDoubt = WAL_E_SLOT_IN_DOUBT,
+    /// A WAL page or record is damaged, or is none; or the WAL ends there.
+    Record = WAL_E_RECORD,
+    /// The WAL is of a release that this library does not know, or has what only a later one writes.
+    UnsupportedWal = WAL_E_UNSUPPORTED_WAL,
     /// No memory.
     NoMemory = WAL_E_NO_MEMORY,
     /// A system call failed that should not.

@@ -14,6 +14,7 @@ const RANGES: &[(i32, &str)] = &[
     (-59, "What the server sends"),
     (-89, "The server: rights, slots, publications, versions, failover"),
     (-99, "The system and the library"),
+    (-139, "The physical side: WAL, archives, backups"),
 ];
 
 const INTRODUCTION: &str = "# Errors

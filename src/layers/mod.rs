@@ -24,6 +24,8 @@ pub mod options;
 pub mod pgoutput;
 #[path = "../position.rs"]
 pub mod position;
+#[path = "../record/mod.rs"]
+pub mod record;
 #[path = "../render/mod.rs"]
 pub mod render;
 #[path = "../session/mod.rs"]

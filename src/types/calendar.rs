@@ -2,7 +2,7 @@
 //! PostgreSQL's date2j; it must never know of time zones beyond an offset in seconds.
 
 /// Microseconds of a day.
-pub(super) const DAY: i64 = 86_400_000_000;
+pub const DAY: i64 = 86_400_000_000;
 
 /// A date as its text gives it.
 #[derive(Clone, Copy, Debug)]
@@ -31,7 +31,7 @@ impl Civil {
 }
 
 /// The date of so many days since 2000-01-01: year (0 is 1 BC), month and day.
-pub(super) fn year_month_day(days: i64) -> (i64, i64, i64) {
+pub fn year_month_day(days: i64) -> (i64, i64, i64) {
     // As above, the other way: years begin in March.
     let days = days + 730_425;
     let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));

@@ -29,7 +29,7 @@ mod scalar;
 mod tests;
 
 pub use bytes::{as_bytea, as_text, as_uuid};
-pub use calendar::stamp;
+pub use calendar::{DAY, stamp, year_month_day};
 pub use datetime::{
     DATE_INFINITY, DATE_MINUS_INFINITY, TIMESTAMP_INFINITY, TIMESTAMP_MINUS_INFINITY, TimeTz,
 };

@@ -44,6 +44,18 @@ static void neutral(void) {
     wal_event_free(NULL);
     CHECK(wal_renderer_lines(NULL).data == NULL && wal_renderer_lines(NULL).len == 0);
     wal_renderer_free(NULL);
+    count = 7;
+    CHECK(wal_record_batch_records(NULL, &count) == NULL && count == 0);
+    CHECK(wal_record_batch_records(NULL, NULL) == NULL);
+    CHECK_EQ(wal_records_position(NULL), 0);
+    CHECK(wal_records_segment_size(NULL) == 0 && wal_records_system_id(NULL) == 0);
+    CHECK_EQ(wal_record_describe(NULL, NULL, 0), 0);
+    CHECK_TEXT(wal_record_kind_name(NULL), "UNKNOWN");
+    CHECK_TEXT(wal_rmgr_name(10), "Heap");
+    CHECK_TEXT(wal_rmgr_name(255), "custom255");
+    CHECK_TEXT(wal_rmgr_name(256), "UNKNOWN");
+    wal_record_batch_free(NULL);
+    wal_records_free(NULL);
     CHECK_EQ(wal_lsn_format(1, NULL, 0), 3);
     CHECK_EQ(wal_lsn_format(1, NULL, 100), 3);
     CHECK(wal_event_position(NULL).end_lsn == 0 && wal_batch_position(NULL).end_lsn == 0);
@@ -515,6 +527,42 @@ static void value_calls(const wal_event *event) {
     CHECK_EQ(length, 0);
 }
 
+static void record_calls(void) {
+    wal_records *records = DIRT;
+    wal_record_batch *batch = DIRT;
+    wal_record_block block;
+    wal_error *error = NULL;
+    uint8_t page[8192];
+    size_t taken = 7;
+
+    INVALID(wal_records_new(0, 0, NULL, &error));
+    INVALID(wal_records_new(0, 12345, &records, &error));
+    CHECK(records == NULL);
+    REQUIRE(wal_records_new(0, 0, &records, &error) == WAL_OK);
+    INVALID(wal_records_feed(NULL, 0, page, 1, &taken, &error));
+    CHECK_EQ(taken, 0);
+    INVALID(wal_records_feed(records, 0, NULL, 1, &taken, &error));
+    INVALID(wal_records_feed(records, 0, page, 1, NULL, &error));
+    INVALID_WITHOUT_ERROR(wal_records_next_batch(NULL, &batch, NULL));
+    CHECK(batch == NULL);
+    INVALID(wal_records_next_batch(records, NULL, &error));
+    CHECK_STATUS(wal_records_feed(records, 0, NULL, 0, &taken, &error), WAL_OK, &error);
+    CHECK_STATUS(wal_records_next_batch(records, &batch, &error), WAL_TIMEOUT, &error);
+    CHECK(batch == NULL);
+    memset(&block, 0, sizeof block);
+    memset(page, 0xAA, sizeof page);
+    INVALID(wal_record_block_image(NULL, page, &error));
+    INVALID(wal_record_block_image(&block, NULL, &error));
+    memset(page, 0xAA, sizeof page);
+    CHECK_STATUS(wal_record_block_image(&block, page, &error), WAL_E_NO_VALUE, &error);
+    CHECK(page[0] == 0 && page[8191] == 0);
+    memset(page, 0, sizeof page);
+    CHECK_STATUS(wal_records_feed(records, 0, page, sizeof page, &taken, &error), WAL_OK, &error);
+    CHECK_EQ(taken, sizeof page);
+    CHECK_STATUS(wal_records_next_batch(records, &batch, &error), WAL_E_RECORD, &error);
+    wal_records_free(records);
+}
+
 static void renderer_calls(const wal_event *event) {
     wal_error *error = DIRT;
     wal_renderer *renderer = DIRT;
@@ -561,6 +609,7 @@ int main(void) {
     event_calls(event);
     value_calls(event);
     renderer_calls(event);
+    record_calls();
     stream_calls(stream);
     position_calls(stream);
     connection_calls(stream);

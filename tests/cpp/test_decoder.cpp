@@ -1,6 +1,7 @@
 // Without a stream: messages that come from elsewhere, and a session that was captured.
 #include "check.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <unistd.h>
 #include <vector>
@@ -141,10 +142,64 @@ static void captured() {
     CHECK_THROWS(wal::stream::replay(std::string_view("a\0b", 3)), wal::status::invalid_argument);
 }
 
+/** Records of the server's own WAL, in two cuts. */
+static void recorded() {
+    auto connection = wal::connection::open(check::options_for(name), check::patience);
+    const auto value = [&](const std::string &query) {
+        const auto rows = connection.query(query);
+        return std::string(*rows.value(0, 0));
+    };
+    connection.query("CHECKPOINT");
+    const auto begin = wal::lsn::parse(value("SELECT pg_current_wal_insert_lsn()")).value() & ~std::uint64_t{8191};
+    connection.query("INSERT INTO cpp_decoder SELECT i, 'record' FROM generate_series(100, 200) i");
+    const auto end = wal::lsn::parse(value("SELECT pg_current_wal_insert_lsn()")).value();
+    connection.query("SELECT pg_switch_wal()");
+    const auto where = wal::lsn(begin + 1).to_string();
+    const auto bytes = from_hex(value("SELECT pg_read_binary_file('pg_wal/' || pg_walfile_name('" + where +
+                                      "'), " + std::to_string(begin % (16u << 20)) + ", " +
+                                      std::to_string(end - begin) + ")"));
+    std::vector<std::string> lines;
+    std::size_t images = 0;
+    wal::record_reader made(wal::lsn(), 16u << 20);
+    wal::record_reader reader = std::move(made);
+    reader.read(wal::lsn(begin), bytes, [&](const wal::record &record) {
+        lines.push_back(record.describe());
+        CHECK(lines.back().find(std::string(record.kind_name())) != std::string::npos);
+        CHECK(record.end_lsn() > record.lsn() && record.data().size() > record.main_data().size());
+        for (const auto &block : record.blocks())
+            images += block.has_image() && block.page().size() == 8192;
+    });
+    CHECK(lines.size() > 100);
+    CHECK(images > 0);
+    CHECK(reader.position().value() <= end + 7);
+
+    wal::record_reader cut;
+    std::optional<wal::record_batch> kept;
+    std::size_t at = 0;
+    for (std::size_t done = 0; done < bytes.size(); done += 1000) {
+        const auto size = std::min<std::size_t>(1000, bytes.size() - done);
+        CHECK_EQ(cut.feed(wal::lsn(begin + done), wal::bytes_view(bytes.data() + done, size)), size);
+        while (auto batch = cut.next_batch()) {
+            for (const auto &record : *batch)
+                CHECK(at < lines.size() && record.describe() == lines[at++]);
+            kept = std::move(batch);
+        }
+    }
+    CHECK_EQ(at, lines.size());
+    CHECK(!(*kept)[0].describe().empty());
+    CHECK_THROWS(cut.feed(wal::lsn(1), bytes), wal::status::invalid_argument);
+    CHECK_THROWS(wal::record_reader(wal::lsn(), 5), wal::status::invalid_argument);
+    const std::vector<std::byte> zeros(8192);
+    wal::record_reader none;
+    none.feed(wal::lsn(8192), zeros);
+    CHECK_THROWS(none.next_batch(), wal::status::record);
+}
+
 int main() {
     check::set_up(name);
     sql("INSERT INTO cpp_decoder VALUES (1, 'a'), (2, 'b'), (3, NULL)");
     peeked();
     captured();
+    recorded();
     return check::finish();
 }

@@ -11,6 +11,8 @@ pub mod program;
 pub mod prometheus;
 pub mod proxy;
 pub mod random;
+#[allow(dead_code, reason = "only the scenarios read records")]
+pub mod records;
 pub mod renderer;
 pub mod server;
 pub mod stream;

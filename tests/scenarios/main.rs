@@ -41,6 +41,7 @@ mod numbers_keep_every_digit;
 mod only_what_was_acknowledged_is_confirmed;
 mod protocol;
 mod reconnect;
+mod records;
 mod rows_of_any_copy_come_in_batches;
 mod slots;
 mod sound;

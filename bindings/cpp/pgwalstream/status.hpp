@@ -70,6 +70,8 @@ enum class status : std::int32_t {
     delivered_beyond = WAL_E_DELIVERED_BEYOND,         ///< promoted before the end of what was delivered
     slot_timeout = WAL_E_SLOT_TIMEOUT,                 ///< making the slot took too long; it was not made
     slot_in_doubt = WAL_E_SLOT_IN_DOUBT,               ///< the server may still make the slot
+    record = WAL_E_RECORD,                             ///< WAL is damaged, or ends there
+    unsupported_wal = WAL_E_UNSUPPORTED_WAL,           ///< WAL of a release that is not known
     no_memory = WAL_E_NO_MEMORY,                       ///< no memory
     system = WAL_E_SYSTEM,                             ///< a system call failed that should not
     internal = WAL_E_INTERNAL,                         ///< a defect in the library

@@ -10,6 +10,7 @@ const COMMANDS: &[&[&str]] = &[
     &["apply"],
     &["capture"],
     &["replay"],
+    &["waldump"],
     &["slot"],
     &["slot", "list"],
     &["slot", "watch"],

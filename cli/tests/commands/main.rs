@@ -23,3 +23,4 @@ mod numbers_are_served;
 mod run;
 mod slots_and_publications;
 mod tail_prints_what_was_committed;
+mod waldump_prints_what_pg_waldump_prints;

@@ -42,6 +42,32 @@ static inline void go_render(wal_renderer *renderer, const wal_event *events, si
     wal_renderer_events(renderer, events, count, &out->messages, &out->count, &out->error);
 }
 
+/* A batch of records as Go reads it. */
+typedef struct {
+    wal_record_batch *batch;
+    const wal_record *records;
+    size_t count;
+    wal_error *error;
+    wal_status status;
+} go_record_view;
+
+static inline void go_records_next(wal_records *records, wal_record_batch *last, go_record_view *view) {
+    wal_record_batch_free(last);
+    view->status = wal_records_next_batch(records, &view->batch, &view->error);
+    view->records = wal_record_batch_records(view->batch, &view->count);
+}
+
+/* What became of bytes. */
+typedef struct {
+    size_t taken;
+    wal_error *error;
+} go_fed;
+
+static inline void go_records_feed(wal_records *records, uint64_t lsn, const uint8_t *data, size_t len,
+                                   go_fed *fed) {
+    wal_records_feed(records, lsn, data, len, &fed->taken, &fed->error);
+}
+
 /* A value by its parts: one that Go keeps lies in memory of Go's, and C may not be given a pointer to a
  * pointer to that. */
 static inline wal_status go_value_format(const uint8_t *data, uint32_t len, uint8_t kind,

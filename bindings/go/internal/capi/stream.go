@@ -19,7 +19,7 @@ import (
 
 // Live counts the handles that are not freed, for tests: what leaks shows here.
 var Live struct {
-	Streams, Connections, Decoders, Batches, Relations, Readers, Renderers atomic.Int64
+	Streams, Connections, Decoders, Batches, Relations, Readers, Renderers, Records atomic.Int64
 }
 
 // Stream is wal_stream.
