@@ -58,6 +58,7 @@
  * - @ref reconnecting : what happens when a connection breaks
  * - @ref streaming : transactions that are not committed yet
  * - @ref slots : commands over a connection
+ * - @ref physical : the bytes of the WAL
  * - @ref rendering : events as lines of JSON
  * - @ref abi : what is kept from release to release
  *
@@ -250,6 +251,13 @@
  * wal_slot_free(slot);
  * wal_connection_free(connection);
  * @endcode
+ *
+ * @section physical Physical streams
+ *
+ * With option `mode` "physical" a stream gives the bytes of the WAL. ::WAL_EVENT_WAL has a piece: wal_event_raw(), from `lsn` to before
+ * `ack_lsn`. Any position in it may be acknowledged once all before it is safe. ::WAL_EVENT_TIMELINE says that a timeline ended and
+ * another begins. At ::WAL_EVENT_FLUSH_WANTED make safe what came, and acknowledge: a server that stops waits for it. WAL that the
+ * server has removed is ::WAL_E_GAP, and WAL that a promoted server lacks ::WAL_E_FORK (docs/physical.md).
  *
  * @section rendering Rendering
  *
@@ -656,6 +664,10 @@ enum wal_status_code
      */
     WAL_E_DELIVERED_BEYOND = -73,
     /**
+     * WAL was received that the server's history does not have: it left the timeline before, or ends before.
+     */
+    WAL_E_FORK = -110,
+    /**
      * No memory.
      */
     WAL_E_NO_MEMORY = -90,
@@ -779,6 +791,16 @@ enum wal_event_kind
      */
     WAL_EVENT_RAW = 20,
     /**
+     * A piece of the WAL, with option mode "physical": `wal_event_raw` has its bytes, from `lsn` to before `ack_lsn`. Each piece
+     * follows the one before, but behind TIMELINE. Any position in it may be acknowledged. `wal_event_timeline` says whose it is.
+     */
+    WAL_EVENT_WAL = 32,
+    /**
+     * The timeline ended at `wal_event_switchpoint`, and what follows is of the next: from `lsn` on, where the segment of the
+     * switchpoint begins. `wal_event_timeline_before`, `wal_event_timeline`; `wal_event_raw` has the new timeline's history file.
+     */
+    WAL_EVENT_TIMELINE = 33,
+    /**
      * Nothing is outstanding and the slot moved on to `ack_lsn`, which is already reported. At most one per
      * status interval, never inside a transaction or a block, and never at or below where the stream began. With option
      * progress "acknowledged" the slot moves only once the program acknowledges it; then it also comes at once where the
@@ -791,6 +813,11 @@ enum wal_event_kind
      * REWOUND, what came beyond `wal_event_reconnect_switchpoint` is lost, and `ack_lsn` is set.
      */
     WAL_EVENT_RECONNECTED = 65,
+    /**
+     * The server waits until everything up to `ack_lsn` is safe, as one does that stops: make it safe now, and acknowledge. Only
+     * with option mode "physical". No more than what came before it is asked for.
+     */
+    WAL_EVENT_FLUSH_WANTED = 68,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -1285,6 +1312,11 @@ typedef struct wal_batch wal_batch;
  * The same definition sent again is the same generation; a changed one is the next.
  */
 typedef struct wal_relation wal_relation;
+
+/**
+ * A power of two from 1 MB to 1 GB (initdb --wal-segsize).
+ */
+typedef struct SegmentSize SegmentSize;
 
 /**
  * A type of a column.
@@ -2948,13 +2980,16 @@ uint64_t wal_event_abort_lsn(const struct wal_event *event)
 WAL_NOEXCEPT;
 
 /**
- * The payload of a RAW event, as the output plugin made it; nothing for other kinds.
+ * The payload of a RAW event, as the output plugin made it; the bytes of a WAL event; the history file of a TIMELINE event.
+ * Nothing for other kinds.
  *
  * @param event may be NULL
  * @return the payload, borrowed from the event
  * @since 0.1
  */
-WAL_API struct wal_bytes wal_event_raw(const struct wal_event *event) WAL_NOEXCEPT;
+WAL_API
+struct wal_bytes wal_event_raw(const struct wal_event *event)
+WAL_NOEXCEPT;
 
 /**
  * How far the connection had come that a RECONNECTED event says is lost: the end of what was received. Where the new
@@ -3036,6 +3071,61 @@ WAL_NOEXCEPT;
  */
 WAL_API
 uint64_t wal_event_reconnect_switchpoint(const struct wal_event *event)
+WAL_NOEXCEPT;
+
+/**
+ * The timeline of the server that sent an event. For a WAL event, that of its bytes; for a TIMELINE event, the one that
+ * follows.
+ *
+ * @param event may be NULL
+ * @return the timeline; 0 for a decoder without a connection
+ * @since 0.2.0
+ */
+WAL_API
+uint32_t wal_event_timeline(const struct wal_event *event)
+WAL_NOEXCEPT;
+
+/**
+ * The timeline that ended, for a TIMELINE event.
+ *
+ * @param event may be NULL
+ * @return the timeline; 0 for other kinds
+ * @since 0.2.0
+ */
+WAL_API uint32_t wal_event_timeline_before(const struct wal_event *event) WAL_NOEXCEPT;
+
+/**
+ * Where the timeline ended that a TIMELINE event says is left. What came of it beyond is no part of the next one.
+ *
+ * @param event may be NULL
+ * @return the position; 0 for other kinds
+ * @since 0.2.0
+ */
+WAL_API
+uint64_t wal_event_switchpoint(const struct wal_event *event)
+WAL_NOEXCEPT;
+
+/**
+ * Tells the primary which rows a hot standby still needs, so that vacuum keeps them. Sent at once and over each new connection,
+ * until it is changed. 0 and 0 take it back, and so does wal_stream_free().
+ *
+ * A process that is killed cannot take it back. Through a slot it then holds back vacuum until another connection of the slot says
+ * otherwise. A server ignores ids of a wrong epoch without a word. Fact of protocol: hot standby feedback, CopyData `h`.
+ *
+ * @param[in] stream with option mode "physical"
+ * @param[in] xmin oldest transaction id of the standby's snapshots, its epoch in the upper half; 0 for none
+ * @param[in] catalog_xmin the same of its logical slots; 0 for none
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK; WAL_E_STATE: a logical stream; WAL_E_INVALID_ARGUMENT: ids below 3 are no transactions
+ * @par Thread safety
+ * any thread, any time; never ends the life of a borrowed event
+ * @since 0.2.0
+ */
+WAL_API
+wal_status wal_stream_standby_feedback(const struct wal_stream *stream,
+                                       uint64_t xmin,
+                                       uint64_t catalog_xmin,
+                                       struct wal_error **err)
 WAL_NOEXCEPT;
 
 /**

@@ -129,6 +129,9 @@ pub enum Status {
     /// The server was promoted at a position before the end of what was delivered: that is lost on it.
     WAL_E_DELIVERED_BEYOND = -73,
 
+    /// WAL was received that the server's history does not have: it left the timeline before, or ends before.
+    WAL_E_FORK = -110,
+
     /// No memory.
     WAL_E_NO_MEMORY = -90,
     /// A system call failed that should not.
@@ -409,6 +412,7 @@ table! {
     WAL_E_SLOT_IN_DOUBT: "the server may still make the slot",
     WAL_E_SYSTEM_MISMATCH: "another server than before",
     WAL_E_DELIVERED_BEYOND: "delivered beyond what the server has",
+    WAL_E_FORK: "WAL that the server's history does not have",
     WAL_E_NO_MEMORY: "out of memory",
     WAL_E_SYSTEM: "a system call failed",
     WAL_E_INTERNAL: "defect in the library",

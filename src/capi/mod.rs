@@ -30,6 +30,8 @@ mod ending;
 
 mod reconnect;
 
+mod physical;
+
 mod relation;
 
 mod change;
@@ -94,6 +96,7 @@ pub use names::*;
 pub use nested::*;
 pub use options::*;
 pub use password::*;
+pub use physical::*;
 pub use position::*;
 pub use publication::*;
 pub use reconnect::*;

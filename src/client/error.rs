@@ -133,6 +133,8 @@ codes! {
     SlotTimeout = WAL_E_SLOT_TIMEOUT,
     /// Creating a slot was given up, and the server did not say that it gave up too: it may still make the slot.
     SlotInDoubt = WAL_E_SLOT_IN_DOUBT,
+    /// WAL was received that the server's history does not have: it left the timeline before, or ends before.
+    Fork = WAL_E_FORK,
     /// No memory.
     NoMemory = WAL_E_NO_MEMORY,
     /// A system call failed that should not.

@@ -39,7 +39,7 @@ pub use data_type::{TypeKind, TypeSource};
 pub use de::Maybe;
 pub use decoder::Decoder;
 pub use error::ErrorCode;
-pub use event::{CustomType, Event, EventRef, Message, Origin, Reconnected};
+pub use event::{CustomType, Event, EventRef, Message, Origin, Reconnected, TimelineSwitch};
 pub use from_value::{FromValue, Range};
 #[cfg(feature = "futures")]
 pub use futures::{Batches, Events};

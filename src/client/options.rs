@@ -11,8 +11,8 @@ use crate::engine::{Level, Logger};
 use crate::error::{Error, Result};
 use crate::lsn::Lsn;
 use crate::options::{
-    self, AckMode, BatchBoundary, Choice, FailoverPolicy, GapPolicy, OnAmbiguous, OriginFilter, Progress,
-    SlotCreate, Streaming, TwoPhase,
+    self, AckMode, BatchBoundary, Choice, FailoverPolicy, GapPolicy, Mode, OnAmbiguous, OriginFilter,
+    Progress, ReportApply, SlotCreate, Streaming, TwoPhase,
 };
 use crate::position::Position;
 
@@ -176,6 +176,22 @@ impl Options {
     /// Which changes to send, by where they were made first. [`OriginFilter::Any`] by default.
     pub fn origin(self, which: OriginFilter) -> Self {
         self.set("origin", which.word())
+    }
+
+    /// What is streamed: changes, or the WAL's bytes. [`Mode::Logical`] by default.
+    pub fn mode(self, what: Mode) -> Self {
+        self.set("mode", what.word())
+    }
+
+    /// With [`Mode::Physical`]: the timeline to start on. 0, the default, takes the one that has
+    /// [`start_lsn`](Self::start_lsn), or the server's own.
+    pub fn timeline(self, timeline: u32) -> Self {
+        self.set("timeline", timeline.to_string())
+    }
+
+    /// With [`Mode::Physical`]: what is reported as applied. [`ReportApply::Off`] by default.
+    pub fn report_apply(self, what: ReportApply) -> Self {
+        self.set("report_apply", what.word())
     }
 
     /// Who acknowledges. [`AckMode::Manual`] by default: the program calls [`Stream::ack`](crate::Stream::ack). With

@@ -22,6 +22,8 @@ pub mod lsn;
 pub mod options;
 #[path = "../pgoutput/mod.rs"]
 pub mod pgoutput;
+#[path = "../physical/mod.rs"]
+pub mod physical;
 #[path = "../position.rs"]
 pub mod position;
 #[path = "../render/mod.rs"]

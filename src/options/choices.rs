@@ -167,6 +167,24 @@ choices! {
         Rewind = "rewind",
     }
 
+    /// What is streamed.
+    #[non_exhaustive]
+    enum Mode {
+        /// The changes of a logical slot.
+        Logical = "logical",
+        /// The bytes of the WAL.
+        Physical = "physical",
+    }
+
+    /// What a physical stream reports as applied.
+    #[non_exhaustive]
+    enum ReportApply {
+        /// Nothing.
+        Off = "off",
+        /// The acknowledged position.
+        Flush = "flush",
+    }
+
     /// Whether the walsender's memory is chosen (see `stream::DecodingMemory`).
     enum ServerTuning {
         /// Unless somebody set it.

@@ -5,11 +5,12 @@ mod choices;
 mod config;
 mod document;
 mod parse;
+mod physical;
 mod table;
 
 pub use choices::{
-    AckMode, BackendName, BatchBoundary, Choice, FailoverPolicy, GapPolicy, OnAmbiguous, OriginFilter,
-    Progress, ProtoVersion, ReplayPace, ServerTuning, SlotCreate, Streaming, TwoPhase,
+    AckMode, BackendName, BatchBoundary, Choice, FailoverPolicy, GapPolicy, Mode, OnAmbiguous, OriginFilter,
+    Progress, ProtoVersion, ReplayPace, ReportApply, ServerTuning, SlotCreate, Streaming, TwoPhase,
 };
 pub use config::{Backend, Config, Reconnect, Rotate};
 pub use document::markdown;

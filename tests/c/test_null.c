@@ -35,6 +35,8 @@ static void neutral(void) {
     CHECK(wal_event_type_oid(NULL) == 0);
     CHECK(wal_event_type_namespace(NULL).data == NULL && wal_event_type_name(NULL).data == NULL);
     CHECK(wal_event_truncate_count(NULL) == 0 && wal_event_truncate_relation(NULL, 0) == NULL);
+    CHECK(wal_event_timeline(NULL) == 0 && wal_event_timeline_before(NULL) == 0);
+    CHECK(wal_event_switchpoint(NULL) == 0);
     wal_event_free(NULL);
     CHECK(wal_renderer_lines(NULL).data == NULL && wal_renderer_lines(NULL).len == 0);
     wal_renderer_free(NULL);
@@ -266,6 +268,7 @@ static void stream_calls(wal_stream *stream) {
     INVALID(wal_stream_next_batch(stream, 0, NULL, &error));
     INVALID(wal_stream_ack(NULL, 1, &error));
     INVALID(wal_stream_flush(NULL, 0, &error));
+    INVALID(wal_stream_standby_feedback(NULL, 0, 0, &error));
     INVALID(wal_stream_stats(NULL, &stats, sizeof stats, &error));
     CHECK(memcmp(&stats, &zero, sizeof stats) == 0);
     INVALID(wal_stream_stats(stream, NULL, sizeof stats, &error));

@@ -77,6 +77,16 @@ impl Server {
         Self::start_from(bin.clone(), version, settings, |data| initdb(&bin, data))
     }
 
+    /// The same with WAL segments of so many MB.
+    pub fn start_with_segments(version: u32, megabytes: u32, settings: &[&str]) -> Self {
+        let bin = bin(version);
+        Self::start_from(bin.clone(), version, settings, |data| {
+            let mut command = initdb(&bin, data);
+            command.arg(format!("--wal-segsize={megabytes}"));
+            command
+        })
+    }
+
     /// Debian's server, with the plugins of Debian's packages.
     pub fn start_debian(settings: &[&str]) -> Self {
         let bin = PathBuf::from("/usr/lib/postgresql/15/bin");
@@ -164,6 +174,12 @@ impl Server {
             settings,
             child: Mutex::new(None),
         }
+    }
+
+    /// A file of the server's WAL, as it is now.
+    pub fn wal_file(&self, name: &str) -> Vec<u8> {
+        let path = self.folder.join("data/pg_wal").join(name);
+        fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     }
 
     /// Starts a stopped server again, on the same port.

@@ -70,6 +70,7 @@ enum class status : std::int32_t {
     delivered_beyond = WAL_E_DELIVERED_BEYOND,         ///< promoted before the end of what was delivered
     slot_timeout = WAL_E_SLOT_TIMEOUT,                 ///< making the slot took too long; it was not made
     slot_in_doubt = WAL_E_SLOT_IN_DOUBT,               ///< the server may still make the slot
+    fork = WAL_E_FORK,                                 ///< WAL that the server's history does not have
     no_memory = WAL_E_NO_MEMORY,                       ///< no memory
     system = WAL_E_SYSTEM,                             ///< a system call failed that should not
     internal = WAL_E_INTERNAL,                         ///< a defect in the library
@@ -98,8 +99,11 @@ enum class event_kind : std::uint32_t {
     rollback_prepared = WAL_EVENT_ROLLBACK_PREPARED, ///< a prepared transaction was rolled back
     stream_prepare = WAL_EVENT_STREAM_PREPARE,       ///< a streamed transaction is prepared
     raw = WAL_EVENT_RAW,                             ///< a plugin's payload, with option decode off
+    wal = WAL_EVENT_WAL,                             ///< a piece of the WAL: raw()
+    timeline = WAL_EVENT_TIMELINE,                   ///< the timeline ended: timeline_before(), switchpoint()
     progress = WAL_EVENT_PROGRESS,                   ///< the slot moved on, with nothing for us
     reconnected = WAL_EVENT_RECONNECTED,             ///< the connection was lost and made again
+    flush_wanted = WAL_EVENT_FLUSH_WANTED,           ///< the server waits until all is safe
 };
 
 /** What a value is: wal_value_kind. */

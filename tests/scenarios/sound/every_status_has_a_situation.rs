@@ -35,6 +35,7 @@ const ELSEWHERE: &[(Status, &str, &str)] = &[
     (WAL_E_SLOT_IN_DOUBT, "tests/scenarios/slots/making_a_slot_never_hangs.rs", ""),
     (WAL_E_SYSTEM_MISMATCH, "tests/scenarios/reconnect/a_standby_takes_over.rs", ""),
     (WAL_E_DELIVERED_BEYOND, "tests/scenarios/reconnect/a_standby_lacks_what_was_delivered.rs", ""),
+    (WAL_E_FORK, "tests/scenarios/physical/a_promotion_is_followed.rs", ""),
     (WAL_E_SPILL, "tests/scenarios/protocol/large_transactions_are_kept_in_bounds.rs", ""),
     (WAL_E_AMBIGUOUS, "tests/scenarios/protocol/large_transactions_are_kept_in_bounds.rs", ""),
     (WAL_E_NO_MEMORY, "tests/scenarios/sound/what_a_server_sends_costs_little_memory.rs", ""),
