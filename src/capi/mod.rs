@@ -32,6 +32,8 @@ mod reconnect;
 
 mod physical;
 
+mod archive;
+
 mod relation;
 
 mod change;
@@ -80,6 +82,7 @@ mod names;
 mod testing;
 
 pub use acker::*;
+pub use archive::*;
 pub use batch::*;
 pub use change::*;
 pub use connection::*;

@@ -2,6 +2,7 @@
 //! program's runtime, and never show a name of the C API.
 
 mod acker;
+mod archive;
 mod batch;
 mod change;
 mod connection;
@@ -30,6 +31,10 @@ mod stream;
 mod value;
 
 pub use acker::{Acker, Stats, Ticket};
+pub use archive::{
+    ArchiveEvent, ArchiveFault, ArchiveFaultKind, ArchiveStanding, Archiver, Interrupter, check_archive,
+    fetch_archived,
+};
 pub use batch::{Batch, BatchEvents, IntoEvents};
 pub use change::ChangeKind;
 pub use connection::{Connection, DropSlot};

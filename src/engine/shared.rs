@@ -19,6 +19,7 @@ use super::health::LastHealth;
 use super::lifecycle::{Came, Lifecycle, Phase, Rest, Step, Wanted};
 use super::log::Logger;
 use super::registry;
+use super::source::KnownSource;
 use super::standby::StandbyFeedback;
 use super::stats::Owed;
 use super::wakers::Wakers;
@@ -48,6 +49,8 @@ pub struct Shared {
     pub acks: Acks,
     /// Since when what is outstanding is.
     pub owed: Owed,
+    /// Whose WAL it gives, once that is known.
+    pub source: KnownSource,
     /// What a hot standby's transactions need, as the program says it.
     pub standby: StandbyFeedback,
     /// What comes and goes on the wire is written to it.
@@ -130,6 +133,7 @@ impl Shared {
             id: registry::next_id(),
             acks: Acks::new(config.ack),
             owed: Owed::default(),
+            source: KnownSource::default(),
             standby: StandbyFeedback::default(),
             capture: Capture::new(&config),
             config: Settings::new(config),

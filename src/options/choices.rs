@@ -185,6 +185,15 @@ choices! {
         Flush = "flush",
     }
 
+    /// When an archive makes what it has written last.
+    #[non_exhaustive]
+    enum ArchiveSync {
+        /// With each segment, and where the server asks for it.
+        Segment = "segment",
+        /// Whenever something came.
+        Always = "always",
+    }
+
     /// Whether the walsender's memory is chosen (see `stream::DecodingMemory`).
     enum ServerTuning {
         /// Unless somebody set it.

@@ -138,6 +138,8 @@ pub struct Config {
     pub timeline: u32,
     /// What is reported as applied.
     pub report_apply: ReportApply,
+    /// Whether a start that nobody named is moved back to where its segment begins.
+    pub whole_segments: bool,
     /// The durations that were set without a unit, with their numbers.
     pub without_unit: Vec<(&'static str, String)>,
 }
@@ -285,6 +287,7 @@ impl Config {
             mode: options.choice(Id::Mode)?,
             timeline: u32::try_from(options.size(Id::Timeline)?).unwrap_or(u32::MAX),
             report_apply: options.choice(Id::ReportApply)?,
+            whole_segments: false,
             without_unit: options.without_unit(),
         })
     }

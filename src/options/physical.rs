@@ -1,7 +1,9 @@
 //! The options of a physical stream, checked against each other. It must never ignore an option that means nothing there.
 
+use std::path::PathBuf;
+
 use super::config::{bad, destination, resume_after};
-use super::{Config, Id, Options, SlotCreate, table};
+use super::{ArchiveSync, Config, Id, Mode, Options, SlotCreate, table};
 use crate::error::Result;
 use crate::lsn::Lsn;
 use crate::position::Position;
@@ -42,8 +44,40 @@ const LOGICAL: &[Id] = &[
     Id::ServerTuning,
 ];
 
+/// What an archive needs beside its stream.
+const OF_ARCHIVE: [Id; 2] = [Id::ArchiveDirectory, Id::ArchiveSync];
+
 /// What a stream of WAL needs: no slot, and no publication.
 pub(super) fn config(options: &Options) -> Result<Config> {
+    refuse(options, &OF_ARCHIVE, "it belongs to an archive")?;
+    stream(options)
+}
+
+/// What an archive needs: the stream, the directory, and when what is written is made to last.
+pub(super) fn archive(options: &Options) -> Result<(Config, PathBuf, ArchiveSync)> {
+    let directory = match options.text(Id::ArchiveDirectory) {
+        "" => {
+            return Err(bad("option archive_directory is not set".to_owned())
+                .with_hint("Set option archive_directory."));
+        }
+        path => PathBuf::from(path),
+    };
+    refuse(options, &[Id::Ack, Id::ResumeAfter], "an archive sees to it")?;
+    let config = Config { mode: Mode::Physical, ..stream(options)? };
+    Ok((config, directory, options.choice(Id::ArchiveSync)?))
+}
+
+fn refuse(options: &Options, ids: &[Id], why: &str) -> Result<()> {
+    match ids.iter().find(|id| options.is_set(**id)) {
+        Some(id) => {
+            let name = table::spec(*id).name;
+            Err(bad(format!("option {name} is set, and {why}")).with_hint(format!("Leave {name} out.")))
+        }
+        None => Ok(()),
+    }
+}
+
+fn stream(options: &Options) -> Result<Config> {
     if let Some(id) = LOGICAL.iter().find(|id| options.is_set(**id)) {
         let name = table::spec(*id).name;
         let text = format!("option {name} is set, and mode is \"physical\"");
@@ -67,7 +101,7 @@ pub(super) fn config(options: &Options) -> Result<Config> {
 
 /// What belongs to a physical stream.
 pub(super) fn refuse_in_logical(options: &Options) -> Result<()> {
-    match [Id::Timeline, Id::ReportApply].into_iter().find(|id| options.is_set(*id)) {
+    match [Id::Timeline, Id::ReportApply].into_iter().chain(OF_ARCHIVE).find(|id| options.is_set(*id)) {
         Some(id) => {
             let name = table::spec(id).name;
             let hint = format!("Leave {name} out, or set mode to \"physical\".");
@@ -101,7 +135,6 @@ pub(super) fn resuming(config: &Config, position: Position) -> Result<Config> {
 mod tests {
     use super::*;
     use crate::error::Status;
-    use crate::options::Mode;
 
     fn with(pairs: &[(&str, &str)]) -> Result<Config> {
         let mut options = Options::new();

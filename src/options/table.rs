@@ -1,8 +1,8 @@
 //! The table: one row for each option. docs/adding.md lists what else an option needs.
 
 use super::choices::{
-    AckMode, BackendName, BatchBoundary, Choice, FailoverPolicy, GapPolicy, Mode, OnAmbiguous, OriginFilter,
-    Progress, ProtoVersion, ReplayPace, ReportApply, ServerTuning, SlotCreate, Streaming,
+    AckMode, ArchiveSync, BackendName, BatchBoundary, Choice, FailoverPolicy, GapPolicy, Mode, OnAmbiguous,
+    OriginFilter, Progress, ProtoVersion, ReplayPace, ReportApply, ServerTuning, SlotCreate, Streaming,
 };
 use super::parse::Kind;
 use crate::error::{Error, Result, Status};
@@ -65,6 +65,8 @@ pub enum Id {
     Mode,
     Timeline,
     ReportApply,
+    ArchiveDirectory,
+    ArchiveSync,
 }
 
 /// All that is known of an option.
@@ -463,6 +465,20 @@ pub static TABLE: &[Spec] = &[
         kind: Kind::Choice(ReportApply::WORDS),
         default: "off",
         sentence: "Choose what a physical stream reports as applied: \"off\" is nothing, \"flush\" the acknowledged position. Commits with synchronous_commit=remote_apply wait for it.",
+    },
+    Spec {
+        id: Id::ArchiveDirectory,
+        name: "archive_directory",
+        kind: Kind::Text,
+        default: "",
+        sentence: "Keep the WAL in this directory, with wal_archive_new(). It is made if it is missing, and one process at a time writes there. Required there (see docs/archive.md).",
+    },
+    Spec {
+        id: Id::ArchiveSync,
+        name: "archive_sync",
+        kind: Kind::Choice(ArchiveSync::WORDS),
+        default: "segment",
+        sentence: "Choose when an archive makes what it has written last. \"segment\": with each segment, and where the server asks for it. \"always\": whenever something came, as a synchronous standby needs it.",
     },
 ];
 

@@ -12,7 +12,7 @@ const REPEAT: Duration = Duration::from_millis(100);
 
 /// How soon a new safe position is reported to a server none of whose commits waits for it: a slot that moves in time keeps less
 /// WAL, and `synchronized_standby_slots` may wait for it.
-const SOON: Duration = Duration::from_millis(100);
+const SOON: Duration = Duration::from_millis(10);
 
 /// When an update is to leave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -16,6 +16,13 @@ impl SegmentSize {
         (bytes.is_power_of_two() && (1 << 20..=1 << 30).contains(&bytes)).then_some(Self(bytes))
     }
 
+    /// One that no server has, for tests of thousands of segments.
+    #[cfg(test)]
+    pub(crate) fn tiny(bytes: u64) -> Self {
+        assert!(bytes.is_power_of_two());
+        Self(bytes)
+    }
+
     /// As `SHOW wal_segment_size` gives it: "16MB", "1GB".
     pub fn shown(text: &str) -> Result<Self> {
         let digits = text.bytes().take_while(u8::is_ascii_digit).count();

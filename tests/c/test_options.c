@@ -65,6 +65,8 @@ static const struct sample {
     {"mode", {"logical", "physical"}, {"raw", "Physical", ""}},
     {"timeline", {"0", "1", "4294967295"}, {"-1", "4294967296", "x", ""}},
     {"report_apply", {"off", "flush"}, {"on", "apply", ""}},
+    {"archive_directory", {"/var/lib/archive", "x", ""}, {NULL}},
+    {"archive_sync", {"segment", "always"}, {"off", "Segment", ""}},
 };
 
 static const struct sample *find_sample(const char *key) {

@@ -160,12 +160,22 @@ impl Server {
 
     /// A standby of this server, which must be stopped: a copy of its folder. It waits for `restart`.
     pub fn standby_of_stopped(&self, settings: &[&str]) -> Self {
+        let upstream = format!("primary_conninfo={}", self.conninfo("postgres"));
+        let settings = settings.iter().map(|&setting| setting.to_owned()).chain([upstream]).collect();
+        self.copy_of_stopped("standby.signal", settings)
+    }
+
+    /// A copy of this server, which must be stopped, to be recovered with settings such as restore_command. It waits for
+    /// `restart`.
+    pub fn copy_to_recover(&self, settings: &[&str]) -> Self {
+        self.copy_of_stopped("recovery.signal", settings.iter().map(|&setting| setting.to_owned()).collect())
+    }
+
+    fn copy_of_stopped(&self, signal: &str, settings: Vec<String>) -> Self {
         let folder = data_folder();
         let copied = Command::new("cp").arg("-a").arg(self.folder.join("data")).arg(&folder).status();
         assert!(copied.is_ok_and(|status| status.success()), "the folder cannot be copied");
-        fs::write(folder.join("data/standby.signal"), "").unwrap();
-        let upstream = format!("primary_conninfo={}", self.conninfo("postgres"));
-        let settings = settings.iter().map(|&setting| setting.to_owned()).chain([upstream]).collect();
+        fs::write(folder.join("data").join(signal), "").unwrap();
         Self {
             version: self.version,
             port: free_port(),

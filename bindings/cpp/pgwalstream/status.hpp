@@ -22,6 +22,7 @@ enum class status : std::int32_t {
     timeout = WAL_TIMEOUT,                             ///< the time passed before there was anything
     end = WAL_END,                                     ///< the stream ended as it was asked to
     interrupted = WAL_INTERRUPTED,                     ///< interrupt() was called
+    not_found = WAL_NOT_FOUND,                         ///< what was asked for is not there
     invalid_argument = WAL_E_INVALID_ARGUMENT,         ///< an argument that cannot be
     busy = WAL_E_BUSY,                                 ///< another thread is inside
     forked = WAL_E_FORKED,                             ///< made before a fork, and this is the child
@@ -71,6 +72,11 @@ enum class status : std::int32_t {
     slot_timeout = WAL_E_SLOT_TIMEOUT,                 ///< making the slot took too long; it was not made
     slot_in_doubt = WAL_E_SLOT_IN_DOUBT,               ///< the server may still make the slot
     fork = WAL_E_FORK,                                 ///< WAL that the server's history does not have
+    archive = WAL_E_ARCHIVE,                           ///< an archive cannot be used
+    archive_identity = WAL_E_ARCHIVE_IDENTITY,         ///< an archive is of another system
+    archive_conflict = WAL_E_ARCHIVE_CONFLICT,         ///< an archive has other bytes of that name
+    disk_full = WAL_E_DISK_FULL,                       ///< the disk is full
+    fsync = WAL_E_FSYNC,                               ///< what was written may not last
     no_memory = WAL_E_NO_MEMORY,                       ///< no memory
     system = WAL_E_SYSTEM,                             ///< a system call failed that should not
     internal = WAL_E_INTERNAL,                         ///< a defect in the library

@@ -53,6 +53,8 @@ pub(super) struct Joined {
     pub(super) floor: u64,
     /// The timelines that are left before it begins.
     pub(super) switches: Vec<Left>,
+    /// Where it was to begin, before timelines that had ended there.
+    pub(super) begin: Place,
     /// Where it begins.
     pub(super) start: Place,
     /// Where the history left that of the server before, if more than that was received.
@@ -87,6 +89,7 @@ pub(super) async fn join(shared: &Shared, deadline: Option<Instant>, purpose: Pu
     Counts::set(&shared.counts.server_version, version.into());
     Counts::set(&shared.counts.backend_pid, session.backend_pid().into());
     let size = SegmentSize::shown(&shown(config, &mut session, "wal_segment_size").await?)?;
+    shared.source.admits(identity.system, size)?;
     let patience = shown(config, &mut session, "wal_sender_timeout").await?;
     let names = shown(config, &mut session, "synchronous_standby_names").await?;
     let own = shown(config, &mut session, "application_name").await?;
@@ -94,7 +97,10 @@ pub(super) async fn join(shared: &Shared, deadline: Option<Instant>, purpose: Pu
     let place = match purpose {
         Purpose::Again { place, .. } => place,
         Purpose::First => {
-            first_place(&server, Place { timeline: config.timeline, lsn: config.start_lsn }, slot)
+            let asked = Place { timeline: config.timeline, lsn: config.start_lsn };
+            let place = first_place(&server, asked, slot);
+            // An archive that has nothing begins with a whole segment.
+            if config.whole_segments { Place { lsn: size.start_of(place.lsn), ..place } } else { place }
         }
     };
     let (Route { switches, start }, rewound) = find_route(shared, &server, place, size)?;
@@ -115,6 +121,7 @@ pub(super) async fn join(shared: &Shared, deadline: Option<Instant>, purpose: Pu
         size,
         floor: slot.map_or(0, |place| place.lsn.0),
         switches,
+        begin: Place { lsn: rewound.unwrap_or(place.lsn), ..place },
         start,
         rewound,
     })

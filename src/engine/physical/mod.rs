@@ -12,6 +12,7 @@ use std::time::Instant;
 use super::lifecycle::Step;
 use super::reconnect::{Recovery, patiently};
 use super::shared::Shared;
+use super::source::Source;
 use super::task::{given_up, unless_leaving};
 use crate::error::Result;
 use join::{Joined, Purpose, join};
@@ -25,6 +26,8 @@ pub async fn work(shared: Arc<Shared>, attempt: u64, deadline: Option<Instant>) 
         joined = joining => joined?,
         () = given_up(&shared, attempt) => return Ok(()),
     };
+    let Joined { identity, size, begin, .. } = joined;
+    shared.source.set(Source { system: identity.system, size, start: begin });
     // Before the program can acknowledge.
     shared.acks.begin(joined.start.lsn.0);
     if !shared.enter(attempt, Step::Stream) {

@@ -4,6 +4,7 @@ mod a_lost_connection_goes_on_where_it_stood;
 mod a_promotion_is_followed;
 mod a_stopping_server_is_released;
 mod a_synchronous_commit_returns;
+mod an_archive_is_the_servers;
 mod the_bytes_are_the_servers;
 mod what_a_standby_needs_is_taken_back;
 mod what_is_gone_is_a_gap;
