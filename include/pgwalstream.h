@@ -58,6 +58,7 @@
  * - @ref reconnecting : what happens when a connection breaks
  * - @ref streaming : transactions that are not committed yet
  * - @ref slots : commands over a connection
+ * - @ref physical : the bytes of the WAL
  * - @ref rendering : events as lines of JSON
  * - @ref records : WAL records
  * - @ref abi : what is kept from release to release
@@ -251,6 +252,13 @@
  * wal_slot_free(slot);
  * wal_connection_free(connection);
  * @endcode
+ *
+ * @section physical Physical streams
+ *
+ * With option `mode` "physical" a stream gives the bytes of the WAL. ::WAL_EVENT_WAL has a piece: wal_event_raw(), from `lsn` to before
+ * `ack_lsn`. Any position in it may be acknowledged once all before it is safe. ::WAL_EVENT_TIMELINE says that a timeline ended and
+ * another begins. At ::WAL_EVENT_FLUSH_WANTED make safe what came, and acknowledge: a server that stops waits for it. WAL that the
+ * server has removed is ::WAL_E_GAP, and WAL that a promoted server lacks ::WAL_E_FORK (docs/physical.md).
  *
  * @section rendering Rendering
  *
@@ -466,6 +474,10 @@ enum wal_status_code
      */
     WAL_INTERRUPTED = 3,
     /**
+     * What was asked for is not there.
+     */
+    WAL_NOT_FOUND = 4,
+    /**
      * A pointer that must not be NULL was NULL, or a number was out of its range.
      */
     WAL_E_INVALID_ARGUMENT = -1,
@@ -670,6 +682,29 @@ enum wal_status_code
      * The WAL is of a release that this library does not know, or has what only a later one writes.
      */
     WAL_E_UNSUPPORTED_WAL = -101,
+     * WAL was received that the server's history does not have: it left the timeline before, or ends before.
+     */
+    WAL_E_FORK = -110,
+    /**
+     * An archive cannot be used: its directory, a segment of a wrong length, another process that writes there.
+     */
+    WAL_E_ARCHIVE = -111,
+    /**
+     * An archive is of another system, or has segments of another size.
+     */
+    WAL_E_ARCHIVE_IDENTITY = -112,
+    /**
+     * An archive has a file of that name with other bytes. It is never written over.
+     */
+    WAL_E_ARCHIVE_CONFLICT = -113,
+    /**
+     * The disk is full.
+     */
+    WAL_E_DISK_FULL = -114,
+    /**
+     * What was written could not be made to last: nobody knows what the disk has.
+     */
+    WAL_E_FSYNC = -115,
     /**
      * No memory.
      */
@@ -794,6 +829,16 @@ enum wal_event_kind
      */
     WAL_EVENT_RAW = 20,
     /**
+     * A piece of the WAL, with option mode "physical": `wal_event_raw` has its bytes, from `lsn` to before `ack_lsn`. Each piece
+     * follows the one before, but behind TIMELINE. Any position in it may be acknowledged. `wal_event_timeline` says whose it is.
+     */
+    WAL_EVENT_WAL = 32,
+    /**
+     * The timeline ended at `wal_event_switchpoint`, and what follows is of the next: from `lsn` on, where the segment of the
+     * switchpoint begins. `wal_event_timeline_before`, `wal_event_timeline`; `wal_event_raw` has the new timeline's history file.
+     */
+    WAL_EVENT_TIMELINE = 33,
+    /**
      * Nothing is outstanding and the slot moved on to `ack_lsn`, which is already reported. At most one per
      * status interval, never inside a transaction or a block, and never at or below where the stream began. With option
      * progress "acknowledged" the slot moves only once the program acknowledges it; then it also comes at once where the
@@ -806,6 +851,11 @@ enum wal_event_kind
      * REWOUND, what came beyond `wal_event_reconnect_switchpoint` is lost, and `ack_lsn` is set.
      */
     WAL_EVENT_RECONNECTED = 65,
+    /**
+     * The server waits until everything up to `ack_lsn` is safe, as one does that stops: make it safe now, and acknowledge. Only
+     * with option mode "physical". No more than what came before it is asked for.
+     */
+    WAL_EVENT_FLUSH_WANTED = 68,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -1293,6 +1343,9 @@ typedef uint32_t wal_identity_code;
  * How a page image is compressed. New ways may come.
  */
 enum wal_compression_code
+ * Kinds of what an archive tells. New ones may come: skip what you do not know.
+ */
+enum wal_archive_event_code
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
   : uint32_t
 #endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
@@ -1323,6 +1376,80 @@ enum wal_compression_code
 typedef enum wal_compression_code wal_compression_code;
 #else
 typedef uint32_t wal_compression_code;
+     * It is connected, and goes on at `start`.
+     */
+    WAL_ARCHIVE_STARTED = 1,
+    /**
+     * A segment is complete and lasts: `name`, from `start` to `end`.
+     */
+    WAL_ARCHIVE_SEGMENT = 2,
+    /**
+     * The timeline ended at `end`, and the next one begins at `start`: `name` is its history file, which lasts.
+     */
+    WAL_ARCHIVE_TIMELINE = 3,
+    /**
+     * Segments are missing from `start` to `end`: the archive had this hole before.
+     */
+    WAL_ARCHIVE_HOLE = 4,
+    /**
+     * The disk is full. Reading stops and the server keeps the WAL, until there is room: it is tried each second.
+     */
+    WAL_ARCHIVE_DISK_FULL = 5,
+    /**
+     * There is room again, and it goes on.
+     */
+    WAL_ARCHIVE_SPACE = 6,
+    /**
+     * The connection was lost and made again; nothing is missing.
+     */
+    WAL_ARCHIVE_RECONNECTED = 7,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum wal_archive_event_code wal_archive_event_code;
+#else
+typedef uint32_t wal_archive_event_code;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * Kinds of faults. New ones may come.
+ */
+enum wal_archive_fault_code
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * Segments are missing between others.
+     */
+    WAL_FAULT_HOLE = 1,
+    /**
+     * A complete segment has another length than segments have.
+     */
+    WAL_FAULT_LENGTH = 2,
+    /**
+     * A page is not what a page of this segment must be, or cannot be read.
+     */
+    WAL_FAULT_PAGE = 3,
+    /**
+     * A segment is of another system.
+     */
+    WAL_FAULT_SYSTEM = 4,
+    /**
+     * A timeline's history file is missing, or damaged.
+     */
+    WAL_FAULT_HISTORY = 5,
+    /**
+     * Segments of a timeline lie beyond where a later one left it.
+     */
+    WAL_FAULT_DIVERGENT = 6,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum wal_archive_fault_code wal_archive_fault_code;
+#else
+typedef uint32_t wal_archive_fault_code;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
@@ -1344,6 +1471,11 @@ typedef struct wal_record_batch wal_record_batch;
 typedef struct wal_relation wal_relation;
 
 /**
+ * A power of two from 1 MB to 1 GB (initdb --wal-segsize).
+ */
+typedef struct SegmentSize SegmentSize;
+
+/**
  * A type of a column.
  *
  * PostgreSQL's own live for ever, the others as long as the relation whose column they are of.
@@ -1354,6 +1486,21 @@ typedef struct wal_type wal_type;
  * Keeps the order of work that is finished in any: what of it may be acknowledged.
  */
 typedef struct wal_acker wal_acker;
+
+/**
+ * An archive of WAL that is being filled.
+ */
+typedef struct wal_archive wal_archive;
+
+/**
+ * What an archive tells.
+ */
+typedef struct wal_archive_event wal_archive_event;
+
+/**
+ * What an archive has, and what is wrong with it.
+ */
+typedef struct wal_archive_report wal_archive_report;
 
 /**
  * A connection for commands about slots and publications, and for SQL. It streams nothing: that is what a wal_stream is
@@ -1693,6 +1840,40 @@ typedef struct wal_bytes {
      */
     size_t len;
 } wal_bytes;
+
+/**
+ * How an archive stands. New fields come at the end.
+ */
+typedef struct wal_archive_standing {
+    /**
+     * The system identifier; 0 before the first connection.
+     */
+    uint64_t system_identifier;
+    /**
+     * The size of segments in bytes; 0 before the first connection.
+     */
+    uint64_t segment_size;
+    /**
+     * How far it is written.
+     */
+    uint64_t written_lsn;
+    /**
+     * How far it lasts, whatever happens to process and machine.
+     */
+    uint64_t durable_lsn;
+    /**
+     * Segments that were completed since the archiver was made.
+     */
+    uint64_t segments;
+    /**
+     * The timeline.
+     */
+    uint32_t timeline;
+    /**
+     * 1 while the disk is full, else 0.
+     */
+    uint32_t is_full;
+} wal_archive_standing;
 
 /**
  * One difference between two definitions of a table. Places are from 0, and -1 where there is no column.
@@ -3192,13 +3373,16 @@ uint64_t wal_event_abort_lsn(const struct wal_event *event)
 WAL_NOEXCEPT;
 
 /**
- * The payload of a RAW event, as the output plugin made it; nothing for other kinds.
+ * The payload of a RAW event, as the output plugin made it; the bytes of a WAL event; the history file of a TIMELINE event.
+ * Nothing for other kinds.
  *
  * @param event may be NULL
  * @return the payload, borrowed from the event
  * @since 0.1
  */
-WAL_API struct wal_bytes wal_event_raw(const struct wal_event *event) WAL_NOEXCEPT;
+WAL_API
+struct wal_bytes wal_event_raw(const struct wal_event *event)
+WAL_NOEXCEPT;
 
 /**
  * How far the connection had come that a RECONNECTED event says is lost: the end of what was received. Where the new
@@ -3281,6 +3465,347 @@ WAL_NOEXCEPT;
 WAL_API
 uint64_t wal_event_reconnect_switchpoint(const struct wal_event *event)
 WAL_NOEXCEPT;
+
+/**
+ * The timeline of the server that sent an event. For a WAL event, that of its bytes; for a TIMELINE event, the one that
+ * follows.
+ *
+ * @param event may be NULL
+ * @return the timeline; 0 for a decoder without a connection
+ * @since 0.2.0
+ */
+WAL_API
+uint32_t wal_event_timeline(const struct wal_event *event)
+WAL_NOEXCEPT;
+
+/**
+ * The timeline that ended, for a TIMELINE event.
+ *
+ * @param event may be NULL
+ * @return the timeline; 0 for other kinds
+ * @since 0.2.0
+ */
+WAL_API uint32_t wal_event_timeline_before(const struct wal_event *event) WAL_NOEXCEPT;
+
+/**
+ * Where the timeline ended that a TIMELINE event says is left. What came of it beyond is no part of the next one.
+ *
+ * @param event may be NULL
+ * @return the position; 0 for other kinds
+ * @since 0.2.0
+ */
+WAL_API
+uint64_t wal_event_switchpoint(const struct wal_event *event)
+WAL_NOEXCEPT;
+
+/**
+ * Tells the primary which rows a hot standby still needs, so that vacuum keeps them. Sent at once and over each new connection,
+ * until it is changed. 0 and 0 take it back, and so does wal_stream_free().
+ *
+ * A process that is killed cannot take it back. Through a slot it then holds back vacuum until another connection of the slot says
+ * otherwise. A server ignores ids of a wrong epoch without a word. Fact of protocol: hot standby feedback, CopyData `h`.
+ *
+ * @param[in] stream with option mode "physical"
+ * @param[in] xmin oldest transaction id of the standby's snapshots, its epoch in the upper half; 0 for none
+ * @param[in] catalog_xmin the same of its logical slots; 0 for none
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK; WAL_E_STATE: a logical stream; WAL_E_INVALID_ARGUMENT: ids below 3 are no transactions
+ * @par Thread safety
+ * any thread, any time; never ends the life of a borrowed event
+ * @since 0.2.0
+ */
+WAL_API
+wal_status wal_stream_standby_feedback(const struct wal_stream *stream,
+                                       uint64_t xmin,
+                                       uint64_t catalog_xmin,
+                                       struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Makes an archiver: takes the directory for this process, and finds where its WAL ends. Nothing is asked of a server yet. Options:
+ * those of a physical stream, and `archive_directory` and `archive_sync`. An archive of another system is never written to.
+ *
+ * @param[in] options copied; `mode` need not be set
+ * @param[out] out the archiver, owned by the caller: wal_archive_free
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK; WAL_E_BAD_OPTION, WAL_E_CONNINFO; WAL_E_ARCHIVE: the directory cannot be used, another process writes there, or
+ * a segment has a wrong length; WAL_E_SYSTEM
+ * @since 0.2.0
+ */
+WAL_API
+wal_status wal_archive_new(const struct wal_options *options,
+                           struct wal_archive **out,
+                           struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Fills the archive, in the calling thread, until there is something to tell: connects at the first call, receives, writes, makes it
+ * last, and acknowledges what lasts. The engine answers the server meanwhile, however long a disk takes.
+ *
+ * A full disk is no error: WAL_ARCHIVE_DISK_FULL tells, and it goes on by itself once there is room. After an error that
+ * wal_error_is_retriable says may pass, another call tries again; after others free the archiver.
+ *
+ * @param[in,out] archive to fill
+ * @param[in] timeout_ms -1 waits for ever, 0 does not wait; writing what was received is not waiting
+ * @param[out] out what it tells, borrowed until the next call
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK; WAL_TIMEOUT; WAL_INTERRUPTED; WAL_END: option stop_lsn is reached, and all before it lasts; WAL_E_GAP: the server
+ * has removed what comes next; WAL_E_FORK: the server's history does not have what the archive has; WAL_E_ARCHIVE_IDENTITY: the
+ * archive is another system's; WAL_E_ARCHIVE_CONFLICT: there is a file of that name with other bytes; WAL_E_FSYNC: nobody knows what
+ * the disk has; WAL_E_ARCHIVE; and as wal_stream_connect and wal_stream_next
+ * @par Thread safety
+ * one thread at a time, any thread; a second one gets WAL_E_BUSY
+ * @since 0.2.0
+ */
+WAL_API
+wal_status wal_archive_next(struct wal_archive *archive,
+                            int32_t timeout_ms,
+                            const struct wal_archive_event **out,
+                            struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * A descriptor for poll, epoll or a library on top of them, as wal_stream_fd: when it is readable, call wal_archive_next with timeout 0
+ * until that answers WAL_TIMEOUT. While the disk is full call it each second too.
+ *
+ * @param archive may be NULL
+ * @return the descriptor, which stays the archiver's; -1 for NULL and in a forked child
+ * @par Thread safety
+ * any thread, any time
+ * @since 0.2.0
+ */
+WAL_API
+int32_t wal_archive_fd(const struct wal_archive *archive)
+WAL_NOEXCEPT;
+
+/**
+ * Makes the wal_archive_next that waits, or else the next one, return WAL_INTERRUPTED once.
+ *
+ * @param archive may be NULL
+ * @par Thread safety
+ * any thread, any time, and signal handlers: it is async-signal-safe and keeps errno
+ * @since 0.2.0
+ */
+WAL_API void wal_archive_interrupt(const struct wal_archive *archive) WAL_NOEXCEPT;
+
+/**
+ * Takes back an interrupt that no call has consumed.
+ *
+ * @param archive may be NULL
+ * @par Thread safety
+ * any thread, any time
+ * @since 0.2.0
+ */
+WAL_API void wal_archive_interrupt_clear(const struct wal_archive *archive) WAL_NOEXCEPT;
+
+/**
+ * How the archive stands.
+ *
+ * @param[in] archive to ask
+ * @param[out] out filled up to `size`: what this library does not know is 0
+ * @param[in] size of the struct as the caller knows it: sizeof
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK, WAL_E_INVALID_ARGUMENT, WAL_E_FORKED
+ * @par Thread safety
+ * any thread, any time
+ * @since 0.2.0
+ */
+WAL_API
+wal_status wal_archive_status(const struct wal_archive *archive,
+                              struct wal_archive_standing *out,
+                              size_t size,
+                              struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Ends an archiver: makes what is written last, reports it and says good-bye. The segment that is not complete stays, and is fetched
+ * again at the next start.
+ *
+ * In a forked child it only closes the child's copies of the descriptors.
+ *
+ * @param archive may be NULL
+ * @par Thread safety
+ * once, from any thread; every call after it is the caller's error
+ * @since 0.2.0
+ */
+WAL_API
+void wal_archive_free(struct wal_archive *archive)
+WAL_NOEXCEPT;
+
+/**
+ * What an archive tells: a wal_archive_event_code.
+ *
+ * @param event may be NULL
+ * @return the kind; 0 for NULL
+ * @since 0.2.0
+ */
+WAL_API uint32_t wal_archive_event_kind(const struct wal_archive_event *event) WAL_NOEXCEPT;
+
+/**
+ * The timeline that it is about: of TIMELINE the one that begins.
+ *
+ * @param event may be NULL
+ * @return the timeline; 0 for NULL
+ * @since 0.2.0
+ */
+WAL_API uint32_t wal_archive_event_timeline(const struct wal_archive_event *event) WAL_NOEXCEPT;
+
+/**
+ * Where it begins: of a segment, a hole, a timeline's WAL, or where the archive stands.
+ *
+ * @param event may be NULL
+ * @return the position; 0 for NULL
+ * @since 0.2.0
+ */
+WAL_API uint64_t wal_archive_event_start_lsn(const struct wal_archive_event *event) WAL_NOEXCEPT;
+
+/**
+ * Where it ends: of TIMELINE where the timeline before ended.
+ *
+ * @param event may be NULL
+ * @return the position; 0 for NULL
+ * @since 0.2.0
+ */
+WAL_API uint64_t wal_archive_event_end_lsn(const struct wal_archive_event *event) WAL_NOEXCEPT;
+
+/**
+ * The file of a SEGMENT or a TIMELINE, by its name in the directory.
+ *
+ * @param event may be NULL
+ * @return the name, terminated by NUL, borrowed from the event; "" where there is none
+ * @since 0.2.0
+ */
+WAL_API const char *wal_archive_event_name(const struct wal_archive_event *event) WAL_NOEXCEPT;
+
+/**
+ * Fetches a file from an archive, as restore_command does: a segment, complete or as far as it came, or a history file. The target
+ * is there whole or not at all. A segment that is not complete is filled up with zeros: recovery takes it up to its last record.
+ *
+ * A server takes an exit status below 126 for the end of the archive. A program for restore_command gives 1 only for WAL_NOT_FOUND,
+ * and 126 or more for errors.
+ *
+ * @param[in] directory of the archive, terminated by NUL
+ * @param[in] name of the file, as the server asks for it (`%f`)
+ * @param[in] target path of the file to write (`%p`)
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK; WAL_NOT_FOUND: the archive does not have it; WAL_E_ARCHIVE: it cannot be read or written, or has a wrong length;
+ * WAL_E_INVALID_ARGUMENT: this is not the name of a file
+ * @par Thread safety
+ * any thread, several at once, also while an archiver fills the directory
+ * @since 0.2.0
+ */
+WAL_API
+wal_status wal_archive_fetch(const char *directory,
+                             const char *name,
+                             const char *target,
+                             struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * Looks at all files of an archive: holes, lengths, every page's header, whose WAL it is, histories, WAL that the newest timeline does
+ * not have. It reads all of it. An archive with faults is no error of the call: the report has them.
+ *
+ * @param[in] directory of the archive, terminated by NUL
+ * @param[out] out the report, owned by the caller: wal_archive_report_free
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK; WAL_E_ARCHIVE: it cannot be read, or there is no WAL in it
+ * @par Thread safety
+ * any thread, several at once; beside an archiver the segment that is being written is left out
+ * @since 0.2.0
+ */
+WAL_API
+wal_status wal_archive_check(const char *directory,
+                             struct wal_archive_report **out,
+                             struct wal_error **err)
+WAL_NOEXCEPT;
+
+/**
+ * How many complete segments were read.
+ *
+ * @param report may be NULL
+ * @return the number
+ * @since 0.2.0
+ */
+WAL_API uint64_t wal_archive_report_segments(const struct wal_archive_report *report) WAL_NOEXCEPT;
+
+/**
+ * How many faults there are: 0 for an archive that is sound.
+ *
+ * @param report may be NULL
+ * @return the number
+ * @since 0.2.0
+ */
+WAL_API size_t wal_archive_report_faults(const struct wal_archive_report *report) WAL_NOEXCEPT;
+
+/**
+ * What a fault is: a wal_archive_fault_code.
+ *
+ * @param report may be NULL
+ * @param[in] index from 0
+ * @return the kind; 0 if there is none
+ * @since 0.2.0
+ */
+WAL_API uint32_t wal_archive_report_kind(const struct wal_archive_report *report, size_t index) WAL_NOEXCEPT;
+
+/**
+ * Where a fault begins in the WAL.
+ *
+ * @param report may be NULL
+ * @param[in] index from 0
+ * @return the position; 0 where that says nothing
+ * @since 0.2.0
+ */
+WAL_API
+uint64_t wal_archive_report_start_lsn(const struct wal_archive_report *report,
+                                      size_t index)
+WAL_NOEXCEPT;
+
+/**
+ * Where a fault ends in the WAL.
+ *
+ * @param report may be NULL
+ * @param[in] index from 0
+ * @return the position; 0 where that says nothing
+ * @since 0.2.0
+ */
+WAL_API
+uint64_t wal_archive_report_end_lsn(const struct wal_archive_report *report,
+                                    size_t index)
+WAL_NOEXCEPT;
+
+/**
+ * The file of a fault.
+ *
+ * @param report may be NULL
+ * @param[in] index from 0
+ * @return the name, terminated by NUL, borrowed from the report; "" where there is none
+ * @since 0.2.0
+ */
+WAL_API
+const char *wal_archive_report_name(const struct wal_archive_report *report,
+                                    size_t index)
+WAL_NOEXCEPT;
+
+/**
+ * What is wrong, in one sentence.
+ *
+ * @param report may be NULL
+ * @param[in] index from 0
+ * @return the sentence, terminated by NUL, borrowed from the report; "" where there is none
+ * @since 0.2.0
+ */
+WAL_API
+const char *wal_archive_report_message(const struct wal_archive_report *report,
+                                       size_t index)
+WAL_NOEXCEPT;
+
+/**
+ * Frees a report.
+ *
+ * @param report may be NULL
+ * @since 0.2.0
+ */
+WAL_API void wal_archive_report_free(struct wal_archive_report *report) WAL_NOEXCEPT;
 
 /**
  * The table's OID; 0 for NULL.

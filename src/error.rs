@@ -24,6 +24,9 @@ pub enum Status {
     /// `wal_stream_interrupt` was called.
     WAL_INTERRUPTED = 3,
 
+    /// What was asked for is not there.
+    WAL_NOT_FOUND = 4,
+
     /// A pointer that must not be NULL was NULL, or a number was out of its range.
     WAL_E_INVALID_ARGUMENT = -1,
     /// Another thread is inside this stream, or a log callback called back into it.
@@ -134,6 +137,18 @@ pub enum Status {
     WAL_E_RECORD = -100,
     /// The WAL is of a release that this library does not know, or has what only a later one writes.
     WAL_E_UNSUPPORTED_WAL = -101,
+    /// WAL was received that the server's history does not have: it left the timeline before, or ends before.
+    WAL_E_FORK = -110,
+    /// An archive cannot be used: its directory, a segment of a wrong length, another process that writes there.
+    WAL_E_ARCHIVE = -111,
+    /// An archive is of another system, or has segments of another size.
+    WAL_E_ARCHIVE_IDENTITY = -112,
+    /// An archive has a file of that name with other bytes. It is never written over.
+    WAL_E_ARCHIVE_CONFLICT = -113,
+    /// The disk is full.
+    WAL_E_DISK_FULL = -114,
+    /// What was written could not be made to last: nobody knows what the disk has.
+    WAL_E_FSYNC = -115,
 
     /// No memory.
     WAL_E_NO_MEMORY = -90,
@@ -367,6 +382,7 @@ table! {
     WAL_TIMEOUT: "nothing came within the timeout",
     WAL_END: "the stream has ended",
     WAL_INTERRUPTED: "interrupted",
+    WAL_NOT_FOUND: "not found",
     WAL_E_INVALID_ARGUMENT: "invalid argument",
     WAL_E_BUSY: "another call is inside this stream",
     WAL_E_FORKED: "the handle belongs to the parent process",
@@ -417,6 +433,12 @@ table! {
     WAL_E_DELIVERED_BEYOND: "delivered beyond what the server has",
     WAL_E_RECORD: "damaged WAL, or its end",
     WAL_E_UNSUPPORTED_WAL: "WAL of an unknown release",
+    WAL_E_FORK: "WAL that the server's history does not have",
+    WAL_E_ARCHIVE: "the archive cannot be used",
+    WAL_E_ARCHIVE_IDENTITY: "the archive is of another system",
+    WAL_E_ARCHIVE_CONFLICT: "the archive has other bytes of that name",
+    WAL_E_DISK_FULL: "the disk is full",
+    WAL_E_FSYNC: "what was written may not last",
     WAL_E_NO_MEMORY: "out of memory",
     WAL_E_SYSTEM: "a system call failed",
     WAL_E_INTERNAL: "defect in the library",

@@ -98,6 +98,8 @@
 //! | `capi`, `client` | the C ABI: the only `extern "C"` functions; beside it the Rust API |
 //! | `engine` | the engine thread, the queues between it and the consumers, status updates, reconnecting, commands |
 //! | `stream` | preflight, START_REPLICATION, positions, who the server is, what came before: no socket, no clock |
+//! | `archive` | an archive of WAL: which file has which bytes, and how they are made to last |
+//! | `physical` | the WAL's bytes: positions, timelines, what is reported: no socket, no clock |
 //! | `transaction` | streamed transactions, kept until they end: messages in, messages out |
 //! | `session` | a connection: socket plus `wire`, or libpq |
 //! | `pgoutput` | logical replication messages: bytes only |
@@ -124,8 +126,8 @@ use layers::*;
 #[cfg(feature = "internals")]
 #[doc(hidden)]
 pub use layers::{
-    batch, capi, capture, conninfo, engine, error, lsn, options, pgoutput, position, record, render, session,
-    statistics, stream, sys, transaction, types, wire,
+    archive, batch, capi, capture, conninfo, engine, error, lsn, options, pgoutput, physical, position, record,
+    render, session, statistics, stream, sys, transaction, types, wire,
 };
 
 pub use batch::{Change, Column, Relation, Type};
@@ -134,8 +136,8 @@ pub use conninfo::{Password, PasswordRequest};
 pub use error::{Error, Result};
 pub use lsn::Lsn;
 pub use options::{
-    AckMode, BatchBoundary, FailoverPolicy, GapPolicy, OnAmbiguous, OriginFilter, Progress, SlotCreate,
-    Streaming, TwoPhase,
+    AckMode, ArchiveSync, BatchBoundary, FailoverPolicy, GapPolicy, Mode, OnAmbiguous, OriginFilter,
+    Progress, ReportApply, SlotCreate, Streaming, TwoPhase,
 };
 pub use position::Position;
 pub use session::Rows;

@@ -39,6 +39,7 @@
 #define PGWALSTREAM_HPP
 
 #include <pgwalstream/acker.hpp>
+#include <pgwalstream/archive.hpp>
 #include <pgwalstream/change.hpp>
 #include <pgwalstream/config.hpp>
 #include <pgwalstream/connection.hpp>

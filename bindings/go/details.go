@@ -28,6 +28,17 @@ type Reconnect struct {
 	LostTimeline, Timeline uint32
 }
 
+// A TimelineSwitch is what a TIMELINE event tells. What follows it begins at the event's LSN, where the segment of the
+// switchpoint does.
+type TimelineSwitch struct {
+	// Before is the timeline that ended, Timeline the one that follows.
+	Before, Timeline uint32
+	// Switchpoint is where the first ended.
+	Switchpoint LSN
+	// History is the history file of the one that follows, borrowed from the event.
+	History []byte
+}
+
 // details are what only some kinds have, copied.
 type details struct {
 	prefix            string
@@ -39,6 +50,7 @@ type details struct {
 	gid               string
 	prepare, end, abo LSN
 	reconnect         Reconnect
+	timeline          TimelineSwitch
 }
 
 // clone is what a cloned event has in place of a batch.
@@ -57,7 +69,7 @@ func (e *Event) Message() (prefix string, content []byte) {
 	return prefix, content
 }
 
-// Raw is the payload of a RAW event, borrowed from it.
+// Raw is the payload of a RAW event, the bytes of a WAL event, or the history file of a TIMELINE event, borrowed from it.
 func (e *Event) Raw() []byte {
 	if e.clone != nil {
 		return e.clone.raw
@@ -159,6 +171,19 @@ func (e *Event) Reconnect() Reconnect {
 	}
 }
 
+// TimelineSwitch is what a TIMELINE event tells.
+func (e *Event) TimelineSwitch() TimelineSwitch {
+	if e.clone != nil {
+		return e.clone.timeline
+	}
+	if e.Kind() != KindTimeline {
+		return TimelineSwitch{}
+	}
+	before, timeline, at := e.raw.TimelineSwitch()
+	runtime.KeepAlive(e)
+	return TimelineSwitch{Before: before, Timeline: timeline, Switchpoint: LSN(at), History: e.Raw()}
+}
+
 // Clone copies the event with its values into Go's memory: it outlives batch and stream, and nobody has to free it.
 func (e *Event) Clone() *Event {
 	raw := *e.raw
@@ -213,10 +238,12 @@ func (e *Event) values() ([]Value, int) {
 func (e *Event) details() details {
 	prefix, content := e.Message()
 	name, lsn := e.Origin()
+	timeline := e.TimelineSwitch()
+	timeline.History = bytes.Clone(timeline.History)
 	return details{
 		prefix: prefix, content: bytes.Clone(content), raw: bytes.Clone(e.Raw()),
 		origin: name, originLSN: lsn, typ: e.Type(), truncated: e.Truncated(),
 		gid: e.GID(), prepare: e.PrepareLSN(), end: e.PrepareEndLSN(), abo: e.AbortLSN(),
-		reconnect: e.Reconnect(),
+		reconnect: e.Reconnect(), timeline: timeline,
 	}
 }

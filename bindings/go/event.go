@@ -43,8 +43,11 @@ const (
 	KindRollbackPrepared Kind = 18 // a prepared transaction was rolled back
 	KindStreamPrepare    Kind = 19 // a streamed transaction is prepared
 	KindRaw              Kind = 20 // a payload of an output plugin, with the option decode off: Raw
+	KindWal              Kind = 32 // a piece of the WAL, with the option mode "physical": Raw
+	KindTimeline         Kind = 33 // the timeline ended, and what follows is of the next: TimelineSwitch
 	KindProgress         Kind = 64 // nothing is outstanding, and the slot moved on to AckLSN
 	KindReconnected      Kind = 65 // the connection was lost and made again: Reconnect
+	KindFlushWanted      Kind = 68 // the server waits until everything up to AckLSN is safe
 )
 
 // String is the kind's name, as in "INSERT".

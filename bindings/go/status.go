@@ -58,6 +58,12 @@ const (
 	ErrSlotInDoubt        Status = -77  // creating a slot was given up, and the server may still make it
 	ErrRecord             Status = -100 // WAL is damaged, or ends there
 	ErrUnsupportedWAL     Status = -101 // WAL of a release that the library does not know
+	ErrFork               Status = -110 // WAL that the server's history does not have
+	ErrArchive            Status = -111 // an archive cannot be used
+	ErrArchiveIdentity    Status = -112 // an archive is of another system
+	ErrArchiveConflict    Status = -113 // an archive has other bytes of that name
+	ErrDiskFull           Status = -114 // the disk is full
+	ErrFsync              Status = -115 // what was written may not last
 	ErrNoMemory           Status = -90  // no memory
 	ErrSystem             Status = -91  // a system call failed that should not
 	ErrInternal           Status = -92  // a defect in the library

@@ -219,6 +219,18 @@ func (s *Stream) Flush(ctx context.Context) error {
 	}
 }
 
+// StandbyFeedback tells the primary which rows a hot standby still needs, with the option mode "physical": ids of transactions with
+// their epoch in the upper half. It is sent at once and over each new connection. 0 and 0 take it back, and so does Close.
+func (s *Stream) StandbyFeedback(xmin, catalogXmin uint64) error {
+	if !s.core.gate.enter() {
+		return ErrClosed
+	}
+	err := s.core.c.StandbyFeedback(xmin, catalogXmin)
+	s.core.gate.leave()
+	runtime.KeepAlive(s)
+	return failure(err)
+}
+
 // Stats are the counters at this moment. Each is right; together they may straddle an update.
 func (s *Stream) Stats() (Stats, error) {
 	if !s.core.gate.enter() {

@@ -61,6 +61,12 @@ pub enum EventKind {
     /// A payload of an output plugin, with option decode off: `wal_event_raw`. `lsn` is the position that the plugin
     /// gave it, or 0; `ack_lsn` acknowledges it and all before it.
     WAL_EVENT_RAW = 20,
+    /// A piece of the WAL, with option mode "physical": `wal_event_raw` has its bytes, from `lsn` to before `ack_lsn`. Each piece
+    /// follows the one before, but behind TIMELINE. Any position in it may be acknowledged. `wal_event_timeline` says whose it is.
+    WAL_EVENT_WAL = 32,
+    /// The timeline ended at `wal_event_switchpoint`, and what follows is of the next: from `lsn` on, where the segment of the
+    /// switchpoint begins. `wal_event_timeline_before`, `wal_event_timeline`; `wal_event_raw` has the new timeline's history file.
+    WAL_EVENT_TIMELINE = 33,
     /// Nothing is outstanding and the slot moved on to `ack_lsn`, which is already reported. At most one per
     /// status interval, never inside a transaction or a block, and never at or below where the stream began. With option
     /// progress "acknowledged" the slot moves only once the program acknowledges it; then it also comes at once where the
@@ -70,6 +76,9 @@ pub enum EventKind {
     /// `lsn` is where the server begins again; `wal_event_reconnect_lost_lsn`, `_attempts`, `_status`, `_message`. With
     /// REWOUND, what came beyond `wal_event_reconnect_switchpoint` is lost, and `ack_lsn` is set.
     WAL_EVENT_RECONNECTED = 65,
+    /// The server waits until everything up to `ack_lsn` is safe, as one does that stops: make it safe now, and acknowledge. Only
+    /// with option mode "physical". No more than what came before it is asked for.
+    WAL_EVENT_FLUSH_WANTED = 68,
 }
 
 macro_rules! kinds {
@@ -113,8 +122,11 @@ kinds! {
     WAL_EVENT_ROLLBACK_PREPARED: c"ROLLBACK_PREPARED",
     WAL_EVENT_STREAM_PREPARE: c"STREAM_PREPARE",
     WAL_EVENT_RAW: c"RAW",
+    WAL_EVENT_WAL: c"WAL",
+    WAL_EVENT_TIMELINE: c"TIMELINE",
     WAL_EVENT_PROGRESS: c"PROGRESS",
     WAL_EVENT_RECONNECTED: c"RECONNECTED",
+    WAL_EVENT_FLUSH_WANTED: c"FLUSH_WANTED",
 }
 
 /// One event. 128 bytes; the layout is part of the ABI.

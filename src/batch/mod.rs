@@ -14,6 +14,7 @@ mod provenance;
 mod reconnect;
 mod relation;
 mod split;
+mod timeline;
 mod value;
 mod view;
 
@@ -26,5 +27,6 @@ pub use pool::{Batch, Home, Pool};
 pub use provenance::{Provenance, Telling};
 pub use reconnect::ReconnectNumbers;
 pub use relation::{Column, Relation, Serial};
+pub use timeline::TimelineNumbers;
 pub use value::{TRUNCATED_RELATION, Value, ValueKind};
 pub use view::{EventView, RowView, ValueView};

@@ -78,7 +78,8 @@ pub unsafe extern "C" fn wal_event_abort_lsn(event: *const Event) -> u64 {
     boundary!(neutral(0; { unsafe { of_kind(event, EventKind::WAL_EVENT_STREAM_ABORT) }.map_or(0, |event| event.number) }))
 }
 
-/// The payload of a RAW event, as the output plugin made it; nothing for other kinds.
+/// The payload of a RAW event, as the output plugin made it; the bytes of a WAL event; the history file of a TIMELINE event.
+/// Nothing for other kinds.
 ///
 /// @param event may be NULL
 /// @return the payload, borrowed from the event
@@ -86,5 +87,9 @@ pub unsafe extern "C" fn wal_event_abort_lsn(event: *const Event) -> u64 {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wal_event_raw(event: *const Event) -> wal_bytes {
     // SAFETY: the contract: NULL or a live event.
-    boundary!(neutral(wal_bytes::NOTHING; { unsafe { extra(event, EventKind::WAL_EVENT_RAW, 0) } }))
+    let all = |kind| unsafe { extra(event, kind, 0) };
+    boundary!(neutral(wal_bytes::NOTHING; {
+        use EventKind::{WAL_EVENT_RAW, WAL_EVENT_TIMELINE, WAL_EVENT_WAL};
+        [WAL_EVENT_WAL, WAL_EVENT_RAW].map(all).into_iter().find(|it| !it.data.is_null()).unwrap_or_else(|| all(WAL_EVENT_TIMELINE))
+    }))
 }

@@ -30,6 +30,10 @@ mod ending;
 
 mod reconnect;
 
+mod physical;
+
+mod archive;
+
 mod relation;
 
 mod change;
@@ -85,6 +89,7 @@ mod testing;
 mod tests;
 
 pub use acker::*;
+pub use archive::*;
 pub use batch::*;
 pub use change::*;
 pub use connection::*;
@@ -102,6 +107,7 @@ pub use nested::*;
 pub use numeric::*;
 pub use options::*;
 pub use password::*;
+pub use physical::*;
 pub use position::*;
 pub use publication::*;
 pub use reconnect::*;

@@ -43,6 +43,7 @@
  * - @ref reconnecting : what happens when a connection breaks
  * - @ref streaming : transactions that are not committed yet
  * - @ref slots : commands over a connection
+ * - @ref physical : the bytes of the WAL
  * - @ref rendering : events as lines of JSON
  * - @ref records : WAL records
  * - @ref abi : what is kept from release to release
@@ -236,6 +237,13 @@
  * wal_slot_free(slot);
  * wal_connection_free(connection);
  * @endcode
+ *
+ * @section physical Physical streams
+ *
+ * With option `mode` "physical" a stream gives the bytes of the WAL. ::WAL_EVENT_WAL has a piece: wal_event_raw(), from `lsn` to before
+ * `ack_lsn`. Any position in it may be acknowledged once all before it is safe. ::WAL_EVENT_TIMELINE says that a timeline ended and
+ * another begins. At ::WAL_EVENT_FLUSH_WANTED make safe what came, and acknowledge: a server that stops waits for it. WAL that the
+ * server has removed is ::WAL_E_GAP, and WAL that a promoted server lacks ::WAL_E_FORK (docs/physical.md).
  *
  * @section rendering Rendering
  *

@@ -18,7 +18,9 @@ macro_rules! codes {
                 match status {
                     $(Status::$status => Self::$name,)*
                     // Never an error's.
-                    Status::WAL_OK | Status::WAL_TIMEOUT | Status::WAL_END | Status::WAL_INTERRUPTED => Self::Internal,
+                    Status::WAL_OK | Status::WAL_TIMEOUT | Status::WAL_END | Status::WAL_INTERRUPTED | Status::WAL_NOT_FOUND => {
+                        Self::Internal
+                    }
                 }
             }
         }
@@ -137,6 +139,18 @@ codes! {
     Record = WAL_E_RECORD,
     /// The WAL is of a release that this library does not know, or has what only a later one writes.
     UnsupportedWal = WAL_E_UNSUPPORTED_WAL,
+    /// WAL was received that the server's history does not have: it left the timeline before, or ends before.
+    Fork = WAL_E_FORK,
+    /// An archive cannot be used: its directory, a segment of a wrong length, another process that writes there.
+    Archive = WAL_E_ARCHIVE,
+    /// An archive is of another system, or has segments of another size.
+    ArchiveIdentity = WAL_E_ARCHIVE_IDENTITY,
+    /// An archive has a file of that name with other bytes. It is never written over.
+    ArchiveConflict = WAL_E_ARCHIVE_CONFLICT,
+    /// The disk is full.
+    DiskFull = WAL_E_DISK_FULL,
+    /// What was written could not be made to last: nobody knows what the disk has.
+    Fsync = WAL_E_FSYNC,
     /// No memory.
     NoMemory = WAL_E_NO_MEMORY,
     /// A system call failed that should not.

@@ -9,7 +9,7 @@ use super::batch::Held;
 use super::error::ErrorCode;
 use super::kind::EventKind;
 use super::row::Row;
-use crate::batch::{EventView, ReconnectNumbers, Relation, flags};
+use crate::batch::{EventView, ReconnectNumbers, Relation, TimelineNumbers, flags};
 use crate::lsn::Lsn;
 use crate::position::Position;
 
@@ -74,6 +74,20 @@ pub struct Reconnected<'a> {
     pub timelines: (u32, u32),
     /// Where the present server's history left that of the lost one, if something that was delivered is lost on it.
     pub switchpoint: Option<Lsn>,
+}
+
+/// What a `Timeline` tells: what follows it begins at the event's [`lsn`](Event::lsn), where the segment of the switchpoint does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TimelineSwitch<'a> {
+    /// The timeline that ended.
+    pub before: u32,
+    /// The one that follows.
+    pub timeline: u32,
+    /// Where the first ended.
+    pub switchpoint: Lsn,
+    /// The history file of the one that follows.
+    pub history: &'a [u8],
 }
 
 /// The same questions for both kinds of events; the owned one asks the borrowed one.
@@ -233,8 +247,20 @@ questions! { 'a self;
     /// Where a `StreamAbort` was rolled back, with [`Streaming::Parallel`](crate::Streaming::Parallel).
     abort_lsn -> Option<Lsn> { some_lsn(self.of(&[EventKind::StreamAbort])?.plain().number) }
 
-    /// The payload of a `Raw` event, as the output plugin made it.
-    raw -> Option<&'a [u8]> { self.of(&[EventKind::Raw])?.extra(0) }
+    /// The payload of a `Raw` event, as the output plugin made it, or the bytes of a `Wal` event.
+    raw -> Option<&'a [u8]> { self.of(&[EventKind::Wal, EventKind::Raw])?.extra(0) }
+
+    /// What a `Timeline` tells.
+    timeline_switch -> Option<TimelineSwitch<'a>> {
+        let view = self.of(&[EventKind::Timeline])?;
+        let numbers = TimelineNumbers::from_bytes(view.extra(TimelineNumbers::AT)?)?;
+        Some(TimelineSwitch {
+            before: numbers.before,
+            timeline: numbers.timeline,
+            switchpoint: Lsn(numbers.switchpoint),
+            history: view.extra(TimelineNumbers::HISTORY_AT)?,
+        })
+    }
 }
 
 impl Event {

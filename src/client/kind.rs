@@ -77,6 +77,13 @@ kinds! {
     StreamPrepare = WAL_EVENT_STREAM_PREPARE,
     /// A payload of an output plugin, with option `decode` off: [`raw`](crate::Event::raw).
     Raw = WAL_EVENT_RAW,
+    /// A piece of the WAL, with [`Mode::Physical`](crate::Mode::Physical): [`raw`](crate::Event::raw) has its bytes.
+    Wal = WAL_EVENT_WAL,
+    /// The timeline ended, and what follows is of the next: [`timeline_switch`](crate::Event::timeline_switch).
+    Timeline = WAL_EVENT_TIMELINE,
+    /// The server waits until everything up to [`ack_lsn`](crate::Event::ack_lsn) is safe, as one does that stops. With
+    /// [`Mode::Physical`](crate::Mode::Physical) only.
+    FlushWanted = WAL_EVENT_FLUSH_WANTED,
     /// Nothing is outstanding, and the slot moved on to [`ack_lsn`](crate::Event::ack_lsn), which is already reported.
     Progress = WAL_EVENT_PROGRESS,
     /// The connection was lost and made again: what follows comes over the new one, and nothing comes twice unless option

@@ -2,6 +2,7 @@
 //! program's runtime, and never show a name of the C API.
 
 mod acker;
+mod archive;
 mod batch;
 mod change;
 mod connection;
@@ -32,6 +33,10 @@ mod stream;
 mod value;
 
 pub use acker::{Acker, Stats, Ticket};
+pub use archive::{
+    ArchiveEvent, ArchiveFault, ArchiveFaultKind, ArchiveStanding, Archiver, Interrupter, check_archive,
+    fetch_archived,
+};
 pub use batch::{Batch, BatchEvents, IntoEvents};
 pub use change::ChangeKind;
 pub use connection::{Connection, DropSlot};
@@ -41,7 +46,7 @@ pub use data_type::{TypeKind, TypeSource};
 pub use de::Maybe;
 pub use decoder::Decoder;
 pub use error::ErrorCode;
-pub use event::{CustomType, Event, EventRef, Message, Origin, Reconnected};
+pub use event::{CustomType, Event, EventRef, Message, Origin, Reconnected, TimelineSwitch};
 pub use from_value::{FromValue, Range};
 #[cfg(feature = "futures")]
 pub use futures::{Batches, Events};

@@ -11,8 +11,8 @@ use crate::engine::{Level, Logger};
 use crate::error::{Error, Result};
 use crate::lsn::Lsn;
 use crate::options::{
-    self, AckMode, BatchBoundary, Choice, FailoverPolicy, GapPolicy, OnAmbiguous, OriginFilter, Progress,
-    SlotCreate, Streaming, TwoPhase,
+    self, AckMode, ArchiveSync, BatchBoundary, Choice, FailoverPolicy, GapPolicy, Mode, OnAmbiguous,
+    OriginFilter, Progress, ReportApply, SlotCreate, Streaming, TwoPhase,
 };
 use crate::position::Position;
 
@@ -178,6 +178,32 @@ impl Options {
         self.set("origin", which.word())
     }
 
+    /// What is streamed: changes, or the WAL's bytes. [`Mode::Logical`] by default.
+    pub fn mode(self, what: Mode) -> Self {
+        self.set("mode", what.word())
+    }
+
+    /// With [`Mode::Physical`]: the timeline to start on. 0, the default, takes the one that has
+    /// [`start_lsn`](Self::start_lsn), or the server's own.
+    pub fn timeline(self, timeline: u32) -> Self {
+        self.set("timeline", timeline.to_string())
+    }
+
+    /// With [`Mode::Physical`]: what is reported as applied. [`ReportApply::Off`] by default.
+    pub fn report_apply(self, what: ReportApply) -> Self {
+        self.set("report_apply", what.word())
+    }
+
+    /// The directory of an [`Archiver`](crate::Archiver), which needs it.
+    pub fn archive_directory(self, path: impl AsRef<std::path::Path>) -> Self {
+        self.set("archive_directory", path.as_ref().to_string_lossy())
+    }
+
+    /// When an [`Archiver`](crate::Archiver) makes what it has written last. [`ArchiveSync::Segment`] by default.
+    pub fn archive_sync(self, when: ArchiveSync) -> Self {
+        self.set("archive_sync", when.word())
+    }
+
     /// Who acknowledges. [`AckMode::Manual`] by default: the program calls [`Stream::ack`](crate::Stream::ack). With
     /// [`AckMode::Auto`] a batch is acknowledged when the last handle to it, or to an event of it, is dropped.
     pub fn ack(self, who: AckMode) -> Self {
@@ -314,6 +340,14 @@ impl Options {
         match &self.wrong {
             Some(error) => Err(error.clone()),
             None => crate::engine::Stream::new(&self.inner, self.logger.clone()),
+        }
+    }
+
+    /// The engine's archiver of these options, not connected.
+    pub(super) fn archiver(&self) -> Result<crate::engine::Archiver> {
+        match &self.wrong {
+            Some(error) => Err(error.clone()),
+            None => crate::engine::Archiver::new(&self.inner, self.logger.clone()),
         }
     }
 

@@ -12,7 +12,7 @@ use super::acker::{Acker, Stats};
 use super::batch::{Batch, Held};
 use super::event::Event;
 use super::options::Options;
-use crate::engine::{self, Shared};
+use crate::engine::{self, Needed, Shared};
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
 
@@ -110,6 +110,13 @@ impl Stream {
     /// The counters.
     pub fn stats(&self) -> Stats {
         self.acker.stats()
+    }
+
+    /// Tells the primary which rows a hot standby still needs, as the ids of the oldest transactions with their epoch in the upper
+    /// half. Sent at once and over each new connection; 0 and 0 take it back, and so does the stream's end. With
+    /// [`Mode::Physical`](crate::Mode::Physical) only.
+    pub fn standby_feedback(&self, xmin: u64, catalog_xmin: u64) -> Result<()> {
+        self.acker.inside()?.need(Needed { xmin, catalog_xmin })
     }
 
     /// A handle that acknowledges while the stream is being read, from any task.

@@ -23,11 +23,11 @@ use crate::stream::{
 };
 
 /// How long a reconnect spends on one address, unless connect_timeout says otherwise.
-const ADDRESS_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const ADDRESS_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What would end the walsender, or refuse what it is asked, if a role or a database had it otherwise: every version
 /// that this library meets knows these. A standby knows no serializable transactions.
-const LASTING: [(&str, &str); 4] = [
+pub(super) const LASTING: [(&str, &str); 4] = [
     ("statement_timeout", "0"),
     ("lock_timeout", "0"),
     ("idle_in_transaction_session_timeout", "0"),
@@ -169,14 +169,14 @@ pub async fn connect(shared: &Shared, deadline: Option<Instant>, purpose: Purpos
 }
 
 /// The server's notices and warnings go to the log, with all that they explain.
-fn pass_on(shared: &Shared, session: &mut AnySession) {
+pub(super) fn pass_on(shared: &Shared, session: &mut AnySession) {
     for notice in session.take_notices() {
         shared.logger.log(Level::WAL_LOG_WARN, "connect", || format!("the server says: {}", notice.told()));
     }
 }
 
 /// Milliseconds are a small unit for who thinks of seconds.
-fn warn_of_units(shared: &Shared) {
+pub(super) fn warn_of_units(shared: &Shared) {
     for (name, value) in &shared.config.without_unit {
         shared.logger.log(Level::WAL_LOG_WARN, "connect", || {
             format!("option {name} is {value} milliseconds: its value has no unit (ms, s, min, h)")
@@ -350,7 +350,7 @@ fn warn_of_start(shared: &Shared, slot: Lsn) {
 }
 
 /// A server that hangs must not hang the stream (P15). Making a slot has no such limit: it waits for transactions.
-async fn timely<T>(config: &Config, command: impl Future<Output = Result<T>>) -> Result<T> {
+pub(super) async fn timely<T>(config: &Config, command: impl Future<Output = Result<T>>) -> Result<T> {
     let Some(limit) = config.receive_timeout else { return command.await };
     tokio::time::timeout(limit, command).await.unwrap_or_else(|_| {
         let message = format!("the server did not answer for {:.1} s", limit.as_secs_f64());

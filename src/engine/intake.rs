@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::log::Level;
 use super::shared::Shared;
 use crate::batch::{Arrays, Batch, Event, EventKind, Provenance};
-use crate::error::Result;
+use crate::error::{Error, Result, Status};
 use crate::options::BatchBoundary;
 use crate::statistics::Counts;
 use crate::stream::{Delivered, Receiver, Taken};
@@ -90,6 +90,40 @@ pub struct Noted {
     pub remarks: Vec<String>,
     /// The end that was asked for is reached.
     pub ended: bool,
+}
+
+/// What takes the frames that come.
+pub trait Takes {
+    /// The longest piece of COPY that is believed.
+    const LONGEST: usize = usize::MAX;
+
+    /// Takes one backend message.
+    ///
+    /// # Safety
+    /// `body` lives and stays as it is until `out` is cleared or dropped.
+    unsafe fn frame(&mut self, tag: u8, body: &[u8], out: &mut Arrays) -> Result<Taken>;
+
+    /// Takes the beginning of a message that is no piece of COPY and longer than anybody wants to know.
+    fn beginning(&mut self, tag: u8, body: &[u8]) -> Result<Taken>;
+
+    /// What the last `Taken::Remark` was about.
+    fn take_remark(&mut self) -> Option<String>;
+}
+
+impl Takes for Receiver {
+    #[inline]
+    unsafe fn frame(&mut self, tag: u8, body: &[u8], out: &mut Arrays) -> Result<Taken> {
+        // SAFETY: the caller's promise.
+        unsafe { Self::frame(self, tag, body, out) }
+    }
+
+    fn beginning(&mut self, tag: u8, body: &[u8]) -> Result<Taken> {
+        Self::beginning(self, tag, body)
+    }
+
+    fn take_remark(&mut self) -> Option<String> {
+        Self::take_remark(self)
+    }
 }
 
 impl Intake {
@@ -180,7 +214,7 @@ impl Intake {
     }
 
     /// `n` bytes came into the room. Decodes what is whole.
-    pub fn received(&mut self, n: usize, receiver: &mut Receiver, noted: &mut Noted) -> Result<()> {
+    pub fn received<R: Takes>(&mut self, n: usize, receiver: &mut R, noted: &mut Noted) -> Result<()> {
         if let Some(batch) = &mut self.working {
             batch.chunk.advance(n);
             // Nothing is waiting to be decoded before it.
@@ -311,7 +345,7 @@ impl Intake {
     }
 
     /// Decodes frame by frame.
-    fn decode(&mut self, receiver: &mut Receiver, noted: &mut Noted) -> Result<Decoded> {
+    fn decode<R: Takes>(&mut self, receiver: &mut R, noted: &mut Noted) -> Result<Decoded> {
         let Some(batch) = &mut self.working else { return Ok(Decoded::All) };
         let Batch { chunk, arrays, .. } = batch.as_mut();
         let mut rest = chunk.filled().get(self.decoded..).unwrap_or_default();
@@ -319,6 +353,9 @@ impl Intake {
             match split(rest)? {
                 Frame::Incomplete { need } => {
                     self.need = need.unwrap_or(0);
+                    if self.need > R::LONGEST && rest.first() == Some(&tag::COPY_DATA) {
+                        return Err(too_long(self.need));
+                    }
                     let Some((tag, beginning)) = long_aside(rest, &mut self.need) else {
                         return Ok(Decoded::All);
                     };
@@ -492,6 +529,12 @@ impl Intake {
         self.need = 0;
         self.open = 0;
     }
+}
+
+#[cold]
+fn too_long(bytes: usize) -> Error {
+    let text = format!("the server announced a message of {bytes} bytes, and none is so long");
+    Error::new(Status::WAL_E_PROTOCOL, text)
 }
 
 /// Whether nothing that belongs to an event is waited for: its transaction ended, or its block, of which nobody knows when

@@ -4,6 +4,8 @@
 
 mod acker;
 mod acks;
+mod archived;
+mod archiver;
 mod asking;
 mod beside;
 mod capture;
@@ -21,6 +23,7 @@ mod intake;
 mod lifecycle;
 mod log;
 mod panics;
+mod physical;
 mod prometheus;
 mod publications;
 mod reconnect;
@@ -29,6 +32,8 @@ mod registry;
 mod replay;
 mod shared;
 mod slots;
+mod source;
+mod standby;
 mod state;
 mod stats;
 mod task;
@@ -40,18 +45,21 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub use acker::Acker;
+pub use archived::{check_archive, fetch_archived};
+pub use archiver::{ArchiveEventKind, Archiver, Standing, Told};
 pub use connection::{Connection, Control};
 pub use log::{Level, Logger, Sink};
 pub use panics::guard;
 pub use prometheus::prometheus;
 pub use shared::{Found, Shared};
+pub use standby::Needed;
 pub use thread::set_threads;
 
 use tokio::sync::oneshot;
 
 use crate::batch::{Batch, Event};
 use crate::error::{Error, Result, Status};
-use crate::options::Options;
+use crate::options::{Config, Options};
 use crate::position::Position;
 use crate::stream::assemble_options;
 use crate::sys::{self, ForkGuard, PollFd};
@@ -102,7 +110,12 @@ impl<T> Next<T> {
 impl Stream {
     /// A stream that is not connected yet.
     pub fn new(options: &Options, logger: Logger) -> Result<Self> {
-        let shared = Arc::new(Shared::new(options.config()?, logger)?);
+        Self::of(options.config()?, logger)
+    }
+
+    /// The same of options that are read.
+    fn of(config: Config, logger: Logger) -> Result<Self> {
+        let shared = Arc::new(Shared::new(config, logger)?);
         registry::add(&shared)?;
         Ok(Self { shared, engine: None, current: None, given: 0 })
     }
@@ -213,6 +226,20 @@ impl Stream {
     pub fn begin_connect(&mut self) -> Result<()> {
         let (attempt, life) = self.shared.begin_attempt()?;
         self.start(attempt, None, life)
+    }
+
+    /// Waits for what becomes of the attempt that `begin_connect` began, which goes on where the time is over.
+    fn begun(&self, timeout: Option<Duration>) -> Result<Next<()>> {
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        match self.await_connected(deadline) {
+            Err(error)
+                if error.status() == Status::WAL_E_CONNECT_TIMEOUT
+                    && matches!(self.shared.came(), Came::Connecting) =>
+            {
+                Ok(Next::TimedOut)
+            }
+            other => other,
+        }
     }
 
     /// Ends the stream without waiting for the good-bye, which the engine's thread says. The receiver hears when that is

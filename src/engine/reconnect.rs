@@ -17,7 +17,7 @@ use super::shared::Shared;
 use super::state::StreamState;
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
-use crate::options::{Reconnect, SlotCreate};
+use crate::options::{Mode, Reconnect, SlotCreate};
 use crate::stream::{Backoff, Branch, Purpose, Restart, Resume};
 
 /// How a stream gets over the loss of its connections.
@@ -42,18 +42,53 @@ struct Outage {
 
 impl Outage {
     /// What the event says of it.
-    fn reconnected(&self, state: &StreamState, connected: &Connected) -> Reconnected {
+    fn reconnected(&self, timelines: (u32, u32)) -> Reconnected {
         Reconnected {
             message: self.reason.message().to_owned(),
             status: self.reason.status() as i32,
             attempts: self.attempts,
-            timelines: (state.server.timeline, connected.identity.timeline),
+            timelines,
         }
     }
 }
 
 /// What has to grow for a connection to be worth anything.
 type Progress = (u64, u64);
+
+/// What of a stream outlives its connections, and makes the next one.
+pub trait Resumable: Sync {
+    /// A connection over which the stream goes on.
+    type Connection: Send;
+
+    /// What has to grow for a connection to be worth anything.
+    fn reached(&self) -> Progress;
+
+    /// Whether the end that was asked for is reached.
+    fn has_ended(&self) -> bool;
+
+    /// Connects again, once, until `end` at most.
+    fn connect_again(
+        &self,
+        shared: &Shared,
+        end: Option<Instant>,
+    ) -> impl Future<Output = Result<Self::Connection>> + Send;
+}
+
+impl Resumable for StreamState {
+    type Connection = Connected;
+
+    fn reached(&self) -> Progress {
+        Self::reached(self)
+    }
+
+    fn has_ended(&self) -> bool {
+        self.ended
+    }
+
+    async fn connect_again(&self, shared: &Shared, end: Option<Instant>) -> Result<Connected> {
+        connect(shared, end, Purpose::Again(resume(shared, self))).await
+    }
+}
 
 impl Recovery {
     /// Nothing was lost yet.
@@ -65,7 +100,7 @@ impl Recovery {
     }
 
     /// Connects again after a connection broke for `reason`, or says why not. `None`: the program frees the stream.
-    pub async fn connect(&mut self, reason: Error, state: &StreamState) -> Result<Option<Connected>> {
+    pub async fn connect<T: Resumable>(&mut self, reason: Error, state: &T) -> Result<Option<T::Connection>> {
         let how = self.recoverable(&reason, state)?;
         let log = |level, text: String| self.shared.logger.log(level, "reconnect", || text);
         log(Level::WAL_LOG_WARN, format!("the connection is lost and will be made again: {reason:?}"));
@@ -91,8 +126,7 @@ impl Recovery {
             outage.attempts = outage.attempts.saturating_add(1);
             let attempt = async {
                 tokio::time::sleep_until(next.into()).await;
-                let purpose = Purpose::Again(resume(&self.shared, state));
-                within(end, connect(&self.shared, end, purpose)).await
+                within(end, state.connect_again(&self.shared, end)).await
             };
             let connected = tokio::select! {
                 connected = attempt => connected,
@@ -113,12 +147,10 @@ impl Recovery {
 
     /// Tells the consumer of the new connection, between what the old one brought and what it will bring.
     pub fn announce(&mut self, state: &mut StreamState, connected: &Connected) -> Result<()> {
-        let Some(outage) = &mut self.outage else { return Ok(()) };
-        outage.mended = Some(Instant::now());
-        self.shared.logger.log(Level::WAL_LOG_INFO, "reconnect", || {
-            format!("connected again at attempt {}, going on from {}", outage.attempts, connected.start)
-        });
-        let how = outage.reconnected(state, connected);
+        let Some(how) = self.mended((state.server.timeline, connected.identity.timeline), connected.start)
+        else {
+            return Ok(());
+        };
         self.shared.capture.epoch(&how.write(capture::epoch(&self.shared.config, connected)))?;
         state.server = connected.identity;
         if let Some(Branch { at, .. }) = connected.branch {
@@ -130,15 +162,38 @@ impl Recovery {
         state.intake.come_from(connected.identity.provenance(&self.shared.config));
         how.go_on(&self.shared, &mut state.receiver, &mut state.intake, restart)?;
         if connected.branch.is_some() {
-            outage.lost = state.reached();
+            self.rewound(state.reached());
         }
         Ok(())
     }
 
-    fn recoverable(&self, reason: &Error, state: &StreamState) -> Result<Reconnect> {
-        let leaves = state.ended || self.shared.is_closing();
+    /// There is a connection again, which goes on at `start`: gives what the consumer is to be told.
+    pub fn mended(&mut self, timelines: (u32, u32), start: Lsn) -> Option<Reconnected> {
+        let outage = self.outage.as_mut()?;
+        outage.mended = Some(Instant::now());
+        self.shared.logger.log(Level::WAL_LOG_INFO, "reconnect", || {
+            format!("connected again at attempt {}, going on from {start}", outage.attempts)
+        });
+        Some(outage.reconnected(timelines))
+    }
+
+    /// The new connection goes on before where the lost one had come.
+    pub fn rewound(&mut self, reached: Progress) {
+        if let Some(outage) = &mut self.outage {
+            outage.lost = reached;
+        }
+    }
+
+    fn recoverable<T: Resumable>(&self, reason: &Error, state: &T) -> Result<Reconnect> {
+        let leaves = state.has_ended() || self.shared.is_closing();
+        // A physical stream sees what is missing, and makes another slot.
+        let has_slot = self.shared.config.mode == Mode::Logical;
         match self.shared.config.reconnect {
-            Some(_) if self.shared.config.slot_create == SlotCreate::Temporary && reason.is_retriable() => {
+            Some(_)
+                if has_slot
+                    && self.shared.config.slot_create == SlotCreate::Temporary
+                    && reason.is_retriable() =>
+            {
                 Err(reason.clone().with_hint(
                     "The temporary slot was gone with the connection, so that the stream cannot go on where it stood: copy the tables again, or use a slot that lasts.",
                 ))
@@ -153,26 +208,36 @@ impl Recovery {
 
 /// Makes the first connection: once, or for as long as `connect_wait` says where what fails may pass.
 pub async fn first(shared: &Shared, deadline: Option<Instant>) -> Result<Connected> {
-    let Some(how) = shared.config.connect_wait else {
-        return connect(shared, deadline, Purpose::First).await;
-    };
+    patiently(shared, deadline, |end| connect(shared, end, Purpose::First)).await
+}
+
+/// Makes an attempt once, or for as long as `connect_wait` says where what fails may pass.
+pub async fn patiently<C, F>(
+    shared: &Shared,
+    deadline: Option<Instant>,
+    attempt: impl Fn(Option<Instant>) -> F,
+) -> Result<C>
+where
+    F: Future<Output = Result<C>>,
+{
+    let Some(how) = shared.config.connect_wait else { return attempt(deadline).await };
     let begun = Instant::now();
     let own = how.timeout.and_then(|timeout| begun.checked_add(timeout));
     let end = deadline.into_iter().chain(own).min();
     let mut backoff = Backoff::new(how.initial, how.max, RandomState::new().hash_one(0));
     let mut before = None;
-    for attempt in 1_u32.. {
-        let error = match connect(shared, end, Purpose::First).await {
+    for number in 1_u32.. {
+        let error = match attempt(end).await {
             Err(error) if error.is_retriable() => telling_more(before, error, end),
             other => return other,
         };
         let next = Instant::now() + backoff.wait();
         if end.is_some_and(|end| next >= end) {
             let waited = begun.elapsed().as_secs_f64();
-            let detail = format!("{}\ngave up after {attempt} attempts in {waited:.1} s", error.detail());
+            let detail = format!("{}\ngave up after {number} attempts in {waited:.1} s", error.detail());
             return Err(error.with_detail(detail.trim_start()));
         }
-        shared.logger.log(Level::WAL_LOG_INFO, "connect", || format!("attempt {attempt} failed: {error:?}"));
+        shared.logger.log(Level::WAL_LOG_INFO, "connect", || format!("attempt {number} failed: {error:?}"));
         before = Some(error);
         tokio::time::sleep_until(next.into()).await;
     }

@@ -92,7 +92,14 @@ impl Reconnected {
     }
 
     /// The event.
-    fn tell(&self, arrays: &mut Arrays, start: Lsn, lost: u64, rewound: Option<Lsn>, ack_lsn: u64) {
+    pub(super) fn tell(
+        &self,
+        arrays: &mut Arrays,
+        start: Lsn,
+        lost: u64,
+        rewound: Option<Lsn>,
+        ack_lsn: u64,
+    ) {
         let (lost_timeline, timeline) = self.timelines;
         let (attempts, status) = (self.attempts, self.status);
         let switchpoint = rewound.unwrap_or_default().0;

@@ -19,6 +19,8 @@ use super::health::LastHealth;
 use super::lifecycle::{Came, Lifecycle, Phase, Rest, Step, Wanted};
 use super::log::Logger;
 use super::registry;
+use super::source::KnownSource;
+use super::standby::StandbyFeedback;
 use super::stats::Owed;
 use super::wakers::Wakers;
 use crate::batch::{Batch, EventKind, Home, Pool};
@@ -47,6 +49,10 @@ pub struct Shared {
     pub acks: Acks,
     /// Since when what is outstanding is.
     pub owed: Owed,
+    /// Whose WAL it gives, once that is known.
+    pub source: KnownSource,
+    /// What a hot standby's transactions need, as the program says it.
+    pub standby: StandbyFeedback,
     /// What comes and goes on the wire is written to it.
     pub capture: Capture,
     /// Wakes the stream's task.
@@ -127,6 +133,8 @@ impl Shared {
             id: registry::next_id(),
             acks: Acks::new(config.ack),
             owed: Owed::default(),
+            source: KnownSource::default(),
+            standby: StandbyFeedback::default(),
             capture: Capture::new(&config),
             config: Settings::new(config),
             logger,

@@ -17,11 +17,12 @@ use super::intake::Noted;
 use super::lifecycle::Step;
 use super::log::Level;
 use super::panics;
+use super::physical;
 use super::reconnect::{Recovery, first};
 use super::shared::{Shared, TaskLife};
 use super::state::StreamState;
 use crate::error::{Error, Result, Status};
-use crate::options::{Progress, SlotCreate};
+use crate::options::{Mode, Progress, SlotCreate};
 use crate::session::{AnySession, Fill, Session, Watch};
 use crate::statistics::Counts;
 use crate::stream::{Feedback, Pace, Positions, Report, Silence};
@@ -41,7 +42,13 @@ const LEAST_REMEMBERED: usize = 64 << 20;
 /// Runs one attempt to connect and the stream that comes of it, and reports how it ended. `life` tells, however this
 /// future ends, that it no longer runs.
 pub async fn run(shared: Arc<Shared>, attempt: u64, deadline: Option<Instant>, life: TaskLife) {
-    supervise(shared, attempt, life, |shared| work(shared, attempt, deadline)).await;
+    supervise(shared, attempt, life, |shared| async move {
+        match shared.config.mode {
+            Mode::Logical => work(shared, attempt, deadline).await,
+            Mode::Physical => Box::pin(physical::work(shared, attempt, deadline)).await,
+        }
+    })
+    .await;
 }
 
 /// Runs what a stream does, and reports how it ended.
@@ -90,15 +97,20 @@ async fn work(shared: Arc<Shared>, attempt: u64, deadline: Option<Instant>) -> R
     if let Err(error) = shared.capture.finish() {
         shared.logger.log(Level::WAL_LOG_WARN, "capture", || format!("while ending: {error:?}"));
     }
-    if let Err(error) = &outcome
-        && (shared.is_closing() || shared.is_finished())
-    {
-        shared.logger.log(Level::WAL_LOG_WARN, "stream", || format!("while closing: {error:?}"));
-        return Ok(());
-    }
-    match outcome {
+    match unless_leaving(&shared, outcome) {
         Err(error) => Err(Box::pin(health::verdict(&shared, error)).await),
         Ok(()) => Ok(()),
+    }
+}
+
+/// What goes wrong while nobody wants more is for the log.
+pub(super) fn unless_leaving(shared: &Shared, outcome: Result<()>) -> Result<()> {
+    match outcome {
+        Err(error) if shared.is_closing() || shared.is_finished() => {
+            shared.logger.log(Level::WAL_LOG_WARN, "stream", || format!("while closing: {error:?}"));
+            Ok(())
+        }
+        outcome => outcome,
     }
 }
 
@@ -126,7 +138,7 @@ async fn stream(shared: &Arc<Shared>, mut connected: Connected) -> Result<()> {
     }
 }
 
-async fn given_up(shared: &Shared, attempt: u64) {
+pub(super) async fn given_up(shared: &Shared, attempt: u64) {
     while shared.is_attempt(attempt) {
         shared.engine.notified().await;
     }
@@ -441,7 +453,7 @@ impl<S: Session> Streaming<S> {
         self.send(self.due_report(), Reply::NotNeeded)?;
         self.session.say_goodbye()?;
         self.session.watch(Watch::On)?;
-        let ended = timeout_at(deadline.into(), self.drain()).await;
+        let ended = timeout_at(deadline.into(), drain(&mut self.session)).await;
         if let Some(number) = self.shared.wanted().flush
             && !self.session.has_unsent()
         {
@@ -453,29 +465,29 @@ impl<S: Session> Streaming<S> {
         }
     }
 
-    /// Throws away what still comes, until the server closes.
-    async fn drain(&mut self) -> Result<()> {
-        let mut waste = vec![0; 64 << 10];
-        loop {
-            match self.session.fill(&mut waste)? {
-                Fill::Bytes(_) => tokio::task::yield_now().await,
-                Fill::Eof => return Ok(()),
-                Fill::WouldBlock => {
-                    self.session.poll_io(true).await?;
-                    tokio::task::yield_now().await;
-                }
-            }
-        }
-    }
-
     pub(super) fn positions(&self) -> &Positions {
         &self.state.receiver.positions
     }
 }
 
+/// Throws away what still comes, until the server closes.
+pub(super) async fn drain<S: Session>(session: &mut S) -> Result<()> {
+    let mut waste = vec![0; 64 << 10];
+    loop {
+        match session.fill(&mut waste)? {
+            Fill::Bytes(_) => tokio::task::yield_now().await,
+            Fill::Eof => return Ok(()),
+            Fill::WouldBlock => {
+                session.poll_io(true).await?;
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+}
+
 /// How a turn of reading ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Turn {
+pub(super) enum Turn {
     /// There was no more.
     Drained,
     /// There may be more: the queue is full, or other streams have their turn.
@@ -490,7 +502,7 @@ fn remembers_too_much(weight: usize, most: usize) -> Error {
     .with_hint("Raise relations_bytes if the database has so many tables. Acknowledge what was received, and let reconnect on.")
 }
 
-fn connection_closed() -> Error {
+pub(super) fn connection_closed() -> Error {
     Error::new(Status::WAL_E_CONNECTION_LOST, "the server closed the connection")
         .with_hint("See the server's log: it was stopped, or it ended this walsender.")
 }

@@ -1,6 +1,8 @@
 //! The layers. They are no part of the API, and much of them is sound only as the layers above use it: a program cannot
 //! reach them. Here and not in lib.rs, for what is public in a private module can be made public by a feature.
 
+#[path = "../archive/mod.rs"]
+pub mod archive;
 #[path = "../batch/mod.rs"]
 pub mod batch;
 #[path = "../capi/mod.rs"]
@@ -22,6 +24,8 @@ pub mod lsn;
 pub mod options;
 #[path = "../pgoutput/mod.rs"]
 pub mod pgoutput;
+#[path = "../physical/mod.rs"]
+pub mod physical;
 #[path = "../position.rs"]
 pub mod position;
 #[path = "../record/mod.rs"]

@@ -167,6 +167,33 @@ choices! {
         Rewind = "rewind",
     }
 
+    /// What is streamed.
+    #[non_exhaustive]
+    enum Mode {
+        /// The changes of a logical slot.
+        Logical = "logical",
+        /// The bytes of the WAL.
+        Physical = "physical",
+    }
+
+    /// What a physical stream reports as applied.
+    #[non_exhaustive]
+    enum ReportApply {
+        /// Nothing.
+        Off = "off",
+        /// The acknowledged position.
+        Flush = "flush",
+    }
+
+    /// When an archive makes what it has written last.
+    #[non_exhaustive]
+    enum ArchiveSync {
+        /// With each segment, and where the server asks for it.
+        Segment = "segment",
+        /// Whenever something came.
+        Always = "always",
+    }
+
     /// Whether the walsender's memory is chosen (see `stream::DecodingMemory`).
     enum ServerTuning {
         /// Unless somebody set it.

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::choices::{
-    AckMode, BackendName, BatchBoundary, Choice, FailoverPolicy, GapPolicy, OnAmbiguous, OriginFilter,
-    Progress, ProtoVersion, ReplayPace, ServerTuning, SlotCreate, Streaming, TwoPhase,
+    AckMode, BackendName, BatchBoundary, Choice, FailoverPolicy, GapPolicy, Mode, OnAmbiguous, OriginFilter,
+    Progress, ProtoVersion, ReplayPace, ReportApply, ServerTuning, SlotCreate, Streaming, TwoPhase,
 };
 use super::parse::{millis, names, pairs, size};
+use super::physical;
 use super::{Id, Options};
 use crate::conninfo::{Conninfo, Environment};
 use crate::error::{Error, Result, Status};
@@ -131,6 +132,14 @@ pub struct Config {
     pub receive_timeout: Option<Duration>,
     /// Whether the walsender's memory is chosen.
     pub server_tuning: ServerTuning,
+    /// What is streamed.
+    pub mode: Mode,
+    /// The timeline to start on; 0 is the one that has the start.
+    pub timeline: u32,
+    /// What is reported as applied.
+    pub report_apply: ReportApply,
+    /// Whether a start that nobody named is moved back to where its segment begins.
+    pub whole_segments: bool,
     /// The durations that were set without a unit, with their numbers.
     pub without_unit: Vec<(&'static str, String)>,
 }
@@ -180,6 +189,10 @@ impl Config {
 
     /// What a stream from a server needs.
     pub(super) fn new(options: &Options) -> Result<Self> {
+        if options.choice::<Mode>(Id::Mode)? == Mode::Physical {
+            return physical::config(options);
+        }
+        physical::refuse_in_logical(options)?;
         check_plugin(options)?;
         let publications = if options.text(Id::Plugin) == "pgoutput" {
             required(options, Id::Publication, "publication").and_then(|text| names(text).map_err(bad))?
@@ -207,7 +220,7 @@ impl Config {
     }
 
     /// All but where to connect to and what to ask for there.
-    fn common(options: &Options) -> Result<Self> {
+    pub(super) fn common(options: &Options) -> Result<Self> {
         let number = |id| Ok::<_, Error>(usize::try_from(options.size(id)?).unwrap_or(usize::MAX));
         let path = |id| Some(options.text(id)).filter(|path| !path.is_empty()).map(PathBuf::from);
         let trying = |within| {
@@ -271,12 +284,19 @@ impl Config {
             failover_policy: options.choice(Id::FailoverPolicy)?,
             receive_timeout: Some(options.duration(Id::ReceiveTimeout)?).filter(|timeout| !timeout.is_zero()),
             server_tuning: options.choice(Id::ServerTuning)?,
+            mode: options.choice(Id::Mode)?,
+            timeline: u32::try_from(options.size(Id::Timeline)?).unwrap_or(u32::MAX),
+            report_apply: options.choice(Id::ReportApply)?,
+            whole_segments: false,
             without_unit: options.without_unit(),
         })
     }
 
     /// The same for a program that has everything up to a position.
     pub fn resuming(&self, position: Position) -> Result<Self> {
+        if self.mode == Mode::Physical {
+            return physical::resuming(self, position);
+        }
         let refuse = |why: &str, hint: &str| {
             Err(bad(format!("cannot resume after the position {position}: {why}")).with_hint(hint))
         };
@@ -326,7 +346,7 @@ impl Config {
     }
 }
 
-fn resume_after(options: &Options) -> Result<Option<Position>> {
+pub(super) fn resume_after(options: &Options) -> Result<Option<Position>> {
     let text = Some(options.text(Id::ResumeAfter)).filter(|text| !text.is_empty());
     text.map(str::parse).transpose()
 }
@@ -381,7 +401,7 @@ fn rotate(options: &Options) -> Result<Rotate> {
     Ok(how)
 }
 
-fn bad(why: String) -> Error {
+pub(super) fn bad(why: String) -> Error {
     Error::new(Status::WAL_E_BAD_OPTION, why)
 }
 

@@ -17,6 +17,7 @@ const GROUPS: &[(Id, &str)] = &[
     (Id::CaptureFile, "Capture and replay"),
     (Id::Reconnect, "Reconnect and failover"),
     (Id::ServerTuning, "The server's memory"),
+    (Id::Mode, "Physical streams"),
 ];
 
 const INTRODUCTION: &str = "# Options

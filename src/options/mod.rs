@@ -5,11 +5,13 @@ mod choices;
 mod config;
 mod document;
 mod parse;
+mod physical;
 mod table;
 
 pub use choices::{
-    AckMode, BackendName, BatchBoundary, Choice, FailoverPolicy, GapPolicy, OnAmbiguous, OriginFilter,
-    Progress, ProtoVersion, ReplayPace, ServerTuning, SlotCreate, Streaming, TwoPhase,
+    AckMode, ArchiveSync, BackendName, BatchBoundary, Choice, FailoverPolicy, GapPolicy, Mode, OnAmbiguous,
+    OriginFilter, Progress, ProtoVersion, ReplayPace, ReportApply, ServerTuning, SlotCreate, Streaming,
+    TwoPhase,
 };
 pub use config::{Backend, Config, Reconnect, Rotate};
 pub use document::markdown;
@@ -79,6 +81,11 @@ impl Options {
     /// The options as the engine wants them. What one option alone cannot know is checked here.
     pub fn config(&self) -> Result<Config> {
         Config::new(self)
+    }
+
+    /// What an archive's stream needs, the archive's directory, and when what it has is made to last.
+    pub fn archive_config(&self) -> Result<(Config, std::path::PathBuf, ArchiveSync)> {
+        physical::archive(self)
     }
 
     /// What a connection without a stream needs: where to connect, and the publications that are named.

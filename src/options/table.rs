@@ -1,8 +1,8 @@
 //! The table: one row for each option. docs/adding.md lists what else an option needs.
 
 use super::choices::{
-    AckMode, BackendName, BatchBoundary, Choice, FailoverPolicy, GapPolicy, OnAmbiguous, OriginFilter,
-    Progress, ProtoVersion, ReplayPace, ServerTuning, SlotCreate, Streaming,
+    AckMode, ArchiveSync, BackendName, BatchBoundary, Choice, FailoverPolicy, GapPolicy, Mode, OnAmbiguous,
+    OriginFilter, Progress, ProtoVersion, ReplayPace, ReportApply, ServerTuning, SlotCreate, Streaming,
 };
 use super::parse::Kind;
 use crate::error::{Error, Result, Status};
@@ -62,6 +62,11 @@ pub enum Id {
     FailoverPolicy,
     ReceiveTimeout,
     ServerTuning,
+    Mode,
+    Timeline,
+    ReportApply,
+    ArchiveDirectory,
+    ArchiveSync,
 }
 
 /// All that is known of an option.
@@ -116,7 +121,7 @@ pub static TABLE: &[Spec] = &[
         name: "slot",
         kind: Kind::SlotName,
         default: "",
-        sentence: "Name the replication slot to stream from. Required.",
+        sentence: "Name the replication slot to stream from. Required, but with mode=physical.",
     },
     Spec {
         id: Id::Publication,
@@ -439,6 +444,41 @@ pub static TABLE: &[Spec] = &[
         kind: Kind::Choice(ServerTuning::WORDS),
         default: "auto",
         sentence: "Choose logical_decoding_work_mem for this connection where nobody set it. With streaming it is 8MB, else an eighth of shared_buffers, from 64MB to 256MB.",
+    },
+    Spec {
+        id: Id::Mode,
+        name: "mode",
+        kind: Kind::Choice(Mode::WORDS),
+        default: "logical",
+        sentence: "Choose what is streamed: \"logical\" gives the changes of a logical slot, \"physical\" the bytes of the WAL. A physical stream needs no publication, and a slot only to keep the WAL for it (see docs/physical.md).",
+    },
+    Spec {
+        id: Id::Timeline,
+        name: "timeline",
+        kind: Kind::Count { least: 0, most: u32::MAX as u64 },
+        default: "0",
+        sentence: "Start on this timeline, with mode=physical. 0 takes the one that has start_lsn in the server's history, or the server's own.",
+    },
+    Spec {
+        id: Id::ReportApply,
+        name: "report_apply",
+        kind: Kind::Choice(ReportApply::WORDS),
+        default: "off",
+        sentence: "Choose what a physical stream reports as applied: \"off\" is nothing, \"flush\" the acknowledged position. Commits with synchronous_commit=remote_apply wait for it.",
+    },
+    Spec {
+        id: Id::ArchiveDirectory,
+        name: "archive_directory",
+        kind: Kind::Text,
+        default: "",
+        sentence: "Keep the WAL in this directory, with wal_archive_new(). It is made if it is missing, and one process at a time writes there. Required there (see docs/archive.md).",
+    },
+    Spec {
+        id: Id::ArchiveSync,
+        name: "archive_sync",
+        kind: Kind::Choice(ArchiveSync::WORDS),
+        default: "segment",
+        sentence: "Choose when an archive makes what it has written last. \"segment\": with each segment, and where the server asks for it. \"always\": whenever something came, as a synchronous standby needs it.",
     },
 ];
 

@@ -21,6 +21,8 @@ pub enum Replication {
     /// A walsender that decodes one database and takes SQL too.
     #[default]
     Database,
+    /// A walsender that sends WAL, knows no database and takes no SQL.
+    Physical,
     /// An ordinary backend, which is told nothing at start-up but what the user says: poolers refuse options there.
     Off,
 }

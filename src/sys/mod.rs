@@ -6,6 +6,7 @@
 mod async_socket;
 mod callback;
 mod clock;
+mod directory;
 mod eventfd;
 mod fork;
 mod lock;
@@ -20,6 +21,7 @@ mod user;
 pub use async_socket::{AsyncSocket, Left};
 pub use callback::{inside_callback, within_callback};
 pub use clock::pg_micros;
+pub use directory::{Directory, Length};
 pub use eventfd::EventFd;
 pub use fork::{ForkGuard, PerProcess};
 pub use lock::{Lock, try_lock};

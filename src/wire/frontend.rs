@@ -101,6 +101,17 @@ pub fn status_update(out: &mut Vec<u8>, update: &StatusUpdate) {
     });
 }
 
+/// A hot standby's feedback inside CopyData: the oldest transactions whose rows it needs, as full ids with their epoch in the upper
+/// half. 0 and 0 take it back.
+pub fn standby_feedback(out: &mut Vec<u8>, clock: i64, xmin: u64, catalog_xmin: u64) {
+    // Tag, length, 'h', the clock, and each id before its epoch.
+    out.extend_from_slice(&[b'd', 0, 0, 0, 29, b'h']);
+    out.extend_from_slice(&clock.to_be_bytes());
+    for id in [xmin, catalog_xmin] {
+        out.extend_from_slice(&id.rotate_left(32).to_be_bytes());
+    }
+}
+
 /// Says that no more CopyData will come from the client.
 pub fn copy_done(out: &mut Vec<u8>) {
     out.extend_from_slice(b"c\0\0\0\x04");

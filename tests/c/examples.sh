@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Runs the examples against a server as a user would and looks at what they print.
 #
-#   tests/c/with-server.sh 18 -- tests/c/examples.sh WAL_TAIL WAL_BATCH WAL_EPOLL WAL_REPLAY WAL_ONCE [WRAPPER…]
+#   tests/c/with-server.sh 18 -- tests/c/examples.sh WAL_TAIL WAL_BATCH WAL_EPOLL WAL_REPLAY WAL_ONCE WAL_RECEIVE [WRAPPER…]
 #
 # WRAPPER, valgrind say, runs each. The last line is "N passed, N failed".
 # shellcheck disable=SC2016 # Python in single quotes
 set -uo pipefail
-tail_program=$1 batch_program=$2 epoll_program=$3 replay_program=$4 once_program=$5
-shift 5
+tail_program=$1 batch_program=$2 epoll_program=$3 replay_program=$4 once_program=$5 receive_program=$6
+shift 6
 wrapper=("$@")
 : "${PGWALSTREAM_TEST_CONNINFO:?run this with tests/c/with-server.sh}" "${PGWALSTREAM_PSQL:?run this with tests/c/with-server.sh}"
 conninfo=$PGWALSTREAM_TEST_CONNINFO
@@ -31,6 +31,7 @@ run_tail() { timeout 60 "${wrapper[@]}" "$tail_program" "$@" >"$work/out" 2>"$wo
 run_epoll() { timeout 60 "${wrapper[@]}" "$epoll_program" "$@" >"$work/out" 2>"$work/err"; }
 run_batch() { timeout 60 "${wrapper[@]}" "$batch_program" "$@" >"$work/out" 2>"$work/err"; }
 run_once() { timeout 60 "${wrapper[@]}" "$once_program" "$@" >"$work/out" 2>"$work/err"; }
+run_receive() { timeout 60 "${wrapper[@]}" "$receive_program" "$@" >"$work/out" 2>"$work/err"; }
 run_replay() { timeout 60 "${wrapper[@]}" "$replay_program" "$@" >"$work/out" 2>"$work/err"; }
 exits() { # STATUS COMMAND…
   local want=$1 rc=0
@@ -289,6 +290,25 @@ sql "SELECT pg_replication_origin_session_setup('ex_origin'); BEGIN; SELECT pg_r
 check "the last time and the first" exits 0 run_tail --count 2 --timeout 10 "$conninfo" ex_time ex
 check "are told" grep -q '"commit_time":"294276-12-31T23:59:59.999999+00:00"' "$work/out"
 check "both" grep -q '"commit_time":"4713-01-01T00:00:00.5+00:00 BC"' "$work/out"
+
+# --- wal_receive --------------------------------------------------------------------------------------------------
+check "wal_receive --help" exits 0 run_receive --help
+check "wal_receive without arguments" exits 2 run_receive
+check "wal_receive with an option that is none" exits 2 run_receive "$work/archive" "$conninfo" nonsense=1
+begin=$(sql 'SELECT pg_current_wal_flush_lsn()')
+sql 'CREATE TABLE received (id int)' 'SELECT pg_switch_wal()' 'INSERT INTO received VALUES (1)' >/dev/null
+end=$(sql 'SELECT pg_current_wal_flush_lsn()')
+check "wal_receive receives" exits 0 run_receive "$work/archive" "$conninfo" ex_receive start_lsn="$begin" stop_lsn="$end"
+segment=$(sql "SELECT pg_walfile_name('$begin')")
+check "its segment is told" grep -q "^segment $segment$" "$work/out"
+check "the archive is sound" exits 0 run_receive --check "$work/archive"
+check "it has the segment" exits 0 run_receive --fetch "$work/archive" "$segment" "$work/fetched"
+check "all of it" test "$(stat -c %s "$work/fetched")" -eq 16777216
+check "it does not have another" exits 1 run_receive --fetch "$work/archive" 00000009.history "$work/fetched"
+check "a name that is none is an error" exits 126 run_receive --fetch "$work/archive" ../x "$work/fetched"
+printf x | dd of="$work/archive/$segment" bs=1 seek=8 conv=notrunc 2>/dev/null
+check "a damage is found" exits 1 run_receive --check "$work/archive"
+sql "SELECT pg_drop_replication_slot('ex_receive')" >/dev/null
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -83,6 +83,7 @@ static void names(void) {
     CHECK(wal_status_sentence(-12345) != NULL);
     CHECK_TEXT(wal_event_kind_name(WAL_EVENT_INSERT), "INSERT");
     CHECK_TEXT(wal_event_kind_name(WAL_EVENT_PROGRESS), "PROGRESS");
+    CHECK_TEXT(wal_event_kind_name(WAL_EVENT_FLUSH_WANTED), "FLUSH_WANTED");
     CHECK_TEXT(wal_event_kind_name(0), "UNKNOWN");
     CHECK_TEXT(wal_event_kind_name(UINT32_MAX), "UNKNOWN");
     CHECK_TEXT(wal_value_kind_name(WAL_VALUE_ABSENT), "ABSENT");

@@ -10,6 +10,34 @@
 #define INVALID(call) CHECK_STATUS(call, WAL_E_INVALID_ARGUMENT, &error)
 #define INVALID_WITHOUT_ERROR(call) CHECK_EQ(call, WAL_E_INVALID_ARGUMENT)
 
+static void null_archive(void) {
+    wal_archive *archive = DIRT;
+    wal_archive_report *report = DIRT;
+    const wal_archive_event *event = DIRT;
+    wal_archive_standing standing;
+    wal_error *error = NULL;
+
+    memset(&standing, 0x55, sizeof standing);
+    INVALID(wal_archive_new(NULL, &archive, &error));
+    CHECK(archive == NULL);
+    INVALID_WITHOUT_ERROR(wal_archive_new(NULL, NULL, NULL));
+    INVALID(wal_archive_next(NULL, 0, &event, &error));
+    CHECK(event == NULL);
+    INVALID_WITHOUT_ERROR(wal_archive_next(NULL, 0, NULL, NULL));
+    INVALID(wal_archive_status(NULL, &standing, sizeof standing, &error));
+    CHECK(standing.system_identifier == 0 && standing.is_full == 0);
+    INVALID_WITHOUT_ERROR(wal_archive_status(NULL, NULL, 0, NULL));
+    INVALID(wal_archive_fetch(NULL, "x", "y", &error));
+    INVALID(wal_archive_fetch("/nowhere", NULL, "y", &error));
+    INVALID_WITHOUT_ERROR(wal_archive_fetch("/nowhere", "x", NULL, NULL));
+    INVALID(wal_archive_check(NULL, &report, &error));
+    CHECK(report == NULL);
+    INVALID_WITHOUT_ERROR(wal_archive_check("/nowhere", NULL, NULL));
+    report = DIRT;
+    CHECK_STATUS(wal_archive_check("/nowhere", &report, &error), WAL_E_ARCHIVE, &error);
+    CHECK(report == NULL);
+}
+
 static void neutral(void) {
     size_t count = 7;
 
@@ -41,6 +69,8 @@ static void neutral(void) {
     CHECK(wal_event_reconnect_attempts(NULL) == 0 && wal_event_reconnect_status(NULL) == WAL_OK);
     CHECK(wal_event_reconnect_message(NULL).data == NULL && wal_event_reconnect_switchpoint(NULL) == 0);
     CHECK(wal_event_reconnect_lost_timeline(NULL) == 0 && wal_event_reconnect_timeline(NULL) == 0);
+    CHECK(wal_event_timeline(NULL) == 0 && wal_event_timeline_before(NULL) == 0);
+    CHECK(wal_event_switchpoint(NULL) == 0);
     wal_event_free(NULL);
     CHECK(wal_renderer_lines(NULL).data == NULL && wal_renderer_lines(NULL).len == 0);
     wal_renderer_free(NULL);
@@ -62,6 +92,19 @@ static void neutral(void) {
     CHECK_EQ(wal_position_format(NULL, NULL, 0), strlen("0:0:0/0:0:0/0"));
     CHECK(wal_acker_position(NULL).end_lsn == 0 && wal_acker_kept(NULL) == 0);
     wal_acker_free(NULL);
+    CHECK(wal_archive_event_kind(NULL) == 0 && wal_archive_event_timeline(NULL) == 0);
+    CHECK(wal_archive_event_start_lsn(NULL) == 0 && wal_archive_event_end_lsn(NULL) == 0);
+    CHECK_TEXT(wal_archive_event_name(NULL), "");
+    CHECK_EQ(wal_archive_fd(NULL), -1);
+    wal_archive_interrupt(NULL);
+    wal_archive_interrupt_clear(NULL);
+    wal_archive_free(NULL);
+    CHECK(wal_archive_report_segments(NULL) == 0 && wal_archive_report_faults(NULL) == 0);
+    CHECK(wal_archive_report_kind(NULL, 0) == 0 && wal_archive_report_start_lsn(NULL, 0) == 0);
+    CHECK(wal_archive_report_end_lsn(NULL, 0) == 0);
+    CHECK_TEXT(wal_archive_report_name(NULL, 0), "");
+    CHECK_TEXT(wal_archive_report_message(NULL, 0), "");
+    wal_archive_report_free(NULL);
     wal_options_free(NULL);
     CHECK(wal_relation_oid(NULL) == 0 && wal_relation_generation(NULL) == 0);
     CHECK(wal_relation_namespace(NULL).data == NULL && wal_relation_name(NULL).data == NULL);
@@ -315,6 +358,8 @@ static void stream_calls(wal_stream *stream) {
     INVALID(wal_stream_next_batch(stream, 0, NULL, &error));
     INVALID(wal_stream_ack(NULL, 1, &error));
     INVALID(wal_stream_flush(NULL, 0, &error));
+    INVALID(wal_stream_standby_feedback(NULL, 0, 0, &error));
+    null_archive();
     INVALID(wal_stream_stats(NULL, &stats, sizeof stats, &error));
     CHECK(memcmp(&stats, &zero, sizeof stats) == 0);
     INVALID(wal_stream_stats(stream, NULL, sizeof stats, &error));

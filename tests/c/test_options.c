@@ -62,6 +62,11 @@ static const struct sample {
     {"failover_policy", {"fail", "rewind"}, {"off", "Rewind", ""}},
     {"receive_timeout", {"0", "60s", "24h"}, {"25h", "x", "-1", ""}},
     {"server_tuning", {"auto", "off"}, {"on", "64MB", ""}},
+    {"mode", {"logical", "physical"}, {"raw", "Physical", ""}},
+    {"timeline", {"0", "1", "4294967295"}, {"-1", "4294967296", "x", ""}},
+    {"report_apply", {"off", "flush"}, {"on", "apply", ""}},
+    {"archive_directory", {"/var/lib/archive", "x", ""}, {NULL}},
+    {"archive_sync", {"segment", "always"}, {"off", "Segment", ""}},
 };
 
 static const struct sample *find_sample(const char *key) {

@@ -77,6 +77,16 @@ impl Server {
         Self::start_from(bin.clone(), version, settings, |data| initdb(&bin, data))
     }
 
+    /// The same with WAL segments of so many MB.
+    pub fn start_with_segments(version: u32, megabytes: u32, settings: &[&str]) -> Self {
+        let bin = bin(version);
+        Self::start_from(bin.clone(), version, settings, |data| {
+            let mut command = initdb(&bin, data);
+            command.arg(format!("--wal-segsize={megabytes}"));
+            command
+        })
+    }
+
     /// Debian's server, with the plugins of Debian's packages.
     pub fn start_debian(settings: &[&str]) -> Self {
         let bin = PathBuf::from("/usr/lib/postgresql/15/bin");
@@ -150,12 +160,22 @@ impl Server {
 
     /// A standby of this server, which must be stopped: a copy of its folder. It waits for `restart`.
     pub fn standby_of_stopped(&self, settings: &[&str]) -> Self {
+        let upstream = format!("primary_conninfo={}", self.conninfo("postgres"));
+        let settings = settings.iter().map(|&setting| setting.to_owned()).chain([upstream]).collect();
+        self.copy_of_stopped("standby.signal", settings)
+    }
+
+    /// A copy of this server, which must be stopped, to be recovered with settings such as restore_command. It waits for
+    /// `restart`.
+    pub fn copy_to_recover(&self, settings: &[&str]) -> Self {
+        self.copy_of_stopped("recovery.signal", settings.iter().map(|&setting| setting.to_owned()).collect())
+    }
+
+    fn copy_of_stopped(&self, signal: &str, settings: Vec<String>) -> Self {
         let folder = data_folder();
         let copied = Command::new("cp").arg("-a").arg(self.folder.join("data")).arg(&folder).status();
         assert!(copied.is_ok_and(|status| status.success()), "the folder cannot be copied");
-        fs::write(folder.join("data/standby.signal"), "").unwrap();
-        let upstream = format!("primary_conninfo={}", self.conninfo("postgres"));
-        let settings = settings.iter().map(|&setting| setting.to_owned()).chain([upstream]).collect();
+        fs::write(folder.join("data").join(signal), "").unwrap();
         Self {
             version: self.version,
             port: free_port(),
@@ -164,6 +184,12 @@ impl Server {
             settings,
             child: Mutex::new(None),
         }
+    }
+
+    /// A file of the server's WAL, as it is now.
+    pub fn wal_file(&self, name: &str) -> Vec<u8> {
+        let path = self.folder.join("data/pg_wal").join(name);
+        fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     }
 
     /// Starts a stopped server again, on the same port.

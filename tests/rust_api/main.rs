@@ -24,4 +24,5 @@ mod rows_become_the_programs_types;
 mod rows_of_a_copy_come_as_they_are_asked_for;
 mod the_example_prints_what_it_reads;
 mod values_with_parts_come_apart;
+mod wal_is_streamed_and_archived;
 mod what_was_not_sent_is_never_none;

@@ -39,6 +39,7 @@ mod many_streams_share_an_engine;
 mod memory_stays_small;
 mod numbers_keep_every_digit;
 mod only_what_was_acknowledged_is_confirmed;
+mod physical;
 mod protocol;
 mod reconnect;
 mod records;

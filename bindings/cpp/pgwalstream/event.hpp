@@ -151,7 +151,11 @@ class event {
     }
     /** stream_abort: where it was rolled back; 0 unless option streaming is "parallel". */
     pgwalstream::lsn abort_lsn() const noexcept { return pgwalstream::lsn(wal_event_abort_lsn(&raw_)); }
-    /** raw: the payload, as the output plugin made it. */
+    /** timeline: the one that ended; timeline() is the one that follows. */
+    std::uint32_t timeline_before() const noexcept { return wal_event_timeline_before(&raw_); }
+    /** timeline: where it ended. What follows begins at lsn(). */
+    pgwalstream::lsn switchpoint() const noexcept { return pgwalstream::lsn(wal_event_switchpoint(&raw_)); }
+    /** raw: the payload, as the output plugin made it. wal: its bytes. timeline: the history file. */
     bytes_view raw() const noexcept PGWALSTREAM_LIFETIMEBOUND {
         return detail::bytes_of(wal_event_raw(&raw_));
     }

@@ -22,6 +22,7 @@ enum class status : std::int32_t {
     timeout = WAL_TIMEOUT,                             ///< the time passed before there was anything
     end = WAL_END,                                     ///< the stream ended as it was asked to
     interrupted = WAL_INTERRUPTED,                     ///< interrupt() was called
+    not_found = WAL_NOT_FOUND,                         ///< what was asked for is not there
     invalid_argument = WAL_E_INVALID_ARGUMENT,         ///< an argument that cannot be
     busy = WAL_E_BUSY,                                 ///< another thread is inside
     forked = WAL_E_FORKED,                             ///< made before a fork, and this is the child
@@ -72,6 +73,12 @@ enum class status : std::int32_t {
     slot_in_doubt = WAL_E_SLOT_IN_DOUBT,               ///< the server may still make the slot
     record = WAL_E_RECORD,                             ///< WAL is damaged, or ends there
     unsupported_wal = WAL_E_UNSUPPORTED_WAL,           ///< WAL of a release that is not known
+    fork = WAL_E_FORK,                                 ///< WAL that the server's history does not have
+    archive = WAL_E_ARCHIVE,                           ///< an archive cannot be used
+    archive_identity = WAL_E_ARCHIVE_IDENTITY,         ///< an archive is of another system
+    archive_conflict = WAL_E_ARCHIVE_CONFLICT,         ///< an archive has other bytes of that name
+    disk_full = WAL_E_DISK_FULL,                       ///< the disk is full
+    fsync = WAL_E_FSYNC,                               ///< what was written may not last
     no_memory = WAL_E_NO_MEMORY,                       ///< no memory
     system = WAL_E_SYSTEM,                             ///< a system call failed that should not
     internal = WAL_E_INTERNAL,                         ///< a defect in the library
@@ -100,8 +107,11 @@ enum class event_kind : std::uint32_t {
     rollback_prepared = WAL_EVENT_ROLLBACK_PREPARED, ///< a prepared transaction was rolled back
     stream_prepare = WAL_EVENT_STREAM_PREPARE,       ///< a streamed transaction is prepared
     raw = WAL_EVENT_RAW,                             ///< a plugin's payload, with option decode off
+    wal = WAL_EVENT_WAL,                             ///< a piece of the WAL: raw()
+    timeline = WAL_EVENT_TIMELINE,                   ///< the timeline ended: timeline_before(), switchpoint()
     progress = WAL_EVENT_PROGRESS,                   ///< the slot moved on, with nothing for us
     reconnected = WAL_EVENT_RECONNECTED,             ///< the connection was lost and made again
+    flush_wanted = WAL_EVENT_FLUSH_WANTED,           ///< the server waits until all is safe
 };
 
 /** What a value is: wal_value_kind. */

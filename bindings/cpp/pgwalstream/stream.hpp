@@ -150,6 +150,15 @@ class stream {
         return detail::attempt(
             [&](wal_error **reason) { return wal_stream_flush(handle_.get(), wait.milliseconds(), reason); });
     }
+    /**
+     * Tells the primary which rows a hot standby still needs, with option mode "physical": ids of
+     * transactions with their epoch in the upper half. 0 and 0 take it back, and so does the stream's end.
+     */
+    result<void> try_standby_feedback(std::uint64_t xmin, std::uint64_t catalog_xmin) const {
+        return detail::attempt([&](wal_error **reason) {
+            return wal_stream_standby_feedback(handle_.get(), xmin, catalog_xmin, reason);
+        });
+    }
     /** The counters at this moment. */
     result<pgwalstream::stats> try_stats() const {
         return detail::attempt_for<pgwalstream::stats, wal_stats>([&](wal_stats *out, wal_error **reason) {
@@ -215,6 +224,10 @@ class stream {
     /** As try_flush; throws `error`. */
     void flush(timeout wait = forever) const {
         detail::take(try_flush(wait));
+    }
+    /** As try_standby_feedback; throws `error`. */
+    void standby_feedback(std::uint64_t xmin, std::uint64_t catalog_xmin) const {
+        detail::take(try_standby_feedback(xmin, catalog_xmin));
     }
     /** As try_stats; throws `error`. */
     pgwalstream::stats stats() const {

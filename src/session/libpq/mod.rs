@@ -283,6 +283,7 @@ impl Session for LibpqSession {
 
     async fn start_copy(&mut self, sql: &str) -> Result<()> {
         self.begin()?;
+        self.inbox = Inbox::default();
         query::run(self, sql, query::Expect::CopyBoth).await.map(drop)
     }
 
@@ -348,6 +349,9 @@ impl Session for LibpqSession {
             if !taken {
                 self.output = Output::Flushed;
                 return Err(self.lost());
+            }
+            if tag == tag::COPY_DONE {
+                self.inbox.ended_ours();
             }
             rest = rest.get(total..).unwrap_or_default();
         }

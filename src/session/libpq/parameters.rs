@@ -50,8 +50,10 @@ pub(super) fn all(
     if let Some(given) = instead.given {
         all.push((c"password", given.text().to_owned()));
     }
-    if settings.replication == Replication::Database {
-        all.push((c"replication", "database".to_owned()));
+    match settings.replication {
+        Replication::Database => all.push((c"replication", "database".to_owned())),
+        Replication::Physical => all.push((c"replication", "true".to_owned())),
+        Replication::Off => {}
     }
     all.push((c"client_encoding", conninfo.client_encoding().unwrap_or("UTF8").to_owned()));
     all.extend(options(conninfo, settings).map(|options| (c"options", options)));

@@ -214,6 +214,7 @@ fn parameters(conninfo: &Conninfo, settings: &StartupSettings) -> Vec<(&'static 
     let mut all = vec![("user", conninfo.user().to_owned()), ("database", conninfo.dbname().to_owned())];
     match settings.replication {
         Replication::Database => all.push(("replication", "database".to_owned())),
+        Replication::Physical => all.push(("replication", "true".to_owned())),
         Replication::Off => (),
     }
     all.push(("application_name", name.to_owned()));

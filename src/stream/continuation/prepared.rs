@@ -59,8 +59,11 @@ impl Prepares {
                 | WAL_EVENT_STREAM_ABORT
                 | WAL_EVENT_BEGIN_PREPARE
                 | WAL_EVENT_RAW
+                | WAL_EVENT_WAL
+                | WAL_EVENT_TIMELINE
                 | WAL_EVENT_PROGRESS
-                | WAL_EVENT_RECONNECTED,
+                | WAL_EVENT_RECONNECTED
+                | WAL_EVENT_FLUSH_WANTED,
             )
             | None => {}
         }

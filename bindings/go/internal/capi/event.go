@@ -74,6 +74,12 @@ func (e *Event) Reconnect() Reconnect {
 	}
 }
 
+// TimelineSwitch is the timeline that ended, the one that follows, and where.
+func (e *Event) TimelineSwitch() (before, timeline uint32, switchpoint uint64) {
+	c := e.c()
+	return uint32(C.wal_event_timeline_before(c)), uint32(C.wal_event_timeline(c)), uint64(C.wal_event_switchpoint(c))
+}
+
 // Relation is one definition of a table, copied.
 type Relation struct {
 	OID, Generation uint32

@@ -94,6 +94,13 @@ func (s Stream) Flush(timeout int32) (int32, *Error) {
 	return int32(status), take(err)
 }
 
+// StandbyFeedback tells what a hot standby needs.
+func (s Stream) StandbyFeedback(xmin, catalogXmin uint64) *Error {
+	var err *C.wal_error
+	C.wal_stream_standby_feedback(s.c, C.uint64_t(xmin), C.uint64_t(catalogXmin), &err)
+	return take(err)
+}
+
 // FD is the stream's descriptor.
 func (s Stream) FD() int { return int(C.wal_stream_fd(s.c)) }
 

@@ -1,0 +1,239 @@
+//! What is wrong with an archive: holes, lengths, pages that are none, WAL of another system, timelines without a history. The
+//! result is what was found, and never a success that nothing was looked at for (PH14).
+
+use std::io;
+
+use super::identity::{FILE, Identity};
+use super::name::{Name, Segment, history};
+use super::operations::{Disk, Entry};
+use super::start::look;
+use crate::error::{Error, Result, Status};
+use crate::lsn::Lsn;
+use crate::physical::{History, SegmentSize};
+
+/// A page of WAL, of which each has a header.
+const PAGE: usize = 8192;
+
+/// How much is read at once.
+const READ: usize = 16 * PAGE;
+
+/// The longest history file that is read.
+const LONGEST_HISTORY: usize = 1 << 20;
+
+/// Kinds of faults. New ones may come.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(non_camel_case_types)]
+pub enum FaultKind {
+    /// Segments are missing between others.
+    WAL_FAULT_HOLE = 1,
+    /// A complete segment has another length than segments have.
+    WAL_FAULT_LENGTH = 2,
+    /// A page is not what a page of this segment must be, or cannot be read.
+    WAL_FAULT_PAGE = 3,
+    /// A segment is of another system.
+    WAL_FAULT_SYSTEM = 4,
+    /// A timeline's history file is missing, or damaged.
+    WAL_FAULT_HISTORY = 5,
+    /// Segments of a timeline lie beyond where a later one left it.
+    WAL_FAULT_DIVERGENT = 6,
+}
+
+/// One of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// What it is.
+    pub kind: FaultKind,
+    /// The file, or "".
+    pub name: String,
+    /// Where it begins and ends in the WAL; both 0 where that says nothing.
+    pub from: Lsn,
+    /// Its end.
+    pub to: Lsn,
+    /// What is wrong, in one sentence.
+    pub message: String,
+}
+
+/// What an archive has, and what is wrong with it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Complete segments that were read.
+    pub segments: u64,
+    /// The bytes of them.
+    pub bytes: u64,
+    /// Everything that is wrong.
+    pub faults: Vec<Fault>,
+}
+
+impl Report {
+    fn add(&mut self, kind: FaultKind, name: &str, range: (Lsn, Lsn), message: String) {
+        self.faults.push(Fault { kind, name: name.to_owned(), from: range.0, to: range.1, message });
+    }
+}
+
+/// Looks at all files. Of a directory without WAL that cannot be said: it is an error.
+pub fn check<D: Disk>(disk: &mut D) -> Result<Report> {
+    let unreadable = |error: io::Error| Error::os(Status::WAL_E_ARCHIVE, "cannot read the archive", &error);
+    let mut entries = disk.list().map_err(unreadable)?;
+    entries.sort_by(|a, b| a.name.cmp(&b.name));
+    let none = || {
+        Error::new(Status::WAL_E_ARCHIVE, "there is no WAL in the directory")
+            .with_hint("Name the directory of an archive.")
+    };
+    let identity = found_identity(disk, &entries)?.ok_or_else(none)?;
+    let mut report = Report::default();
+    let sound = |entry: &&Entry| {
+        let is_whole = matches!(Name::parse(&entry.name, identity.size), Some(Name::Segment(_)));
+        !is_whole || entry.size == identity.size.bytes()
+    };
+    let right: Vec<Entry> = entries.iter().filter(sound).cloned().collect();
+    for (from, to) in look(&right, identity.size)?.holes {
+        let text = format!("segments are missing from {from} to {to}");
+        report.add(FaultKind::WAL_FAULT_HOLE, "", (from, to), text);
+    }
+    let mut segments = Vec::new();
+    for entry in &entries {
+        let Some(Name::Segment(segment)) = Name::parse(&entry.name, identity.size) else { continue };
+        let range = (segment.start(identity.size).lsn, segment.end(identity.size).lsn);
+        if entry.size != identity.size.bytes() {
+            let text = format!("it has {} bytes, and not {}", entry.size, identity.size.bytes());
+            report.add(FaultKind::WAL_FAULT_LENGTH, &entry.name, range, text);
+            continue;
+        }
+        segments.push(segment);
+        report.segments += 1;
+        report.bytes += entry.size;
+        if let Err((kind, at, message)) = pages(disk, &entry.name, segment, identity) {
+            report.add(kind, &entry.name, (at, range.1), message);
+        }
+    }
+    histories(disk, &segments, identity.size, &mut report);
+    Ok(report)
+}
+
+/// Whose the archive is: by its own file, or by its first segment.
+pub fn found_identity<D: Disk>(disk: &mut D, entries: &[Entry]) -> Result<Option<Identity>> {
+    let mut bytes = [0; 256];
+    if let Ok(n) = disk.read(FILE, 0, &mut bytes) {
+        return Identity::parse(&String::from_utf8_lossy(bytes.get(..n).unwrap_or_default())).map(Some);
+    }
+    for entry in entries {
+        let mut head = [0; 40];
+        let is_one = SegmentSize::of(entry.size).is_some_and(|size| Name::parse(&entry.name, size).is_some());
+        if is_one
+            && disk.read(&entry.name, 0, &mut head).is_ok_and(|n| n == head.len())
+            && let Some(identity) = Identity::of_segment(&head)
+        {
+            return Ok(Some(identity));
+        }
+    }
+    Ok(None)
+}
+
+type Wrong = (FaultKind, Lsn, String);
+
+/// Every page must be of this place and system. Behind the record that ends a segment early there are only zeros.
+fn pages<D: Disk>(
+    disk: &mut D,
+    name: &str,
+    segment: Segment,
+    identity: Identity,
+) -> std::result::Result<(), Wrong> {
+    let start = segment.start(identity.size).lsn;
+    let mut buffer = vec![0; READ];
+    let mut magic = None;
+    let mut is_over = false;
+    let mut at = 0;
+    while at < identity.size.bytes() {
+        let place = Lsn(start.0 + at);
+        let n = disk.read(name, at, &mut buffer).unwrap_or(0);
+        if n < PAGE {
+            return Err((FaultKind::WAL_FAULT_PAGE, place, format!("it cannot be read at {place}")));
+        }
+        let read = buffer.get(..n).unwrap_or_default();
+        for (number, page) in read.chunks_exact(PAGE).enumerate() {
+            let place = Lsn(place.0 + (number * PAGE) as u64);
+            is_over |= place != start && page.iter().all(|byte| *byte == 0);
+            if !is_over {
+                self::page(page, place, segment, identity, &mut magic)?;
+            } else if page.iter().any(|byte| *byte != 0) {
+                let text = format!("there is something at {place}, behind the end of the segment's WAL");
+                return Err((FaultKind::WAL_FAULT_PAGE, place, text));
+            }
+        }
+        at += (n - n % PAGE) as u64;
+    }
+    Ok(())
+}
+
+/// One page's header (XLogPageHeaderData, XLogLongPageHeaderData).
+fn page(
+    page: &[u8],
+    place: Lsn,
+    segment: Segment,
+    identity: Identity,
+    magic: &mut Option<[u8; 2]>,
+) -> std::result::Result<(), Wrong> {
+    let wrong = |text: String| Err((FaultKind::WAL_FAULT_PAGE, place, text));
+    let fields = || {
+        let address = u64::from_le_bytes(*page.get(8..16)?.first_chunk()?);
+        let timeline = u32::from_le_bytes(*page.get(4..8)?.first_chunk()?);
+        Some((*page.first_chunk::<2>()?, timeline, address))
+    };
+    let Some((own, timeline, address)) = fields() else {
+        return wrong(format!("there is no page at {place}"));
+    };
+    if address != place.0 {
+        return wrong(format!("the page at {place} says that it is at {}", Lsn(address)));
+    }
+    if own[1] != 0xD1 || magic.is_some_and(|first| first != own) {
+        return wrong(format!("the page at {place} is of no version, or of another than the first"));
+    }
+    // The first segment of a timeline begins with pages of the one before.
+    if timeline == 0 || timeline > segment.timeline {
+        return wrong(format!("the page at {place} is of timeline {timeline}"));
+    }
+    if magic.is_none() && Identity::of_segment(page) != Some(identity) {
+        let found = Identity::of_segment(page).map_or(0, |found| found.system);
+        let text = format!("it is of system {found}, and the archive of {}", identity.system);
+        return Err((FaultKind::WAL_FAULT_SYSTEM, place, text));
+    }
+    *magic = Some(own);
+    Ok(())
+}
+
+/// Each timeline but the first must have its history, and no segment beyond where it was left.
+fn histories<D: Disk>(disk: &mut D, segments: &[Segment], size: SegmentSize, report: &mut Report) {
+    let mut timelines: Vec<u32> = segments.iter().map(|segment| segment.timeline).collect();
+    timelines.sort_unstable();
+    timelines.dedup();
+    let Some(newest) = timelines.last().copied() else { return };
+    let mut last = History::of_first(newest);
+    for timeline in timelines.iter().copied().filter(|timeline| *timeline > 1) {
+        let name = history(timeline);
+        let mut bytes = vec![0; LONGEST_HISTORY];
+        let read = disk.read(&name, 0, &mut bytes).ok();
+        let text = read.map(|n| String::from_utf8_lossy(bytes.get(..n).unwrap_or_default()).into_owned());
+        let parsed = text.and_then(|text| History::parse(timeline, &text).ok());
+        match parsed {
+            Some(history) => last = history,
+            None => {
+                let text = format!("timeline {timeline} has no history that can be read");
+                report.add(FaultKind::WAL_FAULT_HISTORY, &name, (Lsn(0), Lsn(0)), text);
+            }
+        }
+    }
+    if last.timeline() != newest {
+        return;
+    }
+    for segment in segments {
+        let start = segment.start(size).lsn;
+        let left = last.end_of(segment.timeline);
+        let is_stranger = !last.has(segment.timeline) && newest > 1;
+        if is_stranger || left.is_some_and(|left| start >= left) {
+            let text = format!("the newest timeline, {newest}, does not have it");
+            let range = (start, segment.end(size).lsn);
+            report.add(FaultKind::WAL_FAULT_DIVERGENT, &segment.name(size), range, text);
+        }
+    }
+}

@@ -1,0 +1,313 @@
+//! A disk that loses what was not made to last, at every operation: whatever it loses, nothing that was called durable is gone, and
+//! the archive goes on.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use super::*;
+use crate::archive::{Entry, look};
+
+/// A disk with names and bytes as they are, and as they last.
+#[derive(Clone, Debug, Default)]
+struct Model {
+    files: Vec<File>,
+    names: BTreeMap<String, usize>,
+    lasting_names: BTreeMap<String, usize>,
+    /// Operations until the power goes; and whether everything fails from then on.
+    left: u64,
+    /// The room that is left.
+    room: u64,
+    random: u64,
+}
+
+#[derive(Clone, Debug, Default)]
+struct File {
+    bytes: Vec<u8>,
+    lasting: Vec<u8>,
+}
+
+impl Model {
+    fn new(left: u64, seed: u64) -> Self {
+        Self { left, room: u64::MAX, random: seed | 1, ..Self::default() }
+    }
+
+    fn random(&mut self) -> u64 {
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        self.random
+    }
+
+    /// The power is back. Of what was not made to last some is there, and some not.
+    fn restart(mut self, left: u64) -> Self {
+        for at in 0..self.files.len() {
+            let keeps = self.random() % 3;
+            let file = self.files[at].clone();
+            let mut bytes = file.lasting.clone();
+            if keeps > 0 {
+                // Pages in any order: each old or new.
+                bytes.resize(if keeps == 2 { file.bytes.len() } else { bytes.len() }, 0);
+                for page in 0..bytes.len().div_ceil(PAGE) {
+                    let range = page * PAGE..((page + 1) * PAGE).min(bytes.len()).min(file.bytes.len());
+                    if self.random().is_multiple_of(2) && range.start < range.end {
+                        bytes[range.clone()].copy_from_slice(&file.bytes[range]);
+                    }
+                }
+            }
+            self.files[at] = File { bytes: bytes.clone(), lasting: bytes };
+        }
+        // Names in any order, too: those of the directory as it is, or as it lasts.
+        let mut names = self.lasting_names.clone();
+        let all: Vec<String> = self.names.keys().chain(self.lasting_names.keys()).cloned().collect();
+        let as_it_is = self.random().is_multiple_of(2);
+        for name in all {
+            if as_it_is {
+                match self.names.get(&name) {
+                    Some(at) => names.insert(name, *at),
+                    None => names.remove(&name),
+                };
+            }
+        }
+        Self { names: names.clone(), lasting_names: names, left, ..self }
+    }
+
+    fn file(&mut self, name: &str) -> io::Result<&mut File> {
+        let at = self.names.get(name).copied().ok_or(io::ErrorKind::NotFound)?;
+        Ok(&mut self.files[at])
+    }
+}
+
+const PAGE: usize = 64;
+
+impl Disk for Model {
+    fn list(&mut self) -> io::Result<Vec<Entry>> {
+        let entry = |(name, at): (&String, &usize)| Entry {
+            name: name.clone(),
+            size: self.files[*at].bytes.len() as u64,
+        };
+        Ok(self.names.iter().map(entry).collect())
+    }
+
+    fn read(&mut self, name: &str, at: u64, to: &mut [u8]) -> io::Result<usize> {
+        let bytes = &self.file(name)?.bytes;
+        let from = bytes.get(at as usize..).unwrap_or_default();
+        let n = from.len().min(to.len());
+        to[..n].copy_from_slice(&from[..n]);
+        Ok(n)
+    }
+
+    fn run(&mut self, operation: Operation<'_>) -> io::Result<()> {
+        if self.left == 0 {
+            return Err(io::Error::from_raw_os_error(libc::EIO));
+        }
+        self.left -= 1;
+        match operation {
+            Operation::Make { name } => {
+                if !self.names.contains_key(name) {
+                    self.names.insert(name.to_owned(), self.files.len());
+                    self.files.push(File::default());
+                }
+            }
+            Operation::Reserve { name, bytes } => {
+                let (room, file) = (self.room, self.file(name)?);
+                let more = bytes.saturating_sub(file.bytes.len() as u64);
+                if more > room {
+                    // What there is room for stays, as fallocate may leave it.
+                    file.bytes.resize(file.bytes.len() + room as usize, 0);
+                    self.room = 0;
+                    return Err(io::Error::from_raw_os_error(libc::ENOSPC));
+                }
+                file.bytes.resize(bytes as usize, 0);
+                self.room -= more;
+            }
+            Operation::Write { name, at, bytes } => {
+                let file = self.file(name)?;
+                let end = at as usize + bytes.len();
+                if file.bytes.len() < end {
+                    file.bytes.resize(end, 0);
+                }
+                file.bytes[at as usize..end].copy_from_slice(bytes);
+            }
+            Operation::Sync { name } => {
+                let file = self.file(name)?;
+                file.lasting = file.bytes.clone();
+            }
+            Operation::SyncData { name } => {
+                // A length that does not last makes this worth nothing.
+                let file = self.file(name)?;
+                let n = file.lasting.len();
+                file.lasting.copy_from_slice(&file.bytes[..n]);
+            }
+            Operation::Rename { from, to } => {
+                if self.names.contains_key(to) {
+                    return Err(io::ErrorKind::AlreadyExists.into());
+                }
+                let at = self.names.remove(from).ok_or(io::ErrorKind::NotFound)?;
+                self.names.insert(to.to_owned(), at);
+            }
+            Operation::Remove { name } => drop(self.names.remove(name)),
+            Operation::SyncDirectory => self.lasting_names = self.names.clone(),
+        }
+        Ok(())
+    }
+}
+
+/// Small segments, so that many crashes are tried.
+const SIZE: u64 = 4096;
+/// What the model's server has: a few pages of each segment, and zeros.
+const PIECE: usize = 384;
+
+fn size() -> SegmentSize {
+    SegmentSize::tiny(SIZE)
+}
+
+/// The WAL at a place.
+fn wal(timeline: u32, at: u64, n: usize) -> Vec<u8> {
+    (at..at + n as u64).map(|lsn| (lsn / 61 % 251) as u8 ^ timeline as u8 | 1).collect()
+}
+
+/// Writes on until the power goes or `until` is reached, and tells what was called durable.
+fn run(disk: Model, until: u64, switch: u64, called: &mut Vec<Place>) -> (Model, Result<()>) {
+    let mut disk = disk;
+    let entries = disk.list().unwrap();
+    let first = Place { timeline: 1, lsn: Lsn(3 * SIZE) };
+    let found = look(&entries, size()).unwrap();
+    assert_eq!(found.holes, []);
+    let mut archive = Archive::new(disk, size(), found.at.unwrap_or(first));
+    let outcome = (|| {
+        while archive.written().lsn.0 < until {
+            let at = archive.written();
+            if at.timeline == 1 && at.lsn.0 >= switch {
+                let to = Place { timeline: 2, lsn: size().start_of(Lsn(switch)) };
+                archive.switch(to, b"1\t0/1\tr\n")?;
+                called.push(Place { timeline: 1, lsn: Lsn(switch) });
+                continue;
+            }
+            let end = if at.timeline == 1 { switch.min(until) } else { until };
+            let n = PIECE.min((end - at.lsn.0) as usize);
+            let written = archive.write(at, &wal(at.timeline, at.lsn.0, n))?;
+            if written.complete.is_none() && at.lsn.0.is_multiple_of(3) {
+                archive.sync()?;
+            }
+            called.push(archive.durable());
+        }
+        archive.sync()?;
+        called.push(archive.durable());
+        Ok(())
+    })();
+    (std::mem::take(archive.disk()), outcome)
+}
+
+/// What was called durable is there, byte for byte.
+fn holds(disk: &mut Model, durable: &[Place]) {
+    for timeline in [1, 2] {
+        let Some(end) =
+            durable.iter().filter(|place| place.timeline == timeline).map(|place| place.lsn.0).max()
+        else {
+            continue;
+        };
+        let begin = if timeline == 1 { 3 * SIZE } else { durable_start(durable) };
+        let mut at = begin;
+        while at < end {
+            let segment = Segment::at(Place { timeline, lsn: Lsn(at) }, size());
+            let until = segment.end(size()).lsn.0.min(end);
+            let mut bytes = vec![0; (until - at) as usize];
+            let names = [segment.name(size()), segment.partial(size())];
+            let read =
+                names.iter().any(|name| disk.read(name, 0, &mut bytes).is_ok_and(|n| n == bytes.len()));
+            assert!(read, "{names:?} up to {until:X}: {:?}", disk.names);
+            assert!(bytes == wal(timeline, at, bytes.len()), "{names:?}");
+            at = until;
+        }
+    }
+}
+
+fn durable_start(durable: &[Place]) -> u64 {
+    let second = durable.iter().filter(|place| place.timeline == 2).map(|place| place.lsn.0).min();
+    size().start_of(Lsn(second.unwrap_or(0))).0
+}
+
+#[test]
+fn ph5_thousands_of_crashes_lose_nothing_that_was_called_durable() {
+    let (until, switch) = (6 * SIZE + 1_200, 4 * SIZE + 2_000);
+    let mut crashes = 0;
+    for seed in 1..=150_u64 {
+        let mut disk = Model::new(0, seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        let mut durable = Vec::new();
+        let mut left = 1 + seed % 7;
+        loop {
+            disk = disk.restart(left);
+            let mut called = Vec::new();
+            let (after, outcome) = run(disk, until, switch, &mut called);
+            disk = after;
+            durable.extend(called);
+            match outcome {
+                Ok(()) => break,
+                Err(_) => crashes += 1,
+            }
+            disk = disk.restart(u64::MAX);
+            holds(&mut disk, &durable);
+            left += 1 + seed % 3;
+        }
+        disk = disk.restart(u64::MAX);
+        holds(&mut disk, &durable);
+        let found = look(&disk.list().unwrap(), size()).unwrap();
+        assert_eq!((found.at.unwrap().timeline, found.holes.len()), (2, 0));
+    }
+    assert!(crashes > 2_000, "{crashes}");
+}
+
+/// A full disk takes nothing, and with room again it goes on where it stood.
+#[test]
+fn ph5_a_full_disk_is_survived() {
+    let place = Place { timeline: 1, lsn: Lsn(3 * SIZE) };
+    let mut disk = Model::new(u64::MAX, 7);
+    disk.room = SIZE + SIZE / 2;
+    let mut archive = Archive::new(disk, size(), place);
+    let piece = wal(1, place.lsn.0, 2 * SIZE as usize);
+    assert_eq!(archive.write(place, &piece).unwrap().bytes, SIZE as usize);
+    let next = Place { lsn: Lsn(4 * SIZE), ..place };
+    for _ in 0..3 {
+        let full = archive.write(next, &piece[SIZE as usize..]).unwrap_err();
+        assert_eq!(full.status(), Status::WAL_E_DISK_FULL, "{full:?}");
+        assert_eq!(archive.durable(), next);
+    }
+    archive.disk().room = 10 * SIZE;
+    let done = archive.write(next, &piece[SIZE as usize..]).unwrap();
+    assert_eq!(done.complete, Some(Segment { number: 4, timeline: 1 }));
+    holds(archive.disk(), &[Place { lsn: Lsn(5 * SIZE), ..place }]);
+}
+
+#[test]
+fn ph8_the_same_name_with_other_bytes_is_never_written_over() {
+    let place = Place { timeline: 1, lsn: Lsn(3 * SIZE) };
+    let name = Segment::at(place, size()).name(size());
+    let own = wal(1, place.lsn.0, SIZE as usize);
+    for there in [own.clone(), wal(2, place.lsn.0, SIZE as usize)] {
+        let is_same = there == own;
+        let mut disk = Model::new(u64::MAX, 7);
+        disk.run(Operation::Make { name: &name }).unwrap();
+        disk.run(Operation::Write { name: &name, at: 0, bytes: &there }).unwrap();
+        let mut archive = Archive::new(disk, size(), place);
+        let outcome = archive.write(place, &own);
+        assert_eq!(outcome.map_err(|error| error.status()).is_ok(), is_same);
+        let mut bytes = vec![0; SIZE as usize];
+        assert_eq!(archive.disk().read(&name, 0, &mut bytes).unwrap(), SIZE as usize);
+        assert!(bytes == there, "it is as it was");
+        if !is_same {
+            assert_eq!(
+                archive.write(place, &own).unwrap_err().status(),
+                Status::WAL_E_FSYNC,
+                "nothing more is taken"
+            );
+        }
+        // A history file likewise.
+        let to = Place { timeline: 2, lsn: Lsn(4 * SIZE) };
+        if is_same {
+            archive.switch(to, b"1\t0/1\tr\n").unwrap();
+            archive.switch(to, b"1\t0/1\tr\n").unwrap();
+            let other = archive.switch(to, b"1\t0/2\tr\n").unwrap_err();
+            assert_eq!(other.status(), Status::WAL_E_ARCHIVE_CONFLICT);
+        }
+    }
+}

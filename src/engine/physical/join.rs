@@ -1,0 +1,244 @@
+//! From nothing to a running stream of WAL: connect, look at the server, its history and the slot, START_REPLICATION.
+//!
+//! It must never start on a history that does not have what was received.
+
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use crate::engine::connect::{ADDRESS_TIMEOUT, LASTING, pass_on, timely, warn_of_units};
+use crate::engine::log::Level;
+use crate::engine::shared::Shared;
+use crate::error::{Error, Result, Status};
+use crate::lsn::Lsn;
+use crate::options::{Config, FailoverPolicy, SlotCreate};
+use crate::physical::{
+    self, History, Place, Route, SegmentSize, Server, SlotFound, Switch, explain, first_place, route,
+};
+use crate::session::{AnySession, Replication, Rows, Session, StartupSettings};
+use crate::statistics::Counts;
+use crate::stream::slot_commands::NewSlot;
+use crate::stream::{Identity, is_synchronous, report_interval, slot_flag};
+
+/// Why a connection is made.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Purpose {
+    /// The stream begins.
+    First,
+    /// A connection was lost.
+    Again {
+        /// The server before.
+        before: Identity,
+        /// The end of what was received.
+        place: Place,
+    },
+}
+
+/// A timeline that is left, and the history file of the next.
+#[derive(Clone, Debug)]
+pub(super) struct Left {
+    pub(super) switch: Switch,
+    pub(super) history: String,
+}
+
+/// A connection in COPY mode.
+#[derive(Debug)]
+pub(super) struct Joined {
+    pub(super) session: AnySession,
+    pub(super) report_interval: Duration,
+    /// Whether the server's commits wait for this stream.
+    pub(super) synchronous: bool,
+    pub(super) identity: Identity,
+    pub(super) size: SegmentSize,
+    /// Where the slot stands, or 0.
+    pub(super) floor: u64,
+    /// The timelines that are left before it begins.
+    pub(super) switches: Vec<Left>,
+    /// Where it was to begin, before timelines that had ended there.
+    pub(super) begin: Place,
+    /// Where it begins.
+    pub(super) start: Place,
+    /// Where the history left that of the server before, if more than that was received.
+    pub(super) rewound: Option<Lsn>,
+}
+
+/// Connects, looks at the server and starts the stream, or goes on with it.
+pub(super) async fn join(shared: &Shared, deadline: Option<Instant>, purpose: Purpose) -> Result<Joined> {
+    let config: &Config = &shared.config;
+    let log = |level, text: String| shared.logger.log(level, "connect", || text);
+    log(Level::WAL_LOG_DEBUG, format!("connecting to {}", config.conninfo.redacted()));
+    let is_first = matches!(purpose, Purpose::First);
+    let settings = StartupSettings {
+        replication: Replication::Physical,
+        server_settings: LASTING.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+        address_timeout: (!is_first).then_some(ADDRESS_TIMEOUT),
+        ..StartupSettings::default()
+    };
+    let mut session = AnySession::connect(config.backend, &config.conninfo, &settings, deadline).await?;
+    shared.socket.store(session.fd(), Ordering::Release);
+    pass_on(shared, &mut session);
+    if is_first {
+        warn_of_units(shared);
+    }
+    let (identity, server) = look(config, &mut session).await?;
+    let before = match purpose {
+        Purpose::Again { before, .. } => Some(before),
+        Purpose::First => config.resume_after.as_ref().map(Identity::of_position),
+    };
+    before.map_or(Ok(()), |before| identity.belongs_with(before))?;
+    let version = session.server_version();
+    Counts::set(&shared.counts.server_version, version.into());
+    Counts::set(&shared.counts.backend_pid, session.backend_pid().into());
+    let size = SegmentSize::shown(&shown(config, &mut session, "wal_segment_size").await?)?;
+    shared.source.admits(identity.system, size)?;
+    let patience = shown(config, &mut session, "wal_sender_timeout").await?;
+    let names = shown(config, &mut session, "synchronous_standby_names").await?;
+    let own = shown(config, &mut session, "application_name").await?;
+    let slot = prepare_slot(shared, &mut session, purpose).await?;
+    let place = match purpose {
+        Purpose::Again { place, .. } => place,
+        Purpose::First => {
+            let asked = Place { timeline: config.timeline, lsn: config.start_lsn };
+            let place = first_place(&server, asked, slot);
+            // An archive that has nothing begins with a whole segment.
+            if config.whole_segments { Place { lsn: size.start_of(place.lsn), ..place } } else { place }
+        }
+    };
+    let (Route { switches, start }, rewound) = find_route(shared, &server, place, size)?;
+    let switches = histories(config, &mut session, switches).await?;
+    Counts::set(&shared.counts.timeline, start.timeline.into());
+    let started = timely(config, session.start_copy(&physical::start(&config.slot, start))).await;
+    started.map_err(|error| explain(error, &config.slot, start))?;
+    pass_on(shared, &mut session);
+    log(Level::WAL_LOG_INFO, format!("streaming WAL of PostgreSQL {version} from {start}"));
+    Ok(Joined {
+        session,
+        report_interval: report_interval(
+            config.status_interval,
+            physical::shown_millis(&patience).unwrap_or(0),
+        ),
+        synchronous: is_synchronous(&names, &own),
+        identity,
+        size,
+        floor: slot.map_or(0, |place| place.lsn.0),
+        switches,
+        begin: Place { lsn: rewound.unwrap_or(place.lsn), ..place },
+        start,
+        rewound,
+    })
+}
+
+/// Which server it is, and its history.
+pub(super) async fn look<S: Session>(config: &Config, session: &mut S) -> Result<(Identity, Server)> {
+    let identity = Identity::parse(&timely(config, session.query(physical::IDENTIFY)).await?.rows)?;
+    let timeline = identity.timeline;
+    let history = match timeline {
+        1 => History::of_first(1),
+        _ => History::parse(timeline, &history(config, session, timeline).await?)?,
+    };
+    let is_standby = session.parameter("in_hot_standby") == Some("on");
+    Ok((identity, Server { history, end: identity.end, is_standby }))
+}
+
+/// The history files of the timelines that follow.
+pub(super) async fn histories<S: Session>(
+    config: &Config,
+    session: &mut S,
+    switches: Vec<Switch>,
+) -> Result<Vec<Left>> {
+    let mut all = Vec::new();
+    for switch in switches {
+        all.push(Left { switch, history: history(config, session, switch.to).await? });
+    }
+    Ok(all)
+}
+
+async fn history<S: Session>(config: &Config, session: &mut S, timeline: u32) -> Result<String> {
+    let rows: Rows = timely(config, session.query(&format!("TIMELINE_HISTORY {timeline}"))).await?;
+    Ok(rows.get(0, "content").unwrap_or_default().to_owned())
+}
+
+async fn shown(config: &Config, session: &mut AnySession, name: &str) -> Result<String> {
+    let rows = timely(config, session.query(&physical::show(name))).await?;
+    Ok(rows.get(0, name).unwrap_or_default().to_owned())
+}
+
+/// The way to where the stream begins. What was received beyond a switchpoint is given up only where that is asked for.
+fn find_route(
+    shared: &Shared,
+    server: &Server,
+    place: Place,
+    size: SegmentSize,
+) -> Result<(Route, Option<Lsn>)> {
+    let error = match route(server, place, size) {
+        Ok(route) => return Ok((route, None)),
+        Err(error) => error,
+    };
+    let left = server.history.end_of(place.timeline).filter(|at| place.lsn > *at);
+    match left {
+        Some(at) if shared.config.failover_policy == FailoverPolicy::Rewind => {
+            shared.logger.log(Level::WAL_LOG_WARN, "connect", || {
+                format!("{}: what lies between is lost on it", error.message())
+            });
+            Ok((route(server, Place { lsn: at, ..place }, size)?, Some(at)))
+        }
+        _ => Err(error),
+    }
+}
+
+/// Makes sure that the slot is there, if there is to be one, and tells where it stands.
+async fn prepare_slot(shared: &Shared, session: &mut AnySession, purpose: Purpose) -> Result<Option<Place>> {
+    let config: &Config = &shared.config;
+    if config.slot.is_empty() {
+        return Ok(None);
+    }
+    let version = session.server_version();
+    let Some(question) = physical::read_slot(version, &config.slot) else {
+        // 14 cannot be asked: making it tells.
+        if config.slot_create != SlotCreate::Never {
+            make_slot(config, session, version).await?;
+        }
+        return Ok(None);
+    };
+    let place = Place::default();
+    let mut found = read_slot(config, session, &question).await?;
+    if found == SlotFound::Missing {
+        if config.slot_create == SlotCreate::Never {
+            let missing = Error::new(Status::WAL_E_SERVER, "there is no such slot").with_sqlstate(*b"42704");
+            return Err(explain(missing, &config.slot, place));
+        }
+        if matches!(purpose, Purpose::Again { .. }) {
+            shared.logger.log(Level::WAL_LOG_WARN, "reconnect", || {
+                format!("replication slot \"{}\" is gone, and made again", config.slot)
+            });
+        }
+        make_slot(config, session, version).await?;
+        found = read_slot(config, session, &question).await?;
+    } else if config.slot_create == SlotCreate::Temporary {
+        let text = format!("replication slot \"{}\" exists already", config.slot);
+        return Err(
+            Error::new(Status::WAL_E_SLOT_EXISTS, text).with_hint("Choose another name, or drop that one.")
+        );
+    }
+    match found {
+        SlotFound::Keeps(place) => Ok(Some(place)),
+        SlotFound::Missing | SlotFound::Empty => Ok(None),
+    }
+}
+
+async fn read_slot(config: &Config, session: &mut AnySession, question: &str) -> Result<SlotFound> {
+    let answer = timely(config, session.query(question)).await;
+    let answer = answer.map_err(|error| explain(error, &config.slot, Place::default()))?;
+    physical::slot_found(&answer.rows)
+}
+
+/// With its WAL reserved at once: else it keeps nothing before the first report (PH3).
+async fn make_slot(config: &Config, session: &mut AnySession, version: u32) -> Result<()> {
+    let temporary = if config.slot_create == SlotCreate::Temporary { slot_flag::TEMPORARY } else { 0 };
+    let slot = NewSlot { name: &config.slot, plugin: None, flags: slot_flag::RESERVE_WAL | temporary };
+    match timely(config, session.query(&slot.command(version)?)).await {
+        Ok(_) => Ok(()),
+        // Somebody made it since, or a version was not asked.
+        Err(error) if error.sqlstate() == "42710" && temporary == 0 => Ok(()),
+        Err(error) => Err(error),
+    }
+}
