@@ -98,6 +98,7 @@
 //! | `capi`, `client` | the C ABI: the only `extern "C"` functions; beside it the Rust API |
 //! | `engine` | the engine thread, the queues between it and the consumers, status updates, reconnecting, commands |
 //! | `stream` | preflight, START_REPLICATION, positions, who the server is, what came before: no socket, no clock |
+//! | `snapshot` | the rows that are there before the changes: what to copy, in which parts, and its rows as events |
 //! | `transaction` | streamed transactions, kept until they end: messages in, messages out |
 //! | `session` | a connection: socket plus `wire`, or libpq |
 //! | `pgoutput` | logical replication messages: bytes only |
@@ -124,7 +125,7 @@ use layers::*;
 #[doc(hidden)]
 pub use layers::{
     batch, capi, capture, conninfo, engine, error, lsn, options, pgoutput, position, render, session,
-    statistics, stream, sys, transaction, types, wire,
+    snapshot, statistics, stream, sys, transaction, types, wire,
 };
 
 pub use batch::{Change, Column, Relation, Type};
@@ -134,7 +135,7 @@ pub use error::{Error, Result};
 pub use lsn::Lsn;
 pub use options::{
     AckMode, BatchBoundary, FailoverPolicy, GapPolicy, OnAmbiguous, OriginFilter, Progress, SlotCreate,
-    Streaming, TwoPhase,
+    Snapshot, Streaming, TwoPhase,
 };
 pub use position::Position;
 pub use session::Rows;

@@ -56,6 +56,7 @@ const (
 	ErrDeliveredBeyond    Status = -73 // the server was promoted before the end of what was delivered
 	ErrSlotTimeout        Status = -76 // creating a slot took longer than it may
 	ErrSlotInDoubt        Status = -77 // creating a slot was given up, and the server may still make it
+	ErrSnapshot           Status = -78 // a snapshot cannot begin or go on: see Error.Hint
 	ErrNoMemory           Status = -90 // no memory
 	ErrSystem             Status = -91 // a system call failed that should not
 	ErrInternal           Status = -92 // a defect in the library

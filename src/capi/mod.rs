@@ -30,6 +30,8 @@ mod ending;
 
 mod reconnect;
 
+mod snapshot;
+
 mod relation;
 
 mod change;
@@ -104,6 +106,7 @@ pub use rows::*;
 pub use scalar::*;
 pub use slot::*;
 pub use slot_info::*;
+pub use snapshot::*;
 pub use stats::*;
 pub use stream::*;
 pub use table::*;

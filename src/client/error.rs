@@ -133,6 +133,8 @@ codes! {
     SlotTimeout = WAL_E_SLOT_TIMEOUT,
     /// Creating a slot was given up, and the server did not say that it gave up too: it may still make the slot.
     SlotInDoubt = WAL_E_SLOT_IN_DOUBT,
+    /// An initial snapshot cannot begin, or cannot go on; the hint says what to do.
+    Snapshot = WAL_E_SNAPSHOT,
     /// No memory.
     NoMemory = WAL_E_NO_MEMORY,
     /// A system call failed that should not.

@@ -26,6 +26,7 @@ mod relation;
 mod renderer;
 mod row;
 mod slot;
+mod snapshot;
 mod stream;
 mod value;
 
@@ -50,6 +51,7 @@ pub use publication::{IdentityFault, NewPublication, Operation, Publication, Pub
 pub use renderer::{Rendered, Renderer};
 pub use row::Row;
 pub use slot::{Invalidation, NewSlot, Slot, SlotHealth, SlotKind, SlotSnapshot, WalStatus};
+pub use snapshot::{SnapshotEvent, SnapshotProgress, SnapshotStage, SnapshotStep};
 pub use stream::Stream;
 pub use value::{Inet, Interval, Numeric, TimeTz, Value, ValueKind};
 

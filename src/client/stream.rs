@@ -12,6 +12,7 @@ use super::acker::{Acker, Stats};
 use super::batch::{Batch, Held};
 use super::event::Event;
 use super::options::Options;
+use super::snapshot::SnapshotProgress;
 use crate::engine::{self, Shared};
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
@@ -110,6 +111,11 @@ impl Stream {
     /// The counters.
     pub fn stats(&self) -> Stats {
         self.acker.stats()
+    }
+
+    /// How far the snapshot is: [`Options::snapshot`](crate::Options::snapshot).
+    pub fn snapshot_progress(&self) -> SnapshotProgress {
+        SnapshotProgress::of(&self.shared.snapshot)
     }
 
     /// A handle that acknowledges while the stream is being read, from any task.

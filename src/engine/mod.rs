@@ -29,6 +29,7 @@ mod registry;
 mod replay;
 mod shared;
 mod slots;
+mod snapshot;
 mod state;
 mod stats;
 mod task;

@@ -9,7 +9,7 @@ mod table;
 
 pub use choices::{
     AckMode, BackendName, BatchBoundary, Choice, FailoverPolicy, GapPolicy, OnAmbiguous, OriginFilter,
-    Progress, ProtoVersion, ReplayPace, ServerTuning, SlotCreate, Streaming, TwoPhase,
+    Progress, ProtoVersion, ReplayPace, ServerTuning, SlotCreate, Snapshot, Streaming, TwoPhase,
 };
 pub use config::{Backend, Config, Reconnect, Rotate};
 pub use document::markdown;

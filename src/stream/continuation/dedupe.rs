@@ -253,7 +253,9 @@ impl Repetition {
             | WAL_EVENT_MESSAGE => self.inside(event, Inside::Change),
             WAL_EVENT_COMMIT | WAL_EVENT_PREPARE => self.inside(event, Inside::End),
             // No message of the decoder becomes one of these.
-            WAL_EVENT_RAW | WAL_EVENT_PROGRESS | WAL_EVENT_RECONNECTED => Judged::Keep(event),
+            WAL_EVENT_RAW | WAL_EVENT_PROGRESS | WAL_EVENT_RECONNECTED | WAL_EVENT_SNAPSHOT => {
+                Judged::Keep(event)
+            }
         }
     }
 

@@ -60,7 +60,8 @@ impl Prepares {
                 | WAL_EVENT_BEGIN_PREPARE
                 | WAL_EVENT_RAW
                 | WAL_EVENT_PROGRESS
-                | WAL_EVENT_RECONNECTED,
+                | WAL_EVENT_RECONNECTED
+                | WAL_EVENT_SNAPSHOT,
             )
             | None => {}
         }

@@ -74,6 +74,12 @@ func (e *Event) Reconnect() Reconnect {
 	}
 }
 
+// Snapshot is what a SNAPSHOT event tells: its step, its item, and its state, borrowed from the event.
+func (e *Event) Snapshot() (step, item uint32, state []byte) {
+	c := e.c()
+	return uint32(C.wal_event_snapshot_step(c)), uint32(C.wal_event_snapshot_item(c)), view(C.wal_event_snapshot_state(c))
+}
+
 // Relation is one definition of a table, copied.
 type Relation struct {
 	OID, Generation uint32
