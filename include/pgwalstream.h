@@ -373,6 +373,11 @@
  * options streaming "assembled", messages and on_ambiguous "flag". Since 0.2.0.
  */
 #define WAL_EVENT_FLAG_AMBIGUOUS UINT32_C(1024)
+/**
+ * INSERT: a row that was there before the changes begin, with option snapshot "initial". It belongs to no
+ * transaction: `relation`, wal_event_snapshot_item() and `sequence` identify it. Since 0.2.0.
+ */
+#define WAL_EVENT_FLAG_SNAPSHOT UINT32_C(2048)
 /** @} */
 
 /**

@@ -281,7 +281,8 @@ static void rows_first() {
         }
         if (event.kind() == wal::event_kind::snapshot) {
             steps.push_back(event.snapshot_step());
-            CHECK(event.clone()->snapshot_state().size() == event.snapshot_state().size());
+            const auto kept = event.clone();
+            CHECK_EQ(kept->snapshot_state().size(), event.snapshot_state().size());
             CHECK(!event.snapshot_state().empty());
         }
         if (event.ack_lsn()) {

@@ -253,7 +253,7 @@ impl Asking<'_> {
         let seen = Answers::of_holder(self.shared, &mut holder, &questions).await?;
         let mut plan = Plan::read(&seen.tables, &seen.columns)?;
         if let Some(lock) = plan.lock() {
-            let locking = async { holder.query(&lock).await.map_err(|error| explain_lock(error)) };
+            let locking = async { holder.query(&lock).await.map_err(explain_lock) };
             // The server keeps the time; this one is for a server that is not there any more.
             tokio::select! {
                 locked = locking => drop(locked?),
