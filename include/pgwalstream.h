@@ -238,7 +238,13 @@
  * wal_connection_interrupt(). A command that is given up is cancelled on the server. The call returns once the server has
  * said so, a few seconds later at most. Commands follow each other over one connection, one at a time.
  *
- * To copy tables and go on with their changes, each row once: make the publication; make the slot with #WAL_SLOT_EXPORT_SNAPSHOT; copy
+ * To have the rows that are there and then their changes, each row once, set option snapshot to "initial". Rows come as INSERT with
+ * #WAL_EVENT_FLAG_SNAPSHOT, between SNAPSHOT events: wal_event_snapshot_step(). They are outside the contract of changes: they have
+ * no position, and (table, wal_event_snapshot_item(), `sequence`) identifies one. The event #WAL_SNAPSHOT_END has an `ack_lsn`;
+ * acknowledge it once the rows are safe. Store wal_event_snapshot_state() with the rows: option snapshot_state takes it at the next
+ * start. On #WAL_SNAPSHOT_RESTART drop all rows that came. `docs/snapshots.md` has each way to start again. Since 0.2.0.
+ *
+ * The same by hand: make the publication; make the slot with #WAL_SLOT_EXPORT_SNAPSHOT; copy
  * in other sessions after `SET TRANSACTION SNAPSHOT`; only then stream. The snapshot lives until the connection is closed or used.
  * Therefore the connection refuses commands until wal_connection_release_snapshot().
  *
@@ -289,6 +295,8 @@
  *
  * The layouts of ::wal_event, ::wal_value, ::wal_bytes, ::wal_message, ::wal_rendered, ::wal_record and ::wal_record_block are fixed, and asserted at the end of this header for 64-bit
  * machines. Spare words are 0 until a release gives them a meaning. ::wal_stats, ::wal_health and ::wal_option_info grow at their end:
+ * The layouts of ::wal_event, ::wal_value, ::wal_bytes, ::wal_message and ::wal_rendered are fixed, and asserted at the end of this header for 64-bit
+ * machines. Spare words are 0 until a release gives them a meaning. ::wal_stats, ::wal_health, ::wal_snapshot_progress and ::wal_option_info grow at their end:
  * their functions take `sizeof` of the struct as the program was compiled with it. They write no more than that, and 0 for what they do
  * not know. An opaque type has no size. `docs/abi.md` says more.
  */
@@ -381,6 +389,11 @@
  * options streaming "assembled", messages and on_ambiguous "flag". Since 0.2.0.
  */
 #define WAL_EVENT_FLAG_AMBIGUOUS UINT32_C(1024)
+/**
+ * INSERT: a row that was there before the changes begin, with option snapshot "initial". It belongs to no
+ * transaction: `relation`, wal_event_snapshot_item() and `sequence` identify it. Since 0.2.0.
+ */
+#define WAL_EVENT_FLAG_SNAPSHOT UINT32_C(2048)
 /** @} */
 
 /**
@@ -666,6 +679,11 @@ enum wal_status_code
      */
     WAL_E_SLOT_IN_DOUBT = -77,
     /**
+     * An initial snapshot cannot begin, or cannot go on: its slot and state do not belong together, a table changed meanwhile,
+     * or its session is gone. The hint says what to do.
+     */
+    WAL_E_SNAPSHOT = -78,
+    /**
      * The server is another one than the stream came from: its positions mean nothing here.
      */
     WAL_E_SYSTEM_MISMATCH = -72,
@@ -856,6 +874,11 @@ enum wal_event_kind
      * with option mode "physical". No more than what came before it is asked for.
      */
     WAL_EVENT_FLUSH_WANTED = 68,
+     * Where a snapshot stands, with option snapshot "initial": `wal_event_snapshot_step`, `_item`, `_state`, and `relation`
+     * where it is about one table. `sequence` is a number of rows. Rows come between these events, as INSERT with SNAPSHOT.
+     * The last one, WAL_SNAPSHOT_END, has an `ack_lsn`: before it is acknowledged the slot does not move. Since 0.2.0.
+     */
+    WAL_EVENT_SNAPSHOT = 66,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -1346,6 +1369,9 @@ enum wal_compression_code
  * Kinds of what an archive tells. New ones may come: skip what you do not know.
  */
 enum wal_archive_event_code
+ * Where a snapshot stands.
+ */
+enum wal_snapshot_step_code
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
   : uint32_t
 #endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
@@ -1409,6 +1435,35 @@ typedef uint32_t wal_compression_code;
 typedef enum wal_archive_event_code wal_archive_event_code;
 #else
 typedef uint32_t wal_archive_event_code;
+     * The event tells of no snapshot.
+     */
+    WAL_SNAPSHOT_NONE = 0,
+    /**
+     * The rows of `relation` follow, between those of other tables.
+     */
+    WAL_SNAPSHOT_TABLE_BEGIN = 1,
+    /**
+     * All rows of an item of `relation` came.
+     */
+    WAL_SNAPSHOT_ITEM_END = 2,
+    /**
+     * All rows of `relation` came.
+     */
+    WAL_SNAPSHOT_TABLE_END = 3,
+    /**
+     * All rows of all tables came, and changes follow.
+     */
+    WAL_SNAPSHOT_END = 4,
+    /**
+     * The snapshot of an earlier life is gone, and another one begins: drop all rows that came of it.
+     */
+    WAL_SNAPSHOT_RESTART = 5,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum wal_snapshot_step_code wal_snapshot_step_code;
+#else
+typedef uint32_t wal_snapshot_step_code;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
@@ -1416,6 +1471,9 @@ typedef uint32_t wal_archive_event_code;
  * Kinds of faults. New ones may come.
  */
 enum wal_archive_fault_code
+ * Whether a snapshot is being copied.
+ */
+enum wal_snapshot_stage_code
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
   : uint32_t
 #endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
@@ -1450,6 +1508,27 @@ enum wal_archive_fault_code
 typedef enum wal_archive_fault_code wal_archive_fault_code;
 #else
 typedef uint32_t wal_archive_fault_code;
+     * The stream takes none.
+     */
+    WAL_SNAPSHOT_STAGE_NONE = 0,
+    /**
+     * Rows come.
+     */
+    WAL_SNAPSHOT_STAGE_COPYING = 1,
+    /**
+     * All rows came.
+     */
+    WAL_SNAPSHOT_STAGE_COMPLETE = 2,
+    /**
+     * It was given up, and so was the stream.
+     */
+    WAL_SNAPSHOT_STAGE_FAILED = 3,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum wal_snapshot_stage_code wal_snapshot_stage_code;
+#else
+typedef uint32_t wal_snapshot_stage_code;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
@@ -1780,7 +1859,8 @@ typedef struct wal_event {
     /**
      * Counts inserts, updates, deletes, truncates and transactional messages of the transaction from 0. In other
      * events of a transaction it is the number of the change that comes next. 0 inside streamed blocks and for
-     * STREAM_COMMIT: what number a change has there is known at the commit.
+     * STREAM_COMMIT: what number a change has there is known at the commit. With SNAPSHOT the number of the row in
+     * its item, and for SNAPSHOT events the number of rows.
      */
     uint64_t sequence;
     /**
@@ -1874,6 +1954,67 @@ typedef struct wal_archive_standing {
      */
     uint32_t is_full;
 } wal_archive_standing;
+ * How far the snapshot of a stream is. New fields come at the end.
+ */
+typedef struct wal_snapshot_progress {
+    /**
+     * How many rows came.
+     */
+    uint64_t rows;
+    /**
+     * How many bytes they took on the wire.
+     */
+    uint64_t bytes;
+    /**
+     * How many tables there are.
+     */
+    uint64_t tables;
+    /**
+     * Of how many all rows came.
+     */
+    uint64_t tables_done;
+    /**
+     * How many items there are.
+     */
+    uint64_t items;
+    /**
+     * Of how many all rows came.
+     */
+    uint64_t items_done;
+    /**
+     * How many blocks the tables have on the server's disk, as they were measured at the beginning.
+     */
+    uint64_t blocks;
+    /**
+     * How many of them belong to items of which all rows came: with `blocks` an estimate of what is left.
+     */
+    uint64_t blocks_done;
+    /**
+     * The position that the rows are of, and where the changes begin.
+     */
+    uint64_t consistent_lsn;
+    /**
+     * When copying began, by this machine's clock: microseconds since 2000-01-01 00:00:00 UTC, or 0. As long as it goes on,
+     * dead rows and WAL are kept on the server.
+     */
+    int64_t began_at;
+    /**
+     * When it ended: likewise, or 0.
+     */
+    int64_t ended_at;
+    /**
+     * How often a worker lost its connection and began again.
+     */
+    uint64_t lost_workers;
+    /**
+     * A wal_snapshot_stage_code: whether rows come.
+     */
+    uint32_t stage;
+    /**
+     * Kept for later releases; 0.
+     */
+    uint32_t reserved;
+} wal_snapshot_progress;
 
 /**
  * One difference between two definitions of a table. Places are from 0, and -1 where there is no column.
@@ -3570,6 +3711,52 @@ WAL_NOEXCEPT;
  *
  * @param archive may be NULL
  * @return the descriptor, which stays the archiver's; -1 for NULL and in a forked child
+ * What a SNAPSHOT event tells: a wal_snapshot_step_code.
+ *
+ * @return the step; WAL_SNAPSHOT_NONE for other kinds, the rows of a snapshot among them
+ * @param event may be NULL
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API uint32_t wal_event_snapshot_step(const struct wal_event *event) WAL_NOEXCEPT;
+
+/**
+ * Which item of its table a row of a snapshot is of, or a SNAPSHOT event of step WAL_SNAPSHOT_ITEM_END tells of. With the
+ * table and `sequence` it identifies the row in this snapshot. Another snapshot may divide the table otherwise.
+ *
+ * @return the item, from 0; 0 for other events
+ * @param event may be NULL
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API
+uint32_t wal_event_snapshot_item(const struct wal_event *event)
+WAL_NOEXCEPT;
+
+/**
+ * How far the snapshot is with a SNAPSHOT event and all before it: bytes to store with the rows. Option snapshot_state takes
+ * them at the next start, in base64. They are versioned and have a check sum; later releases read them.
+ *
+ * @return the bytes, borrowed from the event; nothing for other kinds
+ * @param event may be NULL
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API
+struct wal_bytes wal_event_snapshot_state(const struct wal_event *event)
+WAL_NOEXCEPT;
+
+/**
+ * How far the snapshot of a stream is.
+ *
+ * @param[in] stream to ask
+ * @param[out] out the progress; as many bytes as `size` says are written, those that this library does not know as 0
+ * @param[in] size sizeof(wal_snapshot_progress) of the header the program was compiled with
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK: stage WAL_SNAPSHOT_STAGE_NONE where none is taken; WAL_E_INVALID_ARGUMENT; WAL_E_FORKED
  * @par Thread safety
  * any thread, any time
  * @since 0.2.0
@@ -3806,6 +3993,13 @@ WAL_NOEXCEPT;
  * @since 0.2.0
  */
 WAL_API void wal_archive_report_free(struct wal_archive_report *report) WAL_NOEXCEPT;
+
+/**
+wal_status wal_stream_snapshot_progress(const struct wal_stream *stream,
+                                        struct wal_snapshot_progress *out,
+                                        size_t size,
+                                        struct wal_error **err)
+WAL_NOEXCEPT;
 
 /**
  * The table's OID; 0 for NULL.

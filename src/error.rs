@@ -126,6 +126,9 @@ pub enum Status {
     WAL_E_SLOT_TIMEOUT = -76,
     /// Creating a slot was given up, and the server did not say that it gave up too: it may still make the slot.
     WAL_E_SLOT_IN_DOUBT = -77,
+    /// An initial snapshot cannot begin, or cannot go on: its slot and state do not belong together, a table changed meanwhile,
+    /// or its session is gone. The hint says what to do.
+    WAL_E_SNAPSHOT = -78,
 
     /// The server is another one than the stream came from: its positions mean nothing here.
     WAL_E_SYSTEM_MISMATCH = -72,
@@ -429,6 +432,7 @@ table! {
     WAL_E_PUBLICATION_EXISTS: "the publication exists already",
     WAL_E_SLOT_TIMEOUT: "creating the slot took too long",
     WAL_E_SLOT_IN_DOUBT: "the server may still make the slot",
+    WAL_E_SNAPSHOT: "the snapshot cannot begin or go on",
     WAL_E_SYSTEM_MISMATCH: "another server than before",
     WAL_E_DELIVERED_BEYOND: "delivered beyond what the server has",
     WAL_E_RECORD: "damaged WAL, or its end",

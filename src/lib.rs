@@ -100,6 +100,7 @@
 //! | `stream` | preflight, START_REPLICATION, positions, who the server is, what came before: no socket, no clock |
 //! | `archive` | an archive of WAL: which file has which bytes, and how they are made to last |
 //! | `physical` | the WAL's bytes: positions, timelines, what is reported: no socket, no clock |
+//! | `snapshot` | the rows that are there before the changes: what to copy, in which parts, and its rows as events |
 //! | `transaction` | streamed transactions, kept until they end: messages in, messages out |
 //! | `session` | a connection: socket plus `wire`, or libpq |
 //! | `pgoutput` | logical replication messages: bytes only |
@@ -126,8 +127,8 @@ use layers::*;
 #[cfg(feature = "internals")]
 #[doc(hidden)]
 pub use layers::{
-    archive, batch, capi, capture, conninfo, engine, error, lsn, options, pgoutput, physical, position, record,
-    render, session, statistics, stream, sys, transaction, types, wire,
+    archive, batch, capi, capture, conninfo, engine, error, lsn, options, pgoutput, physical, position,
+    record, render, session, snapshot, statistics, stream, sys, transaction, types, wire,
 };
 
 pub use batch::{Change, Column, Relation, Type};
@@ -137,7 +138,7 @@ pub use error::{Error, Result};
 pub use lsn::Lsn;
 pub use options::{
     AckMode, ArchiveSync, BatchBoundary, FailoverPolicy, GapPolicy, Mode, OnAmbiguous, OriginFilter,
-    Progress, ReportApply, SlotCreate, Streaming, TwoPhase,
+    Progress, ReportApply, SlotCreate, Snapshot, Streaming, TwoPhase,
 };
 pub use position::Position;
 pub use session::Rows;

@@ -59,6 +59,7 @@
 #include <pgwalstream/row.hpp>
 #include <pgwalstream/scalar.hpp>
 #include <pgwalstream/slot.hpp>
+#include <pgwalstream/snapshot.hpp>
 #include <pgwalstream/span.hpp>
 #include <pgwalstream/stats.hpp>
 #include <pgwalstream/status.hpp>

@@ -51,11 +51,14 @@ type details struct {
 	prepare, end, abo LSN
 	reconnect         Reconnect
 	timeline          TimelineSwitch
+	snapshot          Snapshot
 }
 
 // clone is what a cloned event has in place of a batch.
 type clone struct {
 	relation *Relation
+	// item is that of a row of a snapshot.
+	item int
 	details
 }
 
@@ -184,6 +187,29 @@ func (e *Event) TimelineSwitch() TimelineSwitch {
 	return TimelineSwitch{Before: before, Timeline: timeline, Switchpoint: LSN(at), History: e.Raw()}
 }
 
+// Snapshot is what a SNAPSHOT event tells, its state borrowed from the event.
+func (e *Event) Snapshot() Snapshot {
+	if e.clone != nil {
+		return e.clone.snapshot
+	}
+	step, item, state := e.raw.Snapshot()
+	runtime.KeepAlive(e)
+	if step == 0 {
+		return Snapshot{}
+	}
+	return Snapshot{Step: SnapshotStep(step), Item: int(item), Rows: e.raw.Sequence, State: state}
+}
+
+// SnapshotItem is which item of its table a row of a snapshot is of; 0 for other events.
+func (e *Event) SnapshotItem() int {
+	if e.clone != nil {
+		return e.clone.item
+	}
+	_, item, _ := e.raw.Snapshot()
+	runtime.KeepAlive(e)
+	return int(item)
+}
+
 // Clone copies the event with its values into Go's memory: it outlives batch and stream, and nobody has to free it.
 func (e *Event) Clone() *Event {
 	raw := *e.raw
@@ -199,6 +225,9 @@ func (e *Event) Clone() *Event {
 		}
 	}
 	it := &clone{relation: e.Relation()}
+	if e.Kind() == KindSnapshot || e.Has(FlagSnapshot) {
+		it.item = e.SnapshotItem()
+	}
 	raw.Relation = nil
 	raw.Forget()
 	switch e.Kind() {
@@ -240,10 +269,12 @@ func (e *Event) details() details {
 	name, lsn := e.Origin()
 	timeline := e.TimelineSwitch()
 	timeline.History = bytes.Clone(timeline.History)
+	snapshot := e.Snapshot()
+	snapshot.State = bytes.Clone(snapshot.State)
 	return details{
 		prefix: prefix, content: bytes.Clone(content), raw: bytes.Clone(e.Raw()),
 		origin: name, originLSN: lsn, typ: e.Type(), truncated: e.Truncated(),
 		gid: e.GID(), prepare: e.PrepareLSN(), end: e.PrepareEndLSN(), abo: e.AbortLSN(),
-		reconnect: e.Reconnect(), timeline: timeline,
+		reconnect: e.Reconnect(), timeline: timeline, snapshot: snapshot,
 	}
 }

@@ -48,6 +48,7 @@ const (
 	KindProgress         Kind = 64 // nothing is outstanding, and the slot moved on to AckLSN
 	KindReconnected      Kind = 65 // the connection was lost and made again: Reconnect
 	KindFlushWanted      Kind = 68 // the server waits until everything up to AckLSN is safe
+	KindSnapshot         Kind = 66 // where a snapshot stands: Snapshot
 )
 
 // String is the kind's name, as in "INSERT".
@@ -89,6 +90,9 @@ const (
 	// sequence of what follows in the transaction is higher than it would be without streaming. Only with options
 	// streaming "assembled", messages and on_ambiguous "flag". Since 0.2.0.
 	FlagAmbiguous Flags = 1024
+	// INSERT: a row that was there before the changes begin, with option snapshot "initial". It belongs to no
+	// transaction: `relation`, wal_event_snapshot_item() and `sequence` identify it. Since 0.2.0.
+	FlagSnapshot Flags = 2048
 )
 
 // Kind says what the event is.

@@ -68,6 +68,7 @@ const (
 	ErrSystem             Status = -91  // a system call failed that should not
 	ErrInternal           Status = -92  // a defect in the library
 	ErrPanic              Status = -99  // a panic inside the library was caught
+	ErrSnapshot           Status = -78  // a snapshot cannot begin or go on: see Error.Hint
 )
 
 // String is the name of a status, as in "WAL_E_AUTH".

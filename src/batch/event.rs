@@ -79,6 +79,10 @@ pub enum EventKind {
     /// The server waits until everything up to `ack_lsn` is safe, as one does that stops: make it safe now, and acknowledge. Only
     /// with option mode "physical". No more than what came before it is asked for.
     WAL_EVENT_FLUSH_WANTED = 68,
+    /// Where a snapshot stands, with option snapshot "initial": `wal_event_snapshot_step`, `_item`, `_state`, and `relation`
+    /// where it is about one table. `sequence` is a number of rows. Rows come between these events, as INSERT with SNAPSHOT.
+    /// The last one, WAL_SNAPSHOT_END, has an `ack_lsn`: before it is acknowledged the slot does not move. Since 0.2.0.
+    WAL_EVENT_SNAPSHOT = 66,
 }
 
 macro_rules! kinds {
@@ -127,6 +131,7 @@ kinds! {
     WAL_EVENT_PROGRESS: c"PROGRESS",
     WAL_EVENT_RECONNECTED: c"RECONNECTED",
     WAL_EVENT_FLUSH_WANTED: c"FLUSH_WANTED",
+    WAL_EVENT_SNAPSHOT: c"SNAPSHOT",
 }
 
 /// One event. 128 bytes; the layout is part of the ABI.
@@ -161,7 +166,8 @@ pub struct Event {
     pub subxid: u32,
     /// Counts inserts, updates, deletes, truncates and transactional messages of the transaction from 0. In other
     /// events of a transaction it is the number of the change that comes next. 0 inside streamed blocks and for
-    /// STREAM_COMMIT: what number a change has there is known at the commit.
+    /// STREAM_COMMIT: what number a change has there is known at the commit. With SNAPSHOT the number of the row in
+    /// its item, and for SNAPSHOT events the number of rows.
     pub sequence: u64,
     /// The relation of an INSERT, UPDATE or DELETE, and what a RELATION event describes; else NULL. A TRUNCATE has
     /// several: `wal_event_truncate_relation`.
@@ -227,7 +233,9 @@ impl Event {
     pub fn position(&self) -> Option<Position> {
         let Provenance { system, timeline, telling } = Provenance::of(self.spare);
         let is_end = self.ack_lsn != 0;
-        let is_numbered = self.commit_lsn != 0 && self.flags & flags::STREAMED == 0 && self.is_counted();
+        let is_numbered = self.commit_lsn != 0
+            && self.flags & (flags::STREAMED | flags::SNAPSHOT) == 0
+            && self.is_counted();
         let numbering = match telling {
             Telling::Each(_) | Telling::Ends if is_end => 0,
             Telling::Each(numbering) if is_numbered => numbering,
@@ -237,7 +245,7 @@ impl Event {
             system_identifier: system,
             timeline,
             commit_lsn: Lsn(self.last_of_what_is_had()),
-            sequence: self.sequence,
+            sequence: if self.kind == EventKind::WAL_EVENT_SNAPSHOT as u32 { 0 } else { self.sequence },
             end_lsn: Lsn(self.ack_lsn),
             numbering,
         })
@@ -248,6 +256,8 @@ impl Event {
         match EventKind::of(self.kind) {
             // It may be had beyond the position to acknowledge: all that ends before this number.
             Some(EventKind::WAL_EVENT_PROGRESS) => self.number.saturating_sub(1),
+            // The record of a commit may begin at the consistent point: it is not in the snapshot.
+            Some(EventKind::WAL_EVENT_SNAPSHOT) => 0,
             // Its own position is the end of its record, where the record of a commit may begin that follows.
             Some(EventKind::WAL_EVENT_MESSAGE) if self.flags & flags::TRANSACTIONAL == 0 => {
                 self.commit_lsn.saturating_sub(1)
@@ -301,6 +311,10 @@ mod tests {
         }
         assert_eq!(event(WAL_EVENT_INSERT, 0, flags::STREAMED, 0), None, "nobody knows its number");
         assert_eq!(event(WAL_EVENT_RECONNECTED, 0, 0, 0), None);
+        // Rows of a snapshot are no changes of a transaction; the end of it is a place to go on behind.
+        assert_eq!(event(WAL_EVENT_INSERT, 0x10, flags::SNAPSHOT, 0), None);
+        assert_eq!(event(WAL_EVENT_SNAPSHOT, 0x20, 0, 0), None);
+        assert_eq!(event(WAL_EVENT_SNAPSHOT, 0x20, 0, 0x20), some("7:3:0/0:0:0/20"));
     }
 
     /// A commit record may begin where the record of a message ends: it comes behind the message.

@@ -42,6 +42,9 @@ flags! {
     /// the transaction is higher than it would be without streaming. Only with options streaming "assembled", messages and
     /// on_ambiguous "flag". Since 0.2.0.
     AMBIGUOUS = 10;
+    /// INSERT: a row that was there before the changes begin, with option snapshot "initial". It belongs to no transaction:
+    /// `relation`, wal_event_snapshot_item() and `sequence` identify it. Since 0.2.0.
+    SNAPSHOT = 11;
 }
 
 #[cfg(test)]

@@ -33,6 +33,7 @@ mod reconnect;
 mod physical;
 
 mod archive;
+mod snapshot;
 
 mod relation;
 
@@ -119,6 +120,7 @@ pub use rows::*;
 pub use scalar::*;
 pub use slot::*;
 pub use slot_info::*;
+pub use snapshot::*;
 pub use stats::*;
 pub use stream::*;
 pub use table::*;

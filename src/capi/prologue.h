@@ -223,7 +223,13 @@
  * wal_connection_interrupt(). A command that is given up is cancelled on the server. The call returns once the server has
  * said so, a few seconds later at most. Commands follow each other over one connection, one at a time.
  *
- * To copy tables and go on with their changes, each row once: make the publication; make the slot with #WAL_SLOT_EXPORT_SNAPSHOT; copy
+ * To have the rows that are there and then their changes, each row once, set option snapshot to "initial". Rows come as INSERT with
+ * #WAL_EVENT_FLAG_SNAPSHOT, between SNAPSHOT events: wal_event_snapshot_step(). They are outside the contract of changes: they have
+ * no position, and (table, wal_event_snapshot_item(), `sequence`) identifies one. The event #WAL_SNAPSHOT_END has an `ack_lsn`;
+ * acknowledge it once the rows are safe. Store wal_event_snapshot_state() with the rows: option snapshot_state takes it at the next
+ * start. On #WAL_SNAPSHOT_RESTART drop all rows that came. `docs/snapshots.md` has each way to start again. Since 0.2.0.
+ *
+ * The same by hand: make the publication; make the slot with #WAL_SLOT_EXPORT_SNAPSHOT; copy
  * in other sessions after `SET TRANSACTION SNAPSHOT`; only then stream. The snapshot lives until the connection is closed or used.
  * Therefore the connection refuses commands until wal_connection_release_snapshot().
  *
@@ -273,7 +279,7 @@
  * values may come: skip what is not known, and look at single bits of flags.
  *
  * The layouts of ::wal_event, ::wal_value, ::wal_bytes, ::wal_message, ::wal_rendered, ::wal_record and ::wal_record_block are fixed, and asserted at the end of this header for 64-bit
- * machines. Spare words are 0 until a release gives them a meaning. ::wal_stats, ::wal_health and ::wal_option_info grow at their end:
+ * machines. Spare words are 0 until a release gives them a meaning. ::wal_stats, ::wal_health, ::wal_snapshot_progress and ::wal_option_info grow at their end:
  * their functions take `sizeof` of the struct as the program was compiled with it. They write no more than that, and 0 for what they do
  * not know. An opaque type has no size. `docs/abi.md` says more.
  */
@@ -366,6 +372,11 @@
  * options streaming "assembled", messages and on_ambiguous "flag". Since 0.2.0.
  */
 #define WAL_EVENT_FLAG_AMBIGUOUS UINT32_C(1024)
+/**
+ * INSERT: a row that was there before the changes begin, with option snapshot "initial". It belongs to no
+ * transaction: `relation`, wal_event_snapshot_item() and `sequence` identify it. Since 0.2.0.
+ */
+#define WAL_EVENT_FLAG_SNAPSHOT UINT32_C(2048)
 /** @} */
 
 /**

@@ -151,6 +151,8 @@ codes! {
     DiskFull = WAL_E_DISK_FULL,
     /// What was written could not be made to last: nobody knows what the disk has.
     Fsync = WAL_E_FSYNC,
+    /// An initial snapshot cannot begin, or cannot go on; the hint says what to do.
+    Snapshot = WAL_E_SNAPSHOT,
     /// No memory.
     NoMemory = WAL_E_NO_MEMORY,
     /// A system call failed that should not.

@@ -9,7 +9,8 @@ use super::batch::Held;
 use super::error::ErrorCode;
 use super::kind::EventKind;
 use super::row::Row;
-use crate::batch::{EventView, ReconnectNumbers, Relation, TimelineNumbers, flags};
+use super::snapshot::{SnapshotEvent, SnapshotStep};
+use crate::batch::{EventView, ReconnectNumbers, Relation, SnapshotMark, TimelineNumbers, flags};
 use crate::lsn::Lsn;
 use crate::position::Position;
 
@@ -198,6 +199,26 @@ questions! { 'a self;
             lost_lsn: Lsn(view.plain().number),
             timelines: (numbers.lost_timeline, numbers.timeline),
             switchpoint: some_lsn(numbers.switchpoint),
+        })
+    }
+
+    /// Whether an `Insert` is a row that was there before the changes begin, with
+    /// [`Options::snapshot`](crate::Options::snapshot). It belongs to no transaction: its table,
+    /// [`snapshot_item`](Self::snapshot_item) and [`sequence`](Self::sequence) identify it.
+    is_snapshot -> bool { self.has(flags::SNAPSHOT) }
+
+    /// Which item of its table a row of a snapshot is of.
+    snapshot_item -> Option<u32> { SnapshotMark::of(self.0.plain()).map(|mark| mark.item) }
+
+    /// What a `Snapshot` tells.
+    snapshot -> Option<SnapshotEvent<'a>> {
+        let view = self.of(&[EventKind::Snapshot])?;
+        let mark = SnapshotMark::of(view.plain())?;
+        Some(SnapshotEvent {
+            step: SnapshotStep::of(mark.step)?,
+            item: mark.item,
+            rows: view.plain().sequence,
+            state: view.extra(SnapshotMark::STATE_AT)?,
         })
     }
 

@@ -89,6 +89,8 @@ kinds! {
     /// The connection was lost and made again: what follows comes over the new one, and nothing comes twice unless option
     /// `dedupe` is off.
     Reconnected = WAL_EVENT_RECONNECTED,
+    /// Where a snapshot stands, with [`Options::snapshot`](crate::Options::snapshot): [`snapshot`](crate::Event::snapshot).
+    Snapshot = WAL_EVENT_SNAPSHOT,
 }
 
 impl fmt::Display for EventKind {

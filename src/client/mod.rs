@@ -29,6 +29,7 @@ mod renderer;
 mod row;
 mod rows;
 mod slot;
+mod snapshot;
 mod stream;
 mod value;
 
@@ -58,6 +59,7 @@ pub use record::{PageCompression, WalBlock, WalFork, WalReader, WalRecord, WalRe
 pub use renderer::{Rendered, Renderer};
 pub use row::Row;
 pub use slot::{Invalidation, NewSlot, Slot, SlotHealth, SlotKind, SlotSnapshot, WalStatus};
+pub use snapshot::{SnapshotEvent, SnapshotProgress, SnapshotStage, SnapshotStep};
 pub use stream::Stream;
 pub use value::{Inet, Interval, Numeric, TimeTz, Value, ValueKind};
 

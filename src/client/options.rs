@@ -6,13 +6,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
 use crate::conninfo::{Password, PasswordRequest, Passwords};
 use crate::engine::{Level, Logger};
 use crate::error::{Error, Result};
 use crate::lsn::Lsn;
 use crate::options::{
     self, AckMode, ArchiveSync, BatchBoundary, Choice, FailoverPolicy, GapPolicy, Mode, OnAmbiguous,
-    OriginFilter, Progress, ReportApply, SlotCreate, Streaming, TwoPhase,
+    OriginFilter, Progress, ReportApply, SlotCreate, Snapshot, Streaming, TwoPhase,
 };
 use crate::position::Position;
 
@@ -114,6 +117,34 @@ impl Options {
     /// Where to end: the transactions whose commit lies before it are delivered, then the stream is over.
     pub fn stop_lsn(self, lsn: Lsn) -> Self {
         self.set("stop_lsn", lsn.to_string())
+    }
+
+    /// Whether the rows that are there come before the changes: all rows of the published tables, each once, when the slot is
+    /// made. [`Snapshot::None`] by default. With a position to start from they are passed over.
+    pub fn snapshot(self, how: Snapshot) -> Self {
+        self.set("snapshot", how.word())
+    }
+
+    /// Over how many connections a snapshot is copied at once. 4 by default.
+    pub fn snapshot_workers(self, workers: usize) -> Self {
+        self.set("snapshot_workers", workers.to_string())
+    }
+
+    /// The size on disk of the items that the workers of a snapshot share. 64 MB by default.
+    pub fn snapshot_item_size(self, bytes: u64) -> Self {
+        self.set("snapshot_item_size", bytes.to_string())
+    }
+
+    /// How long copying a snapshot may take. Without limit by default.
+    pub fn snapshot_deadline(self, limit: Duration) -> Self {
+        self.duration("snapshot_deadline", limit)
+    }
+
+    /// How far an earlier life of the program had the snapshot: [`SnapshotEvent::state`](crate::SnapshotEvent::state), as it
+    /// stored that with the rows. A whole one is not taken again; one in part begins anew behind a
+    /// [`SnapshotStep::Restart`](crate::SnapshotStep::Restart).
+    pub fn snapshot_state(self, state: impl AsRef<[u8]>) -> Self {
+        self.set("snapshot_state", STANDARD.encode(state))
     }
 
     /// Whether to receive what `pg_logical_emit_message()` writes. Off by default.

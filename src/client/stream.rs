@@ -12,6 +12,7 @@ use super::acker::{Acker, Stats};
 use super::batch::{Batch, Held};
 use super::event::Event;
 use super::options::Options;
+use super::snapshot::SnapshotProgress;
 use crate::engine::{self, Needed, Shared};
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
@@ -117,6 +118,11 @@ impl Stream {
     /// [`Mode::Physical`](crate::Mode::Physical) only.
     pub fn standby_feedback(&self, xmin: u64, catalog_xmin: u64) -> Result<()> {
         self.acker.inside()?.need(Needed { xmin, catalog_xmin })
+    }
+
+    /// How far the snapshot is: [`Options::snapshot`](crate::Options::snapshot).
+    pub fn snapshot_progress(&self) -> SnapshotProgress {
+        SnapshotProgress::of(&self.shared.snapshot)
     }
 
     /// A handle that acknowledges while the stream is being read, from any task.

@@ -9,6 +9,7 @@ use super::beside::Beside;
 use super::creation::{Made, Making, create};
 use super::log::Level;
 use super::shared::Shared;
+use super::snapshot;
 use crate::conninfo::nearest_name;
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
@@ -18,8 +19,8 @@ use crate::session::{AnySession, Session, StartupSettings};
 use crate::statistics::Counts;
 use crate::stream::{
     Branch, Come, DecodingMemory, Finding, Identity, Lineage, Parting, Path, Preflight, PublishedTable,
-    Purpose, Resume, Role, Server, Standby, WalKept, Which, advice, report_interval, tables_query, validity,
-    validity_query,
+    Purpose, Resume, Role, Server, Slot, Standby, WalKept, Which, advice, report_interval, tables_query,
+    validity, validity_query,
 };
 
 /// How long a reconnect spends on one address, unless connect_timeout says otherwise.
@@ -61,6 +62,8 @@ pub struct Connected {
     pub branch: Option<Branch>,
     /// Whether the program wanted to start before the slot's position.
     pub late: bool,
+    /// The snapshot that was taken where the slot begins.
+    pub snapshot: Option<Box<snapshot::Taken>>,
 }
 
 /// Connects, checks the server and starts the stream, or goes on with it.
@@ -137,7 +140,12 @@ pub async fn connect(shared: &Shared, deadline: Option<Instant>, purpose: Purpos
         }
         Box::pin(warn_of_tables(shared)).await;
     }
-    let slot = Box::pin(prepare_slot(shared, &mut session, &preflight, &server, deadline)).await?;
+    let asking = snapshot::Asking { shared, preflight: &preflight, server: &server, identity: &identity };
+    let (slot, snapshot) = if purpose == Purpose::First && config.wants_snapshot() {
+        Box::pin(asking.prepare(&mut session, deadline)).await?
+    } else {
+        (Box::pin(prepare_slot(shared, &mut session, &preflight, &server, deadline)).await?, None)
+    };
     let start = preflight.start().max(slot);
     if preflight.reaches(&identity, Some(slot)).is_err() {
         // Whoever had the slot before may have moved it on since the server was asked.
@@ -150,6 +158,9 @@ pub async fn connect(shared: &Shared, deadline: Option<Instant>, purpose: Purpos
     }
     Counts::set(&shared.counts.confirmed_lsn, slot.0);
     if let Err(error) = timely(config, session.start_copy(&preflight.start_command())).await {
+        if snapshot.is_some() {
+            asking.undo(&mut session).await;
+        }
         return Err(reason(shared, &mut session, preflight.explain(error)).await);
     }
     pass_on(shared, &mut session);
@@ -165,6 +176,7 @@ pub async fn connect(shared: &Shared, deadline: Option<Instant>, purpose: Purpos
         identity,
         branch,
         late,
+        snapshot,
     })
 }
 
@@ -185,9 +197,9 @@ pub(super) fn warn_of_units(shared: &Shared) {
 }
 
 /// Asks a primary where it writes.
-const WRITTEN: &str = "SELECT pg_catalog.pg_current_wal_insert_lsn()";
+pub(super) const WRITTEN: &str = "SELECT pg_catalog.pg_current_wal_insert_lsn()";
 
-fn written(rows: &[Vec<Option<String>>]) -> Lsn {
+pub(super) fn written(rows: &[Vec<Option<String>>]) -> Lsn {
     let cell = rows.first().and_then(|row| row.first()?.as_deref());
     cell.and_then(|cell| cell.parse().ok()).unwrap_or_default()
 }
@@ -310,6 +322,11 @@ async fn prepare_slot(
             };
         }
     };
+    Ok(found_slot(shared, slot))
+}
+
+/// Where a slot stands that is there, with what is to be said of it.
+pub(super) fn found_slot(shared: &Shared, slot: Slot) -> Lsn {
     if shared.config.two_phase != TwoPhase::Off && !slot.two_phase {
         shared.logger.log(Level::WAL_LOG_WARN, "connect", || {
             format!(
@@ -326,11 +343,11 @@ async fn prepare_slot(
             )
         });
     }
-    Ok(slot.confirmed_flush)
+    slot.confirmed_flush
 }
 
 /// Names the slot that may have been meant.
-async fn with_nearest_slot(shared: &Shared, session: &mut AnySession, error: Error) -> Error {
+pub(super) async fn with_nearest_slot(shared: &Shared, session: &mut AnySession, error: Error) -> Error {
     let config = &shared.config;
     let names = timely(config, session.query(&Preflight::slot_names_query())).await.unwrap_or_default();
     let names = names.rows.iter().filter_map(|row| row.first()?.as_deref());

@@ -7,10 +7,9 @@ use std::sync::Arc;
 
 use super::log::Level;
 use super::shared::Shared;
-use crate::batch::{Arrays, Batch, Event, EventKind, Provenance};
+use crate::batch::{Arrays, Batch, Event, EventKind, Provenance, Relation};
 use crate::error::{Error, Result, Status};
 use crate::options::BatchBoundary;
-use crate::statistics::Counts;
 use crate::stream::{Delivered, Receiver, Taken};
 use crate::wire::backend::tag;
 use crate::wire::frame::HEADER;
@@ -30,7 +29,6 @@ pub struct Intake {
     need: usize,
     /// What is still to come of a frame of which only the beginning was wanted.
     unwanted: usize,
-    number: u64,
     /// How many events of a batch that was taken back are counted already.
     counted: usize,
     /// How many events of the working batch are known to be behind its last end of a transaction.
@@ -135,7 +133,6 @@ impl Intake {
             decoded: 0,
             need: 0,
             unwanted: 0,
-            number: 0,
             counted: 0,
             open: 0,
             news: News::Told,
@@ -331,9 +328,42 @@ impl Intake {
         Ok(())
     }
 
+    /// Tells of definitions that no message of this connection brought, and gives those of the tables among them.
+    pub fn describe(&mut self, receiver: &mut Receiver, messages: &[Vec<u8>]) -> Result<Vec<Arc<Relation>>> {
+        self.flush()?;
+        let mut relations = Vec::new();
+        let mut batch = self.take_batch(0)?;
+        for message in messages {
+            let taken = match batch.chunk.append_whole(message) {
+                true => receiver.describe_beside(&mut batch, message.len())?,
+                false => None,
+            };
+            let found = match taken {
+                Some(found) => found,
+                None => {
+                    let full = std::mem::replace(&mut batch, self.take_batch(message.len())?);
+                    self.push_or_discard(full);
+                    batch.chunk.append_whole(message);
+                    receiver.describe_beside(&mut batch, message.len())?.unwrap_or_default()
+                }
+            };
+            relations.extend(found);
+        }
+        self.push_or_discard(batch);
+        self.signal();
+        Ok(relations)
+    }
+
+    fn push_or_discard(&mut self, batch: Box<Batch>) {
+        match batch.arrays.events().is_empty() {
+            true => self.shared.discard(batch),
+            false => self.push(batch),
+        }
+    }
+
     /// The number of the next batch that `tell_with` hands over.
     pub fn next_number(&self) -> u64 {
-        self.number
+        self.shared.next_number()
     }
 
     /// A new connection: what of the old one's bytes is no whole frame is thrown away. `flush` came before.
@@ -490,15 +520,9 @@ impl Intake {
     }
 
     fn push(&mut self, mut batch: Box<Batch>) {
-        if batch.home.is_none() {
-            batch.home = Some(Arc::clone(&self.shared) as _);
-            batch.number = self.number;
-            self.number += 1;
-            Counts::add(&self.shared.counts.batches, 1);
-        }
         let new = batch.arrays.events().len() - self.counted;
         self.counted = 0;
-        Counts::add(&self.shared.counts.events, new as u64);
+        self.shared.number(&mut batch, new);
         self.shared.push(batch);
         self.news = News::Due;
     }

@@ -32,6 +32,7 @@ mod registry;
 mod replay;
 mod shared;
 mod slots;
+mod snapshot;
 mod source;
 mod standby;
 mod state;

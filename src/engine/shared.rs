@@ -6,7 +6,7 @@ mod awaiting;
 mod settings;
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -26,6 +26,7 @@ use super::wakers::Wakers;
 use crate::batch::{Batch, EventKind, Home, Pool};
 use crate::error::{Error, Result, Status};
 use crate::options::Config;
+use crate::snapshot::SnapshotProgress;
 use crate::statistics::Counts;
 use crate::sys::{EventFd, ForkGuard, PerProcess};
 use settings::Settings;
@@ -57,6 +58,12 @@ pub struct Shared {
     pub capture: Capture,
     /// Wakes the stream's task.
     pub engine: Notify,
+    /// Wakes those that copy a snapshot.
+    room: Notify,
+    /// Whether some of them wait.
+    room_awaited: AtomicBool,
+    /// How far the snapshot is.
+    pub snapshot: SnapshotProgress,
     /// The creation of the slot, while it goes on.
     pub creation: Creation,
     /// What was last seen of the slot.
@@ -71,6 +78,8 @@ pub struct Shared {
     pub unstreamed: AtomicBool,
     process: ForkGuard,
     pool: &'static Pool,
+    /// The number of the next batch.
+    batches: AtomicU64,
     queue: Mutex<Queue>,
     changed: Condvar,
     /// Who waits as a future, for the same as `changed` and `ready` tell.
@@ -140,6 +149,10 @@ impl Shared {
             logger,
             counts: Counts::default(),
             engine: Notify::new(),
+            room: Notify::new(),
+            room_awaited: AtomicBool::new(false),
+            snapshot: SnapshotProgress::default(),
+            batches: AtomicU64::new(0),
             creation: Creation::default(),
             health: LastHealth::default(),
             socket: AtomicI32::new(-1),
@@ -173,6 +186,21 @@ impl Shared {
     /// Puts back a batch that nobody was given.
     pub fn discard(&self, batch: Box<Batch>) {
         self.pool.give(batch);
+    }
+
+    /// Numbers a batch in the order of the stream, and counts what is new in it.
+    pub fn number(self: &Arc<Self>, batch: &mut Batch, new_events: usize) {
+        if batch.home.is_none() {
+            batch.home = Some(Arc::clone(self) as _);
+            batch.number = self.batches.fetch_add(1, Ordering::Relaxed);
+            Counts::add(&self.counts.batches, 1);
+        }
+        Counts::add(&self.counts.events, new_events as u64);
+    }
+
+    /// The number of the next batch.
+    pub fn next_number(&self) -> u64 {
+        self.batches.load(Ordering::Relaxed)
     }
 
     /// Puts a batch where the consumer finds it. `signal` tells one that waits; it comes once behind any number.
@@ -226,6 +254,31 @@ impl Shared {
         let room = queue.weight + pending < self.config.queue_bytes;
         queue.reading = if room { Reading::On } else { Reading::Paused };
         room
+    }
+
+    /// Waits, as one of several, until the queue takes more.
+    pub async fn room(&self) {
+        loop {
+            let more = self.room.notified();
+            tokio::pin!(more);
+            // Before looking: what is taken out in between counts.
+            more.as_mut().enable();
+            self.room_awaited.store(true, Ordering::SeqCst);
+            if self.has_room(0) {
+                return;
+            }
+            more.await;
+        }
+    }
+
+    /// Wakes all that wait for room, where half of the queue is free: which of them find it full is theirs to see.
+    #[cold]
+    fn make_room_known(&self) {
+        if self.lock().weight <= self.config.queue_bytes / 2
+            && self.room_awaited.swap(false, Ordering::SeqCst)
+        {
+            self.room.notify_waiters();
+        }
     }
 
     /// Something happens to an attempt. False: it was given up, nobody waits for it.
@@ -300,6 +353,9 @@ impl Shared {
         };
         if wake {
             self.engine.notify_one();
+        }
+        if self.room_awaited.load(Ordering::SeqCst) {
+            self.make_room_known();
         }
         if let Found::Batch(batch) = &found {
             Counts::add(&self.counts.batches_live, 1);

@@ -6,6 +6,9 @@ use std::time::Instant;
 use super::connect::Connected;
 use super::intake::Intake;
 use super::shared::Shared;
+use super::snapshot::{Copying, Taken};
+use crate::batch::Provenance;
+use crate::error::Result;
 use crate::lsn::Lsn;
 use crate::stream::{Identity, Receiver, ToldProgress, Tolerance};
 use crate::sys::Alarm;
@@ -26,6 +29,8 @@ pub(super) struct StreamState {
     pub(super) shed: Option<Instant>,
     /// What earlier connections taught of the server's silence.
     pub(super) tolerance: Tolerance,
+    /// What copies the rows that are there, while it does.
+    pub(super) snapshot: Option<Copying>,
     /// Made when a stream is first gathered; tokio's own clock is too coarse for that.
     pub(super) alarm: Option<Alarm>,
 }
@@ -45,8 +50,23 @@ impl StreamState {
             server: connected.identity,
             tolerance: Tolerance::default(),
             shed: None,
+            snapshot: None,
             alarm: None,
         }
+    }
+
+    /// Has the rows copied that are there, before anything is read of the changes. Nothing is settled before the end of it is
+    /// acknowledged.
+    pub(super) fn copy_first(
+        &mut self,
+        shared: &Arc<Shared>,
+        taken: Taken,
+        server: Provenance,
+    ) -> Result<()> {
+        self.receiver.positions.pin(taken.consistent().0);
+        let relations = self.intake.describe(&mut self.receiver, &taken.definitions())?;
+        self.snapshot = Some(Copying::start(shared, taken, relations, server)?);
+        Ok(())
     }
 
     /// What has to grow for a connection to be worth anything.

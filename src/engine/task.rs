@@ -87,8 +87,9 @@ async fn work(shared: Arc<Shared>, attempt: u64, deadline: Option<Instant>) -> R
         connected = connecting => connected?,
         () = given_up(&shared, attempt) => return Ok(()),
     };
-    // Before the program can acknowledge.
-    shared.acks.begin(connected.start.0);
+    // Before the program can acknowledge. What a snapshot ends with is to be delivered first.
+    let is_whole = connected.snapshot.is_none();
+    shared.acks.begin(if is_whole { connected.start.0 } else { connected.start.0.saturating_sub(1) });
     if !shared.enter(attempt, Step::Stream) {
         return Ok(());
     }
@@ -117,6 +118,9 @@ pub(super) fn unless_leaving(shared: &Shared, outcome: Result<()>) -> Result<()>
 /// Streams over one connection after the other.
 async fn stream(shared: &Arc<Shared>, mut connected: Connected) -> Result<()> {
     let mut state = StreamState::new(shared, &connected);
+    if let Some(taken) = connected.snapshot.take() {
+        state.copy_first(shared, *taken, connected.identity.provenance(&shared.config))?;
+    }
     if connected.late && shared.config.progress == Progress::Acknowledged {
         // What the program has stored is behind the slot: it shall store this.
         let had = state.receiver.positions.delivered();
@@ -223,7 +227,8 @@ impl<S: Session> Streaming<S> {
             self.shed_definitions()?;
             // What is not in the queue between turns takes less than all of it: what waits for room waits for the
             // consumer, never for nobody.
-            let may_read = !self.state.ended && self.shared.has_room(self.state.intake.pending());
+            let copies = self.copies()?;
+            let may_read = !copies && !self.state.ended && self.shared.has_room(self.state.intake.pending());
             if may_read && self.next_read == NextRead::Now {
                 self.read()?;
                 tokio::task::yield_now().await;
@@ -243,6 +248,14 @@ impl<S: Session> Streaming<S> {
                 tokio::task::yield_now().await;
             }
         }
+    }
+
+    /// Whether rows of a snapshot come first. Its task wakes this one when it is done.
+    fn copies(&mut self) -> Result<bool> {
+        let Some(copying) = &mut self.state.snapshot else { return Ok(false) };
+        let Some(outcome) = copying.outcome() else { return Ok(true) };
+        self.state.snapshot = None;
+        outcome.map(|()| false)
     }
 
     fn next_report(&self) -> Instant {
@@ -450,6 +463,8 @@ impl<S: Session> Streaming<S> {
     /// a reset, which can overtake the report: so the end is awaited, for as long as closing may take.
     async fn say_goodbye(&mut self) -> Result<()> {
         let deadline = Instant::now() + self.shared.config.close_timeout;
+        // Nobody is there for rows that are still copied.
+        self.state.snapshot = None;
         self.send(self.due_report(), Reply::NotNeeded)?;
         self.session.say_goodbye()?;
         self.session.watch(Watch::On)?;

@@ -34,6 +34,8 @@ pub mod record;
 pub mod render;
 #[path = "../session/mod.rs"]
 pub mod session;
+#[path = "../snapshot/mod.rs"]
+pub mod snapshot;
 #[path = "../statistics/mod.rs"]
 pub mod statistics;
 #[path = "../stream/mod.rs"]

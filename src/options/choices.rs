@@ -58,6 +58,15 @@ choices! {
         Temporary = "temporary",
     }
 
+    /// Whether the rows that are there come before the changes.
+    #[non_exhaustive]
+    enum Snapshot {
+        /// They do not.
+        None = "none",
+        /// All rows of the published tables do, each once.
+        Initial = "initial",
+    }
+
     /// Which version of pgoutput's protocol is asked for.
     enum ProtoVersion {
         /// The lowest that does.

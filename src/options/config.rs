@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use super::choices::{
     AckMode, BackendName, BatchBoundary, Choice, FailoverPolicy, GapPolicy, Mode, OnAmbiguous, OriginFilter,
-    Progress, ProtoVersion, ReplayPace, ReportApply, ServerTuning, SlotCreate, Streaming, TwoPhase,
+    Progress, ProtoVersion, ReplayPace, ReportApply, ServerTuning, SlotCreate, Snapshot, Streaming, TwoPhase,
 };
-use super::parse::{millis, names, pairs, size};
+use super::parse::{base64, millis, names, pairs, size};
 use super::physical;
 use super::{Id, Options};
 use crate::conninfo::{Conninfo, Environment};
@@ -58,6 +58,16 @@ pub struct Config {
     pub resume_after: Option<Position>,
     /// Where to end; None is never.
     pub stop_lsn: Option<Lsn>,
+    /// Whether the rows that are there come first.
+    pub snapshot: Snapshot,
+    /// How many connections copy them.
+    pub snapshot_workers: usize,
+    /// How much of a table they copy at a time.
+    pub snapshot_item_size: u64,
+    /// How long copying may take; zero is as long as it takes.
+    pub snapshot_deadline: Duration,
+    /// How far an earlier life of the program had them.
+    pub snapshot_state: Option<Vec<u8>>,
     /// Whether logical messages are wanted.
     pub messages: bool,
     /// Whether binary values are wanted.
@@ -161,6 +171,11 @@ impl Config {
         self.streaming == Streaming::Assembled || self.two_phase == TwoPhase::Join
     }
 
+    /// Whether the rows that are there are wanted: a program that says where to start has them.
+    pub fn wants_snapshot(&self) -> bool {
+        self.snapshot == Snapshot::Initial && self.start_lsn == Lsn(0)
+    }
+
     /// Whether the changes of a transaction may have other numbers in another life of the program, or none: then no position
     /// lies inside a transaction.
     pub fn numbers_anew(&self) -> bool {
@@ -201,6 +216,7 @@ impl Config {
         };
         let (conninfo, backend) = destination(options)?;
         let slot = required(options, Id::Slot, "slot")?.to_owned();
+        check_snapshot(options)?;
         let it = Self { conninfo, backend, slot, publications, ..Self::common(options)? };
         match resume_after(options)? {
             Some(position) => it.resuming(position),
@@ -243,6 +259,11 @@ impl Config {
             start_lsn: options.text(Id::StartLsn).parse()?,
             resume_after: None,
             stop_lsn: Some(options.text(Id::StopLsn).parse()?).filter(|lsn| *lsn != Lsn(0)),
+            snapshot: options.choice(Id::Snapshot)?,
+            snapshot_workers: number(Id::SnapshotWorkers)?,
+            snapshot_item_size: options.size(Id::SnapshotItemSize)?,
+            snapshot_deadline: options.duration(Id::SnapshotDeadline)?,
+            snapshot_state: Some(options.read(Id::SnapshotState, base64)?).filter(|state| !state.is_empty()),
             messages: options.switch(Id::Messages)?,
             binary: options.switch(Id::Binary)?,
             proto_version: proto_version(
@@ -451,6 +472,31 @@ fn check_plugin(options: &Options) -> Result<()> {
         }
         None => Ok(()),
     }
+}
+
+/// What a snapshot does not go with.
+fn check_snapshot(options: &Options) -> Result<()> {
+    let refuse = |why: &str, hint: &str| Err(bad(why.to_owned()).with_hint(hint));
+    if options.choice::<Snapshot>(Id::Snapshot)? == Snapshot::None {
+        return match options.is_set(Id::SnapshotState) && !options.text(Id::SnapshotState).is_empty() {
+            true => refuse(
+                "snapshot_state needs snapshot=initial",
+                "Set snapshot to \"initial\", or leave the state out.",
+            ),
+            false => Ok(()),
+        };
+    }
+    if !options.decodes()? {
+        let hint = "Set decode to \"on\": rows of a snapshot are events like the changes that follow.";
+        return refuse("snapshot=initial needs decode=on", hint);
+    }
+    if options.text(Id::SlotCreate) == SlotCreate::Temporary.word()
+        && !options.text(Id::SnapshotState).is_empty()
+    {
+        let hint = "Leave snapshot_state out: each life of a temporary slot begins with all rows.";
+        return refuse("snapshot_state does not go with slot_create=temporary", hint);
+    }
+    Ok(())
 }
 
 /// What becomes of prepared transactions: a switch, with a third way.

@@ -10,6 +10,7 @@ const GROUPS: &[(Id, &str)] = &[
     (Id::Conninfo, "Connecting"),
     (Id::Slot, "Slot and publication"),
     (Id::StartLsn, "Where to start and end"),
+    (Id::Snapshot, "Snapshot"),
     (Id::Messages, "What the server sends"),
     (Id::Ack, "Acknowledging, reporting, gaps"),
     (Id::QueueBytes, "Memory, batches, latency, closing"),

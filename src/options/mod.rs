@@ -10,8 +10,8 @@ mod table;
 
 pub use choices::{
     AckMode, ArchiveSync, BackendName, BatchBoundary, Choice, FailoverPolicy, GapPolicy, Mode, OnAmbiguous,
-    OriginFilter, Progress, ProtoVersion, ReplayPace, ReportApply, ServerTuning, SlotCreate, Streaming,
-    TwoPhase,
+    OriginFilter, Progress, ProtoVersion, ReplayPace, ReportApply, ServerTuning, SlotCreate, Snapshot,
+    Streaming, TwoPhase,
 };
 pub use config::{Backend, Config, Reconnect, Rotate};
 pub use document::markdown;

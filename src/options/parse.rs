@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
 use crate::lsn::Lsn;
 use crate::position::Position;
 
@@ -26,6 +29,8 @@ pub enum Kind {
     Lsn,
     /// How far a program has come.
     Position,
+    /// Bytes in base64.
+    Base64,
     /// A number of things.
     Count {
         /// The smallest accepted.
@@ -68,6 +73,7 @@ impl Kind {
             Self::SwitchOr(_) => "choice",
             Self::Lsn => "LSN",
             Self::Position => "position",
+            Self::Base64 => "base64",
             Self::Count { .. } => "count",
             Self::Size { .. } => "size",
             Self::SizeOrTime { .. } => "size or duration",
@@ -87,6 +93,7 @@ impl Kind {
             Self::SwitchOr(words) => format!("on | off | {}", words.join(" | ")),
             Self::Lsn => "XXXXXXXX/XXXXXXXX".into(),
             Self::Position => "system:timeline:commit:sequence:end".into(),
+            Self::Base64 => String::new(),
             Self::Count { least, most } => format!("{least} to {most}"),
             Self::Size { least, most } => format!("{} to {}", show_size(least), show_size(most)),
             Self::SizeOrTime { least_size, least_time } => format!(
@@ -114,6 +121,7 @@ impl Kind {
             Self::Switch => "on or off".into(),
             Self::SwitchOr(words) => format!("on, off or {}", words.join(" or ")),
             Self::Lsn => "an LSN such as 0/16B3748".into(),
+            Self::Base64 => "bytes in base64".into(),
             Self::Position => "a position such as 7560123456789012345:1:0/16B3748:3:0/0".into(),
             Self::Count { .. } | Self::Size { .. } | Self::SizeOrTime { .. } | Self::Duration { .. } => {
                 self.range()
@@ -149,6 +157,7 @@ impl Kind {
             Self::Switch | Self::SwitchOr(_) => switch(text).map(drop).ok_or_else(String::new),
             Self::Lsn => text.parse::<Lsn>().map(drop).map_err(|_| String::new()),
             Self::Position => text.parse::<Position>().map(drop).map_err(|_| String::new()),
+            Self::Base64 => base64(text).map(drop).ok_or_else(String::new),
             Self::Count { least, most } => within(text.parse().ok(), least, most),
             Self::Size { least, most } => within(size(text), least, most),
             Self::SizeOrTime { least_size, least_time } => match (size(text), millis(text)) {
@@ -196,6 +205,11 @@ pub(super) fn size(text: &str) -> Option<u64> {
             ("GiB", 1 << 30),
         ],
     )
+}
+
+/// The bytes that a text in base64 stands for.
+pub(super) fn base64(text: &str) -> Option<Vec<u8>> {
+    STANDARD.decode(text).ok()
 }
 
 /// Milliseconds, with an optional unit.

@@ -2,7 +2,8 @@
 
 use super::choices::{
     AckMode, ArchiveSync, BackendName, BatchBoundary, Choice, FailoverPolicy, GapPolicy, Mode, OnAmbiguous,
-    OriginFilter, Progress, ProtoVersion, ReplayPace, ReportApply, ServerTuning, SlotCreate, Streaming,
+    OriginFilter, Progress, ProtoVersion, ReplayPace, ReportApply, ServerTuning, SlotCreate, Snapshot,
+    Streaming,
 };
 use super::parse::Kind;
 use crate::error::{Error, Result, Status};
@@ -22,6 +23,11 @@ pub enum Id {
     StartLsn,
     ResumeAfter,
     StopLsn,
+    Snapshot,
+    SnapshotWorkers,
+    SnapshotItemSize,
+    SnapshotDeadline,
+    SnapshotState,
     Messages,
     Binary,
     ProtoVersion,
@@ -164,6 +170,41 @@ pub static TABLE: &[Spec] = &[
         kind: Kind::Lsn,
         default: "0/0",
         sentence: "End before this position: transactions whose COMMIT or PREPARE lies before it are delivered, then the stream ends. Streamed transactions that are open are discarded. Nothing beyond is reported. 0/0 never ends.",
+    },
+    Spec {
+        id: Id::Snapshot,
+        name: "snapshot",
+        kind: Kind::Choice(Snapshot::WORDS),
+        default: "none",
+        sentence: "Choose whether rows that are there come before the changes. \"initial\": all rows of the published tables, each once, when the slot is made. It needs slot_create, and is passed over with a position to start from (see docs/snapshots.md).",
+    },
+    Spec {
+        id: Id::SnapshotWorkers,
+        name: "snapshot_workers",
+        kind: Kind::Count { least: 1, most: 64 },
+        default: "4",
+        sentence: "Copy a snapshot over this many connections at once. One more holds the snapshot.",
+    },
+    Spec {
+        id: Id::SnapshotItemSize,
+        name: "snapshot_item_size",
+        kind: Kind::Size { least: 8 * KIB, most: 64 * KIB * KIB * KIB },
+        default: "64MB",
+        sentence: "Divide tables into items of about this size on disk, which the workers of a snapshot share. No table has more than 1,024 items.",
+    },
+    Spec {
+        id: Id::SnapshotDeadline,
+        name: "snapshot_deadline",
+        kind: Kind::Duration { least: 0, most: 2_592_000_000 },
+        default: "0",
+        sentence: "Give a snapshot up, with WAL_E_SNAPSHOT, when copying takes longer than this: it keeps dead rows and WAL on the server. 0 sets no limit.",
+    },
+    Spec {
+        id: Id::SnapshotState,
+        name: "snapshot_state",
+        kind: Kind::Base64,
+        default: "",
+        sentence: "Say how far an earlier life of the program had the snapshot: the state of its last SNAPSHOT event, in base64. A complete one is not taken again; an incomplete one begins anew behind a WAL_SNAPSHOT_RESTART.",
     },
     Spec {
         id: Id::Messages,

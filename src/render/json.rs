@@ -8,7 +8,10 @@ use super::plan::{Plan, Plans};
 use super::settings::{Settings, Unchanged};
 use super::value::Values;
 use super::{text, type_name};
-use crate::batch::{Event, EventKind, EventView, ReconnectNumbers, Relation, RowView, Type, TypeKind, flags};
+use crate::batch::{
+    Event, EventKind, EventView, ReconnectNumbers, Relation, RowView, SnapshotMark, SnapshotStep, Type,
+    TypeKind, flags,
+};
 use crate::error::{Result, Status};
 use crate::types::{self, Field, Style};
 
@@ -54,6 +57,9 @@ impl Json {
                 definition(relation, &values.settings, out);
             } else {
                 rows(plan, view, values, out);
+            }
+            if let Some(mark) = SnapshotMark::of(event) {
+                snapshot(mark, event, &values.settings, out);
             }
             topic = Some(plan.topic());
         } else {
@@ -138,6 +144,10 @@ fn particulars(kind: EventKind, view: EventView<'_>, settings: &Settings, out: &
             text::text_or_bytes(extra(0), settings, out);
         }
         WAL_EVENT_RECONNECTED => reconnected(view, settings, out),
+        WAL_EVENT_SNAPSHOT => {
+            let mark = SnapshotMark::of(event).unwrap_or_default();
+            snapshot(mark, event, settings, out);
+        }
         _ => {}
     }
     for (flag, name) in [
@@ -307,6 +317,30 @@ fn tables(view: EventView<'_>, settings: &Settings, out: &mut Out) {
         out.byte(b'}');
     }
     out.byte(b']');
+}
+
+/// Where a snapshot stands. Its state is the program's to store, and not a reader's of the text.
+fn snapshot(mark: SnapshotMark, event: &Event, settings: &Settings, out: &mut Out) {
+    use SnapshotStep::*;
+    let step = match mark.step {
+        WAL_SNAPSHOT_NONE => {
+            truth("snapshot", true, out);
+            member("item", mark.item.into(), out);
+            return;
+        }
+        WAL_SNAPSHOT_TABLE_BEGIN => "table_begin",
+        WAL_SNAPSHOT_ITEM_END => "item_end",
+        WAL_SNAPSHOT_TABLE_END => "table_end",
+        WAL_SNAPSHOT_END => "end",
+        WAL_SNAPSHOT_RESTART => "restart",
+    };
+    string("step", step.as_bytes(), settings, out);
+    if mark.step == WAL_SNAPSHOT_ITEM_END {
+        member("item", mark.item.into(), out);
+    }
+    if matches!(mark.step, WAL_SNAPSHOT_ITEM_END | WAL_SNAPSHOT_TABLE_END | WAL_SNAPSHOT_END) {
+        member("rows", event.sequence, out);
+    }
 }
 
 fn reconnected(view: EventView<'_>, settings: &Settings, out: &mut Out) {

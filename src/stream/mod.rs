@@ -47,6 +47,6 @@ pub use silence::{Patience, Silence, Tolerance};
 pub use slot_row::{
     Invalidation, SlotKind, SlotRow, WalKept, slot_flag, slots_query, validity, validity_query,
 };
-pub use sql::EQ;
+pub use sql::{EQ, NE, is_one_of, quote_identifier, quote_literal};
 pub use synchronous::is_synchronous;
 pub use tuning::{DecodingMemory, Source};

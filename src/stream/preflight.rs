@@ -470,7 +470,8 @@ impl<'a> Preflight<'a> {
 
     fn create_command(&self, temporary: u32) -> Result<String> {
         let two_phase = if self.config.two_phase != TwoPhase::Off { slot_flag::TWO_PHASE } else { 0 };
-        let flags = temporary | two_phase;
+        let snapshot = if self.config.wants_snapshot() { slot_flag::EXPORT_SNAPSHOT } else { 0 };
+        let flags = temporary | two_phase | snapshot;
         NewSlot { name: &self.config.slot, plugin: Some(&self.config.plugin), flags }.command(self.version)
     }
 }

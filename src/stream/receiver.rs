@@ -2,11 +2,13 @@
 //!
 //! It feeds the decoder and the positions, and must never pass over a message that could hold a change.
 
+use std::sync::Arc;
+
 use super::assembled::assembler;
 use super::continuation::{Branch, Continuation, Restart, discarded};
 use super::ending::stream_error;
 use super::{Outstanding, Positions};
-use crate::batch::{Arrays, Event, EventKind, Value, ValueKind, flags};
+use crate::batch::{Arrays, Batch, Event, EventKind, Relation, Value, ValueKind, flags};
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
 use crate::options::{Config, GapPolicy, Progress, Streaming};
@@ -186,6 +188,24 @@ impl Receiver {
             Way::Decode => {}
         }
         self.continuation.restart(restart, &mut self.decoder, &mut self.positions)
+    }
+
+    /// Takes the definition of a type or of a table that is the newest part of the batch's bytes, as if the connection had
+    /// sent it. `None`: the batch has no room, and nothing was changed. Gives the table's definition, if it is one's.
+    pub fn describe_beside(
+        &mut self,
+        batch: &mut Batch,
+        length: usize,
+    ) -> Result<Option<Vec<Arc<Relation>>>> {
+        let Batch { chunk, arrays, .. } = batch;
+        let all = chunk.filled();
+        let message = all.get(all.len().saturating_sub(length)..).unwrap_or_default();
+        let before = arrays.relations().len();
+        // SAFETY: the message lies in the batch's own chunk, whose filled part stays as it is.
+        match unsafe { self.decoder.decode(0, message, arrays) }? {
+            Step::Full => Ok(None),
+            Step::Done(_) => Ok(Some(arrays.relations().get(before..).unwrap_or_default().to_vec())),
+        }
     }
 
     /// What the last `Taken::Remark` was about.

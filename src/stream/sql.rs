@@ -7,16 +7,16 @@
 pub const EQ: &str = "OPERATOR(pg_catalog.=)";
 
 /// `<>`, likewise.
-pub(super) const NE: &str = "OPERATOR(pg_catalog.<>)";
+pub const NE: &str = "OPERATOR(pg_catalog.<>)";
 
 /// Whether `expression`, a name, is one of these texts.
-pub(super) fn is_one_of(expression: &str, texts: &[String]) -> String {
+pub fn is_one_of(expression: &str, texts: &[String]) -> String {
     let list: Vec<String> = texts.iter().map(|text| quote_literal(text)).collect();
     format!("{expression} {EQ} ANY (ARRAY[{}]::pg_catalog.name[])", list.join(", "))
 }
 
 /// An SQL string constant, right whatever standard_conforming_strings says.
-pub(super) fn quote_literal(text: &str) -> String {
+pub fn quote_literal(text: &str) -> String {
     let escape = if text.contains('\\') { " E" } else { "" };
     format!("{escape}'{}'", text.replace('\'', "''").replace('\\', "\\\\"))
 }
@@ -33,6 +33,6 @@ pub(super) fn plain_or_quoted(name: &str) -> String {
 }
 
 /// A name, in SQL and in the replication grammar.
-pub(super) fn quote_identifier(name: &str) -> String {
+pub fn quote_identifier(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }

@@ -223,7 +223,7 @@ impl CopyReader {
         let mut taken = 0;
         while let Some(rest) = bytes.get(taken..).filter(|rest| !rest.is_empty()) {
             let length = match self.stage {
-                Stage::Header => header(rest)?,
+                Stage::Header => binary_header(rest)?,
                 Stage::Rows => self.binary_row(rest, rows)?,
                 Stage::Trailer => return Err(protocol("the server sent more of a COPY behind its end")),
             };
@@ -274,8 +274,8 @@ impl CopyReader {
     }
 }
 
-/// The header's length, once it is whole: signature, flags, and an extension that nobody has to know.
-fn header(bytes: &[u8]) -> Result<Option<usize>> {
+/// The length of the binary format's header, once it is whole: signature, flags, and an extension that nobody has to know.
+pub fn binary_header(bytes: &[u8]) -> Result<Option<usize>> {
     let seen = SIGNATURE.len().min(bytes.len());
     if bytes.get(..seen) != SIGNATURE.get(..seen) {
         return Err(protocol("the server's COPY in binary does not begin as it must"));
@@ -322,8 +322,8 @@ fn other_width(columns: usize, form: &str) -> Error {
     .with_hint("COPY with a DELIMITER, or as CSV, is read piece by piece: ask for it undivided.")
 }
 
-/// Undoes the escapes of the text format. Any other character behind a backslash stands for itself.
-fn unescape(field: &[u8], plain: &mut Vec<u8>) {
+/// Undoes the escapes of the text format, into `plain`, which is emptied first. Any other character behind a backslash stands for itself.
+pub fn unescape(field: &[u8], plain: &mut Vec<u8>) {
     plain.clear();
     let mut rest = field;
     while let [byte, after @ ..] = rest {

@@ -17,7 +17,9 @@ pub mod server_message;
 
 pub use auth::{Authentication, Channel, EndPoint, Step};
 pub use classify::{Class, classify, into_error};
-pub use copy::{CopiedRows, CopyForm, CopyOut, CopyRead, CopyReader, copy_out_response};
+pub use copy::{
+    CopiedRows, CopyForm, CopyOut, CopyRead, CopyReader, binary_header, copy_out_response, unescape,
+};
 pub use frame::{Frame, split};
 pub use frontend::StatusUpdate;
 pub use replication::{ReplicationMessage, Reply};

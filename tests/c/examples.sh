@@ -6,8 +6,8 @@
 # WRAPPER, valgrind say, runs each. The last line is "N passed, N failed".
 # shellcheck disable=SC2016 # Python in single quotes
 set -uo pipefail
-tail_program=$1 batch_program=$2 epoll_program=$3 replay_program=$4 once_program=$5 receive_program=$6
-shift 6
+tail_program=$1 batch_program=$2 epoll_program=$3 replay_program=$4 once_program=$5 receive_program=$6 load_program=$7
+shift 7
 wrapper=("$@")
 : "${PGWALSTREAM_TEST_CONNINFO:?run this with tests/c/with-server.sh}" "${PGWALSTREAM_PSQL:?run this with tests/c/with-server.sh}"
 conninfo=$PGWALSTREAM_TEST_CONNINFO
@@ -32,6 +32,7 @@ run_epoll() { timeout 60 "${wrapper[@]}" "$epoll_program" "$@" >"$work/out" 2>"$
 run_batch() { timeout 60 "${wrapper[@]}" "$batch_program" "$@" >"$work/out" 2>"$work/err"; }
 run_once() { timeout 60 "${wrapper[@]}" "$once_program" "$@" >"$work/out" 2>"$work/err"; }
 run_receive() { timeout 60 "${wrapper[@]}" "$receive_program" "$@" >"$work/out" 2>"$work/err"; }
+run_load() { timeout 60 "${wrapper[@]}" "$load_program" "$@" >"$work/out" 2>"$work/err"; }
 run_replay() { timeout 60 "${wrapper[@]}" "$replay_program" "$@" >"$work/out" 2>"$work/err"; }
 exits() { # STATUS COMMAND…
   local want=$1 rc=0
@@ -282,6 +283,42 @@ check "each row once still" each_once 1001
 head -1 "$store" >"$work/old" && grep -m1 '^position ' "$store" >>"$work/old"
 check "an old file is refused" exits 1 run_once "$work/old" "$conninfo" ex_once ex_once
 check "and called a gap" grep -q 'WAL_E_GAP' "$work/err"
+
+# --- wal_load -----------------------------------------------------------------------------------------------------
+check "wal_load --help" exits 0 run_load --help
+check "wal_load without TARGET" exits 2 run_load --timeout 1 "$conninfo" ex_load ex_load
+sql 'CREATE DATABASE ex_target' 'CREATE TABLE load (id int PRIMARY KEY, t text)' 'CREATE TABLE "Load ""2" (id int PRIMARY KEY)' \
+  'CREATE PUBLICATION ex_load FOR TABLE load, "Load ""2"' \
+  "INSERT INTO load SELECT g, repeat(E'a\\\\b', 100) || g FROM generate_series(1, 20000) g" \
+  'INSERT INTO "Load ""2" SELECT generate_series(1, 100)' >/dev/null
+target="$conninfo dbname=ex_target"
+in_target() { "$PGWALSTREAM_PSQL" -XqAt -v ON_ERROR_STOP=1 -d "$target" -c "$1"; }
+in_target 'CREATE TABLE load (id int PRIMARY KEY, t text)'
+in_target 'CREATE TABLE "Load ""2" (id int PRIMARY KEY)'
+# Killed in the middle of the rows and of the changes, while somebody writes.
+for round in 1 2 3 4 5; do
+  "${wrapper[@]}" "$load_program" "$target" --option snapshot_item_size=64kB "$conninfo" ex_load ex_load >"$work/out" 2>"$work/err" &
+  pid=$!
+  for id in $(seq $((100000 + round * 100)) $((100099 + round * 100))); do
+    echo "INSERT INTO load VALUES ($id, 'new'); UPDATE load SET t = t || 'u' WHERE id = $id - 100000; DELETE FROM load WHERE id = $id - 90000;"
+  done | "$PGWALSTREAM_PSQL" -XqAt -v ON_ERROR_STOP=1 -d "$conninfo"
+  sleep "0.$round"
+  kill -s KILL "$pid"
+  wait "$pid" 2>/dev/null
+  load_released() { [ "$(sql "SELECT count(*) FROM pg_replication_slots WHERE active AND slot_name = 'ex_load'")" = 0 ]; }
+  check "the slot is free after kill $round" await 30 load_released
+done
+check "wal_load goes on" exits 0 run_load "$target" --timeout 2 "$conninfo" ex_load ex_load
+same() { # TABLE
+  local query="SELECT count(*), md5(string_agg(t::text, ',' ORDER BY t.id)) FROM $1 t"
+  [ "$(sql "$query")" = "$(in_target "$query")" ]
+}
+check "the tables are the same" same load
+check "each of them" same '"Load ""2"'
+sql 'UPDATE load SET id = -id WHERE id < 10' 'TRUNCATE "Load ""2"'
+check "and another run" exits 0 run_load "$target" --timeout 1 "$conninfo" ex_load ex_load
+check "keeps them so" same load
+check "and the truncated one" same '"Load ""2"'
 
 # A commit may bear any time that the server knows: an origin says which.
 sql "SELECT pg_create_logical_replication_slot('ex_time', 'pgoutput')" >/dev/null

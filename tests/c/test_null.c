@@ -386,6 +386,7 @@ static void connection_calls(const wal_stream *stream) {
     wal_connection *made = DIRT;
     wal_connection *c = NULL;
     wal_health health, zero;
+    wal_snapshot_progress progress, none;
     uint64_t lsn = 7;
 
     INVALID(wal_connection_new(NULL, &made, &error));
@@ -454,6 +455,11 @@ static void connection_calls(const wal_stream *stream) {
     INVALID(wal_stream_slot_health(NULL, &health, sizeof health, &error));
     CHECK(memcmp(&health, &zero, sizeof health) == 0);
     INVALID(wal_stream_slot_health(stream, NULL, sizeof health, &error));
+    memset(&none, 0, sizeof none);
+    memset(&progress, 0x55, sizeof progress);
+    INVALID(wal_stream_snapshot_progress(NULL, &progress, sizeof progress, &error));
+    CHECK(memcmp(&progress, &none, sizeof progress) == 0);
+    INVALID(wal_stream_snapshot_progress(stream, NULL, sizeof progress, &error));
     wal_connection_free(c);
     wal_options_free(options);
 }
@@ -483,6 +489,10 @@ static void event_calls(const wal_event *event) {
     CHECK_EQ(wal_relation_column_is_key(event->relation, 2), 0);
     CHECK(wal_event_new_value(event, 2) == NULL && wal_event_truncate_relation(event, 0) == NULL);
     CHECK(wal_event_message_prefix(event).data == NULL && wal_event_origin_lsn(event) == 0);
+    CHECK_EQ(wal_event_snapshot_step(NULL), WAL_SNAPSHOT_NONE);
+    CHECK_EQ(wal_event_snapshot_step(event), WAL_SNAPSHOT_NONE);
+    CHECK(wal_event_snapshot_item(NULL) == 0 && wal_event_snapshot_item(event) == 0);
+    CHECK(wal_event_snapshot_state(NULL).data == NULL && wal_event_snapshot_state(event).data == NULL);
 }
 
 /* One typed accessor: no value, no output, no relation. */

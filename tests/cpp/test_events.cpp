@@ -264,6 +264,39 @@ static void positions() {
     CHECK_EQ(check::status_of(alone->try_done(7)), wal::status::invalid_argument);
 }
 
+static void rows_first() {
+    sql("CREATE TABLE cpp_first (id int PRIMARY KEY)");
+    sql("CREATE PUBLICATION cpp_first FOR TABLE cpp_first");
+    sql("INSERT INTO cpp_first VALUES (1), (2)");
+    auto options = check::options_for("cpp_first");
+    CHECK(options.try_set("snapshot", "initial") && options.try_set("slot_create", "if_missing"));
+    auto stream = check::open(options);
+    std::vector<wal::snapshot_step> steps;
+    int rows = 0;
+    for (const auto &event : stream.events(check::patience)) {
+        if (has(event.flags(), wal::event_flags::snapshot)) {
+            CHECK_EQ(event.new_row()["id"].as<int>(), ++rows);
+            CHECK(event.snapshot_item() == 0 && event.snapshot_step() == wal::snapshot_step::none);
+            CHECK(!event.position() && event.snapshot_state().empty());
+        }
+        if (event.kind() == wal::event_kind::snapshot) {
+            steps.push_back(event.snapshot_step());
+            const auto kept = event.clone();
+            CHECK_EQ(kept->snapshot_state().size(), event.snapshot_state().size());
+            CHECK(!event.snapshot_state().empty());
+        }
+        if (event.ack_lsn()) {
+            CHECK_EQ(stream.snapshot_progress().consistent_lsn, event.ack_lsn());
+            break;
+        }
+    }
+    using step = wal::snapshot_step;
+    CHECK(steps == std::vector<step>({step::table_begin, step::item_end, step::table_end, step::end}));
+    const auto progress = stream.snapshot_progress();
+    CHECK(progress.stage == wal::snapshot_stage::complete && progress.rows == 2 && rows == 2);
+    CHECK(progress.items == progress.items_done && progress.tables_done == 1 && progress.ended_at);
+}
+
 int main() {
     check::set_up(name);
     a_transaction();
@@ -272,5 +305,6 @@ int main() {
     the_loop_ends();
     stop_lsn();
     positions();
+    rows_first();
     return check::finish();
 }

@@ -326,6 +326,17 @@ impl Stream {
         out
     }
 
+    /// How far the snapshot is.
+    pub fn snapshot_progress(&self) -> abi::wal_snapshot_progress {
+        let mut out = abi::wal_snapshot_progress::default();
+        // SAFETY: a live stream and a struct of the size that is told.
+        call(|err| unsafe {
+            abi::wal_stream_snapshot_progress(self.0, &raw mut out, size_of_val(&out), err)
+        })
+        .unwrap();
+        out
+    }
+
     /// What was last seen of the slot's health.
     pub fn slot_health(&self) -> Result<abi::wal_health, Outcome<Status>> {
         let mut out = abi::wal_health::default();

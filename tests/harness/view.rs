@@ -27,10 +27,11 @@ pub enum Kind {
     RollbackPrepared = 18,
     Progress = 64,
     Reconnected = 65,
+    Snapshot = 66,
 }
 
 impl Kind {
-    const ALL: [Self; 16] = [
+    const ALL: [Self; 17] = [
         Self::Begin,
         Self::Commit,
         Self::Origin,
@@ -47,6 +48,7 @@ impl Kind {
         Self::RollbackPrepared,
         Self::Progress,
         Self::Reconnected,
+        Self::Snapshot,
     ];
 
     fn of(number: u32) -> Self {
@@ -62,6 +64,7 @@ pub const OLD_KEY: u32 = 1 << 1;
 pub const OLD_FULL: u32 = 1 << 2;
 pub const CASCADE: u32 = 1 << 3;
 pub const RESTART_IDENTITY: u32 = 1 << 4;
+pub const SNAPSHOT: u32 = 1 << 11;
 
 /// One event, borrowed.
 #[derive(Clone, Copy)]
@@ -162,6 +165,16 @@ impl<'a> Event<'a> {
         unsafe { bytes(abi::wal_event_message_content(self.raw)) }
     }
 
+    /// What a SNAPSHOT event tells: its step, the item, and the state to store.
+    pub fn snapshot(self) -> (u32, u32, Vec<u8>) {
+        // SAFETY: a live event, whose bytes live as long.
+        unsafe {
+            let step = abi::wal_event_snapshot_step(self.raw);
+            let state = bytes(abi::wal_event_snapshot_state(self.raw)).to_vec();
+            (step, abi::wal_event_snapshot_item(self.raw), state)
+        }
+    }
+
     /// Everything, copied.
     pub fn copy(self) -> Seen {
         let it = self.fields();
@@ -206,6 +219,13 @@ impl<'a> Event<'a> {
                 };
                 assert!(attempts >= 1 && status < 0 && !message.is_empty());
                 write!(line, " {status} {}", String::from_utf8_lossy(message)).unwrap();
+            }
+            Kind::Snapshot => {
+                let (step, item, _) = self.snapshot();
+                write!(line, " {step}").unwrap();
+                if !it.relation.is_null() {
+                    write!(line, " {} {item}", self.relation().full_name()).unwrap();
+                }
             }
             Kind::Origin => {
                 // SAFETY: a live event, whose bytes live as long.

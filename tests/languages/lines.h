@@ -355,7 +355,7 @@ static inline void lines_particulars(const wal_event *event) {
 static inline void lines_flags(uint32_t flags) {
     static const char *const names[] = {"transactional",    "old_key",         "old_full",      "cascade",
                                         "restart_identity", "streamed",        "first_segment", "discarded",
-                                        "rewound",          "unknown_prepare", "ambiguous"};
+                                        "rewound",          "unknown_prepare", "ambiguous",     "snapshot"};
     const char *between = "";
     size_t i;
 

@@ -241,6 +241,7 @@ static std::string flags_of(const wal::event &event) {
         {flag::rewound, "rewound"},
         {flag::unknown_prepare, "unknown_prepare"},
         {flag::ambiguous, "ambiguous"},
+        {flag::snapshot, "snapshot"},
     };
     std::string text;
     for (const auto &[bit, name] : names)

@@ -21,6 +21,7 @@ mod a_stream_lives_in_any_runtime;
 mod commands_run_beside_the_stream;
 mod every_kind_of_event_is_told;
 mod rows_become_the_programs_types;
+mod rows_come_before_the_changes;
 mod rows_of_a_copy_come_as_they_are_asked_for;
 mod the_example_prints_what_it_reads;
 mod values_with_parts_come_apart;

@@ -73,6 +73,9 @@ fn values(it: &Described) -> (Vec<String>, Vec<&'static str>) {
             vec!["7560123456789012345:1:0/16B3748:3:0/0".into(), "7:1:0/0:0:16/B374D848".into()],
             vec!["", "0/16B3748", "7:1:0/1:3", "07:1:0/1:3:0/0", "7:1:0/a:3:0/0", "7:1:0/1:3:0/0 "],
         ),
+        "base64" => {
+            (vec!["AAAA".into(), "V1NOUA==".into(), String::new()], vec!["AAA", "A A A", "*", "V1NOUA"])
+        }
         "size" | "count" => (split(" to "), vec!["", "-1", "much", "1XB", "99999999999999999999"]),
         "size or duration" => (
             vec!["0".into(), "64kB".into(), "1GB".into(), "1s".into(), "2 h".into()],

@@ -45,6 +45,7 @@ mod reconnect;
 mod records;
 mod rows_of_any_copy_come_in_batches;
 mod slots;
+mod snapshot;
 mod sound;
 mod status_updates_leave_at_their_interval;
 mod the_log_is_short_and_harmless;

@@ -185,6 +185,19 @@ class event {
         return pgwalstream::lsn(wal_event_reconnect_switchpoint(&raw_));
     }
 
+    /** snapshot: where the snapshot stands; none for other kinds. relation() is its table, sequence() a
+     * number of rows. */
+    pgwalstream::snapshot_step snapshot_step() const noexcept {
+        return static_cast<pgwalstream::snapshot_step>(wal_event_snapshot_step(&raw_));
+    }
+    /** A row with event_flags::snapshot, and snapshot at an item_end: which item of its table it is; else 0.
+     * With relation() and sequence() it identifies the row in this snapshot. */
+    std::uint32_t snapshot_item() const noexcept { return wal_event_snapshot_item(&raw_); }
+    /** snapshot: how far it is, to be stored with the rows; option snapshot_state takes it in base64. */
+    bytes_view snapshot_state() const noexcept PGWALSTREAM_LIFETIMEBOUND {
+        return detail::bytes_of(wal_event_snapshot_state(&raw_));
+    }
+
     /** Copies it with all its values into memory of its own, which outlives batch and stream. */
     result<owned_event> try_clone() const;
 #if PGWALSTREAM_EXCEPTIONS

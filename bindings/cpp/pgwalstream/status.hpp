@@ -79,6 +79,7 @@ enum class status : std::int32_t {
     archive_conflict = WAL_E_ARCHIVE_CONFLICT,         ///< an archive has other bytes of that name
     disk_full = WAL_E_DISK_FULL,                       ///< the disk is full
     fsync = WAL_E_FSYNC,                               ///< what was written may not last
+    snapshot = WAL_E_SNAPSHOT,                         ///< a snapshot cannot begin or go on: see hint()
     no_memory = WAL_E_NO_MEMORY,                       ///< no memory
     system = WAL_E_SYSTEM,                             ///< a system call failed that should not
     internal = WAL_E_INTERNAL,                         ///< a defect in the library
@@ -112,6 +113,25 @@ enum class event_kind : std::uint32_t {
     progress = WAL_EVENT_PROGRESS,                   ///< the slot moved on, with nothing for us
     reconnected = WAL_EVENT_RECONNECTED,             ///< the connection was lost and made again
     flush_wanted = WAL_EVENT_FLUSH_WANTED,           ///< the server waits until all is safe
+    snapshot = WAL_EVENT_SNAPSHOT,                   ///< where a snapshot stands: snapshot_step()
+};
+
+/** Where a snapshot stands: wal_snapshot_step_code. */
+enum class snapshot_step : std::uint32_t {
+    none = WAL_SNAPSHOT_NONE,               ///< the event tells of no snapshot
+    table_begin = WAL_SNAPSHOT_TABLE_BEGIN, ///< the rows of relation() follow
+    item_end = WAL_SNAPSHOT_ITEM_END,       ///< all rows of an item came
+    table_end = WAL_SNAPSHOT_TABLE_END,     ///< all rows of relation() came
+    end = WAL_SNAPSHOT_END,                 ///< all rows came: ack_lsn() is to be acknowledged
+    restart = WAL_SNAPSHOT_RESTART,         ///< drop all rows that came of an earlier snapshot
+};
+
+/** Whether a snapshot is being copied: wal_snapshot_stage_code. */
+enum class snapshot_stage : std::uint32_t {
+    none = WAL_SNAPSHOT_STAGE_NONE,         ///< the stream takes none
+    copying = WAL_SNAPSHOT_STAGE_COPYING,   ///< rows come
+    complete = WAL_SNAPSHOT_STAGE_COMPLETE, ///< all rows came
+    failed = WAL_SNAPSHOT_STAGE_FAILED,     ///< it was given up, and so was the stream
 };
 
 /** What a value is: wal_value_kind. */
@@ -262,6 +282,11 @@ enum class event_flags : std::uint32_t {
      * with options streaming "assembled", messages and on_ambiguous "flag". Since 0.2.0.
      */
     ambiguous = WAL_EVENT_FLAG_AMBIGUOUS,
+    /**
+     * INSERT: a row that was there before the changes begin, with option snapshot "initial". It belongs to no
+     * transaction: `relation`, wal_event_snapshot_item() and `sequence` identify it. Since 0.2.0.
+     */
+    snapshot = WAL_EVENT_FLAG_SNAPSHOT,
 };
 
 /** What a slot is made for, and how it stands: WAL_SLOT_…. */

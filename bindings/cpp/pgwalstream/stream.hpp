@@ -6,6 +6,7 @@
 
 #include <pgwalstream/event.hpp>
 #include <pgwalstream/options.hpp>
+#include <pgwalstream/snapshot.hpp>
 #include <pgwalstream/stats.hpp>
 
 #include <cstddef>
@@ -175,6 +176,14 @@ class stream {
         return seen ? std::optional<health>(*seen) : std::nullopt;
     }
 
+    /** How far the snapshot is, with option snapshot "initial"; all 0 where none is taken. */
+    result<pgwalstream::snapshot_progress> try_snapshot_progress() const {
+        return detail::attempt_for<pgwalstream::snapshot_progress, wal_snapshot_progress>(
+            [&](wal_snapshot_progress *out, wal_error **reason) {
+                return wal_stream_snapshot_progress(handle_.get(), out, sizeof *out, reason);
+            });
+    }
+
     /**
      * A loop over the events. It ends where the stream ends, is interrupted, or gives nothing for so long,
      * and by an error: `ended_by()` and `failed()` tell. Leaving the loop early loses nothing: a next one
@@ -236,6 +245,10 @@ class stream {
     /** As try_slot_health; throws `error`. */
     std::optional<health> slot_health() const {
         return detail::take(try_slot_health());
+    }
+    /** As try_snapshot_progress; throws `error`. */
+    pgwalstream::snapshot_progress snapshot_progress() const {
+        return detail::take(try_snapshot_progress());
     }
     /** As try_events, but an error is thrown in the loop: `for (const auto &event : stream.events())`. */
     reading<detail::event_reader> events(timeout wait = forever) &noexcept PGWALSTREAM_LIFETIMEBOUND;

@@ -258,6 +258,7 @@ impl Repetition {
             | WAL_EVENT_TIMELINE
             | WAL_EVENT_PROGRESS
             | WAL_EVENT_RECONNECTED
+            | WAL_EVENT_SNAPSHOT
             | WAL_EVENT_FLUSH_WANTED => Judged::Keep(event),
         }
     }

@@ -63,6 +63,7 @@ impl Prepares {
                 | WAL_EVENT_TIMELINE
                 | WAL_EVENT_PROGRESS
                 | WAL_EVENT_RECONNECTED
+                | WAL_EVENT_SNAPSHOT
                 | WAL_EVENT_FLUSH_WANTED,
             )
             | None => {}

@@ -45,6 +45,11 @@ const ELSEWHERE: &[(Status, &str, &str)] = &[
     (WAL_E_FSYNC, "src/archive/crash.rs", ""),
     (WAL_E_SPILL, "tests/scenarios/protocol/large_transactions_are_kept_in_bounds.rs", ""),
     (WAL_E_AMBIGUOUS, "tests/scenarios/protocol/large_transactions_are_kept_in_bounds.rs", ""),
+    (
+        WAL_E_SNAPSHOT,
+        "tests/scenarios/snapshot/what_was_begun_is_gone_on_with.rs",
+        "p18_each_way_to_start_again",
+    ),
     (WAL_E_NO_MEMORY, "tests/scenarios/sound/what_a_server_sends_costs_little_memory.rs", ""),
     (WAL_E_SYSTEM, "tests/scenarios/sound/each_hint_was_tried.rs", "s45_an_engine_without_descriptors"),
     (WAL_E_PANIC, "tests/c/test_panic.c", ""),

@@ -80,6 +80,12 @@ func (e *Event) TimelineSwitch() (before, timeline uint32, switchpoint uint64) {
 	return uint32(C.wal_event_timeline_before(c)), uint32(C.wal_event_timeline(c)), uint64(C.wal_event_switchpoint(c))
 }
 
+// Snapshot is what a SNAPSHOT event tells: its step, its item, and its state, borrowed from the event.
+func (e *Event) Snapshot() (step, item uint32, state []byte) {
+	c := e.c()
+	return uint32(C.wal_event_snapshot_step(c)), uint32(C.wal_event_snapshot_item(c)), view(C.wal_event_snapshot_state(c))
+}
+
 // Relation is one definition of a table, copied.
 type Relation struct {
 	OID, Generation uint32

@@ -1,0 +1,150 @@
+//! The task that has a snapshot copied, beside that of the stream: it starts the workers, watches over the session that holds
+//! the snapshot, and tells the end.
+//!
+//! It must never tell the end unless the tables were locked from the first row to the last.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use tokio::sync::oneshot::{self, error::TryRecvError};
+use tokio::task::{JoinHandle, JoinSet};
+
+use super::super::log::Level;
+use super::super::panics;
+use super::super::shared::Shared;
+use super::job::{Job, Origin};
+use super::take::Taken;
+use super::{gone, worker};
+use crate::batch::{Provenance, Relation, SnapshotStep};
+use crate::error::{Error, Result, Status};
+use crate::session::{AnySession, Session, Unasked};
+use crate::snapshot::SnapshotStage;
+use crate::sys::pg_micros;
+
+/// How often the holder's session is looked at.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// A snapshot that is being copied. Dropping it ends that.
+#[derive(Debug)]
+pub struct Copying {
+    task: JoinHandle<()>,
+    heard: oneshot::Receiver<Result<()>>,
+}
+
+impl Copying {
+    /// Starts copying. `relations` are the definitions of the plan's tables.
+    pub fn start(
+        shared: &Arc<Shared>,
+        taken: Taken,
+        relations: Vec<Arc<Relation>>,
+        server: Provenance,
+    ) -> Result<Self> {
+        let Taken { holder, lent, plan, block, consistent, system, restarts } = taken;
+        let blocks = shared.config.snapshot_item_size / block.max(1);
+        let items = plan.items(blocks.max(1));
+        let origin = Origin { lent, consistent, system, server };
+        let job = Arc::new(Job::new(shared, plan, relations, items, origin)?);
+        let progress = &shared.snapshot;
+        progress.consistent.store(consistent.0, Relaxed);
+        progress.began_at.store(pg_micros(), Relaxed);
+        progress.enter(SnapshotStage::WAL_SNAPSHOT_STAGE_COPYING);
+        if restarts {
+            job.tell(SnapshotStep::WAL_SNAPSHOT_RESTART, None, 0, 0)?;
+        }
+        let (tell, heard) = oneshot::channel();
+        let shared = Arc::clone(shared);
+        let task = tokio::spawn(async move {
+            // Of one task: it ends with this one.
+            let mut inner = JoinSet::new();
+            let of_inner = Arc::clone(&shared);
+            inner.spawn(async move { within_deadline(&of_inner, &job, holder).await });
+            let outcome = inner.join_next().await.map_or(Ok(()), joined);
+            if outcome.is_err() {
+                ended(&shared, SnapshotStage::WAL_SNAPSHOT_STAGE_FAILED);
+            }
+            // Nobody hears it where the stream has ended.
+            let _ = tell.send(outcome);
+            shared.engine.notify_one();
+        });
+        Ok(Self { task, heard })
+    }
+
+    /// How it ended, once it has.
+    pub fn outcome(&mut self) -> Option<Result<()>> {
+        match self.heard.try_recv() {
+            Ok(outcome) => Some(outcome),
+            Err(TryRecvError::Empty) => None,
+            Err(TryRecvError::Closed) => Some(Err(cancelled())),
+        }
+    }
+}
+
+impl Drop for Copying {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+fn ended(shared: &Shared, stage: SnapshotStage) {
+    shared.snapshot.ended_at.store(pg_micros(), Relaxed);
+    shared.snapshot.enter(stage);
+}
+
+fn cancelled() -> Error {
+    Error::new(Status::WAL_E_INTERNAL, "a task of a snapshot was cancelled")
+}
+
+fn joined(outcome: std::result::Result<Result<()>, tokio::task::JoinError>) -> Result<()> {
+    match outcome {
+        Ok(outcome) => outcome,
+        Err(join) if join.is_panic() => Err(panics::error(&*join.into_panic())),
+        Err(_) => Err(cancelled()),
+    }
+}
+
+async fn within_deadline(shared: &Shared, job: &Arc<Job>, holder: AnySession) -> Result<()> {
+    let limit = shared.config.snapshot_deadline;
+    if limit.is_zero() {
+        return copy(job, holder).await;
+    }
+    tokio::time::timeout(limit, copy(job, holder)).await.unwrap_or_else(|_| {
+        let text = format!("copying a snapshot took longer than snapshot_deadline, {:.1} s", limit.as_secs_f64());
+        Err(Error::new(Status::WAL_E_SNAPSHOT, text)
+            .with_hint("The program may have read too slowly. Allow more time, or more snapshot_workers; then start again with option snapshot_state."))
+    })
+}
+
+async fn copy(job: &Arc<Job>, mut holder: AnySession) -> Result<()> {
+    job.shared.logger.log(Level::WAL_LOG_INFO, "snapshot", || {
+        let progress = &job.shared.snapshot;
+        let (tables, items) = (progress.tables.load(Relaxed), progress.items.load(Relaxed));
+        format!("copying {tables} tables in {items} items as of {}", job.origin.consistent)
+    });
+    job.tell_of_empty_ones()?;
+    let mut workers = JoinSet::new();
+    let count = u64::try_from(job.shared.config.snapshot_workers).unwrap_or(1);
+    for number in 0..count.min(job.shared.snapshot.items.load(Relaxed)) {
+        workers.spawn(worker::work(Arc::clone(job), RandomState::new().hash_one(number)));
+    }
+    let mut look = tokio::time::interval(LOOK);
+    loop {
+        tokio::select! {
+            worker = workers.join_next() => match worker {
+                Some(outcome) => joined(outcome)?,
+                None => break,
+            },
+            _ = look.tick() => if holder.unasked() == Unasked::End {
+                return Err(gone(&Error::new(Status::WAL_E_CONNECTION_LOST, "the server ended it")));
+            },
+        }
+    }
+    // The locks are the holder's: while it lives, nobody emptied or rewrote a table.
+    holder.query("SELECT 1").await.map_err(|error| gone(&error))?;
+    // Who reads of the end finds it so.
+    ended(&job.shared, SnapshotStage::WAL_SNAPSHOT_STAGE_COMPLETE);
+    job.tell(SnapshotStep::WAL_SNAPSHOT_END, None, 0, job.shared.snapshot.rows.load(Relaxed))?;
+    let _ = holder.say_goodbye();
+    Ok(())
+}

@@ -1,0 +1,358 @@
+//! Taking a snapshot: which of slot, snapshot and state goes with what, the slot that exports it, the session that takes it
+//! over, the locks, and the plan.
+//!
+//! It must never leave a slot behind whose snapshot nobody has: the next attempt would find a slot without rows.
+
+use std::time::Instant;
+
+use tokio::time::timeout_at;
+
+use super::super::beside::Beside;
+use super::super::connect::{self, found_slot, timely};
+use super::super::creation::{Made, Making, create, until};
+use super::super::log::Level;
+use super::super::shared::Shared;
+use super::settings;
+use crate::error::{Error, Result, Status};
+use crate::lsn::Lsn;
+use crate::options::TwoPhase;
+use crate::session::{AnySession, Rows, Session};
+use crate::snapshot::{Extent, Plan, Questions, SnapshotState, begin, definitions};
+use crate::stream::slot_commands::{InUse, drop_slot};
+use crate::stream::{Finding, Identity, Preflight, Server, Slot, quote_identifier};
+
+/// What a connection knows that takes a snapshot.
+#[derive(Clone, Copy, Debug)]
+pub struct Asking<'a> {
+    /// The stream.
+    pub shared: &'a Shared,
+    /// The questions of the stream.
+    pub preflight: &'a Preflight<'a>,
+    /// What the server said of itself.
+    pub server: &'a Server,
+    /// Which server it is.
+    pub identity: &'a Identity,
+}
+
+/// A snapshot that was taken, with what is to be copied of it.
+#[derive(Debug)]
+pub struct Taken {
+    /// The session that holds it, and its locks.
+    pub(super) holder: AnySession,
+    /// The name by which others take it over.
+    pub(super) lent: String,
+    pub(super) plan: Plan,
+    /// The size of a block of the server's disk.
+    pub(super) block: u64,
+    pub(super) consistent: Lsn,
+    pub(super) system: u64,
+    /// An earlier life of the program has rows of another one.
+    pub(super) restarts: bool,
+}
+
+/// What is done with the slot.
+enum Way {
+    /// It is there, and the program has all rows.
+    GoOn(Slot),
+    /// It is made with this command.
+    Make {
+        command: String,
+        /// In the place of one that is of no use any more.
+        instead: bool,
+        restarts: bool,
+    },
+}
+
+impl Taken {
+    /// The position that the rows are of.
+    pub fn consistent(&self) -> Lsn {
+        self.consistent
+    }
+
+    /// The definitions of its tables, as messages.
+    pub fn definitions(&self) -> Vec<Vec<u8>> {
+        self.plan.tables.iter().flat_map(definitions).collect()
+    }
+}
+
+impl Asking<'_> {
+    /// Makes sure that the slot is there, and tells where it stands, with the snapshot that is to come first.
+    pub async fn prepare(
+        self,
+        session: &mut AnySession,
+        deadline: Option<Instant>,
+    ) -> Result<(Lsn, Option<Box<Taken>>)> {
+        let config = &self.shared.config;
+        let state = config.snapshot_state.as_deref().map(SnapshotState::from_bytes).transpose()?;
+        if let Some(state) = state.filter(|state| state.system != self.identity.system) {
+            return Err(Error::new(
+                Status::WAL_E_SYSTEM_MISMATCH,
+                format!(
+                    "snapshot_state is of the system {}, and the server is {}",
+                    state.system, self.identity.system
+                ),
+            )
+            .with_hint(
+                "Connect to the server that the rows came from; or leave the state out, and drop those rows.",
+            ));
+        }
+        let rows = timely(config, session.query(&self.preflight.slot_query())).await?.rows;
+        let found = match self.preflight.slot(&rows, self.server) {
+            Err(error) if error.status() == Status::WAL_E_SLOT_MISSING => {
+                return Err(connect::with_nearest_slot(self.shared, session, error).await);
+            }
+            found => found?,
+        };
+        match self.way(found, state)? {
+            Way::GoOn(slot) => Ok((found_slot(self.shared, slot), None)),
+            Way::Make { command, instead, restarts } => {
+                self.refuse(session).await?;
+                if instead {
+                    timely(config, session.query(&drop_slot(&config.slot, InUse::Refuse)?)).await?;
+                }
+                let taken = self.make(session, &command, restarts, deadline).await?;
+                Ok((taken.consistent, Some(Box::new(taken))))
+            }
+        }
+    }
+
+    /// The table of docs/snapshots.md.
+    fn way(&self, found: Finding, state: Option<SnapshotState>) -> Result<Way> {
+        let name = &self.shared.config.slot;
+        let refuse = |text: String, hint: &str| Err(Error::new(Status::WAL_E_SNAPSHOT, text).with_hint(hint));
+        match (found, state.map(|state| (state.extent, state))) {
+            (Finding::Create(command), None) => Ok(Way::Make { command, instead: false, restarts: false }),
+            (Finding::Create(command), Some((Extent::Begun, _))) => {
+                Ok(Way::Make { command, instead: false, restarts: true })
+            }
+            (Finding::Create(_), Some((Extent::Complete, _))) => Err(Error::new(
+                Status::WAL_E_GAP,
+                format!("replication slot \"{name}\" does not exist, and snapshot_state is of a whole snapshot: what was changed since is not sent any more"),
+            )
+            .with_hint("Drop the rows, and leave snapshot_state out to copy them again.")),
+            (Finding::Ready(slot), Some((Extent::Complete, _))) => Ok(Way::GoOn(slot)),
+            (Finding::Ready(slot), Some((Extent::Begun, state))) if slot.confirmed_flush == state.consistent => {
+                match self.preflight.slot(&[], self.server)? {
+                    Finding::Create(command) => Ok(Way::Make { command, instead: true, restarts: true }),
+                    Finding::Ready(slot) => Ok(Way::GoOn(slot)),
+                }
+            }
+            (Finding::Ready(slot), Some((Extent::Begun, state))) => refuse(
+                format!(
+                    "replication slot \"{name}\" stands at {}, and the snapshot of snapshot_state was taken at {}",
+                    slot.confirmed_flush, state.consistent
+                ),
+                "The slot is another one, or was moved on. Drop the rows and the slot, and leave snapshot_state out to copy them again.",
+            ),
+            (Finding::Ready(_), None) => refuse(
+                format!("replication slot \"{name}\" exists, and nothing says whether the program has the rows that were there before it"),
+                "If it has them, go on: give resume_after or snapshot_state as the program stored it, or set snapshot to \"none\". If not, drop the slot and whatever rows came, and connect again.",
+            ),
+        }
+    }
+
+    /// What is known before anything is made.
+    async fn refuse(&self, session: &mut AnySession) -> Result<()> {
+        let config = &self.shared.config;
+        if config.two_phase != TwoPhase::Off {
+            return Err(Error::new(
+                Status::WAL_E_BAD_OPTION,
+                "a snapshot is not taken with two_phase: transactions that are prepared meanwhile would be neither in the rows nor in the changes",
+            )
+            .with_hint("Take the snapshot with two_phase=off. Then connect with two_phase, and with the position or the state that the program stored."));
+        }
+        let Some(stop) = config.stop_lsn else { return Ok(()) };
+        let end = match self.identity.role {
+            crate::stream::Role::Primary => {
+                connect::written(&timely(config, session.query(connect::WRITTEN)).await?.rows)
+            }
+            crate::stream::Role::Standby => self.identity.end,
+        };
+        if stop <= end { Err(stops_before(stop, end)) } else { Ok(()) }
+    }
+
+    /// Makes the slot and takes its snapshot; the consumer may give up meanwhile.
+    async fn make(
+        &self,
+        session: &mut AnySession,
+        command: &str,
+        restarts: bool,
+        deadline: Option<Instant>,
+    ) -> Result<Taken> {
+        let Shared { config, creation, .. } = self.shared;
+        let own = Some(config.slot_create_timeout).filter(|limit| !limit.is_zero());
+        let own = own.and_then(|limit| Instant::now().checked_add(limit));
+        let deadline = deadline.into_iter().chain(own).min();
+        let running = creation.begin(&config.slot);
+        let making = Making { slot: &config.slot, command, deadline };
+        let made = Box::pin(create(session, &config.conninfo, making, creation.stopped())).await;
+        let outcome = match made {
+            Ok(Made::Yes(rows)) => {
+                let taken = tokio::select! {
+                    taken = Box::pin(self.take(&rows, restarts, deadline)) => taken,
+                    () = creation.stopped() => Err(nobody_waits()),
+                };
+                let ready = match taken {
+                    Ok(taken) => timely(config, session.query("RESET lock_timeout")).await.map(|_| taken),
+                    Err(error) => Err(error),
+                };
+                if ready.is_err() {
+                    self.undo(session).await;
+                }
+                ready
+            }
+            Ok(Made::Interrupted) => Err(nobody_waits()),
+            Err(error) => Err(self.preflight.explain(error)),
+        };
+        if let Err(error) = &outcome {
+            creation.failed(error);
+        }
+        drop(running);
+        outcome
+    }
+
+    /// The slot is of no use without the rows.
+    pub async fn undo(&self, session: &mut AnySession) {
+        let config = &self.shared.config;
+        let undone = match drop_slot(&config.slot, InUse::Refuse) {
+            Ok(command) => timely(config, session.query(&command)).await.map(drop),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = undone {
+            self.shared.logger.log(Level::WAL_LOG_WARN, "snapshot", || {
+                format!("replication slot {} is left behind without a snapshot: {error:?}", config.slot)
+            });
+        }
+    }
+
+    /// Takes over the snapshot that the slot's connection exported, locks the tables and plans.
+    async fn take(&self, made: &Rows, restarts: bool, deadline: Option<Instant>) -> Result<Taken> {
+        let config = &self.shared.config;
+        let consistent: Option<Lsn> = made.get(0, "consistent_point").and_then(|text| text.parse().ok());
+        let (Some(consistent), Some(exported)) = (consistent, made.get(0, "snapshot_name")) else {
+            return Err(Error::new(
+                Status::WAL_E_PROTOCOL,
+                "the server made a slot, and exported no snapshot",
+            ));
+        };
+        if let Some(stop) = config.stop_lsn.filter(|stop| *stop <= consistent) {
+            return Err(stops_before(stop, consistent));
+        }
+        let settings = settings();
+        let connecting = AnySession::connect(config.backend, &config.conninfo, &settings, deadline);
+        let mut holder = connecting.await?;
+        let version = holder.server_version();
+        let left = deadline.map_or(0, |deadline| {
+            deadline.saturating_duration_since(Instant::now()).as_millis().clamp(1, 0x7FFF_FFFF)
+        });
+        timely(config, holder.query(&begin(version, exported, u64::try_from(left).unwrap_or(0)))).await?;
+        // From here on the walsender may do what it wants.
+        let lent = timely(config, holder.query("SELECT pg_catalog.pg_export_snapshot()")).await?;
+        let lent = lent.get(0, "pg_export_snapshot").unwrap_or_default().to_owned();
+        let questions = Questions::new(version, &config.publications);
+        let seen = Answers::of_holder(self.shared, &mut holder, &questions).await?;
+        let mut plan = Plan::read(&seen.tables, &seen.columns)?;
+        if let Some(lock) = plan.lock() {
+            let locking = async { holder.query(&lock).await.map_err(explain_lock) };
+            // The server keeps the time; this one is for a server that is not there any more.
+            tokio::select! {
+                locked = locking => drop(locked?),
+                () = until(deadline.and_then(|deadline| deadline.checked_add(super::ADDRESS))) => return Err(unlocked()),
+            }
+        }
+        let until =
+            deadline.unwrap_or_else(|| Instant::now() + super::ADDRESS).max(Instant::now() + super::ADDRESS);
+        let mut now = Beside::open(config.backend, &config.conninfo, until).await?;
+        seen.compare(&Answers::of_now(&mut now, &questions, until).await?)?;
+        let sizes = timely(config, now.ask(&Questions::sizes(plan.leaves()))).await?;
+        let block = plan.measure(&sizes.rows)?;
+        now.close();
+        Ok(Taken { holder, lent, plan, block, consistent, system: self.identity.system, restarts })
+    }
+}
+
+/// The answers to `Questions`.
+struct Answers {
+    tables: Vec<Vec<Option<String>>>,
+    columns: Vec<Vec<Option<String>>>,
+    publications: Vec<Vec<Option<String>>>,
+}
+
+impl Answers {
+    async fn of_holder(shared: &Shared, holder: &mut AnySession, questions: &Questions) -> Result<Self> {
+        let config = &shared.config;
+        Ok(Self {
+            tables: timely(config, holder.query(&questions.tables)).await?.rows,
+            columns: timely(config, holder.query(&questions.columns)).await?.rows,
+            publications: timely(config, holder.query(&questions.publications)).await?.rows,
+        })
+    }
+
+    async fn of_now(now: &mut Beside, questions: &Questions, until: Instant) -> Result<Self> {
+        let asking = async {
+            Ok(Self {
+                tables: now.ask(&questions.tables).await?.rows,
+                columns: now.ask(&questions.columns).await?.rows,
+                publications: now.ask(&questions.publications).await?.rows,
+            })
+        };
+        timeout_at(until.into(), asking).await.unwrap_or_else(|_| Err(unlocked()))
+    }
+
+    /// Whether nothing changed since the snapshot was taken: TRUNCATE, a rewrite and DROP are no part of what it sees, and a
+    /// publication that was changed publishes other tables than it did where the changes begin.
+    fn compare(&self, now: &Self) -> Result<()> {
+        let pairs = [(&self.tables, &now.tables), (&self.columns, &now.columns)];
+        for (seen, now) in pairs {
+            if seen != now {
+                let first = seen.iter().zip(now).find(|(seen, now)| seen != now).map(|(seen, _)| seen);
+                let row = first.or_else(|| now.get(seen.len())).or_else(|| seen.get(now.len()));
+                return Err(changed(
+                    row.map_or("", |row| row.get(2).and_then(Option::as_deref).unwrap_or("")),
+                ));
+            }
+        }
+        if self.publications == now.publications { Ok(()) } else { Err(changed("")) }
+    }
+}
+
+fn changed(table: &str) -> Error {
+    let what = match table {
+        "" => "a publication".to_owned(),
+        table => format!("table {}, or a publication of it,", quote_identifier(table)),
+    };
+    Error::new(Status::WAL_E_SNAPSHOT, format!("{what} was changed while the snapshot was being taken"))
+        .with_hint("Connect again: the slot that was made for it is dropped, and nothing was delivered.")
+        .with_retriable(true)
+}
+
+fn explain_lock(error: Error) -> Error {
+    match error.sqlstate() {
+        "55P03" => unlocked(),
+        "42P01" | "3F000" => changed("").with_detail(error.message()),
+        "42501" => error.with_hint(
+            "A snapshot needs SELECT on each published table, and on its partitions: GRANT SELECT ON … TO …;",
+        ),
+        _ => error,
+    }
+}
+
+fn unlocked() -> Error {
+    Error::new(Status::WAL_E_SLOT_TIMEOUT, "the tables of the snapshot were not locked in time")
+        .with_detail("Another transaction holds an ACCESS EXCLUSIVE lock on one of them.")
+        .with_hint(
+            "End that transaction, or allow more time: see slot_create_timeout. The slot was dropped again.",
+        )
+}
+
+fn nobody_waits() -> Error {
+    Error::new(Status::WAL_E_STATE, "nobody waits for the slot any more")
+}
+
+fn stops_before(stop: Lsn, at: Lsn) -> Error {
+    Error::new(
+        Status::WAL_E_BAD_OPTION,
+        format!("stop_lsn {stop} lies before the snapshot, which begins at {at} or later"),
+    )
+    .with_hint("Choose a later position, or leave stop_lsn out.")
+}

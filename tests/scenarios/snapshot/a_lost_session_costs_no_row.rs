@@ -1,0 +1,163 @@
+//! Sessions of a snapshot may be lost: a worker's costs the rest of its item, the holder's ends the stream with what to do. A
+//! program that reads slowly, or leaves, holds nothing up.
+
+use std::time::{Duration, Instant};
+
+use super::mirror::{Mirror, options, slots, thousand_bytes_each};
+use crate::harness::{Kind, Server, eventually, server};
+use pgwalstream::error::Status;
+
+const WORKERS: &str = "FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'COPY (SELECT%' AND state = 'active'";
+const HOLDER: &str = "FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LOCK TABLE%' AND state = 'idle in transaction'";
+
+fn a_workers_session_is_made_again(version: u32) {
+    let server = Server::shared(version);
+    let mut db = server.database();
+    thousand_bytes_each(&mut db, 30_000);
+    for binary in ["on", "off"] {
+        let slot = server::unique("first");
+        let mut stream =
+            options(&db, &slot).with("binary", binary).with("queue_bytes", "64kB").open().unwrap();
+        let mut mirror = Mirror::default();
+        mirror.read(&mut stream, |it, _| it.rows > 500).unwrap();
+        // The queue is full, and the table larger than what sockets hold: it is in the middle of its item.
+        eventually("a worker copies", || db.text(&format!("SELECT count(*) > 0 {WORKERS}")) == "t");
+        for lost in 1..=2 {
+            db.run(&format!("SELECT pg_terminate_backend(pid) {WORKERS}"));
+            // What it had sent comes first.
+            while stream.snapshot_progress().lost_workers < lost {
+                let next = mirror.rows + 100;
+                mirror.read(&mut stream, |it, _| it.rows > next).unwrap();
+            }
+            let next = mirror.rows + 2000;
+            mirror.read(&mut stream, |it, _| it.rows > next).unwrap();
+        }
+        mirror.read_snapshot(&mut stream);
+        assert_eq!(mirror.rows, 30_000, "each row once");
+        assert_eq!(stream.snapshot_progress().lost_workers, 2);
+        mirror.compare(&mut db, &[]);
+    }
+}
+
+on_every_version! { a_workers_session_is_made_again }
+
+fn p18_a_snapshot_without_its_holder_is_gone(version: u32) {
+    let server = Server::shared(version);
+    let mut db = server.database();
+    thousand_bytes_each(&mut db, 4000);
+    let slot = server::unique("first");
+    let mut stream = options(&db, &slot).with("queue_bytes", "64kB").open().unwrap();
+    let mut mirror = Mirror::default();
+    mirror.read(&mut stream, |it, _| it.rows > 100).unwrap();
+    // Its locks would be gone too: somebody may empty the table.
+    assert_eq!(db.text(&format!("SELECT count(*) {HOLDER}")), "1");
+    db.run(&format!("SELECT pg_terminate_backend(pid) {HOLDER}"));
+    let failure = mirror.read(&mut stream, |it, _| it.end.is_some()).unwrap_err();
+    assert_eq!(failure.status, Status::WAL_E_SNAPSHOT, "{failure:?}");
+    assert!(failure.hint.contains("snapshot_state") && !failure.is_retriable, "{failure:?}");
+    assert_eq!(stream.snapshot_progress().stage, 3);
+    drop(stream);
+    // The way that the hint names.
+    let mut again = options(&db, &slot)
+        .with("snapshot_state", &super::what_was_begun_is_gone_on_with::base64(&mirror.state));
+    again = again.with("queue_bytes", "4MB");
+    let mut stream = again.open().unwrap();
+    mirror.read_snapshot(&mut stream);
+    assert_eq!(mirror.rows, 4000);
+}
+
+on_every_version! { p18_a_snapshot_without_its_holder_is_gone }
+
+/// The slot is in use all the while, and nothing depends on the connection that uses it.
+fn the_walsenders_connection_is_made_again(version: u32) {
+    let server = Server::shared(version);
+    let mut db = server.database();
+    thousand_bytes_each(&mut db, 3000);
+    let slot = server::unique("first");
+    let mut stream = options(&db, &slot).with("queue_bytes", "64kB").open().unwrap();
+    let mut mirror = Mirror::default();
+    mirror.read(&mut stream, |it, _| it.rows > 100).unwrap();
+    db.run("UPDATE t SET pad = 'new' WHERE id = 7; INSERT INTO t VALUES (5000, 'x')");
+    db.run("SELECT pg_terminate_backend(pid) FROM pg_stat_replication WHERE pid IN (SELECT active_pid FROM pg_replication_slots WHERE database = current_database())");
+    let mut reconnects = 0;
+    mirror
+        .read(&mut stream, |it, event| {
+            reconnects += u32::from(event.kind() == Kind::Reconnected);
+            it.end.is_some() && reconnects > 0
+        })
+        .unwrap();
+    assert_eq!((mirror.rows, reconnects), (3000, 1));
+    mirror.catch_up(&mut db, &mut stream);
+    assert_eq!(mirror.changes, 2);
+    mirror.compare(&mut db, &[]);
+}
+
+on_every_version! { the_walsenders_connection_is_made_again }
+
+/// TRUNCATE and ALTER TABLE wait for the rows, and come behind them.
+fn p29_what_a_snapshot_cannot_see_through_waits(version: u32) {
+    let server = Server::shared(version);
+    let mut db = server.database();
+    thousand_bytes_each(&mut db, 3000);
+    let slot = server::unique("first");
+    let mut stream = options(&db, &slot).with("queue_bytes", "64kB").open().unwrap();
+    let name = db.name.clone();
+    std::thread::scope(|threads| {
+        let mut mirror = Mirror::default();
+        mirror.read(&mut stream, |it, _| it.rows > 10).unwrap();
+        let truncating = threads
+            .spawn(move || server.client(&name).batch_execute("TRUNCATE t; INSERT INTO t VALUES (1, 'y')"));
+        eventually("it waits", || {
+            db.text("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'TRUNCATE t%' AND wait_event_type = 'Lock' AND datname = current_database()") == "1"
+        });
+        mirror.read_snapshot(&mut stream);
+        assert_eq!(mirror.rows, 3000, "the table does not look empty");
+        truncating.join().unwrap().unwrap();
+        mirror.catch_up(&mut db, &mut stream);
+        assert_eq!(mirror.tables["public.t"].rows.len(), 1);
+        mirror.compare(&mut db, &[]);
+    });
+}
+
+on_every_version! { p29_what_a_snapshot_cannot_see_through_waits }
+
+fn a_program_that_leaves_is_not_waited_for(version: u32) {
+    let server = Server::shared(version);
+    let mut db = server.database();
+    thousand_bytes_each(&mut db, 20_000);
+    let slot = server::unique("first");
+    let mut stream = options(&db, &slot).with("queue_bytes", "64kB").open().unwrap();
+    let mut mirror = Mirror::default();
+    mirror.read(&mut stream, |it, _| it.rows > 10).unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    // What waits is bounded: the queue, and what each worker was filling when it became full.
+    let waits = stream.stats().queue_bytes;
+    assert!(waits < (64 << 10) + 5 * (256 << 10), "{waits}");
+    stream.interrupt();
+    assert_eq!(stream.next_status(-1), Ok(Status::WAL_INTERRUPTED));
+    let begun = Instant::now();
+    drop(stream);
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    eventually("no session is left", || {
+        db.text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type IN ('client backend', 'walsender')") == "0"
+    });
+    assert_eq!(slots(&mut db), "1", "the slot is the program's");
+}
+
+on_every_version! { a_program_that_leaves_is_not_waited_for }
+
+fn p29_a_snapshot_has_a_deadline(version: u32) {
+    let server = Server::shared(version);
+    let mut db = server.database();
+    thousand_bytes_each(&mut db, 4000);
+    let options = options(&db, &server::unique("first")).with("queue_bytes", "64kB");
+    let mut stream = options.with("snapshot_deadline", "300ms").open().unwrap();
+    std::thread::sleep(Duration::from_millis(600));
+    let failure = Mirror::default().read(&mut stream, |it, _| it.end.is_some()).unwrap_err();
+    assert!(
+        failure.status == Status::WAL_E_SNAPSHOT && failure.message.contains("snapshot_deadline"),
+        "{failure:?}"
+    );
+}
+
+on_every_version! { p29_a_snapshot_has_a_deadline }

@@ -1,0 +1,131 @@
+//! What a snapshot does not go with, and what it cannot read, is an error that names the way; no slot is left behind.
+
+use super::mirror::{options, slots};
+use super::what_was_begun_is_gone_on_with::base64;
+use crate::harness::{Database, Failure, Options, Server, server};
+use pgwalstream::error::Status;
+
+fn refused(options: Options) -> Failure {
+    match options.open() {
+        Ok(_) => panic!("it opened"),
+        Err(failure) => failure,
+    }
+}
+
+fn table(db: &mut Database<'_>) {
+    db.run(
+        "CREATE TABLE t (id int PRIMARY KEY); CREATE PUBLICATION pub FOR TABLE t; INSERT INTO t VALUES (1)",
+    );
+}
+
+fn p18_options_that_exclude_each_other(version: u32) {
+    let server = Server::shared(version);
+    let mut db = server.database();
+    table(&mut db);
+    let slot = server::unique("first");
+    let with = |key: &str, value: &str| refused(options(&db, &slot).with(key, value));
+    let undecoded = Options::new()
+        .with("conninfo", &db.conninfo())
+        .with("slot", &slot)
+        .with("publication", "pub")
+        .with("snapshot", "initial")
+        .with("decode", "off");
+    for (failure, word) in [
+        (refused(undecoded), "decode=on"),
+        (with("stop_lsn", "0/1"), "stop_lsn"),
+        (with("snapshot_state", "AAAA"), "snapshot_state"),
+        (
+            refused(Options::stream(&db.conninfo(), &slot, "pub").with("snapshot_state", "AAAA")),
+            "snapshot=initial",
+        ),
+        (
+            refused(options(&db, &slot).with("slot_create", "temporary").with("snapshot_state", "AAAA")),
+            "temporary",
+        ),
+    ] {
+        assert_eq!(failure.status, Status::WAL_E_BAD_OPTION, "{failure:?}");
+        assert!(failure.message.contains(word) && !failure.hint.is_empty(), "{failure:?}");
+    }
+    if version >= 15 {
+        for how in ["on", "join"] {
+            let failure = refused(options(&db, &slot).with("two_phase", how));
+            assert!(
+                failure.status == Status::WAL_E_BAD_OPTION && failure.message.contains("two_phase"),
+                "{failure:?}"
+            );
+        }
+    }
+    let failure = refused(options(&db, &slot).with("slot_create", "never"));
+    assert_eq!(failure.status, Status::WAL_E_SLOT_MISSING, "{failure:?}");
+    // A state of another system.
+    let other = pgwalstream::snapshot::SnapshotState {
+        extent: pgwalstream::snapshot::Extent::Complete,
+        system: 1,
+        consistent: pgwalstream::Lsn(1),
+        items_done: 1,
+        items: 1,
+    };
+    let failure = refused(options(&db, &slot).with("snapshot_state", &base64(&other.to_bytes())));
+    assert_eq!(failure.status, Status::WAL_E_SYSTEM_MISMATCH, "{failure:?}");
+    assert_eq!(slots(&mut db), "0", "no slot was made");
+}
+
+on_every_version! { p18_options_that_exclude_each_other }
+
+/// What would be hidden or cannot be read is known before the first row.
+fn p22_rows_that_a_role_does_not_see(version: u32) {
+    let server = Server::shared(version);
+    let mut db = server.database();
+    table(&mut db);
+    let (role, slot) = (server::unique("reader"), server::unique("first"));
+    db.run(&format!("CREATE ROLE {role} LOGIN REPLICATION"));
+    let conninfo = format!("host=127.0.0.1 port={} user={role} dbname={}", server.port, db.name);
+    let open = || {
+        refused(
+            Options::stream(&conninfo, &slot, "pub")
+                .with("snapshot", "initial")
+                .with("slot_create", "if_missing"),
+        )
+    };
+    let failure = open();
+    assert!(
+        failure.status == Status::WAL_E_PRIVILEGE && failure.hint.contains("GRANT SELECT"),
+        "{failure:?}"
+    );
+    assert!(failure.message.contains('t'), "{failure:?}");
+    assert_eq!(slots(&mut db), "0", "the slot was dropped again");
+    db.run(&format!(
+        "GRANT SELECT ON t TO {role}; ALTER TABLE t ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON t USING (id > 1)"
+    ));
+    let failure = open();
+    assert!(failure.status == Status::WAL_E_PRIVILEGE && failure.hint.contains("BYPASSRLS"), "{failure:?}");
+    assert!(failure.message.contains("\"public\".\"t\""), "{failure:?}");
+    assert_eq!(slots(&mut db), "0");
+    db.run(&format!("ALTER ROLE {role} BYPASSRLS"));
+    let options = Options::stream(&conninfo, &slot, "pub").with("snapshot", "initial");
+    let mut stream = options.with("slot_create", "if_missing").open().unwrap();
+    let all = stream.read_until(|event| event.ack_lsn != 0);
+    assert!(all.iter().any(|event| event.line == "INSERT public.t new id=1"));
+}
+
+on_every_version! { p22_rows_that_a_role_does_not_see }
+
+fn p16_a_lock_is_waited_for_in_bounds(version: u32) {
+    let server = Server::shared(version);
+    let mut db = server.database();
+    table(&mut db);
+    let slot = server::unique("first");
+    // Without an id it does not hold up the slot, and yet holds the table.
+    db.run("BEGIN; LOCK TABLE t IN ACCESS EXCLUSIVE MODE");
+    let id = db.text("SELECT pg_current_xact_id_if_assigned() IS NULL");
+    let failure = refused(options(&db, &slot).with("slot_create_timeout", "400ms"));
+    assert_eq!(failure.status, Status::WAL_E_SLOT_TIMEOUT, "{failure:?}");
+    if id == "t" {
+        assert!(failure.message.contains("locked"), "{failure:?}");
+    }
+    db.run("COMMIT");
+    assert_eq!(slots(&mut db), "0", "the slot was dropped again");
+    assert!(options(&db, &slot).open().is_ok());
+}
+
+on_every_version! { p16_a_lock_is_waited_for_in_bounds }
