@@ -67,19 +67,20 @@ impl Plan {
         }
         let mut it =
             Self { path, size: printing.rotate_size, age: printing.rotate_time, sure, journal: None };
-        if let Some(path) = it.path.as_deref().filter(|_| is_file && resumes) {
+        if let Some(path) = it.path.as_deref().filter(|_| is_file) {
             let path = journal::path_of(path);
             let said = Journal::read(&path)?;
-            match (sure, said) {
-                (Sure::No, None) => {}
-                (Sure::No, Some(_)) => {
+            match said {
+                _ if resumes && sure != Sure::No => it.journal = Some((path, said)),
+                None => {}
+                // The next command with the slot would cut off what this one writes.
+                Some(_) => {
                     let name = path.display();
                     let why = format!(
-                        "{name} tells how far the file is, and with --ack none it would not be true any more"
+                        "{name} tells how far a slot is in the file, and what is written now would not count"
                     );
                     return Err(Trouble::Usage(format!("{why}: write to another file")));
                 }
-                _ => it.journal = Some((path, said)),
             }
         }
         Ok(it)

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use pgwalstream::{ErrorCode, Lsn, WalReader, WalRecord, WalRecordBatch};
 
 use crate::args::Waldump;
-use crate::output::Output;
+use crate::output::print;
 use crate::trouble::{Trouble, note};
 
 /// How much is read at once.
@@ -25,7 +25,6 @@ pub fn run(command: &Waldump, quiet: bool) -> Result<(), Trouble> {
     let mut dump = Dump {
         command,
         reader: WalReader::new(start, size.unwrap_or(0))?,
-        output: Output::open(None)?,
         lines: Vec::new(),
         line: vec![0; 1024],
         left: command.count.unwrap_or(u64::MAX),
@@ -58,7 +57,6 @@ pub fn run(command: &Waldump, quiet: bool) -> Result<(), Trouble> {
 struct Dump<'a> {
     command: &'a Waldump,
     reader: WalReader,
-    output: Output,
     lines: Vec<u8>,
     line: Vec<u8>,
     left: u64,
@@ -114,7 +112,7 @@ impl Dump<'_> {
                 self.left -= 1;
             }
         }
-        self.output.write(&self.lines)
+        print(&self.lines)
     }
 
     fn is_wanted(&self, record: &WalRecord<'_>) -> bool {

@@ -192,6 +192,18 @@ debezium_jars() {
   [ -d "$1" ] && [ "$(find "$1" -name '*.jar' | wc -l)" = "$(wc -l <"$sums")" ] && (cd "$1" && sha256sum --quiet -c "$sums")
 }
 
+# arm: the unit tests of the library built for aarch64, run by an emulator
+long_arm() {
+  have rustup || die "the standard library for aarch64 needs rustup to install it"
+  apt_need gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
+  rustup target add aarch64-unknown-linux-gnu >&2
+  export CARGO_TARGET_DIR=$root/build/arm CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc
+  export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER="qemu-aarch64 -L /usr/aarch64-linux-gnu"
+  # The emulator passes neither MADV_WIPEONFORK nor TCP_INFO on, needs memory itself, and makes time what it is nowhere.
+  cargo test --locked --target aarch64-unknown-linux-gnu --no-default-features --features internals --lib -- \
+    --test-threads=2 --skip s19_a_thread --skip sys::fork:: --skip what_came_is_counted --skip quadratic_time
+}
+
 # peers: this library and other clients side by side over the same WAL; nothing else should run meanwhile
 long_peers() { benches/peers/run --quick; }
 

@@ -208,7 +208,7 @@ fn histories<D: Disk>(disk: &mut D, segments: &[Segment], size: SegmentSize, rep
     timelines.sort_unstable();
     timelines.dedup();
     let Some(newest) = timelines.last().copied() else { return };
-    let mut last = History::of_first(newest);
+    let mut last = History::of_first(1);
     for timeline in timelines.iter().copied().filter(|timeline| *timeline > 1) {
         let name = history(timeline);
         let mut bytes = vec![0; LONGEST_HISTORY];
@@ -223,17 +223,146 @@ fn histories<D: Disk>(disk: &mut D, segments: &[Segment], size: SegmentSize, rep
             }
         }
     }
+    // Of one whose history is lost nobody knows what it has.
     if last.timeline() != newest {
         return;
     }
     for segment in segments {
         let start = segment.start(size).lsn;
         let left = last.end_of(segment.timeline);
-        let is_stranger = !last.has(segment.timeline) && newest > 1;
+        let is_stranger = !last.has(segment.timeline);
         if is_stranger || left.is_some_and(|left| start >= left) {
             let text = format!("the newest timeline, {newest}, does not have it");
             let range = (start, segment.end(size).lsn);
             report.add(FaultKind::WAL_FAULT_DIVERGENT, &segment.name(size), range, text);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::super::operations::Operation;
+    use super::*;
+
+    /// Files that are only read.
+    struct Files(BTreeMap<String, Vec<u8>>);
+
+    impl Disk for Files {
+        fn list(&mut self) -> io::Result<Vec<Entry>> {
+            let entry =
+                |(name, bytes): (&String, &Vec<u8>)| Entry { name: name.clone(), size: bytes.len() as u64 };
+            Ok(self.0.iter().map(entry).collect())
+        }
+
+        fn read(&mut self, name: &str, at: u64, to: &mut [u8]) -> io::Result<usize> {
+            let bytes = self.0.get(name).ok_or(io::ErrorKind::NotFound)?;
+            let from = bytes.get(at as usize..).unwrap_or_default();
+            let n = from.len().min(to.len());
+            to[..n].copy_from_slice(&from[..n]);
+            Ok(n)
+        }
+
+        fn run(&mut self, _: Operation<'_>) -> io::Result<()> {
+            Err(io::ErrorKind::Unsupported.into())
+        }
+    }
+
+    const MB: usize = 1 << 20;
+    const SYSTEM: u64 = 7_560_123_456_789_012_345;
+
+    /// A segment of which some pages are written.
+    fn segment(number: u64, timeline: u32, written: usize) -> Vec<u8> {
+        let mut bytes = vec![0; MB];
+        for (at, page) in bytes.chunks_exact_mut(PAGE).take(written).enumerate() {
+            page.fill(0x5A);
+            page[..2].copy_from_slice(&0xD118_u16.to_le_bytes());
+            page[2..4].copy_from_slice(&(if at == 0 { 2_u16 } else { 0 }).to_le_bytes());
+            page[4..8].copy_from_slice(&timeline.to_le_bytes());
+            page[8..16].copy_from_slice(&(number * MB as u64 + (at * PAGE) as u64).to_le_bytes());
+            if at == 0 {
+                page[24..32].copy_from_slice(&SYSTEM.to_le_bytes());
+                page[32..36].copy_from_slice(&(MB as u32).to_le_bytes());
+            }
+        }
+        bytes
+    }
+
+    fn sound() -> Files {
+        let size = SegmentSize::of(MB as u64).unwrap();
+        let names = |number, timeline| Segment { number, timeline }.name(size);
+        let mut files = BTreeMap::from([
+            (names(3, 1), segment(3, 1, 128)),
+            (names(4, 1), segment(4, 1, 5)),
+            // The new timeline's first pages are of the one before.
+            (names(5, 2), segment(5, 1, 128)),
+            (history(2), b"1\t0/500100\tno recovery target specified\n".to_vec()),
+        ]);
+        files.insert("aside".to_owned(), b"anything".to_vec());
+        Files(files)
+    }
+
+    fn kinds(files: &mut Files) -> Vec<FaultKind> {
+        check(files).unwrap().faults.iter().map(|fault| fault.kind).collect()
+    }
+
+    #[test]
+    fn ph14_each_damage_is_named_and_a_sound_archive_has_none() {
+        use FaultKind::*;
+        let mut files = sound();
+        let report = check(&mut files).unwrap();
+        assert_eq!((report.segments, report.bytes, report.faults), (3, 3 * MB as u64, vec![]));
+        let second = "000000010000000000000004".to_owned();
+        let damage = |files: &mut Files, at: usize| files.0.get_mut(&second).unwrap()[at] ^= 0x55;
+        for (at, kind) in [
+            (0, WAL_FAULT_PAGE),
+            (1, WAL_FAULT_PAGE),
+            (9, WAL_FAULT_PAGE),
+            (25, WAL_FAULT_SYSTEM),
+            (8192 + 8, WAL_FAULT_PAGE),
+            (6 * 8192, WAL_FAULT_PAGE),
+            (MB - 1, WAL_FAULT_PAGE),
+        ] {
+            let mut files = sound();
+            damage(&mut files, at);
+            assert_eq!(kinds(&mut files), [kind], "byte {at}");
+        }
+        let mut files = sound();
+        files.0.remove(&second);
+        assert_eq!(kinds(&mut files), [WAL_FAULT_HOLE]);
+        let mut files = sound();
+        files.0.get_mut(&second).unwrap().pop();
+        assert_eq!(kinds(&mut files), [WAL_FAULT_HOLE, WAL_FAULT_LENGTH]);
+        let mut files = sound();
+        files.0.remove(&history(2));
+        assert_eq!(kinds(&mut files), [WAL_FAULT_HISTORY]);
+        let mut files = sound();
+        files.0.insert(history(2), b"1\t0/400000\tr\n".to_vec());
+        assert_eq!(kinds(&mut files), [WAL_FAULT_DIVERGENT]);
+        assert_eq!(check(&mut Files(BTreeMap::new())).unwrap_err().status(), Status::WAL_E_ARCHIVE);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        /// Whatever lies there, it is looked at to its end.
+        #[test]
+        fn ph20_no_bytes_and_no_names_bring_it_down(
+            head in proptest::collection::vec(any::<u8>(), 0..200),
+            name in "[0-9A-F]{24}(\\.partial)?|[0-9A-F]{8}\\.history|\\.pgwalstream-archive|[ -~]{0,30}",
+            at in 0_usize..MB,
+        ) {
+            let mut files = sound();
+            for (_, bytes) in files.0.iter_mut().take(2) {
+                for (to, from) in bytes.iter_mut().skip(at).zip(&head) {
+                    *to = *from;
+                }
+            }
+            files.0.insert(name, head);
+            let _ = check(&mut files);
         }
     }
 }

@@ -330,4 +330,30 @@ mod tests {
         assert_eq!(take(&mut it, b'd', &whole, &mut out), Ok(Taken::Done));
         assert!(out.events().is_empty(), "an empty piece is none");
     }
+
+    proptest::proptest! {
+        /// Whatever comes, it is an answer or an error, and what was taken follows what came before.
+        #[test]
+        fn ph20_no_bytes_bring_it_down(
+            frames in proptest::collection::vec(
+                (proptest::prelude::any::<u8>(), proptest::collection::vec(proptest::prelude::any::<u8>(), 0..60)),
+                0..20,
+            ),
+            start in proptest::prelude::any::<u64>(),
+        ) {
+            let positions = Positions::new(ReportApply::Flush, start, 0);
+            let (mut it, mut out) = (Receiver::new("s", 1, positions, None), Arrays::new(64, 64));
+            for (tag, body) in &frames {
+                let tag = if tag % 2 == 0 { b'd' } else { *tag };
+                let before = it.positions.received();
+                if take(&mut it, tag, body, &mut out).is_err() {
+                    assert_eq!(it.positions.received(), before);
+                }
+                let _ = it.beginning(tag, body);
+            }
+            let (mut it, whole) = (Receiver::new("s", 1, positions, None), piece_of(start));
+            let taken = take(&mut it, b'd', &whole, &mut out);
+            assert_eq!(taken.is_err(), start > u64::MAX - 3);
+        }
+    }
 }

@@ -112,4 +112,15 @@ mod tests {
         let error = History::parse(4, &"y".repeat(1 << 20)).unwrap_err();
         assert!(error.message().len() < 200);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn ph20_no_text_brings_it_down(text in "([0-9]{1,12}\t[0-9A-F]{1,9}/[0-9A-F]{1,9}\t?[a-z]*\n|[ -~]*\n|\\PC*)*", of in 1_u32..9) {
+            if let Ok(history) = History::parse(of, &text) {
+                for timeline in 0..10 {
+                    assert_eq!(history.after(timeline).is_some(), history.end_of(timeline).is_some());
+                }
+            }
+        }
+    }
 }

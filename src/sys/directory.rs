@@ -9,7 +9,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use super::lock::{Lock, try_lock};
+use super::lock::{Lock, try_lock, unlock};
 
 /// A directory, and the file of it that is being written.
 #[derive(Debug)]
@@ -17,6 +17,7 @@ pub struct Directory {
     path: PathBuf,
     folder: File,
     open: Option<(String, File)>,
+    is_owned: bool,
 }
 
 /// How long a file must be to be copied.
@@ -43,12 +44,13 @@ impl Directory {
     pub fn open(path: &Path) -> io::Result<Self> {
         let mut options = OpenOptions::new();
         let folder = options.read(true).custom_flags(libc::O_DIRECTORY).open(path)?;
-        Ok(Self { path: path.to_owned(), folder, open: None })
+        Ok(Self { path: path.to_owned(), folder, open: None, is_owned: false })
     }
 
     /// Takes it for this process, for as long as it is open. False: another has it.
-    pub fn try_own(&self) -> bool {
-        try_lock(&self.folder) != Lock::Held
+    pub fn try_own(&mut self) -> bool {
+        self.is_owned = try_lock(&self.folder) != Lock::Held;
+        self.is_owned
     }
 
     /// Its descriptors, for a forked child.
@@ -209,6 +211,14 @@ impl Directory {
     }
 }
 
+impl Drop for Directory {
+    fn drop(&mut self) {
+        if self.is_owned {
+            unlock(&self.folder);
+        }
+    }
+}
+
 fn copy_whole(source: &File, until: u64, target: &Path) -> io::Result<()> {
     let mut options = OpenOptions::new();
     let copy = options.write(true).create(true).truncate(true).mode(0o600).open(target)?;
@@ -257,6 +267,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut it = Directory::open(folder.path()).unwrap();
         assert!(it.try_own() && !Directory::open(folder.path()).unwrap().try_own());
+        let mut other = Directory::open(folder.path()).unwrap();
+        // As a child has it between fork and exec.
+        let copy = it.folder.try_clone().unwrap();
+        drop(it);
+        assert!(other.try_own(), "it is given back whoever has the descriptor");
+        drop((other, copy));
+        let mut it = Directory::open(folder.path()).unwrap();
+        assert!(it.try_own());
         it.make("a.partial").unwrap();
         it.reserve("a.partial", 1 << 20).unwrap();
         it.write("a.partial", 5, b"bytes").unwrap();

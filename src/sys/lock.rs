@@ -25,3 +25,10 @@ pub fn try_lock(file: &File) -> Lock {
         _ => Lock::Unknown,
     }
 }
+
+/// Gives the lock back. A process that was forked meanwhile has the same open file, and would hold it until it ends or becomes another
+/// program.
+pub fn unlock(file: &File) {
+    // SAFETY: as above. What has no lock loses none.
+    unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_UN) };
+}

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use std::{fs, ptr, thread};
 
 use super::{options, segment, text};
-use crate::harness::server::{Stop, new_folder, spawn, wait_for_exit};
+use crate::harness::server::{Stop, free_port, new_folder, spawn, wait_for_exit};
 use crate::harness::stream::call;
 use crate::harness::{Database, Failure, Options, PATIENCE, Program, Random, Server, abi, eventually};
 use pgwalstream::engine::ArchiveEventKind::{self, *};
@@ -319,7 +319,7 @@ fn ph7_a_promotion_is_archived_and_a_server_restored_from_it(version: u32) {
     };
     let fetched = new_folder();
     primary.stop(Stop::Fast);
-    let restored = primary.copy_to_recover(&[&format!("restore_command=cp {}/%f %p", fetched.display())]);
+    let mut restored = primary.copy_to_recover(&[&format!("restore_command=cp {}/%f %p", fetched.display())]);
     primary.restart();
     let standby = primary.standby(&["wal_keep_size=1GB"]);
     let mut archiver = Archiver::new(&archive(&standby, &folder)).unwrap();
@@ -349,6 +349,8 @@ fn ph7_a_promotion_is_archived_and_a_server_restored_from_it(version: u32) {
             fs::set_permissions(&target, fs::Permissions::from_mode(0o644)).unwrap();
         }
     }
+    // The one that was free before may not be any more.
+    restored.port = free_port();
     restored.restart();
     eventually("it is recovered", || {
         let row = restored.client("postgres").query_one("SELECT pg_is_in_recovery()", &[]).unwrap();
