@@ -176,7 +176,7 @@ impl How {
             return Ok(Self::Pretty(Pretty::new(printing.color, is_terminal)));
         };
         let mut renderer = Renderer::new(name)?;
-        if matches!(format, Format::Json | Format::Wal2json | Format::Wal2json2) {
+        if matches!(format, Format::Json | Format::Wal2json | Format::Wal2json2 | Format::Debezium) {
             // Nothing at which any reader breaks a line.
             renderer.set("line_separators", "escaped")?;
         }

@@ -45,6 +45,8 @@ pub enum Format {
     Csv,
     /// Statements that apply the changes
     Sql,
+    /// A message of Debezium's connector for PostgreSQL a line, without its key; tombstones have no line
+    Debezium,
     /// For people to read
     Pretty,
 }
@@ -69,6 +71,7 @@ impl Format {
             Self::Wal2json2 => Some("wal2json2"),
             Self::Csv => Some("csv"),
             Self::Sql => Some("sql"),
+            Self::Debezium => Some("debezium"),
             Self::Pretty => None,
         }
     }

@@ -52,6 +52,13 @@ fn tail_and_replay_write_the_same(version: u32) {
         .map(|it| it["action"].as_str().unwrap().to_owned())
         .collect();
     assert_eq!(actions, "BIICBUUDCBIITC");
+    // An UPDATE of the key is a DELETE and an INSERT there.
+    let mut operations: Vec<String> = lines(&print(&["-F", "debezium", "--render", "processed=commit"]))
+        .iter()
+        .map(|it| it["op"].as_str().unwrap().to_owned())
+        .collect();
+    operations.sort();
+    assert_eq!(operations.concat(), "cccccddtu");
     let csv = print(&["-F", "csv", "-t", "orders"]);
     let heading = "_kind,_commit_lsn,_xid,_sequence,_not_sent,id,note,total";
     assert!(
