@@ -14,15 +14,16 @@
 
 #include <pgwalstream.h>
 
-static const char help[] = "Prints the records of a WAL segment, say of pg_wal or of an archive.\n"
-                           "\n"
-                           "Options:\n"
-                           "  --quiet    print nothing, and only check the records\n"
-                           "  --version  versions of the library and of the header it was compiled with\n"
-                           "  --help     this text\n"
-                           "\n"
-                           "Exit status: 0 the segment was read to its end, or to where the WAL ends, which is said on\n"
-                           "stderr; 1 an error, 2 the command line is wrong.\n";
+static const char help[] =
+    "Prints the records of a WAL segment, say of pg_wal or of an archive.\n"
+    "\n"
+    "Options:\n"
+    "  --quiet    print nothing, and only check the records\n"
+    "  --version  versions of the library and of the header it was compiled with\n"
+    "  --help     this text\n"
+    "\n"
+    "Exit status: 0 the segment was read to its end, or to where the WAL ends, which is said on\n"
+    "stderr; 1 an error, 2 the command line is wrong.\n";
 
 enum { DONE = 0, FAILED = 1, USAGE = 2 };
 

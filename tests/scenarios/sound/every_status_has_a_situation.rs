@@ -37,6 +37,8 @@ const ELSEWHERE: &[(Status, &str, &str)] = &[
     (WAL_E_DELIVERED_BEYOND, "tests/scenarios/reconnect/a_standby_lacks_what_was_delivered.rs", ""),
     (WAL_E_SPILL, "tests/scenarios/protocol/large_transactions_are_kept_in_bounds.rs", ""),
     (WAL_E_AMBIGUOUS, "tests/scenarios/protocol/large_transactions_are_kept_in_bounds.rs", ""),
+    (WAL_E_RECORD, "tests/scenarios/records/damage_is_named_with_its_place.rs", ""),
+    (WAL_E_UNSUPPORTED_WAL, "src/record/tests/images.rs", "a_damaged_image"),
     (WAL_E_NO_MEMORY, "tests/scenarios/sound/what_a_server_sends_costs_little_memory.rs", ""),
     (WAL_E_SYSTEM, "tests/scenarios/sound/each_hint_was_tried.rs", "s45_an_engine_without_descriptors"),
     (WAL_E_PANIC, "tests/c/test_panic.c", ""),
