@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <pgwalstream.h>
@@ -33,16 +34,25 @@ static int fail(wal_error *error) {
     return FAILED;
 }
 
+/* Prints a record. Few lines are long: a commit names all that it drops. */
+static void print(const wal_record *record) {
+    char line[1024];
+    size_t length = wal_record_describe(record, line, sizeof line);
+    char *whole = length < sizeof line ? NULL : malloc(length + 1);
+
+    if (whole != NULL)
+        wal_record_describe(record, whole, length + 1);
+    puts(whole != NULL ? whole : line);
+    free(whole);
+}
+
 /* Prints the records of a batch. */
-static void print(const wal_record_batch *batch) {
-    char line[4096];
+static void print_batch(const wal_record_batch *batch) {
     size_t count, i;
     const wal_record *records = wal_record_batch_records(batch, &count);
 
-    for (i = 0; i < count; i++) {
-        wal_record_describe(&records[i], line, sizeof line);
-        puts(line);
-    }
+    for (i = 0; i < count; i++)
+        print(&records[i]);
 }
 
 /* Gives bytes to the reader, and prints what comes of them. */
@@ -60,7 +70,7 @@ static wal_status give(wal_records *records, uint64_t lsn, const unsigned char *
         len -= taken;
         while ((status = wal_records_next_batch(records, &batch, error)) == WAL_OK) {
             if (!quiet)
-                print(batch);
+                print_batch(batch);
             wal_record_batch_free(batch);
         }
         if (status < 0)
