@@ -10,19 +10,21 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <pgwalstream.h>
 
-static const char help[] = "Prints the records of a WAL segment, say of pg_wal or of an archive.\n"
-                           "\n"
-                           "Options:\n"
-                           "  --quiet    print nothing, and only check the records\n"
-                           "  --version  versions of the library and of the header it was compiled with\n"
-                           "  --help     this text\n"
-                           "\n"
-                           "Exit status: 0 the segment was read to its end, or to where the WAL ends, which is said on\n"
-                           "stderr; 1 an error, 2 the command line is wrong.\n";
+static const char help[] =
+    "Prints the records of a WAL segment, say of pg_wal or of an archive.\n"
+    "\n"
+    "Options:\n"
+    "  --quiet    print nothing, and only check the records\n"
+    "  --version  versions of the library and of the header it was compiled with\n"
+    "  --help     this text\n"
+    "\n"
+    "Exit status: 0 the segment was read to its end, or to where the WAL ends, which is said on\n"
+    "stderr; 1 an error, 2 the command line is wrong.\n";
 
 enum { DONE = 0, FAILED = 1, USAGE = 2 };
 
@@ -32,16 +34,25 @@ static int fail(wal_error *error) {
     return FAILED;
 }
 
+/* Prints a record. Few lines are long: a commit names all that it drops. */
+static void print(const wal_record *record) {
+    char line[1024];
+    size_t length = wal_record_describe(record, line, sizeof line);
+    char *whole = length < sizeof line ? NULL : malloc(length + 1);
+
+    if (whole != NULL)
+        wal_record_describe(record, whole, length + 1);
+    puts(whole != NULL ? whole : line);
+    free(whole);
+}
+
 /* Prints the records of a batch. */
-static void print(const wal_record_batch *batch) {
-    char line[4096];
+static void print_batch(const wal_record_batch *batch) {
     size_t count, i;
     const wal_record *records = wal_record_batch_records(batch, &count);
 
-    for (i = 0; i < count; i++) {
-        wal_record_describe(&records[i], line, sizeof line);
-        puts(line);
-    }
+    for (i = 0; i < count; i++)
+        print(&records[i]);
 }
 
 /* Gives bytes to the reader, and prints what comes of them. */
@@ -59,7 +70,7 @@ static wal_status give(wal_records *records, uint64_t lsn, const unsigned char *
         len -= taken;
         while ((status = wal_records_next_batch(records, &batch, error)) == WAL_OK) {
             if (!quiet)
-                print(batch);
+                print_batch(batch);
             wal_record_batch_free(batch);
         }
         if (status < 0)

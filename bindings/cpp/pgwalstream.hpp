@@ -18,7 +18,8 @@
  *     }
  *
  * OWNERS (options, stream, batch, owned_event, owned_relation, owned_slot, the lists, rows, connection,
- * decoder, renderer, acker, record_reader, record_batch) are moved and never copied. Any order of destruction is right.
+ * decoder, renderer, acker, record_reader, record_batch) are moved and never copied. Any order of destruction
+ * is right.
  *
  * VIEWS (event, relation, column, row, value, slot, publication, table, std::string_view, span) show what an
  * owner holds, and end with it. An owner that is about to go gives none: `connection.read_slot("s")->name()`

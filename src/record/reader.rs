@@ -197,7 +197,7 @@ impl Reader {
     }
 
     fn is_in_header(&self) -> bool {
-        !self.head.bytes.is_empty() || (self.at % u64::from(PAGE) == 0)
+        !self.head.bytes.is_empty() || self.at.is_multiple_of(PAGE.into())
     }
 
     /// How many bytes are left of the page.

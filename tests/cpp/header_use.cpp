@@ -143,11 +143,14 @@ void thrown(wal::stream &stream, wal::connection &connection, wal::options &opti
 
 void recorded(const wal::record &record, const wal::record_block &block);
 void recorded(const wal::record &record, const wal::record_block &block) {
-    ignore(record.lsn(), record.end_lsn(), record.prev_lsn(), record.xid(), record.top_xid(), record.origin());
+    ignore(record.lsn(), record.end_lsn(), record.prev_lsn(), record.xid(), record.top_xid(),
+           record.origin());
     ignore(record.timeline(), record.image_size(), record.rmgr(), record.rmgr_name(), record.info());
     ignore(record.kind_name(), record.is_opaque(), record.data(), record.main_data(), record.blocks());
-    ignore(record.describe(), record.capi(), block.id(), block.tablespace(), block.database(), block.relation());
-    ignore(block.fork(), block.block(), block.data(), block.image(), block.has_image(), block.is_initialised());
+    ignore(record.describe(), record.capi(), block.id(), block.tablespace(), block.database(),
+           block.relation());
+    ignore(block.fork(), block.block(), block.data(), block.image(), block.has_image(),
+           block.is_initialised());
     ignore(block.is_image_applied(), block.compression(), block.try_page(), block.capi());
     auto reader = wal::record_reader::try_make();
     ignore(reader->try_feed(wal::lsn(), wal::bytes_view()), reader->try_next_batch());

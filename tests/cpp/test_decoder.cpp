@@ -150,14 +150,15 @@ static void recorded() {
         return std::string(*rows.value(0, 0));
     };
     connection.query("CHECKPOINT");
-    const auto begin = wal::lsn::parse(value("SELECT pg_current_wal_insert_lsn()")).value() & ~std::uint64_t{8191};
+    const auto begin =
+        wal::lsn::parse(value("SELECT pg_current_wal_insert_lsn()")).value() & ~std::uint64_t{8191};
     connection.query("INSERT INTO cpp_decoder SELECT i, 'record' FROM generate_series(100, 200) i");
     const auto end = wal::lsn::parse(value("SELECT pg_current_wal_insert_lsn()")).value();
     connection.query("SELECT pg_switch_wal()");
     const auto where = wal::lsn(begin + 1).to_string();
-    const auto bytes = from_hex(value("SELECT pg_read_binary_file('pg_wal/' || pg_walfile_name('" + where +
-                                      "'), " + std::to_string(begin % (16u << 20)) + ", " +
-                                      std::to_string(end - begin) + ")"));
+    const auto bytes =
+        from_hex(value("SELECT pg_read_binary_file('pg_wal/' || pg_walfile_name('" + where + "'), " +
+                       std::to_string(begin % (16u << 20)) + ", " + std::to_string(end - begin) + ")"));
     std::vector<std::string> lines;
     std::size_t images = 0;
     wal::record_reader made(wal::lsn(), 16u << 20);

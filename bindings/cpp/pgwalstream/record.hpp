@@ -221,6 +221,7 @@ class record_reader {
      * Takes bytes, which are copied: as many as fit a batch, of 128 KiB. Cut them anywhere.
      *
      * @param position where they stand; behind the first they follow those that were taken before
+     * @param data the bytes; the array is read during the call only
      * @return how many were taken, 0 if next_batch has something to give first; or status invalid_argument,
      * no_memory, record
      */

@@ -25,7 +25,7 @@ impl Pages {
     /// The header of a page, on which `rest` bytes of a record go on.
     pub fn header(&mut self, rest: u32, flags: u16) {
         let at = self.at();
-        let is_long = at % u64::from(self.segment) == 0;
+        let is_long = at.is_multiple_of(self.segment.into());
         let info = flags | u16::from(rest > 0) | if is_long { 2 } else { 0 };
         self.bytes.extend(self.magic.to_le_bytes());
         self.bytes.extend(info.to_le_bytes());
@@ -42,10 +42,10 @@ impl Pages {
 
     /// Goes to the next place where a record may begin.
     pub fn align(&mut self) {
-        while self.at() % 8 != 0 {
+        while !self.at().is_multiple_of(8) {
             self.bytes.push(0);
         }
-        if self.at() % PAGE == 0 {
+        if self.at().is_multiple_of(PAGE) {
             self.header(0, 0);
         }
     }
@@ -76,7 +76,7 @@ impl Pages {
     pub fn put(&mut self, whole: &[u8], count: usize) {
         let mut done = 0;
         while done < count {
-            if self.at() % PAGE == 0 {
+            if self.at().is_multiple_of(PAGE) {
                 self.header((whole.len() - done) as u32, 0);
             }
             let next = (count - done).min((PAGE - self.at() % PAGE) as usize);

@@ -50,6 +50,8 @@ const ELSEWHERE: &[(Status, &str, &str)] = &[
         "tests/scenarios/snapshot/what_was_begun_is_gone_on_with.rs",
         "p18_each_way_to_start_again",
     ),
+    (WAL_E_RECORD, "tests/scenarios/records/damage_is_named_with_its_place.rs", ""),
+    (WAL_E_UNSUPPORTED_WAL, "src/record/tests/images.rs", "a_damaged_image"),
     (WAL_E_NO_MEMORY, "tests/scenarios/sound/what_a_server_sends_costs_little_memory.rs", ""),
     (WAL_E_SYSTEM, "tests/scenarios/sound/each_hint_was_tried.rs", "s45_an_engine_without_descriptors"),
     (WAL_E_PANIC, "tests/c/test_panic.c", ""),
