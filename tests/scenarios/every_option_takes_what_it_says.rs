@@ -55,7 +55,7 @@ fn values(it: &Described) -> (Vec<String>, Vec<&'static str>) {
         ),
         "text" if it.name == "plugin" => (vec!["pgoutput".into(), "test_decoding".into()], vec![]),
         "pairs" => (vec!["a=b".into(), "skip-empty-xacts=on,x='1,2'".into()], vec!["=b", "a=b,", "a='open"]),
-        "text" if ["capture_file", "spill_directory"].contains(&it.name.as_str()) => {
+        "text" if ["archive_directory", "capture_file", "spill_directory"].contains(&it.name.as_str()) => {
             (vec!["/var/tmp/a capture".into(), String::new()], vec![])
         }
         "text" => (vec!["slot_1".into(), "x".into()], vec!["", "Slot", "with space", "s-1", "ü"]),
