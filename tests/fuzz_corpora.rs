@@ -26,7 +26,7 @@ fn all(name: &str, run: fn(&[u8])) {
         println!("{}", path.display());
         let mut input = fs::read(&path).unwrap();
         // Under Miri (script/miri) the beginning of each has to do.
-        input.truncate(if cfg!(miri) { 1500 } else { usize::MAX });
+        input.truncate(if cfg!(miri) { 300 } else { usize::MAX });
         run(&input);
         count += 1;
     }
