@@ -294,8 +294,6 @@
  * values may come: skip what is not known, and look at single bits of flags.
  *
  * The layouts of ::wal_event, ::wal_value, ::wal_bytes, ::wal_message, ::wal_rendered, ::wal_record and ::wal_record_block are fixed, and asserted at the end of this header for 64-bit
- * machines. Spare words are 0 until a release gives them a meaning. ::wal_stats, ::wal_health and ::wal_option_info grow at their end:
- * The layouts of ::wal_event, ::wal_value, ::wal_bytes, ::wal_message and ::wal_rendered are fixed, and asserted at the end of this header for 64-bit
  * machines. Spare words are 0 until a release gives them a meaning. ::wal_stats, ::wal_health, ::wal_snapshot_progress and ::wal_option_info grow at their end:
  * their functions take `sizeof` of the struct as the program was compiled with it. They write no more than that, and 0 for what they do
  * not know. An opaque type has no size. `docs/abi.md` says more.
@@ -700,6 +698,7 @@ enum wal_status_code
      * The WAL is of a release that this library does not know, or has what only a later one writes.
      */
     WAL_E_UNSUPPORTED_WAL = -101,
+    /**
      * WAL was received that the server's history does not have: it left the timeline before, or ends before.
      */
     WAL_E_FORK = -110,
@@ -874,6 +873,7 @@ enum wal_event_kind
      * with option mode "physical". No more than what came before it is asked for.
      */
     WAL_EVENT_FLUSH_WANTED = 68,
+    /**
      * Where a snapshot stands, with option snapshot "initial": `wal_event_snapshot_step`, `_item`, `_state`, and `relation`
      * where it is about one table. `sequence` is a number of rows. Rows come between these events, as INSERT with SNAPSHOT.
      * The last one, WAL_SNAPSHOT_END, has an `ack_lsn`: before it is acknowledged the slot does not move. Since 0.2.0.
@@ -1366,12 +1366,6 @@ typedef uint32_t wal_identity_code;
  * How a page image is compressed. New ways may come.
  */
 enum wal_compression_code
- * Kinds of what an archive tells. New ones may come: skip what you do not know.
- */
-enum wal_archive_event_code
- * Where a snapshot stands.
- */
-enum wal_snapshot_step_code
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
   : uint32_t
 #endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
@@ -1402,6 +1396,18 @@ enum wal_snapshot_step_code
 typedef enum wal_compression_code wal_compression_code;
 #else
 typedef uint32_t wal_compression_code;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * Kinds of what an archive tells. New ones may come: skip what you do not know.
+ */
+enum wal_archive_event_code
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
      * It is connected, and goes on at `start`.
      */
     WAL_ARCHIVE_STARTED = 1,
@@ -1435,35 +1441,6 @@ typedef uint32_t wal_compression_code;
 typedef enum wal_archive_event_code wal_archive_event_code;
 #else
 typedef uint32_t wal_archive_event_code;
-     * The event tells of no snapshot.
-     */
-    WAL_SNAPSHOT_NONE = 0,
-    /**
-     * The rows of `relation` follow, between those of other tables.
-     */
-    WAL_SNAPSHOT_TABLE_BEGIN = 1,
-    /**
-     * All rows of an item of `relation` came.
-     */
-    WAL_SNAPSHOT_ITEM_END = 2,
-    /**
-     * All rows of `relation` came.
-     */
-    WAL_SNAPSHOT_TABLE_END = 3,
-    /**
-     * All rows of all tables came, and changes follow.
-     */
-    WAL_SNAPSHOT_END = 4,
-    /**
-     * The snapshot of an earlier life is gone, and another one begins: drop all rows that came of it.
-     */
-    WAL_SNAPSHOT_RESTART = 5,
-};
-#ifndef __cplusplus
-#if __STDC_VERSION__ >= 202311L
-typedef enum wal_snapshot_step_code wal_snapshot_step_code;
-#else
-typedef uint32_t wal_snapshot_step_code;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
@@ -1471,9 +1448,6 @@ typedef uint32_t wal_snapshot_step_code;
  * Kinds of faults. New ones may come.
  */
 enum wal_archive_fault_code
- * Whether a snapshot is being copied.
- */
-enum wal_snapshot_stage_code
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
   : uint32_t
 #endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
@@ -1508,6 +1482,59 @@ enum wal_snapshot_stage_code
 typedef enum wal_archive_fault_code wal_archive_fault_code;
 #else
 typedef uint32_t wal_archive_fault_code;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * Where a snapshot stands.
+ */
+enum wal_snapshot_step_code
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * The event tells of no snapshot.
+     */
+    WAL_SNAPSHOT_NONE = 0,
+    /**
+     * The rows of `relation` follow, between those of other tables.
+     */
+    WAL_SNAPSHOT_TABLE_BEGIN = 1,
+    /**
+     * All rows of an item of `relation` came.
+     */
+    WAL_SNAPSHOT_ITEM_END = 2,
+    /**
+     * All rows of `relation` came.
+     */
+    WAL_SNAPSHOT_TABLE_END = 3,
+    /**
+     * All rows of all tables came, and changes follow.
+     */
+    WAL_SNAPSHOT_END = 4,
+    /**
+     * The snapshot of an earlier life is gone, and another one begins: drop all rows that came of it.
+     */
+    WAL_SNAPSHOT_RESTART = 5,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum wal_snapshot_step_code wal_snapshot_step_code;
+#else
+typedef uint32_t wal_snapshot_step_code;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * Whether a snapshot is being copied.
+ */
+enum wal_snapshot_stage_code
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
      * The stream takes none.
      */
     WAL_SNAPSHOT_STAGE_NONE = 0,
@@ -1954,6 +1981,8 @@ typedef struct wal_archive_standing {
      */
     uint32_t is_full;
 } wal_archive_standing;
+
+/**
  * How far the snapshot of a stream is. New fields come at the end.
  */
 typedef struct wal_snapshot_progress {
@@ -3711,52 +3740,6 @@ WAL_NOEXCEPT;
  *
  * @param archive may be NULL
  * @return the descriptor, which stays the archiver's; -1 for NULL and in a forked child
- * What a SNAPSHOT event tells: a wal_snapshot_step_code.
- *
- * @return the step; WAL_SNAPSHOT_NONE for other kinds, the rows of a snapshot among them
- * @param event may be NULL
- * @par Thread safety
- * any thread, several at once
- * @since 0.2.0
- */
-WAL_API uint32_t wal_event_snapshot_step(const struct wal_event *event) WAL_NOEXCEPT;
-
-/**
- * Which item of its table a row of a snapshot is of, or a SNAPSHOT event of step WAL_SNAPSHOT_ITEM_END tells of. With the
- * table and `sequence` it identifies the row in this snapshot. Another snapshot may divide the table otherwise.
- *
- * @return the item, from 0; 0 for other events
- * @param event may be NULL
- * @par Thread safety
- * any thread, several at once
- * @since 0.2.0
- */
-WAL_API
-uint32_t wal_event_snapshot_item(const struct wal_event *event)
-WAL_NOEXCEPT;
-
-/**
- * How far the snapshot is with a SNAPSHOT event and all before it: bytes to store with the rows. Option snapshot_state takes
- * them at the next start, in base64. They are versioned and have a check sum; later releases read them.
- *
- * @return the bytes, borrowed from the event; nothing for other kinds
- * @param event may be NULL
- * @par Thread safety
- * any thread, several at once
- * @since 0.2.0
- */
-WAL_API
-struct wal_bytes wal_event_snapshot_state(const struct wal_event *event)
-WAL_NOEXCEPT;
-
-/**
- * How far the snapshot of a stream is.
- *
- * @param[in] stream to ask
- * @param[out] out the progress; as many bytes as `size` says are written, those that this library does not know as 0
- * @param[in] size sizeof(wal_snapshot_progress) of the header the program was compiled with
- * @param[out] err may be NULL; owned by the caller
- * @return WAL_OK: stage WAL_SNAPSHOT_STAGE_NONE where none is taken; WAL_E_INVALID_ARGUMENT; WAL_E_FORKED
  * @par Thread safety
  * any thread, any time
  * @since 0.2.0
@@ -3995,6 +3978,57 @@ WAL_NOEXCEPT;
 WAL_API void wal_archive_report_free(struct wal_archive_report *report) WAL_NOEXCEPT;
 
 /**
+ * What a SNAPSHOT event tells: a wal_snapshot_step_code.
+ *
+ * @return the step; WAL_SNAPSHOT_NONE for other kinds, the rows of a snapshot among them
+ * @param event may be NULL
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API uint32_t wal_event_snapshot_step(const struct wal_event *event) WAL_NOEXCEPT;
+
+/**
+ * Which item of its table a row of a snapshot is of, or a SNAPSHOT event of step WAL_SNAPSHOT_ITEM_END tells of. With the
+ * table and `sequence` it identifies the row in this snapshot. Another snapshot may divide the table otherwise.
+ *
+ * @return the item, from 0; 0 for other events
+ * @param event may be NULL
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API
+uint32_t wal_event_snapshot_item(const struct wal_event *event)
+WAL_NOEXCEPT;
+
+/**
+ * How far the snapshot is with a SNAPSHOT event and all before it: bytes to store with the rows. Option snapshot_state takes
+ * them at the next start, in base64. They are versioned and have a check sum; later releases read them.
+ *
+ * @return the bytes, borrowed from the event; nothing for other kinds
+ * @param event may be NULL
+ * @par Thread safety
+ * any thread, several at once
+ * @since 0.2.0
+ */
+WAL_API
+struct wal_bytes wal_event_snapshot_state(const struct wal_event *event)
+WAL_NOEXCEPT;
+
+/**
+ * How far the snapshot of a stream is.
+ *
+ * @param[in] stream to ask
+ * @param[out] out the progress; as many bytes as `size` says are written, those that this library does not know as 0
+ * @param[in] size sizeof(wal_snapshot_progress) of the header the program was compiled with
+ * @param[out] err may be NULL; owned by the caller
+ * @return WAL_OK: stage WAL_SNAPSHOT_STAGE_NONE where none is taken; WAL_E_INVALID_ARGUMENT; WAL_E_FORKED
+ * @par Thread safety
+ * any thread, any time
+ * @since 0.2.0
+ */
+WAL_API
 wal_status wal_stream_snapshot_progress(const struct wal_stream *stream,
                                         struct wal_snapshot_progress *out,
                                         size_t size,
