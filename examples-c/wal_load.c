@@ -21,6 +21,8 @@ static const char help[] =
     "the first start. The table wal_load of the target says how far it is: another start goes on from "
     "there.\n"
     "\n"
+    "While the target has nothing, a slot of the name is dropped and made anew.\n"
+    "\n"
     "--count N ends once N rows and changes came; --timeout 2 ends when it has caught up.\n";
 
 /* Text that grows. */
@@ -116,6 +118,24 @@ static bool open_target(target *to, const char *conninfo) {
                    NULL, 0);
 }
 
+/* The target has nothing, so that a slot of this name is from a start that was killed before it stored
+ * anything: whose rows nobody has. */
+static bool start_anew(target *to, const example_args *args) {
+    wal_connection *source = NULL;
+    wal_error *error = NULL;
+    wal_status status = wal_connection_open(args->options, -1, &source, &error);
+
+    if (status == WAL_OK)
+        status = wal_slot_drop(source, to->slot, 1, 60000, &error);
+    wal_connection_free(source);
+    if (status == WAL_OK || status == WAL_E_SLOT_MISSING) {
+        wal_error_free(error);
+        return true;
+    }
+    example_error(to->program, error);
+    return false;
+}
+
 /* What the target has: the position if the snapshot has ended, else the state of the snapshot. */
 static bool go_on(target *to, const example_args *args) {
     char query[256], found[256];
@@ -129,7 +149,7 @@ static bool go_on(target *to, const example_args *args) {
     snprintf(query, sizeof query, "SELECT encode(state, 'base64') FROM wal_load WHERE slot = '%s'", to->slot);
     if (!run_sql(to, query, found, sizeof found))
         return false;
-    return found[0] == '\0' || example_set(args, "snapshot_state", found);
+    return found[0] == '\0' ? start_anew(to, args) : example_set(args, "snapshot_state", found);
 }
 
 /* A table is described: if an earlier snapshot is gone, its rows go too. */

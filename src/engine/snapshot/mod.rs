@@ -12,10 +12,12 @@ mod worker;
 pub use running::Copying;
 pub use take::{Asking, Taken};
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::error::{Error, Status};
-use crate::session::StartupSettings;
+use crate::error::{Error, Result, Status};
+use crate::options::Config;
+use crate::session::{AnySession, Session, StartupSettings};
+use crate::snapshot::{Plan, begin};
 
 /// How long one address may take that a session of a snapshot connects to.
 const ADDRESS: Duration = Duration::from_secs(10);
@@ -23,6 +25,40 @@ const ADDRESS: Duration = Duration::from_secs(10);
 /// What is asked of a session that holds or copies a snapshot.
 fn settings() -> StartupSettings {
     StartupSettings { address_timeout: Some(ADDRESS), ..StartupSettings::beside() }
+}
+
+/// How long a session waits for locks that another one of the snapshot has: longer only where a third one waits for that other
+/// one, which it does in vain.
+const SHARED: Duration = Duration::from_secs(2);
+
+/// A session that sees what the holder sees, and has its locks: once somebody waits for one of them, nobody who comes later
+/// would get it before the snapshot has ended.
+async fn join(config: &Config, lent: &str, plan: &Plan, deadline: Option<Instant>) -> Result<AnySession> {
+    let settings = settings();
+    let mut session = AnySession::connect(config.backend, &config.conninfo, &settings, deadline).await?;
+    let version = session.server_version();
+    let patience = u64::try_from(SHARED.as_millis()).unwrap_or(0);
+    match session.query(&begin(version, lent, patience)).await {
+        Ok(_) => {}
+        // Nobody exports it any more.
+        Err(error) if matches!(error.sqlstate(), "22023" | "42704" | "55000") => return Err(gone(&error)),
+        Err(error) => return Err(error),
+    }
+    if let Some(lock) = plan.lock() {
+        let locked = session.query(&format!("{lock}; SET LOCAL lock_timeout = 0")).await;
+        locked.map_err(|error| if error.sqlstate() == "55P03" { waited_for() } else { error })?;
+    }
+    Ok(session)
+}
+
+/// Somebody came between two sessions of a snapshot.
+fn waited_for() -> Error {
+    Error::new(
+        Status::WAL_E_SNAPSHOT,
+        "a table of the snapshot is about to be changed: another transaction waits for it to be free",
+    )
+    .with_hint("Let the DDL or TRUNCATE go first, and connect again: the slot that was made is dropped, and nothing was delivered.")
+    .with_retriable(true)
 }
 
 /// The snapshot is gone, for this reason. Only another one can take its place.

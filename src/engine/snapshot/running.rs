@@ -41,7 +41,7 @@ impl Copying {
         relations: Vec<Arc<Relation>>,
         server: Provenance,
     ) -> Result<Self> {
-        let Taken { holder, lent, plan, block, consistent, system, restarts } = taken;
+        let Taken { holder, workers, lent, plan, block, consistent, system, restarts } = taken;
         let blocks = shared.config.snapshot_item_size / block.max(1);
         let items = plan.items(blocks.max(1));
         let origin = Origin { lent, consistent, system, server };
@@ -59,7 +59,7 @@ impl Copying {
             // Of one task: it ends with this one.
             let mut inner = JoinSet::new();
             let of_inner = Arc::clone(&shared);
-            inner.spawn(async move { within_deadline(&of_inner, &job, holder).await });
+            inner.spawn(async move { within_deadline(&of_inner, &job, holder, workers).await });
             let outcome = inner.join_next().await.map_or(Ok(()), joined);
             if outcome.is_err() {
                 ended(&shared, SnapshotStage::WAL_SNAPSHOT_STAGE_FAILED);
@@ -104,19 +104,24 @@ fn joined(outcome: std::result::Result<Result<()>, tokio::task::JoinError>) -> R
     }
 }
 
-async fn within_deadline(shared: &Shared, job: &Arc<Job>, holder: AnySession) -> Result<()> {
+async fn within_deadline(
+    shared: &Shared,
+    job: &Arc<Job>,
+    holder: AnySession,
+    workers: Vec<AnySession>,
+) -> Result<()> {
     let limit = shared.config.snapshot_deadline;
     if limit.is_zero() {
-        return copy(job, holder).await;
+        return copy(job, holder, workers).await;
     }
-    tokio::time::timeout(limit, copy(job, holder)).await.unwrap_or_else(|_| {
+    tokio::time::timeout(limit, copy(job, holder, workers)).await.unwrap_or_else(|_| {
         let text = format!("copying a snapshot took longer than snapshot_deadline, {:.1} s", limit.as_secs_f64());
         Err(Error::new(Status::WAL_E_SNAPSHOT, text)
             .with_hint("The program may have read too slowly. Allow more time, or more snapshot_workers; then start again with option snapshot_state."))
     })
 }
 
-async fn copy(job: &Arc<Job>, mut holder: AnySession) -> Result<()> {
+async fn copy(job: &Arc<Job>, mut holder: AnySession, sessions: Vec<AnySession>) -> Result<()> {
     job.shared.logger.log(Level::WAL_LOG_INFO, "snapshot", || {
         let progress = &job.shared.snapshot;
         let (tables, items) = (progress.tables.load(Relaxed), progress.items.load(Relaxed));
@@ -124,9 +129,8 @@ async fn copy(job: &Arc<Job>, mut holder: AnySession) -> Result<()> {
     });
     job.tell_of_empty_ones()?;
     let mut workers = JoinSet::new();
-    let count = u64::try_from(job.shared.config.snapshot_workers).unwrap_or(1);
-    for number in 0..count.min(job.shared.snapshot.items.load(Relaxed)) {
-        workers.spawn(worker::work(Arc::clone(job), RandomState::new().hash_one(number)));
+    for (session, number) in sessions.into_iter().zip(0_u64..) {
+        workers.spawn(worker::work(Arc::clone(job), session, RandomState::new().hash_one(number)));
     }
     let mut look = tokio::time::interval(LOOK);
     loop {

@@ -12,7 +12,7 @@ use super::super::connect::{self, found_slot, timely};
 use super::super::creation::{Made, Making, create, until};
 use super::super::log::Level;
 use super::super::shared::Shared;
-use super::settings;
+use super::{SHARED, join, settings, waited_for};
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
 use crate::options::TwoPhase;
@@ -39,6 +39,8 @@ pub struct Asking<'a> {
 pub struct Taken {
     /// The session that holds it, and its locks.
     pub(super) holder: AnySession,
+    /// Those that copy, each with the same locks.
+    pub(super) workers: Vec<AnySession>,
     /// The name by which others take it over.
     pub(super) lent: String,
     pub(super) plan: Plan,
@@ -263,11 +265,18 @@ impl Asking<'_> {
         let until =
             deadline.unwrap_or_else(|| Instant::now() + super::ADDRESS).max(Instant::now() + super::ADDRESS);
         let mut now = Beside::open(config.backend, &config.conninfo, until).await?;
-        seen.compare(&Answers::of_now(&mut now, &questions, until).await?)?;
-        let sizes = timely(config, now.ask(&Questions::sizes(plan.leaves()))).await?;
+        let locked = |question: &str| alone(&plan, question);
+        seen.compare(&Answers::of_now(&mut now, &questions, locked, until).await?)?;
+        let sizes = locked(&Questions::sizes(plan.leaves()));
+        let sizes = timely(config, now.ask(&sizes)).await.map_err(explain_shared)?;
         let block = plan.measure(&sizes.rows)?;
         now.close();
-        Ok(Taken { holder, lent, plan, block, consistent, system: self.identity.system, restarts })
+        let items = plan.items((config.snapshot_item_size / block.max(1)).max(1)).len();
+        let mut workers = Vec::new();
+        for _ in 0..config.snapshot_workers.min(items) {
+            workers.push(join(config, &lent, &plan, Some(until)).await?);
+        }
+        Ok(Taken { holder, workers, lent, plan, block, consistent, system: self.identity.system, restarts })
     }
 }
 
@@ -288,11 +297,16 @@ impl Answers {
         })
     }
 
-    async fn of_now(now: &mut Beside, questions: &Questions, until: Instant) -> Result<Self> {
+    async fn of_now(
+        now: &mut Beside,
+        questions: &Questions,
+        locked: impl Fn(&str) -> String,
+        until: Instant,
+    ) -> Result<Self> {
         let asking = async {
             Ok(Self {
-                tables: now.ask(&questions.tables).await?.rows,
-                columns: now.ask(&questions.columns).await?.rows,
+                tables: now.ask(&locked(&questions.tables)).await.map_err(explain_shared)?.rows,
+                columns: now.ask(&locked(&questions.columns)).await.map_err(explain_shared)?.rows,
                 publications: now.ask(&questions.publications).await?.rows,
             })
         };
@@ -324,6 +338,17 @@ fn changed(table: &str) -> Error {
     Error::new(Status::WAL_E_SNAPSHOT, format!("{what} was changed while the snapshot was being taken"))
         .with_hint("Connect again: the slot that was made for it is dropped, and nothing was delivered.")
         .with_retriable(true)
+}
+
+/// The question behind the locks that it takes itself: the server's functions open the tables, and would wait behind whoever
+/// waits for the holder.
+fn alone(plan: &Plan, question: &str) -> String {
+    let lock = plan.lock().map_or_else(String::new, |lock| format!("{lock}; "));
+    format!("SET LOCAL lock_timeout = {}; {lock}{question}", SHARED.as_millis())
+}
+
+fn explain_shared(error: Error) -> Error {
+    if error.sqlstate() == "55P03" { waited_for() } else { explain_lock(error) }
 }
 
 fn explain_lock(error: Error) -> Error {

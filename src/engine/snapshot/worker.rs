@@ -12,10 +12,10 @@ use tokio::time::timeout;
 use super::super::log::Level;
 use super::filling::{Filling, Stage};
 use super::job::{Job, Work};
-use super::{gone, settings};
+use super::join;
 use crate::error::{Error, Result, Status};
 use crate::session::{AnySession, Fill, Session};
-use crate::snapshot::{RowReader, begin};
+use crate::snapshot::RowReader;
 use crate::stream::Backoff;
 use crate::wire::CopyForm;
 
@@ -32,8 +32,8 @@ const GATHER: Duration = Duration::from_millis(5);
 const TURN: usize = 256 << 10;
 
 /// Copies items until none is left.
-pub(super) async fn work(job: Arc<Job>, seed: u64) -> Result<()> {
-    let mut session = None;
+pub(super) async fn work(job: Arc<Job>, session: AnySession, seed: u64) -> Result<()> {
+    let mut session = Some(session);
     let mut backoff = Backoff::new(PAUSES.0, PAUSES.1, seed);
     while let Some(mut work) = job.next()? {
         let (mut failures, mut before) = (0, work.delivered);
@@ -65,9 +65,9 @@ pub(super) async fn work(job: Arc<Job>, seed: u64) -> Result<()> {
 /// Where it happened, and that the same call cannot go on where it stood.
 fn within_table(job: &Job, work: &Work, error: Error) -> Error {
     let table = job.plan.tables.get(work.item.table).map_or_else(String::new, |table| table.title());
-    let hint = error.hint().to_owned();
+    let lacks_advice = error.hint().is_empty() || error.status() == Status::WAL_E_SNAPSHOT;
     let error = error.within(format!("copying table {table}")).with_retriable(false);
-    match hint.is_empty() {
+    match lacks_advice {
         true => error.with_hint("Start again with option snapshot_state set to the state of the last SNAPSHOT event: all rows are copied anew, behind a WAL_SNAPSHOT_RESTART."),
         false => error,
     }
@@ -76,22 +76,9 @@ fn within_table(job: &Job, work: &Work, error: Error) -> Error {
 async fn attempt(job: &Job, session: &mut Option<AnySession>, work: &mut Work) -> Result<()> {
     let session = match session {
         Some(session) => session,
-        None => session.insert(open(job).await?),
+        None => session.insert(join(&job.shared.config, &job.origin.lent, &job.plan, None).await?),
     };
     copy(job, session, work).await
-}
-
-/// A session that sees what the holder sees.
-async fn open(job: &Job) -> Result<AnySession> {
-    let config = &job.shared.config;
-    let mut session = AnySession::connect(config.backend, &config.conninfo, &settings(), None).await?;
-    let version = session.server_version();
-    match session.query(&begin(version, &job.origin.lent, 0)).await {
-        Ok(_) => Ok(session),
-        // Nobody exports it any more.
-        Err(error) if matches!(error.sqlstate(), "22023" | "42704" | "55000") => Err(gone(&error)),
-        Err(error) => Err(error),
-    }
 }
 
 /// Copies one item, from behind what was delivered of it.

@@ -121,6 +121,33 @@ fn p29_what_a_snapshot_cannot_see_through_waits(version: u32) {
 
 on_every_version! { p29_what_a_snapshot_cannot_see_through_waits }
 
+/// Who waits for a table that no worker has come to holds up no worker that comes to it.
+fn p29_who_waits_for_a_table_holds_nobody_up(version: u32) {
+    let server = Server::shared(version);
+    let mut db = server.database();
+    thousand_bytes_each(&mut db, 3000);
+    db.run("CREATE TABLE small (id int PRIMARY KEY); INSERT INTO small VALUES (1); ALTER PUBLICATION pub ADD TABLE small");
+    let slot = server::unique("first");
+    let options = options(&db, &slot).with("queue_bytes", "64kB").with("snapshot_workers", "1");
+    let mut stream = options.open().unwrap();
+    let name = db.name.clone();
+    std::thread::scope(|threads| {
+        let mut mirror = Mirror::default();
+        mirror.read(&mut stream, |it, _| it.rows > 10).unwrap();
+        let truncating = threads.spawn(move || server.client(&name).batch_execute("TRUNCATE small"));
+        eventually("it waits", || {
+            db.text("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'TRUNCATE small%' AND wait_event_type = 'Lock' AND datname = current_database()") == "1"
+        });
+        mirror.read_snapshot(&mut stream);
+        assert_eq!(mirror.rows, 3001);
+        truncating.join().unwrap().unwrap();
+        mirror.catch_up(&mut db, &mut stream);
+        mirror.compare(&mut db, &[]);
+    });
+}
+
+on_every_version! { p29_who_waits_for_a_table_holds_nobody_up }
+
 fn a_program_that_leaves_is_not_waited_for(version: u32) {
     let server = Server::shared(version);
     let mut db = server.database();

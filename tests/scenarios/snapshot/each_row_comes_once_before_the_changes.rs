@@ -198,3 +198,31 @@ fn p22_no_setting_of_a_role_ends_a_snapshot(version: u32) {
 }
 
 on_every_version! { p22_no_setting_of_a_role_ends_a_snapshot }
+
+/// A row that is larger than a batch and than the queue, and a publication of many tables.
+fn large_rows_and_many_tables_come_whole(version: u32) {
+    let server = Server::shared(version);
+    let mut db = server.database();
+    db.run(
+        "DO $$ BEGIN FOR i IN 1..200 LOOP
+             EXECUTE format('CREATE TABLE many_%s (id int PRIMARY KEY)', i);
+             EXECUTE format('INSERT INTO many_%s SELECT generate_series(1, %s)', i, i % 7);
+         END LOOP; END $$",
+    );
+    db.run(
+        "CREATE TABLE large (id int PRIMARY KEY, t text);
+         INSERT INTO large SELECT n, repeat(md5(n::text), 100000 * (n % 3)) FROM generate_series(1, 7) n;
+         CREATE PUBLICATION pub FOR ALL TABLES",
+    );
+    for binary in ["off", "on"] {
+        let slot = server::unique("first");
+        let options = options(&db, &slot).with("binary", binary).with("queue_bytes", "64kB");
+        let mut stream = options.open().unwrap();
+        let mut mirror = Mirror::default();
+        mirror.read_snapshot(&mut stream);
+        assert_eq!((mirror.ended.len(), mirror.rows), (201, 7 + (1..=200).map(|n| n % 7).sum::<u64>()));
+        mirror.compare(&mut db, &[]);
+    }
+}
+
+on_every_version! { large_rows_and_many_tables_come_whole }

@@ -1,8 +1,10 @@
 //! What a snapshot does not go with, and what it cannot read, is an error that names the way; no slot is left behind.
 
-use super::mirror::{options, slots};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::mirror::{Mirror, options, slots};
 use super::what_was_begun_is_gone_on_with::base64;
-use crate::harness::{Database, Failure, Options, Server, server};
+use crate::harness::{Database, Failure, Options, Server, StopAtEnd, server};
 use pgwalstream::error::Status;
 
 fn refused(options: Options) -> Failure {
@@ -129,3 +131,51 @@ fn p16_a_lock_is_waited_for_in_bounds(version: u32) {
 }
 
 on_every_version! { p16_a_lock_is_waited_for_in_bounds }
+
+/// A table that is emptied between the snapshot and its lock looks empty to the snapshot: that is seen, and named.
+fn p50_a_table_that_changes_at_that_very_moment(version: u32) {
+    let server = Server::shared(version);
+    let mut db = server.database();
+    db.run(
+        "CREATE TABLE t (id int PRIMARY KEY); CREATE PUBLICATION pub FOR TABLE t; INSERT INTO t VALUES (1)",
+    );
+    let stop = AtomicBool::new(false);
+    let name = db.name.clone();
+    std::thread::scope(|threads| {
+        let end = StopAtEnd(&stop);
+        let stop = &stop;
+        threads.spawn(move || {
+            let mut sql = server.client(&name);
+            while !stop.load(Ordering::Relaxed) {
+                sql.batch_execute("BEGIN; TRUNCATE t; INSERT INTO t SELECT generate_series(1, 50); COMMIT")
+                    .unwrap();
+            }
+        });
+        let mut whole = 0;
+        for _ in 0..12 {
+            let slot = server::unique("first");
+            match options(&db, &slot).open() {
+                Ok(mut stream) => {
+                    let mut mirror = Mirror::default();
+                    mirror.read_snapshot(&mut stream);
+                    assert_eq!(mirror.rows, 50, "as many as every transaction leaves");
+                    whole += 1;
+                    drop(stream);
+                    db.released(&slot);
+                    db.run(&format!("SELECT pg_drop_replication_slot('{slot}')"));
+                }
+                Err(failure) => {
+                    assert_eq!(failure.status, Status::WAL_E_SNAPSHOT, "{failure:?}");
+                    let changed = ["was changed", "about to be changed"];
+                    let is_told = changed.iter().any(|words| failure.message.contains(words));
+                    assert!(failure.is_retriable && is_told, "{failure:?}");
+                    assert_eq!(slots(&mut db), "0", "the slot was dropped again");
+                }
+            }
+        }
+        drop(end);
+        println!("{whole} of 12 were whole");
+    });
+}
+
+on_every_version! { p50_a_table_that_changes_at_that_very_moment }
