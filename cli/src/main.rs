@@ -44,7 +44,12 @@ fn main() -> ExitCode {
         Err(trouble) => return trouble.tell(),
     };
     let done = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime.block_on(run(args)),
+        Ok(runtime) => {
+            let done = runtime.block_on(run(args));
+            // A thread may wait for a reader that reads no more.
+            runtime.shutdown_background();
+            done
+        }
         Err(error) => Err(Trouble::other(format!("cannot start: {error}"))),
     };
     match done {
