@@ -212,11 +212,11 @@ impl Output {
         }
     }
 
-    /// Takes back what is written of a transaction that is not whole: it comes again.
+    /// Takes back what is written of a transaction that is not whole, where it comes again.
     pub fn end(&mut self) -> Result<(), Trouble> {
         match self {
-            Self::Pipe(_) => Ok(()),
-            Self::File(file) => file.cut(),
+            Self::File(file) if file.plan.has_journal() => file.cut(),
+            _ => Ok(()),
         }
     }
 }

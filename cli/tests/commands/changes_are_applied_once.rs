@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::harness::server::{Database, Stop, signal_process};
 use crate::harness::{Random, Server, eventually};
 
-use crate::run::{KILLED, Said, command, finish, run};
+use crate::run::{KILLED, STREAMS, Said, command, finish, run};
 
 const TABLES: &str = "CREATE TABLE t (id int PRIMARY KEY, n int NOT NULL, note text, big text);
     ALTER TABLE t ALTER big SET STORAGE EXTERNAL;
@@ -151,6 +151,7 @@ fn a_conflict_is_named_and_mended() {
     source.run("BEGIN; INSERT INTO t VALUES (3, 'c'); UPDATE t SET v = 'B' WHERE id = 2; COMMIT");
     let said = apply(&mut source);
     assert!(said.status == 1 && said.err.contains("UPDATE of public.t: 0 rows"), "{said:?}");
+    assert!(said.err.contains("while: the transaction that commits at "), "{said:?}");
     assert_eq!(rows(&mut target), "(1,a)");
     target.run("INSERT INTO t VALUES (2, 'b'), (3, 'mine')");
     let said = apply(&mut source);
@@ -269,6 +270,14 @@ fn an_old_session_of_a_killed_apply_is_waited_for() {
     other.batch_execute("COMMIT").unwrap();
     is_done(&finish(child));
     assert_eq!(pair.target.text("SELECT count(*) FROM t"), "10");
+    // So is another command that goes on.
+    pair.source.released(&slot);
+    let child = pair.child(&[]);
+    eventually("it streams", || pair.source.text(STREAMS) == "1");
+    let said = finish(pair.child(&["--timeout", "3"]));
+    assert!(said.status == 0 && said.err.contains("it is waited for"), "{said:?}");
+    signal_process(child.id(), libc::SIGTERM);
+    is_done(&finish(child));
 }
 
 /// Whatever the target is waiting for, signals and the time that was given end the command, and nothing is half done.
@@ -389,4 +398,49 @@ fn a_target_that_cannot_be_one_is_refused() {
     pair.target.run("DROP TABLE child; ALTER TABLE pgwalstream.applied OWNER TO pg_monitor");
     let said = pair.apply(&[]);
     assert!(said.status == 1 && said.err.contains("belongs to pg_monitor"), "{said:?}");
+}
+
+/// What was made of a transaction of many batches is rolled back when the source is lost in its middle, and made again.
+#[test]
+fn a_transaction_that_was_cut_is_made_once() {
+    let server = Server::shared(18);
+    let mut pair = Pair::new(server, server, "CREATE TABLE t (id int PRIMARY KEY, v text)");
+    let mut other = server.client(&pair.target.name);
+    other.batch_execute("BEGIN; LOCK TABLE t IN SHARE MODE").unwrap();
+    let child = pair.child(&["--option", "batch_events=32", "--option", "queue_bytes=64kB"]);
+    pair.source.run("INSERT INTO t SELECT i, repeat('x', 1000) FROM generate_series(1, 5000) i");
+    eventually("its first part is being made", || pair.waiters() == "1");
+    pair.source.run("SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE active AND database = current_database()");
+    other.batch_execute("COMMIT").unwrap();
+    eventually("it is made", || pair.target.text("SELECT count(*) FROM t") == "5000");
+    signal_process(child.id(), libc::SIGTERM);
+    let said = finish(child);
+    assert_eq!((said.status, said.err.lines().count()), (0, 1), "{said:?}");
+    assert!(said.err.contains("warning: reconnect"), "{said:?}");
+    assert_eq!(pair.target.text("SELECT sum(id) || ' ' || count(*) FROM t"), "12502500 5000");
+}
+
+/// A role with the rights that the page names, and no more, is told what it lacks.
+#[test]
+fn a_role_without_origins_applies() {
+    let server = Server::shared(18);
+    let mut pair = Pair::new(server, server, "CREATE TABLE t (id int PRIMARY KEY)");
+    let (database, role) = (pair.target.name.clone(), format!("role_{}", pair.target.name));
+    pair.target.run(&format!(
+        "CREATE ROLE {role} LOGIN REPLICATION; ALTER TABLE t OWNER TO {role}; GRANT CREATE ON DATABASE {database} TO {role}"
+    ));
+    pair.source.run("INSERT INTO t VALUES (1)");
+    let to = pair.target.conninfo().replace("user=postgres", &format!("user={role}"));
+    let slot = pair.slot.clone();
+    for _ in 0..2 {
+        pair.source.released(&slot);
+        let end = pair.source.text("SELECT pg_current_wal_flush_lsn()");
+        let arguments = ["apply", "--to", &to, "--slot", &slot, "-P", "pub", "--until-lsn", &end];
+        let said = run(&pair.source.conninfo(), &arguments);
+        assert_eq!((said.status, said.err.lines().count()), (0, 2), "{said:?}");
+        assert!(said.err.contains("session_replication_role"), "{said:?}");
+        assert!(said.err.contains("a stream back cannot leave out"), "{said:?}");
+    }
+    assert_eq!(pair.target.text("SELECT count(*) FROM t"), "1");
+    pair.target.run(&format!("DROP OWNED BY {role} CASCADE; DROP ROLE {role}"));
 }
