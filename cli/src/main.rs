@@ -17,6 +17,7 @@ mod leftovers;
 mod lines;
 mod metrics;
 mod output;
+mod pipe;
 mod pretty;
 mod progress;
 mod publication;

@@ -3,7 +3,6 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use pgwalstream::{ErrorCode, Options, Position};
@@ -14,6 +13,7 @@ use crate::args::Printing;
 use crate::connect::exactly_once;
 use crate::journal::{self, Journal, Kept};
 use crate::lines::{Lines, Span};
+use crate::pipe::{Pipe, aside};
 use crate::trouble::Trouble;
 
 /// How sure it must be that lines are kept.
@@ -52,12 +52,6 @@ pub enum Output {
     Pipe(Pipe),
     /// A file, which is appended to.
     File(Box<Growing>),
-}
-
-/// What has a reader. It may be slow, or read no more: a thread of its own waits for it, and the command hears signals.
-pub struct Pipe {
-    to: Arc<Mutex<Box<dyn Write + Send>>>,
-    name: String,
 }
 
 /// A file that grows, until another is begun.
@@ -154,7 +148,7 @@ impl Plan {
     /// is connected. It waits for the reader of a FIFO.
     pub async fn open(self) -> Result<Output, Trouble> {
         match &self.place {
-            Place::Stdout => Ok(Output::Pipe(Pipe::new(Box::new(io::stdout()), "stdout".to_owned()))),
+            Place::Stdout => Ok(Output::Pipe(Pipe::stdout())),
             Place::Special(path) => {
                 let (path, name) = (path.clone(), path.display().to_string());
                 let opened = aside(move || OpenOptions::new().append(true).open(path)).await;
@@ -219,29 +213,6 @@ impl Output {
             _ => Ok(()),
         }
     }
-}
-
-impl Pipe {
-    fn new(to: Box<dyn Write + Send>, name: String) -> Self {
-        Self { to: Arc::new(Mutex::new(to)), name }
-    }
-
-    async fn write(&self, lines: &[u8]) -> Result<(), Trouble> {
-        if lines.is_empty() {
-            return Ok(());
-        }
-        let (to, lines) = (Arc::clone(&self.to), lines.to_vec());
-        let written = aside(move || {
-            let mut to = to.lock().unwrap_or_else(PoisonError::into_inner);
-            to.write_all(&lines).and_then(|()| to.flush())
-        });
-        written.await.map_err(|error| Trouble::writing(&self.name, &error))
-    }
-}
-
-/// Does on another thread what may wait for a reader.
-async fn aside<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
-    tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
 }
 
 impl Growing {

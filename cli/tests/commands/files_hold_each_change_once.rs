@@ -1,5 +1,6 @@
 //! With a slot and a file each change is in the file once, whatever ends the command, and full files have lasting names.
 
+use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 
 use crate::harness::server::{new_folder, signal_process, wait_for_exit};
@@ -291,6 +292,19 @@ fn a_stuck_reader_does_not_keep_the_command() {
     }
     db.released(&slot);
     assert_eq!(db.confirmed(&slot), before);
+    // So is whoever watches slots.
+    let mut child = command(&conninfo, &["slot", "watch", "--json", "--interval", "0"]).spawn().unwrap();
+    let out = child.stdout.as_ref().unwrap().as_raw_fd();
+    let mut held = 0;
+    // SAFETY: the descriptor is open, and the second call writes to `held`.
+    let mut fills = || unsafe { libc::ioctl(out, libc::FIONREAD, &mut held) == 0 && held > 2048 };
+    // SAFETY: the descriptor is open.
+    assert_eq!(unsafe { libc::fcntl(out, libc::F_SETPIPE_SZ, 4096) }, 4096);
+    // What is less than a page is written whole or not at all.
+    eventually("the pipe is nearly full", &mut fills);
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    signal_process(child.id(), libc::SIGTERM);
+    assert_eq!(wait_for_exit(&mut child).expect("the command ends").code(), Some(0));
     for place in ["/dev/stdout", fifo] {
         let said = run(&conninfo, &[&arguments[..], &["-o", place, "--ack", "fsynced"]].concat());
         assert!(said.status == 2 && said.err.contains("nothing else has a disk"), "{said:?}");
