@@ -2,17 +2,16 @@
 
 use std::time::Duration;
 
-use pgwalstream::{AckMode, Options, Progress, SlotCreate};
-use tokio::time::{Instant, sleep, sleep_until};
+use pgwalstream::{AckMode, Connection, Options, Progress, SlotCreate, Stream};
+use tokio::time::{Instant, sleep};
 
 use crate::args::Apply;
-use crate::connect::of_name;
+use crate::connect::{exactly_once, of_name};
 use crate::lines::is_change;
 use crate::metrics::Metrics;
 use crate::progress::{self, Shown};
-use crate::signals::Signals;
-use crate::source::connect;
-use crate::target::Target;
+use crate::signals::{Ends, Signals};
+use crate::target::{self, Target};
 use crate::trouble::{Trouble, say};
 
 /// The longest wait before it is tried again.
@@ -31,31 +30,36 @@ pub async fn run(options: Options, logged: &Options, apply: Apply, is_quiet: boo
     if let Some(lsn) = apply.until_lsn {
         options = options.stop_lsn(lsn);
     }
+    exactly_once(&options)?;
     let mut runs = Runs {
         options,
         target,
         slot: apply.slot.clone(),
-        end: apply.timeout.map(|most| Instant::now() + most),
         metrics: Metrics::serve(&apply.serving)?,
         shown: Shown::new(is_quiet),
         applied: false,
     };
     let mut signals = Signals::new()?;
+    let mut ends = Ends::new(&mut signals, apply.timeout.map(|most| Instant::now() + most));
+    tokio::select! {
+        fits = runs.fit(&apply.publications) => fits?,
+        () = ends.wait() => return Ok(()),
+    }
     let mut wait = Duration::from_millis(200);
     loop {
         runs.applied = false;
-        match runs.once(&mut signals).await {
+        match runs.once(&mut ends).await {
             // The first connections must work: else it is a mistake in an argument.
-            Err(Trouble::Library(error)) if error.is_retriable() && runs.metrics.has_watched() => {
+            Err(trouble) if trouble.is_retriable() && runs.metrics.has_watched() => {
                 runs.shown.end();
-                say(format_args!("{}; it is tried again", error.message()));
+                say(format_args!("{trouble}; it is tried again"));
             }
             done => return done,
         }
         wait = if runs.applied { Duration::from_millis(200) } else { (wait * 2).min(MOST) };
         tokio::select! {
             () = sleep(wait) => {}
-            () = signals.wait() => return Ok(()),
+            () = ends.wait() => return Ok(()),
         }
     }
 }
@@ -65,7 +69,6 @@ struct Runs {
     options: Options,
     target: Options,
     slot: String,
-    end: Option<Instant>,
     metrics: Metrics,
     shown: Shown,
     /// Whether anything was applied.
@@ -73,36 +76,50 @@ struct Runs {
 }
 
 impl Runs {
-    /// Applies until an end that was asked for, a signal, or an error.
-    async fn once(&mut self, signals: &mut Signals) -> Result<(), Trouble> {
-        let mut target = Target::open(&self.target, &self.slot).await?;
+    /// Looks whether the target can be one, before anything is changed.
+    async fn fit(&self, publications: &[String]) -> Result<(), Trouble> {
+        let mut source = Connection::connect(&self.options).await?;
+        let mut tables = Vec::new();
+        for publication in publications {
+            for table in source.published_tables(publication.as_str()).await? {
+                tables.push((table.namespace().to_owned(), table.name().to_owned()));
+            }
+        }
+        let identity = target::identity(&mut source).await?;
+        target::fits(&self.target, &identity, &tables).await
+    }
+
+    /// Applies until an end that was asked for, a signal, or an error. Whatever the target is doing when the end comes is given
+    /// up, and comes again.
+    async fn once(&mut self, ends: &mut Ends<'_>) -> Result<(), Trouble> {
+        let mut target = tokio::select! {
+            target = Target::open(&self.target, &self.slot) => target?,
+            () = ends.wait() => return Ok(()),
+        };
         let mut options = self.options.clone();
         if let Some(position) = target.position()? {
             options = options.resume_after(position);
         }
-        let Some(mut stream) = connect(&options, signals).await? else { return Ok(()) };
-        self.metrics.watch(stream.acker());
-        let end = self.end;
-        let end = async move {
-            match end {
-                Some(end) => sleep_until(end).await,
-                None => std::future::pending().await,
-            }
+        let mut stream = tokio::select! {
+            stream = Stream::connect(&options) => stream?,
+            () = ends.wait() => return Ok(()),
         };
-        tokio::pin!(end);
+        self.metrics.watch(stream.acker());
         let mut changes = 0;
         loop {
             let batch = tokio::select! {
                 batch = stream.next_batch() => batch?,
-                () = signals.wait() => break,
-                () = &mut end => break,
+                () = ends.wait() => break,
                 () = self.shown.wait() => {
                     self.shown.show(&progress::of_stream(changes, &stream.stats()));
                     continue;
                 }
             };
             let Some(batch) = batch else { break };
-            let ack = target.make(&batch).await?;
+            let ack = tokio::select! {
+                made = target.make(&batch) => made?,
+                () = ends.wait() => break,
+            };
             stream.ack(ack)?;
             changes += batch.iter().filter(|event| is_change(*event)).count() as u64;
             self.applied |= ack.is_some();

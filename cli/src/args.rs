@@ -124,7 +124,7 @@ pub enum Ack {
     None,
     /// What was written to stdout or the file
     Written,
-    /// What the file's disk has; needs --output
+    /// What the file's disk has; needs --output with an ordinary file
     Fsynced,
 }
 

@@ -17,7 +17,7 @@ pub async fn run(options: Options, capture: Capture, is_quiet: bool) -> Result<(
     if let Some(rotate) = &capture.rotate {
         options = options.set("capture_rotate", rotate);
     }
-    if !capture.acknowledge {
+    if !acknowledges(&capture) {
         options = options.progress(Progress::Acknowledged);
     }
     if let Some(lsn) = capture.ends.until_lsn {
@@ -35,6 +35,11 @@ pub async fn run(options: Options, capture: Capture, is_quiet: bool) -> Result<(
         note(format_args!("captured {changes} changes"));
     }
     Ok(())
+}
+
+/// A temporary slot is nobody else's: there is nothing to keep, and it would hold the server's WAL back.
+fn acknowledges(capture: &Capture) -> bool {
+    capture.acknowledge || capture.source.slot.is_none()
 }
 
 /// How many changes came until one of the ends that were asked for, or a signal.
@@ -67,7 +72,7 @@ async fn stream(
         };
         let Some(batch) = batch.map_err(|error| capture.source.ended(error))? else { break };
         changes += batch.iter().filter(|event| is_change(*event)).count() as u64;
-        if capture.acknowledge {
+        if acknowledges(capture) {
             stream.ack(batch.ack_lsn())?;
         }
         if capture.ends.count.is_some_and(|most| changes >= most) && batch.ack_lsn().is_some() {

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::parser::ValueSource;
-use clap::{ArgMatches, Command, CommandFactory};
+use clap::{Arg, ArgMatches, Command, CommandFactory};
 use toml::{Table, Value};
 
 use crate::args::Args;
@@ -68,7 +68,15 @@ fn collect(
         let takes_value = argument.get_action().takes_values();
         let texts = texts(name, value, takes_value)?;
         let Some(given) = given else { continue };
-        if !is_given(given, argument.get_id().as_str()) {
+        let excludes = |one: &Arg, other: &Arg| {
+            command.get_arg_conflicts_with(one).iter().any(|it| it.get_id() == other.get_id())
+        };
+        // What the command line has does not go with it.
+        let is_excluded = command.get_arguments().any(|other| {
+            is_given(given, other.get_id().as_str())
+                && (excludes(argument, other) || excludes(other, argument))
+        });
+        if !is_excluded && !is_given(given, argument.get_id().as_str()) {
             words.extend(texts.into_iter().map(OsString::from));
         }
     }
@@ -126,6 +134,10 @@ mod tests {
         assert_eq!(
             added(file, "-d x tail -s t -q --option e=f").unwrap(),
             "--port=5433 --publication=p --publication=q"
+        );
+        assert_eq!(
+            added(file, "tail --cleanup").unwrap(),
+            "--dbname=shop --option=a=b --option=c=d --port=5433 --quiet"
         );
         assert_eq!(added("[slot.list]\njson = true", "slot list").unwrap(), "--json");
         assert_eq!(added("quiet = false", "tail").unwrap(), "");

@@ -49,6 +49,17 @@ pub fn options(args: &Args) -> Result<Options, Trouble> {
     Ok(options)
 }
 
+/// Refuses what lets changes that were had come again, or be taken back: who counts on each coming once cannot do that.
+pub fn exactly_once(options: &Options) -> Result<(), Trouble> {
+    for (name, wrong) in [("failover_policy", "rewind"), ("dedupe", "off")] {
+        if options.get(name)? == wrong {
+            let why = "each change must come once, and stay";
+            return Err(Trouble::Usage(format!("--option {name}={wrong}: {why}")));
+        }
+    }
+    Ok(())
+}
+
 /// Says that others can read a password which stands among the arguments.
 pub fn warn_of_password(words: &[OsString]) {
     if words.iter().any(|word| holds_password(&word.to_string_lossy())) {
@@ -64,6 +75,7 @@ fn holds_password(word: &str) -> bool {
     let is_uri = word.contains("postgres://") || word.contains("postgresql://");
     let is_keyword = |at: usize| {
         let before = word.get(..at).unwrap_or_default();
+        let before = before.strip_suffix("ssl").unwrap_or(before);
         let is_begun = before.is_empty()
             || before.ends_with(|c: char| c.is_whitespace() || matches!(c, '?' | '&' | '='));
         is_begun && word.get(at + 8..).unwrap_or_default().trim_start().starts_with('=')
@@ -131,10 +143,20 @@ mod tests {
     use clap::Parser;
 
     #[test]
+    fn what_may_come_twice_is_refused() {
+        assert!(exactly_once(&Options::new().set("failover_policy", "fail")).is_ok());
+        for (name, value) in [("failover_policy", "rewind"), ("dedupe", "off")] {
+            let refused = exactly_once(&Options::new().set(name, value));
+            assert!(matches!(refused, Err(Trouble::Usage(why)) if why.contains(name)), "{name}");
+        }
+    }
+
+    #[test]
     fn a_password_among_the_arguments_is_seen() {
         for word in [
             "host=h password=x",
             "password = x",
+            "host=h sslpassword=x",
             "postgres://me:x@h/d",
             "postgresql://me@h/d?password=x",
             "--dbname=password=x",

@@ -59,6 +59,11 @@ impl Tables {
         }
     }
 
+    /// Whether nothing of an event is to be left out.
+    pub fn takes_all(&self, event: EventRef<'_>) -> bool {
+        event.truncated().all(|relation| self.has(relation))
+    }
+
     fn has(&self, relation: &Relation) -> bool {
         let key = (relation.oid(), relation.generation());
         let mut found = self.found.borrow_mut();

@@ -1,4 +1,4 @@
-//! Publications that a killed `tail` made for itself. It must never drop that of a `tail` that runs.
+//! Publications that a killed `tail` or `capture` made for itself. It must never drop that of a command that runs.
 
 use std::time::Duration;
 
@@ -6,10 +6,10 @@ use pgwalstream::{Connection, Options};
 
 use crate::trouble::{Trouble, note};
 
-/// What `tail` writes into the comment of a publication that it makes for itself.
-pub const LEFT_BEHIND: &str = "made by pgwalstream tail, and dropped at its end";
+/// What a command writes into the comment of a publication that it makes for itself.
+pub const LEFT_BEHIND: &str = "made by a pgwalstream command, and dropped at its end";
 
-/// Between its publication and its slot, which has the same name, a `tail` takes less than this.
+/// Between its publication and its slot, which has the same name, a command takes less than this.
 const START: Duration = Duration::from_secs(5);
 
 /// Drops what was there twice without its slot.

@@ -21,6 +21,8 @@ pub struct Lines {
     mark: Option<Mark>,
     rest: Option<Span>,
     is_enough: bool,
+    /// What is written is done to the tables that it names.
+    is_sql: bool,
 }
 
 enum How {
@@ -96,6 +98,7 @@ impl Lines {
             mark: None,
             rest: None,
             is_enough: false,
+            is_sql: format == Format::Sql,
         })
     }
 
@@ -106,6 +109,10 @@ impl Lines {
         for event in batch {
             let is_change = is_change(event);
             if (is_change || self.is_all && event.kind() != EventKind::Progress) && self.tables.take(event) {
+                if self.is_sql && !self.tables.takes_all(event) {
+                    let why = "one TRUNCATE empties tables that are wanted and others: a statement would empty all of them";
+                    return Err(Trouble::other(why));
+                }
                 let before = self.how.bytes().len();
                 self.how.push(event)?;
                 if self.how.bytes().len() > before {
@@ -125,9 +132,7 @@ impl Lines {
     }
 
     fn set_mark(&mut self, event: EventRef<'_>, ack: Lsn) {
-        // Without a position these two come while more is had than they tell.
-        let is_vague = matches!(event.kind(), EventKind::Reconnected | EventKind::RollbackPrepared);
-        if is_vague && event.position().is_none() {
+        if is_vague(event) {
             return;
         }
         let span = Span::join(self.mark.and_then(|mark| mark.span), self.rest.take());
@@ -260,6 +265,14 @@ impl Headings {
 pub fn is_change(event: EventRef<'_>) -> bool {
     use EventKind::{Delete, Insert, Message, Truncate, Update};
     matches!(event.kind(), Insert | Update | Delete | Truncate | Message)
+}
+
+/// Whether an event ends something, and does not tell a place to go on from though others do: without a position these come while
+/// more is had than they tell. The next that has one tells it.
+pub fn is_vague(event: EventRef<'_>) -> bool {
+    let is_late = event.prepare_lsn().is_some();
+    (is_late || matches!(event.kind(), EventKind::Reconnected | EventKind::RollbackPrepared))
+        && event.position().is_none()
 }
 
 /// An event by its commit, or by its own place where it has none.

@@ -17,6 +17,7 @@ mod leftovers;
 mod lines;
 mod metrics;
 mod output;
+mod pipe;
 mod pretty;
 mod progress;
 mod publication;
@@ -45,7 +46,12 @@ fn main() -> ExitCode {
         Err(trouble) => return trouble.tell(),
     };
     let done = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime.block_on(run(args)),
+        Ok(runtime) => {
+            let done = runtime.block_on(run(args));
+            // A thread may wait for a reader that reads no more.
+            runtime.shutdown_background();
+            done
+        }
         Err(error) => Err(Trouble::other(format!("cannot start: {error}"))),
     };
     match done {

@@ -5,11 +5,15 @@ use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use pgwalstream::{ErrorCode, Position};
+use pgwalstream::{ErrorCode, Options, Position};
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::io::Errno;
 
 use crate::args::Printing;
+use crate::connect::exactly_once;
 use crate::journal::{self, Journal, Kept};
 use crate::lines::{Lines, Span};
+use crate::pipe::{Pipe, aside};
 use crate::trouble::Trouble;
 
 /// How sure it must be that lines are kept.
@@ -25,18 +29,27 @@ pub enum Sure {
 
 /// A place for lines that is not open yet.
 pub struct Plan {
-    path: Option<PathBuf>,
+    place: Place,
     size: Option<u64>,
     age: Option<Duration>,
     sure: Sure,
-    /// Where the journal is, and what it said.
-    journal: Option<(PathBuf, Option<Kept>)>,
+    /// What tells how far the file is.
+    journal: Option<Journal>,
+}
+
+/// What lines are written to.
+enum Place {
+    Stdout,
+    /// A FIFO, a terminal and so on.
+    Special(PathBuf),
+    /// An ordinary file, or none yet.
+    File(PathBuf),
 }
 
 /// A place for lines.
 pub enum Output {
-    /// stdout.
-    Stdout(io::Stdout),
+    /// Somebody reads it.
+    Pipe(Pipe),
     /// A file, which is appended to.
     File(Box<Growing>),
 }
@@ -47,43 +60,58 @@ pub struct Growing {
     path: PathBuf,
     name: String,
     plan: Plan,
-    journal: Option<Journal>,
     /// What is known of the file; `length` is that of the last place where nothing is open.
     kept: Kept,
     length: u64,
     /// What the file holds behind that place.
     rest: Option<Span>,
-    is_regular: bool,
 }
 
 impl Plan {
-    /// What is printed so. `resumes`: the stream can go on where the file ends.
-    pub fn new(printing: &Printing, sure: Sure, resumes: bool) -> Result<Self, Trouble> {
-        let path = printing.output.clone();
-        let is_regular = |path: &Path| std::fs::metadata(path).map_or(true, |found| found.is_file());
-        let is_file = path.as_deref().is_some_and(is_regular);
-        if !is_file && (printing.rotate_size.is_some() || printing.rotate_time.is_some()) {
-            return Err(Trouble::Usage("--rotate-size and --rotate-time need an ordinary file".to_owned()));
-        }
-        let mut it =
-            Self { path, size: printing.rotate_size, age: printing.rotate_time, sure, journal: None };
-        if let Some(path) = it.path.as_deref().filter(|_| is_file) {
-            let path = journal::path_of(path);
-            let said = Journal::read(&path)?;
-            match said {
-                _ if resumes && sure != Sure::No => it.journal = Some((path, said)),
-                None => {}
-                // The next command with the slot would cut off what this one writes.
-                Some(_) => {
-                    let name = path.display();
-                    let why = format!(
-                        "{name} tells how far a slot is in the file, and what is written now would not count"
-                    );
-                    return Err(Trouble::Usage(format!("{why}: write to another file")));
-                }
+    /// What is printed so. `slot`: the stream can go on where the file ends.
+    pub fn new(
+        printing: &Printing,
+        sure: Sure,
+        slot: Option<&str>,
+        options: &Options,
+    ) -> Result<Self, Trouble> {
+        let place = Place::of(printing.output.as_deref());
+        let rotates = printing.rotate_size.is_some() || printing.rotate_time.is_some();
+        let (size, age) = (printing.rotate_size, printing.rotate_time);
+        let Place::File(path) = &place else {
+            if rotates {
+                return Err(Trouble::Usage(
+                    "--rotate-size and --rotate-time need an ordinary file".to_owned(),
+                ));
             }
+            if sure == Sure::Durable {
+                let why = "--ack fsynced needs --output with an ordinary file: nothing else has a disk";
+                return Err(Trouble::Usage(why.to_owned()));
+            }
+            return Ok(Self { place, size, age, sure, journal: None });
+        };
+        let at = journal::path_of(path);
+        let journal = match slot.filter(|_| sure != Sure::No) {
+            Some(slot) => {
+                exactly_once(options)?;
+                Some(Journal::take(&at, slot)?)
+            }
+            // The next command with the slot would cut off what this one writes.
+            None if at.exists() => {
+                let name = at.display();
+                let why = format!(
+                    "{name} tells how far a slot is in the file, and what is written now would not count"
+                );
+                return Err(Trouble::Usage(format!("{why}: write to another file")));
+            }
+            None => None,
+        };
+        let is_known = journal.as_ref().is_some_and(|journal| journal.said().is_some());
+        if rotates && !is_known && std::fs::metadata(path).is_ok_and(|found| found.len() > 0) {
+            let why = "holds something already, and its lasting name would not tell what";
+            return Err(Trouble::Usage(format!("{} {why}: move it away", path.display())));
         }
-        Ok(it)
+        Ok(Self { place, size, age, sure, journal })
     }
 
     /// Whether a journal tells where to go on.
@@ -93,13 +121,13 @@ impl Plan {
 
     /// What it means that the stream cannot go on where the journal says.
     pub fn explain(&self, trouble: Trouble) -> Trouble {
-        match (trouble, &self.journal) {
-            (Trouble::Library(error), Some((path, Some(_)))) if error.code() == ErrorCode::Gap => {
+        match (trouble, self.journal.as_ref().filter(|journal| journal.said().is_some())) {
+            (Trouble::Library(error), Some(journal)) if error.code() == ErrorCode::Gap => {
                 Trouble::Gone(format!(
-                    "{}\n  hint: another command read the slot meanwhile, or it is another slot: move {} and its file away to go on where \
-                 the slot is",
+                    "{}\n  hint: another command read the slot meanwhile, or the slot was made again: move {} and its file away to go \
+                     on where the slot is",
                     error.message(),
-                    path.display()
+                    journal.path().display()
                 ))
             }
             (trouble, _) => trouble,
@@ -113,14 +141,37 @@ impl Plan {
 
     /// What to resume after.
     pub fn position(&self) -> Option<Position> {
-        self.journal.as_ref()?.1?.position
+        self.journal.as_ref()?.said()?.position
     }
 
-    /// Opens it. What was written behind the last place that the journal tells is cut off: it comes again. Nobody else may be
-    /// writing, which the slot sees to: call it when the stream is connected.
-    pub fn open(self) -> Result<Output, Trouble> {
-        let Some(path) = self.path.clone() else { return Ok(Output::Stdout(io::stdout())) };
-        Growing::open(self, path).map(|file| Output::File(Box::new(file)))
+    /// Opens it. What was written behind the last place that the journal tells is cut off: it comes again. Call it when the stream
+    /// is connected. It waits for the reader of a FIFO.
+    pub async fn open(self) -> Result<Output, Trouble> {
+        match &self.place {
+            Place::Stdout => Ok(Output::Pipe(Pipe::stdout())),
+            Place::Special(path) => {
+                let (path, name) = (path.clone(), path.display().to_string());
+                let opened = aside(move || OpenOptions::new().append(true).open(path)).await;
+                let file = opened.map_err(|error| Trouble::other(format!("cannot open {name}: {error}")))?;
+                Ok(Output::Pipe(Pipe::new(Box::new(file), name)))
+            }
+            Place::File(path) => {
+                let path = path.clone();
+                Ok(Output::File(Box::new(Growing::open(self, path)?)))
+            }
+        }
+    }
+}
+
+impl Place {
+    fn of(path: Option<&Path>) -> Self {
+        match path {
+            None => Self::Stdout,
+            Some(path) if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) => {
+                Self::Special(path.to_owned())
+            }
+            Some(path) => Self::File(path.to_owned()),
+        }
     }
 }
 
@@ -131,9 +182,10 @@ impl Output {
     }
 
     /// Writes whole lines; a reader that is slow is waited for. Behind them the last place at which nothing is open is kept.
-    pub fn put(&mut self, lines: &mut Lines) -> Result<(), Trouble> {
+    /// What was given up may have been written in part: then write no more.
+    pub async fn put(&mut self, lines: &mut Lines) -> Result<(), Trouble> {
         match self {
-            Self::Stdout(_) => self.write(lines.bytes()),
+            Self::Pipe(pipe) => pipe.write(lines.bytes()).await,
             Self::File(file) => file.put(lines),
         }
     }
@@ -141,7 +193,7 @@ impl Output {
     /// When another file is to be begun, though nothing comes.
     pub fn next_file(&self) -> Option<Duration> {
         match self {
-            Self::Stdout(_) => None,
+            Self::Pipe(_) => None,
             Self::File(file) => file.next_file(),
         }
     }
@@ -149,39 +201,34 @@ impl Output {
     /// Begins another file where it is time.
     pub fn look(&mut self, lines: &mut Lines) -> Result<(), Trouble> {
         match self {
-            Self::Stdout(_) => Ok(()),
+            Self::Pipe(_) => Ok(()),
             Self::File(file) => file.look(lines),
         }
     }
 
-    fn write(&mut self, lines: &[u8]) -> Result<(), Trouble> {
+    /// Takes back what is written of a transaction that is not whole, where it comes again.
+    pub fn end(&mut self) -> Result<(), Trouble> {
         match self {
-            Self::Stdout(out) => out
-                .write_all(lines)
-                .and_then(|()| out.flush())
-                .map_err(|error| Trouble::writing("stdout", &error)),
-            Self::File(file) => file.append(lines),
+            Self::File(file) if file.plan.has_journal() => file.cut(),
+            _ => Ok(()),
         }
     }
 }
 
 impl Growing {
-    fn open(plan: Plan, path: PathBuf) -> Result<Self, Trouble> {
+    fn open(mut plan: Plan, path: PathBuf) -> Result<Self, Trouble> {
         let name = path.display().to_string();
         let wrong = |error: io::Error| Trouble::other(format!("cannot open {name}: {error}"));
-        let file = open_or_make(&path).map_err(wrong)?;
-        let found = file.metadata().map_err(wrong)?;
-        let (is_regular, mut length) = (found.is_file(), found.len());
-        let said = plan.journal.as_ref().and_then(|(_, said)| *said);
-        let journal = match &plan.journal {
-            Some((path, said)) => Some(Journal::open(path, *said)?),
-            None => None,
+        let length = match std::fs::metadata(&path) {
+            Ok(found) => Some(found.len()),
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            Err(error) => return Err(wrong(error)),
         };
-        let mut kept = said.unwrap_or_default();
-        match said {
-            // It was taken away, or never there: what comes begins a new one.
-            _ if length == 0 => kept = Kept { length: 0, begun: now(), span: None, ..kept },
-            Some(said) if length < said.length => {
+        let said = plan.journal.as_ref().and_then(Journal::said);
+        let kept = match (said, length) {
+            // It was taken away: what comes begins a new one.
+            (Some(said), None) => Kept { length: 0, begun: now(), span: None, ..said },
+            (Some(said), Some(length)) if length < said.length => {
                 let why = format!(
                     "{name} has {length} bytes, and {} were acknowledged: some of it is lost",
                     said.length
@@ -189,17 +236,19 @@ impl Growing {
                 let hint = format!("move it and {name}.position away to go on where the slot is");
                 return Err(Trouble::Gone(format!("{why}\n  hint: {hint}")));
             }
-            Some(said) => {
-                file.set_len(said.length).map_err(wrong)?;
-                length = said.length;
+            (Some(said), Some(_)) => said,
+            (None, length) => Kept { length: length.unwrap_or_default(), begun: now(), ..Kept::default() },
+        };
+        if let Some(journal) = plan.journal.as_mut().filter(|_| said != Some(kept)) {
+            if kept.length > 0 {
+                File::open(&path).and_then(|file| file.sync_all()).map_err(wrong)?;
             }
-            None => kept = Kept { length, begun: now(), ..kept },
+            // Before the file is made: an empty one of which more is said has lost it.
+            journal.write(&kept, true)?;
         }
-        let mut it = Self { file, path, name, plan, journal, kept, length, rest: None, is_regular };
-        // Else what is written next would be measured by what the journal says of another file.
-        if said != Some(kept) {
-            it.keep()?;
-        }
+        let file = open_or_make(&path).map_err(wrong)?;
+        let mut it = Self { file, path, name, plan, kept, length: length.unwrap_or_default(), rest: None };
+        it.cut()?;
         Ok(it)
     }
 
@@ -229,14 +278,20 @@ impl Growing {
         if is_durable {
             self.sync()?;
         }
-        match &mut self.journal {
+        self.say(is_durable)
+    }
+
+    fn say(&mut self, is_durable: bool) -> Result<(), Trouble> {
+        match &mut self.plan.journal {
             Some(journal) => journal.write(&self.kept, is_durable),
             None => Ok(()),
         }
     }
 
+    /// None also while something is open: no file ends inside of a transaction.
     fn next_file(&self) -> Option<Duration> {
-        let age = self.plan.age.filter(|_| self.kept.span.is_some())?;
+        let is_open = self.length > self.kept.length;
+        let age = self.plan.age.filter(|_| self.kept.span.is_some() && !is_open)?;
         Some(age.saturating_sub(Duration::from_secs(now().saturating_sub(self.kept.begun))))
     }
 
@@ -254,45 +309,72 @@ impl Growing {
         }
     }
 
-    /// Gives the file its lasting name, and begins another. The journal says already what a crash in between needs: a file
-    /// that is not there is begun at the kept position.
+    /// Gives the file its lasting name, and begins another. Whatever `--ack` says, the disk has each step before the next: a
+    /// crash in between leaves a file that is not there, or an empty one of which nothing is said.
     fn begin_file(&mut self, span: Span) -> Result<(), Trouble> {
-        let full = full_name(&self.path, span);
+        self.sync()?;
+        self.say(true)?;
+        let full = rename_full(&self.path, span)?;
         let wrong = |error: io::Error| {
             Trouble::other(format!("cannot begin another file than {}: {error}", full.display()))
         };
-        if full.exists() {
-            return Err(wrong(io::Error::from(ErrorKind::AlreadyExists)));
-        }
-        self.sync()?;
-        std::fs::rename(&self.path, &full).map_err(wrong)?;
-        self.file = open_or_make(&self.path).map_err(wrong)?;
         sync_folder(&self.path).map_err(wrong)?;
-        self.length = 0;
+        (self.length, self.rest) = (0, None);
         self.kept = Kept { length: 0, begun: now(), span: None, ..self.kept };
-        self.keep()
+        self.say(true)?;
+        self.file = open_or_make(&self.path).map_err(wrong)?;
+        Ok(())
     }
 
     /// All of the lines, or none: half of one would become the beginning of the next.
     fn append(&mut self, lines: &[u8]) -> Result<(), Trouble> {
         if let Err(error) = self.file.write_all(lines) {
-            if self.is_regular {
-                let _ = self.file.set_len(self.length);
-            }
+            let _ = self.file.set_len(self.length);
             return Err(Trouble::writing(&self.name, &error));
         }
         self.length += lines.len() as u64;
         Ok(())
     }
 
-    fn sync(&self) -> Result<(), Trouble> {
-        if !self.is_regular {
-            return Ok(());
+    /// Cuts off what is behind the kept place.
+    fn cut(&mut self) -> Result<(), Trouble> {
+        if self.length > self.kept.length {
+            let name = &self.name;
+            let cut = self.file.set_len(self.kept.length);
+            cut.map_err(|error| Trouble::other(format!("cannot cut {name}: {error}")))?;
+            (self.length, self.rest) = (self.kept.length, None);
         }
+        Ok(())
+    }
+
+    fn sync(&self) -> Result<(), Trouble> {
         let name = &self.name;
         self.file.sync_data().map_err(|error| Trouble::other(format!("cannot sync {name}: {error}")))
     }
 }
+
+/// Gives a full file its lasting name, and tells it. One that is there is never written over: a number makes another.
+fn rename_full(path: &Path, span: Span) -> Result<PathBuf, Trouble> {
+    for number in 0..MOST_ALIKE {
+        let full = full_name(path, span, number);
+        match renameat_with(CWD, path, CWD, &full, RenameFlags::NOREPLACE) {
+            Ok(()) => return Ok(full),
+            Err(Errno::EXIST) => {}
+            // Of a file system that cannot do both in one.
+            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) if full.exists() => {}
+            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) if std::fs::rename(path, &full).is_ok() => {
+                return Ok(full);
+            }
+            Err(error) => {
+                return Err(Trouble::other(format!("cannot make {}: {error}", full.display())));
+            }
+        }
+    }
+    Err(Trouble::other(format!("{} is there already", full_name(path, span, 0).display())))
+}
+
+/// So many files of the same positions are told apart. Where a server tells no positions the same changes may come again.
+const MOST_ALIKE: u32 = 1000;
 
 /// A file to append to. Where it is made, its folder has its name before it has a line.
 fn open_or_make(path: &Path) -> io::Result<File> {
@@ -309,8 +391,11 @@ pub fn sync_folder(path: &Path) -> io::Result<()> {
 }
 
 /// `orders.00000000016B3748-00000000016C0000.jsonl` of `orders.jsonl`: such names sort in the order of the commits.
-fn full_name(path: &Path, span: Span) -> PathBuf {
-    let positions = format!("{:016X}-{:016X}", span.first.0, span.last.0);
+fn full_name(path: &Path, span: Span, number: u32) -> PathBuf {
+    let mut positions = format!("{:016X}-{:016X}", span.first.0, span.last.0);
+    if number > 0 {
+        positions.push_str(&format!(".{number}"));
+    }
     match path.extension() {
         Some(extension) => path.with_extension(format!("{positions}.{}", extension.to_string_lossy())),
         None => path.with_extension(positions),
@@ -324,18 +409,20 @@ fn now() -> u64 {
 
 /// Writes to stdout.
 pub fn print(bytes: &[u8]) -> Result<(), Trouble> {
-    Output::Stdout(io::stdout()).write(bytes)
+    let mut out = io::stdout();
+    out.write_all(bytes).and_then(|()| out.flush()).map_err(|error| Trouble::writing("stdout", &error))
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
     use super::*;
     use pgwalstream::Lsn;
 
     #[test]
     fn names_of_full_files_sort_by_their_positions() {
         let of = |path: &str, first, last| {
-            full_name(Path::new(path), Span { first: Lsn(first), last: Lsn(last) }).display().to_string()
+            full_name(Path::new(path), Span { first: Lsn(first), last: Lsn(last) }, 0).display().to_string()
         };
         assert_eq!(
             of("a/orders.jsonl", 0xABC, 0x1_0000_0000),
@@ -343,5 +430,75 @@ mod tests {
         );
         assert_eq!(of("orders", 1, 2), "orders.0000000000000001-0000000000000002");
         assert!(of("o.csv", 0xFF, 0xFF) < of("o.csv", 0x100, 0x100));
+    }
+    #[test]
+    fn a_full_file_never_takes_the_place_of_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("o.csv");
+        let span = Span { first: Lsn(1), last: Lsn(2) };
+        let names = ["a", "b", "c"].map(|text| {
+            std::fs::write(&path, text).unwrap();
+            rename_full(&path, span).unwrap()
+        });
+        assert_eq!(names.each_ref().map(|name| std::fs::read_to_string(name).unwrap()), ["a", "b", "c"]);
+        assert!(!path.exists() && names[1].ends_with("o.0000000000000001-0000000000000002.1.csv"));
+    }
+
+    fn growing(path: &Path, age: Option<Duration>) -> Result<Growing, Trouble> {
+        let journal = Some(Journal::take(&journal::path_of(path), "s")?);
+        let plan =
+            Plan { place: Place::File(path.to_owned()), size: None, age, sure: Sure::Written, journal };
+        Growing::open(plan, path.to_owned())
+    }
+
+    /// Only a file that is not there was taken away: an empty one is what a crash of the machine leaves.
+    #[test]
+    fn an_empty_file_of_which_more_was_said_is_a_loss() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("o");
+        let mut file = growing(&path, None).unwrap();
+        file.append(b"one\n").unwrap();
+        file.kept = Kept { length: 4, ..file.kept };
+        file.keep().unwrap();
+        drop(file);
+        std::fs::write(&path, "").unwrap();
+        assert!(matches!(growing(&path, None), Err(Trouble::Gone(why)) if why.contains("has 0 bytes")));
+        std::fs::remove_file(&path).unwrap();
+        drop(growing(&path, None).unwrap());
+        // Begun, and nothing written: as if the machine had crashed right then.
+        assert_eq!(growing(&path, None).unwrap().length, 0);
+    }
+
+    /// In the steps of a change of files each moment has a journal that is true of what is there.
+    #[test]
+    fn a_file_is_changed_in_steps_that_a_crash_may_part() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("o");
+        let span = Span { first: Lsn(1), last: Lsn(2) };
+        let mut file = growing(&path, None).unwrap();
+        file.append(b"one\n").unwrap();
+        // The journal was never written for it: what it says before the name is changed is what counts.
+        file.kept = Kept { length: 4, span: Some(span), ..file.kept };
+        file.begin_file(span).unwrap();
+        drop(file);
+        let said = Journal::take(&journal::path_of(&path), "s").unwrap().said().unwrap();
+        assert_eq!((said.length, said.span), (0, None));
+        assert_eq!(std::fs::read(&path).unwrap(), b"");
+    }
+
+    #[test]
+    fn no_file_is_due_while_a_transaction_is_open() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("o");
+        let mut file = growing(&path, Some(Duration::from_secs(1))).unwrap();
+        file.append(b"one\n").unwrap();
+        let span = Some(Span { first: Lsn(1), last: Lsn(2) });
+        file.kept = Kept { length: 4, begun: 0, span, position: None };
+        assert_eq!(file.next_file(), Some(Duration::ZERO));
+        file.append(b"tw").unwrap();
+        assert_eq!(file.next_file(), None);
+        // At a clean end the part is taken back.
+        file.cut().unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"one\n");
     }
 }

@@ -5,13 +5,13 @@ use pgwalstream::{ErrorCode, Options, Stream, Streaming};
 use crate::args::Replay;
 use crate::lines::Lines;
 use crate::output::{Output, Plan, Sure};
-use crate::signals::Signals;
+use crate::signals::{Ends, Signals};
 use crate::trouble::Trouble;
 
 pub async fn run(options: Options, command: Replay) -> Result<(), Trouble> {
     let is_terminal = Output::is_terminal(&command.printing);
     let mut lines = Lines::new(&command.printing, &command.tables, command.count, is_terminal)?;
-    let plan = Plan::new(&command.printing, Sure::No, false)?;
+    let plan = Plan::new(&command.printing, Sure::No, None, &options)?;
     // A capture may hold streamed transactions, and of these only what was committed is a change.
     let assembled = options.clone().streaming(Streaming::Assembled);
     let mut stream = match Stream::replay_files(command.files.clone(), &assembled) {
@@ -20,15 +20,20 @@ pub async fn run(options: Options, command: Replay) -> Result<(), Trouble> {
         opened => opened?,
     };
     let mut signals = Signals::new()?;
-    let mut output = plan.open()?;
-    while !lines.is_enough() {
+    let mut ends = Ends::new(&mut signals, None);
+    let Some(output) = ends.allow(plan.open()).await else { return Ok(()) };
+    let mut output = output?;
+    while !lines.is_enough() && !ends.came() {
         let batch = tokio::select! {
             batch = stream.next_batch() => batch?,
-            () = signals.wait() => break,
+            () = ends.wait() => break,
         };
         let Some(batch) = batch else { break };
         lines.take(&batch)?;
-        output.put(&mut lines)?;
+        match ends.allow(output.put(&mut lines)).await {
+            Some(written) => written?,
+            None => break,
+        }
     }
     Ok(())
 }

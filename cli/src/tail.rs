@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use pgwalstream::{AckMode, Batch, BatchBoundary, Options, Progress, Stream};
+use tokio::time::Instant;
 
 use crate::args::{Ack, Tail};
 use crate::lines::Lines;
 use crate::metrics::Metrics;
 use crate::output::{Output, Plan, Sure};
 use crate::progress::Shown;
-use crate::signals::Signals;
+use crate::signals::{Ends, Signals};
 use crate::source::{Ready, connect};
 use crate::trouble::Trouble;
 use crate::{leftovers, progress};
@@ -18,9 +19,6 @@ use crate::{leftovers, progress};
 const NEVER: Duration = Duration::from_secs(u32::MAX as u64);
 
 pub async fn run(options: Options, tail: Tail, is_quiet: bool) -> Result<(), Trouble> {
-    if tail.ack == Ack::Fsynced && tail.printing.output.is_none() {
-        return Err(Trouble::Usage("--ack fsynced needs --output: stdout has no disk".to_owned()));
-    }
     if tail.cleanup {
         return leftovers::drop_all(&options).await;
     }
@@ -31,8 +29,8 @@ pub async fn run(options: Options, tail: Tail, is_quiet: bool) -> Result<(), Tro
         metrics: Metrics::serve(&tail.serving)?,
         tail,
     };
-    let plan =
-        Plan::new(&printer.tail.printing, printer.tail.ack.sure(), printer.tail.source.slot.is_some())?;
+    let slot = printer.tail.source.slot.as_deref();
+    let plan = Plan::new(&printer.tail.printing, printer.tail.ack.sure(), slot, &options)?;
     let mut signals = Signals::new()?;
     let ready = printer.tail.source.prepare(&options, &mut signals).await?;
     let streamed = printer.stream(&ready, plan, &mut signals).await;
@@ -63,15 +61,15 @@ impl Printer {
         let connected = connect(&self.options(ready, &plan), signals).await;
         let Some(mut stream) = connected.map_err(|trouble| plan.explain(trouble))? else { return Ok(()) };
         self.metrics.watch(stream.acker());
-        let mut output = plan.open()?;
-        let end = tokio::time::sleep(self.tail.ends.timeout.unwrap_or(NEVER).min(NEVER));
-        tokio::pin!(end);
-        loop {
+        let at = self.tail.ends.timeout.map(|most| Instant::now() + most.min(NEVER));
+        let mut ends = Ends::new(signals, at);
+        let Some(output) = ends.allow(plan.open()).await else { return Ok(stream.close().await?) };
+        let mut output = output?;
+        while !ends.came() {
             let next_file = output.next_file().unwrap_or(NEVER).min(NEVER);
             let batch = tokio::select! {
                 batch = stream.next_batch() => batch,
-                () = signals.wait() => break,
-                () = &mut end => break,
+                () = ends.wait() => break,
                 () = tokio::time::sleep(next_file) => {
                     output.look(&mut self.lines)?;
                     continue;
@@ -82,7 +80,7 @@ impl Printer {
                 }
             };
             match batch {
-                Ok(Some(batch)) => self.print(&batch, &mut output, &stream)?,
+                Ok(Some(batch)) => self.print(&batch, &mut output, &stream, &mut ends).await?,
                 Ok(None) => break,
                 Err(error) => return Err(self.tail.source.ended(error)),
             }
@@ -91,6 +89,7 @@ impl Printer {
             }
         }
         self.shown.end();
+        output.end()?;
         Ok(stream.close().await?)
     }
 
@@ -112,9 +111,17 @@ impl Printer {
         }
     }
 
-    fn print(&mut self, batch: &Batch, output: &mut Output, stream: &Stream) -> Result<(), Trouble> {
+    /// A reader that reads no more keeps nobody from ending: what it did not take is not acknowledged.
+    async fn print(
+        &mut self,
+        batch: &Batch,
+        output: &mut Output,
+        stream: &Stream,
+        ends: &mut Ends<'_>,
+    ) -> Result<(), Trouble> {
         self.lines.take(batch)?;
-        output.put(&mut self.lines)?;
+        let Some(written) = ends.allow(output.put(&mut self.lines)).await else { return Ok(()) };
+        written?;
         if let Some(mark) = self.lines.mark().filter(|_| self.tail.ack != Ack::None) {
             stream.ack(mark.ack)?;
         }

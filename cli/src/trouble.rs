@@ -15,7 +15,8 @@ pub enum Trouble {
     Usage(String),
     /// Anything else.
     Other(String),
-    /// Changes were lost: a temporary slot was gone with its connection.
+    /// An error of the target of `apply`, and what was being applied.
+    Target(Error, String),
     /// Changes were lost: a temporary slot was gone with its connection.
     Lost(Error),
     /// Changes were lost in another way.
@@ -37,16 +38,21 @@ impl Trouble {
         }
     }
 
+    /// Whether another attempt may go well.
+    pub fn is_retriable(&self) -> bool {
+        matches!(self, Self::Library(error) | Self::Target(error, _) if error.is_retriable())
+    }
+
     /// Says it on stderr, and gives the exit status.
     pub fn tell(self) -> ExitCode {
         let status = self.status();
         match self {
             Self::Library(error) | Self::Lost(error) => {
-                let detail: String =
-                    error.detail().lines().map(|line| format!("\n  detail: {line}")).collect();
-                let hint = Some(error.hint()).filter(|hint| !hint.is_empty());
-                let hint = hint.map(|hint| format!("\n  hint: {hint}")).unwrap_or_default();
-                say(format_args!("{}{detail}{hint}", error.message()));
+                say(format_args!("{}{}", error.message(), more(&error)));
+            }
+            Self::Target(error, what) => {
+                let what = if what.is_empty() { what } else { format!("\n  while: {what}") };
+                say(format_args!("target: {}{what}{}", error.message(), more(&error)));
             }
             Self::Usage(message) => say(format_args!("{message}\n  hint: see pgwalstream --help")),
             Self::Other(message) | Self::Gone(message) => say(format_args!("{message}")),
@@ -67,7 +73,26 @@ impl Trouble {
                 | ErrorCode::SlotInvalidated => 4,
                 _ => 1,
             },
-            Self::Other(_) => 1,
+            Self::Other(_) | Self::Target(..) => 1,
+        }
+    }
+}
+
+/// What else an error says.
+fn more(error: &Error) -> String {
+    let detail: String = error.detail().lines().map(|line| format!("\n  detail: {line}")).collect();
+    let hint = Some(error.hint()).filter(|hint| !hint.is_empty());
+    detail + &hint.map(|hint| format!("\n  hint: {hint}")).unwrap_or_default()
+}
+
+impl fmt::Display for Trouble {
+    /// In a line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Library(error) | Self::Lost(error) => f.write_str(error.message()),
+            Self::Target(error, _) => write!(f, "target: {}", error.message()),
+            Self::Usage(message) | Self::Other(message) | Self::Gone(message) => f.write_str(message),
+            Self::NoReader => f.write_str("the reader has gone"),
         }
     }
 }

@@ -208,3 +208,25 @@ fn a_password_is_asked_for() {
         assert!(said.contains("Password: "), "{said}");
     }
 }
+
+/// A statement for two tables cannot be printed for one of them.
+#[test]
+fn a_truncate_of_more_than_is_wanted_is_no_statement() {
+    let mut db = Server::shared(18).database();
+    db.run("CREATE TABLE orders (id int); CREATE TABLE audit (id int); CREATE PUBLICATION pub FOR TABLE orders, audit");
+    let slot = db.slot();
+    db.run("TRUNCATE orders, audit");
+    let (conninfo, end) = (db.conninfo(), db.text("SELECT pg_current_wal_flush_lsn()"));
+    let tail = |more: &[&str]| {
+        let arguments = ["tail", "--slot", &slot, "-P", "pub", "--ack", "none", "--until-lsn", &end];
+        run(&conninfo, &[&arguments[..], more].concat())
+    };
+    let said = tail(&["-F", "sql", "-T", "audit"]);
+    assert!(said.status == 1 && said.err.contains("one TRUNCATE") && said.out.is_empty(), "{said:?}");
+    for (more, count) in [(&["-F", "sql"][..], 3), (&["-F", "sql", "-t", "other"], 2), (&["-T", "audit"], 1)]
+    {
+        db.released(&slot);
+        let said = tail(more);
+        assert_eq!((said.status, said.out.lines().count()), (0, count), "{said:?}");
+    }
+}

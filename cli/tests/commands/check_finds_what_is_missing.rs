@@ -39,7 +39,7 @@ fn a_good_server_and_what_a_user_can_mend(version: u32) {
         states(&run(&conninfo, &["check", "--json", "-P", odd]), &format!("publication {odd}")),
         ["error"]
     );
-    db.run("CREATE PUBLICATION \"o'k\\\"; COMMENT ON PUBLICATION \"o'k\\\" IS 'made by pgwalstream tail, and dropped at its end'");
+    db.run("CREATE PUBLICATION \"o'k\\\"; COMMENT ON PUBLICATION \"o'k\\\" IS 'made by a pgwalstream command, and dropped at its end'");
     let said = run(&conninfo, &["check", "--json"]);
     assert_eq!(
         states(&said, "publication o'k\\"),

@@ -1,11 +1,12 @@
 //! With a slot and a file each change is in the file once, whatever ends the command, and full files have lasting names.
 
+use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 
-use crate::harness::server::{new_folder, signal_process};
+use crate::harness::server::{new_folder, signal_process, wait_for_exit};
 use crate::harness::{Server, eventually};
 
-use crate::run::{command, finish, lines, run};
+use crate::run::{KILLED, STREAMS, command, finish, lines, run};
 
 /// The full files in the order of their names, and the one that is written.
 fn files(folder: &Path) -> Vec<PathBuf> {
@@ -59,8 +60,11 @@ fn nothing_is_lost_and_nothing_comes_twice(version: u32) {
         // The rounds are ended at different places.
         let enough = written - 100 - 30 * round;
         eventually("some of it is written", || count(&folder) > enough);
-        signal_process(child.id(), if round % 4 == 3 { libc::SIGINT } else { libc::SIGKILL });
-        finish(child);
+        let is_asked = round % 4 == 3;
+        signal_process(child.id(), if is_asked { libc::SIGINT } else { libc::SIGKILL });
+        let said = finish(child);
+        let expected = (if is_asked { 0 } else { KILLED }, "");
+        assert_eq!((said.status, said.err.as_str()), expected, "round {round}: {said:?}");
         // What does not come again is on the disk, in whole lines.
         let text: String = files(&folder).iter().map(|path| std::fs::read_to_string(path).unwrap()).collect();
         let whole = &text[..text.rfind('\n').map_or(0, |at| at + 1)];
@@ -132,6 +136,10 @@ fn it_goes_on_where_it_stopped() {
     let said = tail(&mut db);
     assert!(said.status == 4 && said.err.contains("were acknowledged"), "{said:?}");
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "{}\n");
+    // So is a file that a crash of the machine left empty.
+    std::fs::write(&file, "").unwrap();
+    let said = tail(&mut db);
+    assert!(said.status == 4 && said.err.contains("has 0 bytes"), "{said:?}");
     // So is what another command took from the slot.
     std::fs::remove_file(&file).unwrap();
     db.run("INSERT INTO t VALUES (5)");
@@ -173,8 +181,8 @@ fn a_standby_goes_on_from_its_slot() {
         let child = command(&conninfo, &arguments).spawn().unwrap();
         eventually("the standby decodes", || {
             db.batch_execute("SELECT pg_log_standby_snapshot()").unwrap();
-            let active = "SELECT count(*) FROM pg_replication_slots WHERE active";
-            standby.client("postgres").query_one(active, &[]).unwrap().get::<_, i64>(0) == 1
+            // A slot is active also while it is being made: what is committed before it is whole does not come.
+            standby.client(&database).query_one(STREAMS, &[]).unwrap().get::<_, i64>(0) == 1
         });
         db.batch_execute(&format!("INSERT INTO t VALUES ({round})")).unwrap();
         eventually("it is written", || file.exists() && ids(std::slice::from_ref(&file)).contains(&round));
@@ -216,5 +224,89 @@ fn a_quiet_file_is_ended_by_its_age() {
         let mut rows = text.lines();
         assert_eq!(rows.next(), Some("_kind,_commit_lsn,_xid,_sequence,_not_sent,id"), "{text}");
         assert!(rows.next().unwrap().starts_with("INSERT,") && rows.next().is_none(), "{text}");
+    }
+}
+
+/// A journal is of one slot and of one command at a time: what another did not read is not skipped.
+#[test]
+fn a_file_is_of_one_slot() {
+    let mut db = Server::shared(18).database();
+    db.run("CREATE TABLE t (id int PRIMARY KEY); CREATE PUBLICATION pub FOR TABLE t");
+    let (one, other) = (db.slot(), db.slot());
+    let conninfo = db.conninfo();
+    let folder = new_folder();
+    let file = folder.join("out.jsonl");
+    let name = file.to_str().unwrap();
+    let of = |slot: &str, more: &[&str]| {
+        let arguments = ["tail", "--slot", slot, "-P", "pub", "-o", name];
+        command(&conninfo, &[&arguments[..], more].concat()).spawn().unwrap()
+    };
+    db.run("INSERT INTO t VALUES (1)");
+    let child = of(&one, &[]);
+    eventually("it is written", || file.exists() && !ids(std::slice::from_ref(&file)).is_empty());
+    let said = finish(of(&one, &[]));
+    assert!(said.status == 1 && said.err.contains("another command is writing"), "{said:?}");
+    signal_process(child.id(), libc::SIGTERM);
+    assert_eq!(finish(child).status, 0);
+    let before = db.confirmed(&other);
+    let said = finish(of(&other, &[]));
+    assert!(said.status == 2 && said.err.contains(&format!("how far slot {one} is")), "{said:?}");
+    assert_eq!(db.confirmed(&other), before);
+    for option in ["failover_policy=rewind", "dedupe=off"] {
+        let said = finish(of(&one, &["--option", option]));
+        assert!(said.status == 2 && said.err.contains(option), "{said:?}");
+    }
+    // What is in such a file already has no place in the name that it would get.
+    let plain = folder.join("plain");
+    std::fs::write(&plain, "x\n").unwrap();
+    let said = run(&conninfo, &["tail", "-t", "t", "-o", plain.to_str().unwrap(), "--rotate-size", "1kB"]);
+    assert!(said.status == 2 && said.err.contains("holds something already"), "{said:?}");
+}
+
+/// A reader that reads no more keeps nobody from ending, nor is what it did not read acknowledged.
+#[test]
+fn a_stuck_reader_does_not_keep_the_command() {
+    let mut db = Server::shared(18).database();
+    db.run("CREATE TABLE t (id int PRIMARY KEY, v text); CREATE PUBLICATION pub FOR TABLE t");
+    let slot = db.slot();
+    let conninfo = db.conninfo();
+    db.run("INSERT INTO t SELECT i, repeat('x', 1000) FROM generate_series(1, 1000) i");
+    let before = db.confirmed(&slot);
+    let folder = new_folder();
+    let fifo = folder.join("fifo");
+    let made = std::process::Command::new("mkfifo").arg(&fifo).status().unwrap();
+    assert!(made.success());
+    let fifo = fifo.to_str().unwrap();
+    let arguments = ["tail", "--slot", &slot, "-P", "pub"];
+    for (more, signal) in [(&[][..], libc::SIGTERM), (&["--timeout", "2"], 0), (&["-o", fifo], libc::SIGINT)]
+    {
+        db.released(&slot);
+        let mut child = command(&conninfo, &[&arguments[..], more].concat()).spawn().unwrap();
+        eventually("it streams", || db.text(STREAMS) == "1");
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        if signal != 0 {
+            signal_process(child.id(), signal);
+        }
+        let status = wait_for_exit(&mut child).expect("the command ends");
+        assert_eq!(status.code(), Some(0), "{more:?}");
+    }
+    db.released(&slot);
+    assert_eq!(db.confirmed(&slot), before);
+    // So is whoever watches slots.
+    let mut child = command(&conninfo, &["slot", "watch", "--json", "--interval", "0"]).spawn().unwrap();
+    let out = child.stdout.as_ref().unwrap().as_raw_fd();
+    let mut held = 0;
+    // SAFETY: the descriptor is open, and the second call writes to `held`.
+    let mut fills = || unsafe { libc::ioctl(out, libc::FIONREAD, &mut held) == 0 && held > 2048 };
+    // SAFETY: the descriptor is open.
+    assert_eq!(unsafe { libc::fcntl(out, libc::F_SETPIPE_SZ, 4096) }, 4096);
+    // What is less than a page is written whole or not at all.
+    eventually("the pipe is nearly full", &mut fills);
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    signal_process(child.id(), libc::SIGTERM);
+    assert_eq!(wait_for_exit(&mut child).expect("the command ends").code(), Some(0));
+    for place in ["/dev/stdout", fifo] {
+        let said = run(&conninfo, &[&arguments[..], &["-o", place, "--ack", "fsynced"]].concat());
+        assert!(said.status == 2 && said.err.contains("nothing else has a disk"), "{said:?}");
     }
 }

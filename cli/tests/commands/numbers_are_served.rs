@@ -110,3 +110,22 @@ fn a_capture_takes_nothing_away() {
     assert_eq!(capture(&["--acknowledge", "-q"]).err, "");
     assert!(db.confirmed(&slot) > before);
 }
+
+/// A slot of its own that nobody else can read holds nothing back.
+#[test]
+fn a_capture_without_a_slot_holds_no_wal_back() {
+    let mut db = Server::shared(18).database();
+    db.run("CREATE TABLE t (id int PRIMARY KEY)");
+    let conninfo = db.conninfo();
+    let name = new_folder().join("capture");
+    let arguments = ["capture", "-t", "t", "-o", name.to_str().unwrap(), "--option", "status_interval=10ms"];
+    let child = command(&conninfo, &arguments).spawn().unwrap();
+    eventually("it streams", || db.text(crate::run::STREAMS) == "1");
+    db.run("INSERT INTO t VALUES (1)");
+    let end = db.position();
+    let confirmed = "SELECT confirmed_flush_lsn FROM pg_replication_slots WHERE temporary AND database = current_database()";
+    eventually("the slot follows", || db.lsn(confirmed) >= end);
+    signal_process(child.id(), libc::SIGTERM);
+    let said = finish(child);
+    assert!(said.status == 0 && said.err == "captured 1 changes\n", "{said:?}");
+}

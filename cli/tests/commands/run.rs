@@ -15,6 +15,9 @@ pub struct Said {
     pub status: i32,
 }
 
+/// The status of what a signal ended.
+pub const KILLED: i32 = -1;
+
 /// The command, without this process's PG… variables.
 pub fn command(conninfo: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pgwalstream"));
@@ -40,7 +43,7 @@ pub fn finish(mut child: Child) -> Said {
     let read = |from: Option<_>| std::thread::spawn(move || from.map(std::io::read_to_string));
     let out = read(out.map(|it| Box::new(it) as Box<dyn std::io::Read + Send>));
     let err = read(err.map(|it| Box::new(it) as Box<dyn std::io::Read + Send>));
-    let status = wait_for_exit(&mut child).expect("the command ends").code().unwrap_or(-1);
+    let status = wait_for_exit(&mut child).expect("the command ends").code().unwrap_or(KILLED);
     let text = |thread: std::thread::JoinHandle<Option<std::io::Result<String>>>| {
         thread.join().unwrap().map(Result::unwrap).unwrap_or_default()
     };

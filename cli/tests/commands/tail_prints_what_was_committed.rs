@@ -17,7 +17,7 @@ fn a_table_is_shown_and_nothing_is_left(version: u32) {
     let mut child = command(&conninfo, &["tail", "-t", "t"]).spawn().unwrap();
     eventually("it streams", || db.text(STREAMS) == "1");
     let comment = db.text("SELECT obj_description(oid, 'pg_publication') FROM pg_publication");
-    assert!(comment.contains("pgwalstream tail"), "{comment}");
+    assert!(comment.contains("pgwalstream command"), "{comment}");
     db.run("INSERT INTO t VALUES (1, E'a\\nb', 12345678901234567890.50, E'{\"k\":\\n1}', true, repeat('x', 9000))");
     db.run("UPDATE t SET v = NULL; DELETE FROM t; TRUNCATE t");
     let text = read_lines(&mut child, 4);
