@@ -24,7 +24,7 @@ static const char help[] =
     "  --help     this text\n"
     "\n"
     "Exit status: 0 the segment was read to its end, or to where the WAL ends, which is said on\n"
-    "stderr; 1 an error, 2 the command line is wrong.\n";
+    "stderr; 1 it is damaged, or another error; 2 the command line is wrong.\n";
 
 enum { DONE = 0, FAILED = 1, USAGE = 2 };
 
@@ -96,7 +96,7 @@ static int dump(FILE *file, int quiet) {
     wal_status status = WAL_OK;
     uint64_t lsn = 0;
     size_t len;
-    int is_first = 1;
+    int is_first = 1, is_end;
 
     if (wal_records_new(0, 0, &records, &error) != WAL_OK)
         return fail(error);
@@ -108,6 +108,7 @@ static int dump(FILE *file, int quiet) {
         lsn += len;
     }
     lsn = wal_records_position(records);
+    is_end = wal_records_at_end(records);
     wal_records_free(records);
     if (ferror(file)) {
         fprintf(stderr, "wal_dump: the file cannot be read: %s\n", strerror(errno));
@@ -115,7 +116,7 @@ static int dump(FILE *file, int quiet) {
         return FAILED;
     }
     /* Behind the last record stands what is none. Before the first one it is no WAL at all. */
-    if (status == WAL_E_RECORD && lsn != 0) {
+    if (is_end && lsn != 0) {
         fprintf(stderr, "wal_dump: the WAL ends at " WAL_LSN_FMT ": %s\n", WAL_LSN_ARGS(lsn),
                 wal_error_message(error));
         wal_error_free(error);

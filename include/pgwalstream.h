@@ -6468,7 +6468,7 @@ WAL_API void wal_renderer_free(struct wal_renderer *renderer) WAL_NOEXCEPT;
 /**
  * Makes a reader of WAL records.
  *
- * @param[in] start_lsn records that begin before it are not given; 0 gives all
+ * @param[in] start_lsn records that begin before it are not given; 0 gives all. Feed from the beginning of its page, or from before.
  * @param[in] segment_size in bytes, a power of two from 1 MiB to 1 GiB; 0: the first page of a segment tells it. A SWITCH before
  * that has the end of its record for an end_lsn.
  * @param[out] out the reader, owned by the caller: wal_records_free
@@ -6493,13 +6493,15 @@ WAL_NOEXCEPT;
  *     if (wal_records_feed(records, lsn, data, len, &taken, &error) < 0)
  *         return fail(error);
  *     lsn += taken, data += taken, len -= taken;
- *     if (wal_records_next_batch(records, &batch, &error) == WAL_OK)
+ *     while ((status = wal_records_next_batch(records, &batch, &error)) == WAL_OK)
  *         use(batch);
+ *     if (status < 0)
+ *         return fail(error);
  * }
  * @endcode
  *
- * The first bytes may stand anywhere. If they do not begin a page, reading begins with the next page. What belongs to a record that
- * began before them is passed over.
+ * The first bytes may stand anywhere up to the page of start_lsn. If they do not begin a page, reading begins with the next page. What
+ * belongs to a record that began before them is passed over.
  *
  * @param[in,out] records one of wal_records_new
  * @param[in] lsn where the bytes stand; behind the first they follow those that were taken before
@@ -6507,7 +6509,8 @@ WAL_NOEXCEPT;
  * @param[in] len how many
  * @param[out] taken how many were taken; 0 if wal_records_next_batch has something to give first
  * @param[out] err may be NULL; owned by the caller
- * @return WAL_OK; WAL_E_INVALID_ARGUMENT: lsn is not where those before ended; WAL_E_NO_MEMORY; what wal_records_next_batch said
+ * @return WAL_OK; WAL_E_INVALID_ARGUMENT: lsn is not where those before ended, or the first page begins behind start_lsn, whose
+ * records would be lost; WAL_E_NO_MEMORY; what wal_records_next_batch said
  * of damaged WAL
  * @par Thread safety
  * one thread at a time for one wal_records, any thread
@@ -6526,8 +6529,8 @@ WAL_NOEXCEPT;
  * The records that ended in what was taken, in their order. Of each the checksum was right, and the one before it is the one that it
  * names.
  *
- * An error says where the WAL is damaged, or ends: behind its end stand zeros, or what is left of an older segment. Whoever knows
- * the end tells the one from the other. Records before that place are given first; behind it there is nothing.
+ * An error says where the WAL is damaged, or ends: behind its end stand zeros, or what is left of an older segment.
+ * wal_records_at_end tells the one from the other. Records before that place are given first; behind it there is nothing.
  *
  * @param[in,out] records one of wal_records_new
  * @param[out] out the batch, owned by the caller: wal_record_batch_free; it outlives the reader
@@ -6556,6 +6559,22 @@ WAL_NOEXCEPT;
  */
 WAL_API
 uint64_t wal_records_position(const struct wal_records *records)
+WAL_NOEXCEPT;
+
+/**
+ * Whether the WAL_E_RECORD of wal_records_next_batch is the end of the WAL, and no damage.
+ *
+ * It is the end where a record would begin and a length of 0 stands. It is the end, too, where a page is blank, or is from before its
+ * file was used again. A crash may cut a record in the middle of a page; that looks like damage.
+ *
+ * @param records may be NULL
+ * @return 1: the end; 0: damage, or there was no error
+ * @par Thread safety
+ * one thread at a time for one wal_records, any thread
+ * @since 0.2.0
+ */
+WAL_API
+int32_t wal_records_at_end(const struct wal_records *records)
 WAL_NOEXCEPT;
 
 /**
@@ -6650,7 +6669,7 @@ WAL_NOEXCEPT;
  *
  * The line is the same to the last character for the managers Transaction, XLOG, Standby, Heap, Heap2 and Btree, with TZ=UTC. For
  * the others it lacks what stands between the kind and the block references. For a release that is not known it ends behind the
- * kind. Texts in it, such as a gid, are as the server wrote them.
+ * kind. Texts in it, such as a gid, are as the server wrote them. Lines of 14 follow its source, and were compared with no program.
  *
  * @param[in] record of a batch, or a copy, whose batch lives; may be NULL, which gives nothing
  * @param[out] buffer where to; may be NULL if size is 0

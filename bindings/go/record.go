@@ -46,7 +46,7 @@ const (
 	CompressionUnknown PageCompression = 255 // a way that the library does not know
 )
 
-// NewRecordReader makes a reader that gives records which begin at start or later. The size of a segment is in bytes; 0: the
+// NewRecordReader makes a reader that gives records which begin at start or later: feed from its page or from before. The size of a segment is in bytes; 0: the
 // first page of a segment tells it.
 func NewRecordReader(start LSN, segmentSize uint32) (*RecordReader, error) {
 	c, oops := capi.NewRecords(uint64(start), segmentSize)
@@ -61,8 +61,9 @@ func NewRecordReader(start LSN, segmentSize uint32) (*RecordReader, error) {
 // Feed takes bytes that stand at lsn, all of them, and gives the records that end in them. Cut them anywhere; each part
 // follows the one before it. Of each record the checksum was right, and the one before it is the one that it names.
 //
-// ErrRecord says where the WAL is damaged, or ends: behind its end stand zeros, or what is left of an older segment. A loop that
-// is left early loses the records that it did not see. The body must not call the reader.
+// ErrRecord says where the WAL is damaged, or ends: behind its end stand zeros, or what is left of an older segment. AtEnd tells
+// the one from the other. A loop that is left early loses the records that it did not see, and nothing can be fed behind them:
+// close the reader then. The body must not call the reader.
 func (r *RecordReader) Feed(lsn LSN, data []byte) iter.Seq2[*Record, error] {
 	return func(yield func(*Record, error) bool) {
 		r.lock.Lock()
@@ -135,6 +136,14 @@ func (r *RecordReader) Position() LSN {
 		return 0
 	}
 	return LSN(r.core.c.Position())
+}
+
+// AtEnd says whether the ErrRecord is the end of the WAL, and no damage: a length of 0 stands where a record would begin, or a
+// page is blank, or is from before its file was used again.
+func (r *RecordReader) AtEnd() bool {
+	r.lock.Lock()
+	defer r.lock.Unlock()
+	return r.core.open && r.core.c.AtEnd()
 }
 
 // SegmentSize is the size of a segment; 0 as long as it is not known.

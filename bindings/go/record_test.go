@@ -96,6 +96,16 @@ func TestRecordsAreRead(t *testing.T) {
 		t.Errorf("%d records of %d, up to %v", n, len(lines), cut.Position())
 	}
 
+	blank, err := wal.NewRecordReader(0, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, err := range blank.Feed(start, make([]byte, 8192)) {
+		if !errors.Is(err, wal.ErrRecord) || !blank.AtEnd() {
+			t.Errorf("a blank page gives %v", err)
+		}
+	}
+
 	data[len(data)/2] ^= 1
 	damaged, err := wal.NewRecordReader(0, 0)
 	if err != nil {
@@ -105,10 +115,10 @@ func TestRecordsAreRead(t *testing.T) {
 	for _, err := range damaged.Feed(start, data) {
 		last = err
 	}
-	if !errors.Is(last, wal.ErrRecord) {
+	if !errors.Is(last, wal.ErrRecord) || damaged.AtEnd() {
 		t.Errorf("damaged WAL gives %v", last)
 	}
-	for _, reader := range []*wal.RecordReader{whole, cut, damaged} {
+	for _, reader := range []*wal.RecordReader{whole, cut, damaged, blank} {
 		reader.Close()
 	}
 	for _, err := range whole.Feed(0, data) {

@@ -219,7 +219,7 @@ pub struct Check {
 /// Print the records of WAL files, a line each, as pg_waldump does.
 ///
 /// It reads the WAL of PostgreSQL 14 to 18 without knowing which one wrote it. The checksum of each record is checked. Exit status 1 if the
-/// WAL is damaged, or ends before --end; what stands behind the last record of the last file is no damage.
+/// WAL is damaged, or ends before --end; zeros or older pages behind the last record of the last file are no damage.
 #[derive(Debug, clap::Args)]
 pub struct Waldump {
     /// Segment, or folder of segments such as pg_wal

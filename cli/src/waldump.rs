@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use pgwalstream::{ErrorCode, Lsn, WalReader, WalRecord, WalRecordBatch};
+use pgwalstream::{ErrorCode, Lsn, WalReader, WalRecord, WalRecordBatch, rmgr_name};
 
 use crate::args::Waldump;
 use crate::output::print;
@@ -14,13 +14,18 @@ use crate::trouble::{Trouble, note};
 /// How much is read at once.
 const PIECE: usize = 1 << 20;
 
+/// The size of segments, if nobody chose another.
+const DEFAULT_SIZE: u64 = 16 << 20;
+
 pub fn run(command: &Waldump, quiet: bool) -> Result<(), Trouble> {
-    let files = if command.path.is_dir() { segments(command)? } else { vec![command.path.clone()] };
+    let is_folder = command.path.is_dir();
+    check(command, is_folder)?;
+    let files = if is_folder { segments(command)? } else { vec![command.path.clone()] };
     let first = files.first().ok_or_else(|| {
         Trouble::other(format!("no WAL in {}: no file is named as a segment is", command.path.display()))
     })?;
-    let size = fs::metadata(first).map_err(|error| unreadable(first, &error))?.len();
-    let size = u32::try_from(size).ok().filter(|size| size.is_power_of_two() && *size >= 1 << 20);
+    // A file alone may be a part of a segment. Its first page tells the size.
+    let size = if is_folder { segment_size(first) } else { None };
     let start = command.start.unwrap_or(Lsn(0));
     let mut dump = Dump {
         command,
@@ -53,6 +58,19 @@ pub fn run(command: &Waldump, quiet: bool) -> Result<(), Trouble> {
     }
 }
 
+/// Refuses what would choose nothing.
+fn check(command: &Waldump, is_folder: bool) -> Result<(), Trouble> {
+    let is_known =
+        |name: &str| name != "UNKNOWN" && (0..=u8::MAX).any(|it| rmgr_name(it).eq_ignore_ascii_case(name));
+    if let Some(name) = command.rmgr.iter().find(|name| !is_known(name)) {
+        return Err(Trouble::Usage(format!("there is no resource manager {name}")));
+    }
+    if command.timeline.is_some() && !is_folder {
+        return Err(Trouble::Usage("--timeline chooses among the segments of a folder".to_owned()));
+    }
+    Ok(())
+}
+
 /// What is being printed.
 struct Dump<'a> {
     command: &'a Waldump,
@@ -64,9 +82,14 @@ struct Dump<'a> {
 }
 
 impl Dump<'_> {
-    /// Behind the last record of the last file stands what is none: that is the end, if nobody said that more should come.
+    /// Behind the last record of the last file stands what is none: that is the end, if nobody said that more should come. Behind
+    /// the end that was asked for nothing matters.
     fn is_end(&self, code: ErrorCode) -> bool {
-        code == ErrorCode::Record && self.command.end.is_none_or(|end| end <= self.reader.position())
+        let is_read = match self.command.end {
+            Some(end) => end <= self.reader.position(),
+            None => self.reader.is_at_end(),
+        };
+        code == ErrorCode::Record && is_read
     }
 
     /// Prints the records of a file, which stands at `at`, or where its first page says.
@@ -167,14 +190,13 @@ fn segments(command: &Waldump) -> Result<Vec<PathBuf>, Trouble> {
             found.insert(number, (timeline, path));
         }
     }
-    let size = found.values().next().and_then(|(_, path)| fs::metadata(path).ok());
-    let size = size.map_or(1, |file| file.len().max(1));
-    let position = |number: u64| ((number >> 32) << 32) + (number & 0xFFFF_FFFF) * size;
+    let size = found.values().next().and_then(|(_, path)| segment_size(path)).map_or(DEFAULT_SIZE, u64::from);
+    let position = |number: u64| ((number >> 32) << 32).saturating_add((number & 0xFFFF_FFFF) * size);
     let from = command.start.map_or(0, |start| start.0 - start.0 % size);
     let (mut chosen, mut begun): (Vec<PathBuf>, Option<u64>) = (Vec::new(), None);
     for (number, (_, path)) in found {
         let at = position(number);
-        let is_next = begun.is_none_or(|begun| begun + chosen.len() as u64 * size == at);
+        let is_next = begun.is_none_or(|begun| at - begun == chosen.len() as u64 * size);
         // A server keeps files to be used again, which have the names of segments that are to come.
         let is_wanted = at >= from && is_next && stands_at(&path, at);
         if is_wanted {
@@ -190,6 +212,12 @@ fn segments(command: &Waldump) -> Result<Vec<PathBuf>, Trouble> {
         }
         _ => Ok(chosen),
     }
+}
+
+/// The size of a file, where segments can have it.
+fn segment_size(path: &Path) -> Option<u32> {
+    let size = u32::try_from(fs::metadata(path).ok()?.len()).ok()?;
+    (size.is_power_of_two() && (1 << 20..=1 << 30).contains(&size)).then_some(size)
 }
 
 /// Whether the first page of a file says that it stands there.

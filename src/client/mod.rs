@@ -55,7 +55,7 @@ pub use kind::EventKind;
 pub use nested::{Claim, Dimension, Items, Nested, Shape};
 pub use options::{LogLevel, Options};
 pub use publication::{IdentityFault, NewPublication, Operation, Publication, PublishedTable};
-pub use record::{PageCompression, WalBlock, WalFork, WalReader, WalRecord, WalRecordBatch};
+pub use record::{PageCompression, WalBlock, WalFork, WalReader, WalRecord, WalRecordBatch, rmgr_name};
 pub use renderer::{Rendered, Renderer};
 pub use row::Row;
 pub use slot::{Invalidation, NewSlot, Slot, SlotHealth, SlotKind, SlotSnapshot, WalStatus};

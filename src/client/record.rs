@@ -10,6 +10,12 @@ use crate::record::{
     kind_name, manager_name, restore,
 };
 
+/// The name of a resource manager, as in "Heap"; "custom128" to "custom255" for what extensions may have, "UNKNOWN" for what there is
+/// none of.
+pub fn rmgr_name(rmgr: u8) -> &'static str {
+    manager_name(rmgr).to_str().unwrap_or_default()
+}
+
 /// Finds the records in WAL: in the segments of a server or of an archive, or as a walsender sends it. It opens no file.
 ///
 /// It knows PostgreSQL 14 to 18 in full. Of other releases it gives each record as bytes, as long as pages and record headers are
@@ -31,7 +37,7 @@ use crate::record::{
 pub struct WalReader(Reader);
 
 impl WalReader {
-    /// One that gives records which begin at `start` or later. `segment_size` is in bytes; 0: the first page of a segment tells it.
+    /// One that gives records which begin at `start` or later, if it is fed from the page of `start` or from before. `segment_size` is in bytes; 0: the first page of a segment tells it.
     /// A SWITCH before that has the end of its record for an [`end_lsn`](WalRecord::end_lsn).
     pub fn new(start: Lsn, segment_size: u32) -> Result<Self> {
         Reader::new(start.0, segment_size).map(Self)
@@ -47,7 +53,7 @@ impl WalReader {
     /// that it names.
     ///
     /// [`ErrorCode::Record`](crate::ErrorCode::Record) says where the WAL is damaged, or ends: behind its end stand zeros, or what is
-    /// left of an older segment. Records before that place are given first.
+    /// left of an older segment; [`is_at_end`](Self::is_at_end) tells one from the other. Records before that place are given first.
     pub fn next_batch(&mut self) -> Result<Option<WalRecordBatch>> {
         let batch = self.0.next_batch()?;
         Ok(batch.map(|batch| WalRecordBatch(Arc::new(Held(Some(batch))))))
@@ -70,6 +76,12 @@ impl WalReader {
     /// Where the last record ended that was whole; 0 before the first.
     pub fn position(&self) -> Lsn {
         Lsn(self.0.position())
+    }
+
+    /// Whether the [`ErrorCode::Record`](crate::ErrorCode::Record) of [`next_batch`](Self::next_batch) is the end of the WAL, and no
+    /// damage: a length of 0 stands where a record would begin, or a page is blank, or is from before its file was used again.
+    pub fn is_at_end(&self) -> bool {
+        self.0.is_at_end()
     }
 
     /// The size of a segment, where it is known.
@@ -125,7 +137,7 @@ impl WalRecordBatch {
 /// A record of the WAL, borrowed from its batch. Shown with `{}` it is the line that pg_waldump prints for it with TZ=UTC.
 ///
 /// The line is the same to the last character for the managers Transaction, XLOG, Standby, Heap, Heap2 and Btree. For the others it
-/// lacks what stands between the kind and the block references.
+/// lacks what stands between the kind and the block references. Lines of 14 follow its source, and were compared with no program.
 #[derive(Clone, Copy)]
 pub struct WalRecord<'a>(RecordView<'a>);
 
@@ -177,7 +189,7 @@ impl<'a> WalRecord<'a> {
 
     /// The name of its resource manager, as in "Heap".
     pub fn rmgr_name(&self) -> &'static str {
-        manager_name(self.rmgr()).to_str().unwrap_or_default()
+        rmgr_name(self.rmgr())
     }
 
     /// What the manager makes of it, in the upper four bits.

@@ -178,11 +178,38 @@ pub fn check_length(at: u64, total: u32) -> Result<()> {
 /// Refuses a record whose checksum is another (`ValidXLogRecord`): CRC-32C of the body, then of the header before it.
 #[inline]
 pub fn check_crc(at: u64, header: &Header, record: &[u8]) -> Result<()> {
-    let body = record.get(HEADER..).unwrap_or_default();
-    let head = record.get(..HEADER - 4).unwrap_or_default();
-    let found = crc32c::crc32c_append(crc32c::crc32c(body), head);
+    let found = short_crc(record).unwrap_or_else(|| {
+        let body = record.get(HEADER..).unwrap_or_default();
+        let head = record.get(..HEADER - 4).unwrap_or_default();
+        crc32c::crc32c_append(crc32c::crc32c(body), head)
+    });
     if found == header.crc {
         return Ok(());
     }
     Err(of_record(at, format_args!("checksum {found:08X}, expected {:08X}", header.crc)))
+}
+
+/// How many bytes the checksum of a short record is over, at most.
+const SHORT: usize = 256;
+
+/// Memory that is counted in words.
+#[repr(align(8))]
+struct Words([u8; SHORT]);
+
+/// The checksum of a short record in whole words, which takes half the time. The bytes that are missing to whole words are zeros
+/// before all others. They change nothing if the register begins with zeros and not with ones; the first four bytes are turned
+/// round for it.
+#[inline]
+fn short_crc(record: &[u8]) -> Option<u32> {
+    let ([head @ .., _, _, _, _], body) = record.split_first_chunk::<HEADER>()?;
+    let length = body.len() + head.len();
+    let end = length.next_multiple_of(8);
+    let mut words = Words([0; SHORT]);
+    let room = words.0.get_mut(end - length..end)?;
+    let (to_body, to_head) = room.split_at_mut_checked(body.len())?;
+    to_body.copy_from_slice(body);
+    to_head.copy_from_slice(head);
+    let first = room.first_chunk_mut()?;
+    *first = (!u32::from_le_bytes(*first)).to_le_bytes();
+    Some(crc32c::crc32c_append(u32::MAX, words.0.get(..end)?))
 }

@@ -90,14 +90,17 @@ fn lz4(_: &[u8], _: &mut [u8]) -> Result<Option<()>> {
     Err(not_built("lz4"))
 }
 
-/// A frame that says itself how much it holds, and that this is what a page has: so its window takes no more memory.
+/// A frame that says itself how much it holds, and that this is what a page has. No window takes more memory than a page.
 #[cfg(feature = "zstd")]
 fn zstd(from: &[u8], to: &mut [u8]) -> Result<Option<()>> {
     let wanted = to.len();
     if zstd_content(from) != Some(wanted) {
         return Ok(None);
     }
-    let done = ruzstd::decoding::FrameDecoder::new().decode_all(from, to);
+    // Behind the frame may stand others, whose windows were not looked at.
+    let mut decoder = ruzstd::decoding::FrameDecoder::new();
+    decoder.set_max_window_size(PAGE.into());
+    let done = decoder.decode_all(from, to);
     Ok(done.ok().filter(|done| *done == wanted).map(|_| ()))
 }
 

@@ -26,7 +26,7 @@ pub struct PageHeader {
     pub magic: u16,
     info: u16,
     pub timeline: u32,
-    address: u64,
+    pub address: u64,
     /// How many bytes of the record that began before are still to come.
     pub rest: u32,
     /// What the first page of a segment has besides.
@@ -134,7 +134,10 @@ impl LongHeader {
     }
 }
 
+/// The smallest size of a segment.
+pub const LEAST_SEGMENT: u32 = 1 << 20;
+
 /// Whether WAL can be in segments of this size.
 pub fn is_segment_size(bytes: u32) -> bool {
-    bytes.is_power_of_two() && (1 << 20..=1 << 30).contains(&bytes)
+    bytes.is_power_of_two() && (LEAST_SEGMENT..=1 << 30).contains(&bytes)
 }

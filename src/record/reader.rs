@@ -7,10 +7,13 @@ use super::batch::{CHUNK, RecordBatch, Store};
 use super::body;
 use super::fault::{of_page, of_record};
 use super::header::{HEADER, Header, Record, check_crc, check_length};
-use super::page::{LONG, PAGE, PageHeader, SHORT, is_segment_size};
+use super::page::{LEAST_SEGMENT, LONG, PAGE, PageHeader, SHORT, is_segment_size};
 use super::wal_version::WalVersion;
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
+
+/// WAL that stands behind this cannot be.
+const FARTHEST: u64 = u64::MAX - (4 << 30);
 
 /// Finds the records in WAL that comes piece by piece.
 #[derive(Debug)]
@@ -32,6 +35,8 @@ pub struct Reader {
     before: Option<u64>,
     /// Where the last record ended.
     position: u64,
+    /// What was refused is what stands behind the last record.
+    is_at_end: bool,
     filling: Option<Box<RecordBatch>>,
     store: Arc<Store>,
     failed: Option<Error>,
@@ -107,6 +112,7 @@ impl Reader {
             open: Open::default(),
             before: None,
             position: 0,
+            is_at_end: false,
             filling: None,
             store: Arc::default(),
             failed: None,
@@ -118,11 +124,7 @@ impl Reader {
         if let Some(failed) = &self.failed {
             return Err(failed.clone());
         }
-        let fed = *self.fed.get_or_insert(lsn);
-        if lsn != fed {
-            let what = format!("WAL at {} was fed, expected at {}", Lsn(lsn), Lsn(fed));
-            return Err(Error::new(Status::WAL_E_INVALID_ARGUMENT, what));
-        }
+        let fed = self.check_place(lsn)?;
         let batch = match &mut self.filling {
             Some(batch) => batch,
             none => {
@@ -131,13 +133,30 @@ impl Reader {
             }
         };
         let taken = data.get(..CHUNK.saturating_sub(batch.chunk.len())).unwrap_or(data);
-        // Positions are counted on to the end of a segment, and beyond that nothing is.
-        let end = fed.checked_add(taken.len() as u64).filter(|end| *end < u64::MAX - (2 << 30));
-        self.fed = Some(end.ok_or_else(|| {
-            Error::new(Status::WAL_E_INVALID_ARGUMENT, format!("no WAL reaches {}", Lsn(fed)))
-        })?);
+        self.fed = Some(fed + taken.len() as u64);
         batch.chunk.extend_from_slice(taken);
         Ok(taken.len())
+    }
+
+    /// Refuses bytes that do not follow those before, and first ones behind which records would be missing.
+    fn check_place(&self, lsn: u64) -> Result<u64> {
+        let refused = |what| Err(Error::new(Status::WAL_E_INVALID_ARGUMENT, what));
+        if let Some(fed) = self.fed.filter(|fed| *fed != lsn) {
+            return refused(format!("WAL at {} was fed, expected at {}", Lsn(lsn), Lsn(fed)));
+        }
+        // Positions are counted on to the end of a segment, and beyond that nothing is.
+        if lsn > FARTHEST {
+            return refused(format!("no WAL stands at {}", Lsn(lsn)));
+        }
+        let page = lsn.next_multiple_of(PAGE.into());
+        if self.fed.is_none() && self.start != 0 && page > self.start {
+            let (at, start) = (Lsn(lsn), Lsn(self.start));
+            let from = Lsn(self.start - self.start % u64::from(PAGE));
+            return refused(format!(
+                "WAL at {at} was fed first, expected from {from}, the page of {start}, on"
+            ));
+        }
+        Ok(lsn)
     }
 
     /// The records that are whole in what was taken. None: feed more.
@@ -162,6 +181,11 @@ impl Reader {
     /// Where the last whole record ended; 0 before the first.
     pub fn position(&self) -> u64 {
         self.position
+    }
+
+    /// Whether the error is the WAL's end: no record where one would begin, or a page from before its segment was used again.
+    pub fn is_at_end(&self) -> bool {
+        self.is_at_end
     }
 
     /// The size of a segment, where it is known.
@@ -226,14 +250,16 @@ impl Reader {
         let page = self.at - before as u64;
         let length = bytes.len();
         let (is_blank, header) = (bytes.iter().all(|byte| *byte == 0), PageHeader::read(bytes));
+        let begins_segment = header.is_some_and(|header| header.long.is_some() && header.address == page);
         self.head.bytes.clear();
-        // Behind a SWITCH a segment is filled with zeros, and its pages have no headers.
-        if self.task == Task::Switched && !self.is_segment_start(page).unwrap_or(!is_blank) {
+        // Behind a SWITCH a segment is filled with zeros, and its pages have no headers; after a crash they may be older ones.
+        if self.task == Task::Switched && !self.is_segment_start(page).unwrap_or(begins_segment) {
             self.skip = PAGE - length as u32;
             return Ok(taken.len());
         }
         let header = header.ok_or_else(|| of_page(page, "its header is cut"))?;
-        self.wal.check(page, &header)?;
+        let checked = self.wal.check(page, &header);
+        checked.inspect_err(|_| self.is_at_end = is_blank || self.wal.is_older(page, &header))?;
         self.enter(page, &header, length as u32)?;
         Ok(taken.len())
     }
@@ -287,7 +313,7 @@ impl Reader {
                 self.leave_open(lsn, 0, ahead)?;
                 return Ok(within.len());
             };
-            check_length(lsn, total)?;
+            check_length(lsn, total).inspect_err(|_| self.is_at_end = total == 0)?;
             let Some((record, behind)) = ahead.split_at_checked(total as usize) else {
                 self.leave_open(lsn, total, ahead)?;
                 return Ok(within.len());
@@ -319,7 +345,9 @@ impl Reader {
             let end = self.at + taken.len() as u64;
             self.task = Task::Between;
             self.accept(&open.bytes, Place { lsn: open.lsn, end, timeline: open.timeline }, batch)?;
-            batch.joined.push(open.bytes);
+            if open.lsn >= self.start {
+                batch.joined.push(open.bytes);
+            }
         }
         Ok(taken.len())
     }
@@ -330,7 +358,8 @@ impl Reader {
         if open.total == 0 {
             let Some(total) = open.bytes.first_chunk() else { return Ok(()) };
             open.total = u32::from_le_bytes(*total);
-            check_length(open.lsn, open.total)?;
+            let total = open.total;
+            check_length(open.lsn, total).inspect_err(|_| self.is_at_end = total == 0)?;
         }
         if let (false, Some(header)) = (open.is_checked, Header::read(&open.bytes)) {
             header.check(open.lsn, self.before, self.wal.version)?;
@@ -347,6 +376,10 @@ impl Reader {
         header.check(lsn, self.before, self.wal.version)?;
         check_crc(lsn, &header, record)?;
         let mut next = end.next_multiple_of(8);
+        if lsn >= self.start {
+            let found = self.record(record, &header, place, batch);
+            batch.records.push(found.map_err(|what| of_record(lsn, what))?);
+        }
         self.skip = (next - end) as u32;
         if header.is_switch() {
             // What is left of the segment means nothing, to its last byte.
@@ -356,9 +389,8 @@ impl Reader {
         }
         self.before = Some(lsn);
         self.position = next;
-        if lsn >= self.start {
-            let found = self.record(record, &header, place, batch);
-            batch.records.push(Record { end_lsn: next, ..found.map_err(|what| of_record(lsn, what))? });
+        if let Some(found) = batch.records.last_mut().filter(|_| lsn >= self.start) {
+            found.end_lsn = next;
         }
         Ok(())
     }
@@ -441,6 +473,12 @@ impl Wal {
             return Err(of_page(at, "it is the first of a segment, and has the header of another"));
         }
         Ok(())
+    }
+
+    /// Whether a page is what a file had before it was made this segment: pages keep their places in files.
+    fn is_older(&self, at: u64, header: &PageHeader) -> bool {
+        let segment = self.segment.unwrap_or(LEAST_SEGMENT);
+        header.address < at && (at - header.address).is_multiple_of(segment.into())
     }
 }
 

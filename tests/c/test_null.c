@@ -78,6 +78,7 @@ static void neutral(void) {
     CHECK(wal_record_batch_records(NULL, &count) == NULL && count == 0);
     CHECK(wal_record_batch_records(NULL, NULL) == NULL);
     CHECK_EQ(wal_records_position(NULL), 0);
+    CHECK_EQ(wal_records_at_end(NULL), 0);
     CHECK(wal_records_segment_size(NULL) == 0 && wal_records_system_id(NULL) == 0);
     CHECK_EQ(wal_record_describe(NULL, NULL, 0), 0);
     CHECK_TEXT(wal_record_kind_name(NULL), "UNKNOWN");

@@ -194,6 +194,9 @@ static void recorded() {
     wal::record_reader none;
     none.feed(wal::lsn(8192), zeros);
     CHECK_THROWS(none.next_batch(), wal::status::record);
+    CHECK(none.at_end() && !cut.at_end());
+    wal::record_batch moved = std::move(*kept);
+    CHECK(!moved.empty() && kept->empty() && kept->begin() == kept->end());
 }
 
 int main() {

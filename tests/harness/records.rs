@@ -110,6 +110,11 @@ impl Records {
         unsafe { abi::wal_records_position(self.0) }
     }
 
+    pub fn is_at_end(&self) -> bool {
+        // SAFETY: a live reader of this thread.
+        unsafe { abi::wal_records_at_end(self.0) == 1 }
+    }
+
     pub fn system_id(&self) -> u64 {
         // SAFETY: a live reader of this thread.
         unsafe { abi::wal_records_system_id(self.0) }

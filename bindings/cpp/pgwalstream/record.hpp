@@ -15,6 +15,7 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 
 namespace pgwalstream {
 inline namespace PGWALSTREAM_ABI {
@@ -178,6 +179,16 @@ class record_batch {
         first_ = reinterpret_cast<const record *>(wal_record_batch_records(handle, &size_));
     }
 
+    record_batch(record_batch &&other) noexcept
+        : handle_(std::move(other.handle_)), first_(std::exchange(other.first_, nullptr)),
+          size_(std::exchange(other.size_, 0)) {}
+    record_batch &operator=(record_batch &&other) noexcept {
+        handle_ = std::move(other.handle_);
+        first_ = std::exchange(other.first_, nullptr);
+        size_ = std::exchange(other.size_, 0);
+        return *this;
+    }
+
     /** How many records it has. */
     std::size_t size() const noexcept { return size_; }
     /** Whether it has none. */
@@ -208,7 +219,7 @@ class record_reader {
     /**
      * One that gives records which begin at `start` or later.
      *
-     * @param start lsn() gives all
+     * @param start lsn() gives all; feed from the beginning of its page, or from before
      * @param segment_size in bytes; 0: the first page of a segment tells it
      * @return or status invalid_argument
      */
@@ -246,6 +257,8 @@ class record_reader {
     }
     /** Where the last record ended that was whole; none before the first. */
     lsn position() const noexcept { return lsn(wal_records_position(handle_.get())); }
+    /** Whether the error of next_batch is the end of the WAL, and no damage: wal_records_at_end. */
+    bool at_end() const noexcept { return wal_records_at_end(handle_.get()) != 0; }
     /** The size of a segment; 0 as long as it is not known. */
     std::uint32_t segment_size() const noexcept { return wal_records_segment_size(handle_.get()); }
     /** The identifier of the system that wrote the WAL; 0 as long as it is not known. */

@@ -82,6 +82,20 @@ fn the_end_of_the_wal_is_no_damage_and_damage_is_no_end() {
     let said = run("", &["waldump", copy.to_str().unwrap(), "-s", &begin]);
     assert!(said.status == 1 && said.err.contains("WAL record at"), "{}: {}", said.status, said.err);
 
+    // In the only file, and so in the last.
+    let file = copy.join(&first);
+    let said = run("", &["waldump", file.to_str().unwrap(), "-s", &begin]);
+    assert!(said.status == 1 && said.err.contains("WAL record at"), "{}: {}", said.status, said.err);
+    // What chooses nothing.
+    let said = run("", &["waldump", file.to_str().unwrap(), "-r", "heaps"]);
+    assert!(said.status == 2 && said.err.contains("no resource manager heaps"), "{said:?}");
+    let said = run("", &["waldump", file.to_str().unwrap(), "-t", "1"]);
+    assert!(said.status == 2 && said.err.contains("--timeline"), "{said:?}");
+    // A part of a segment.
+    let cut = new_folder().join("cut");
+    fs::write(&cut, &fs::read(format!("{folder}/{last}")).unwrap()[..1 << 20]).unwrap();
+    assert_eq!(run("", &["waldump", cut.to_str().unwrap(), "-n", "1"]).status, 0);
+
     // What was removed is not passed over in silence.
     let said = run("", &["waldump", &folder, "-s", "0/100"]);
     assert!(said.status == 1 && said.err.contains("holds 0/100"), "{said:?}");

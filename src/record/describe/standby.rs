@@ -34,9 +34,9 @@ fn running(main: Fields<'_>, version: WalVersion, out: &mut Text<'_>) -> Option<
     let mut ids = main.from(24)?;
     list(&mut ids, xacts, " xacts:", out)?;
     if main.is(8)? {
-        out.str(if version < WalVersion::V15 { "; subxid ovf" } else { "; subxid overflowed" });
+        out.str(if version < WalVersion::V16 { "; subxid ovf" } else { "; subxid overflowed" });
     }
-    if version < WalVersion::V15 { Some(()) } else { list(&mut ids, subxacts, " subxacts:", out) }
+    if version < WalVersion::V16 { Some(()) } else { list(&mut ids, subxacts, " subxacts:", out) }
 }
 
 fn list(ids: &mut Fields<'_>, count: usize, what: &str, out: &mut Text<'_>) -> Option<()> {

@@ -27,26 +27,20 @@ impl<'a> Text<'a> {
         self.len == 0
     }
 
-    /// Appends bytes. Always inlined: most are literals, whose lengths the compiler then knows.
-    #[inline(always)]
+    /// Appends bytes.
+    #[inline]
     pub fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
-        match self.out.get_mut(self.len..).and_then(|room| room.get_mut(..bytes.len())) {
-            Some(to) => to.copy_from_slice(bytes),
-            None => self.cut(bytes),
+        let room = self.out.get_mut(self.len..).unwrap_or_default();
+        let fits = bytes.len().min(room.len());
+        if let (Some(to), Some(from)) = (room.get_mut(..fits), bytes.get(..fits)) {
+            to.copy_from_slice(from);
         }
         self.len += bytes.len();
         self
     }
 
-    /// Appends as much as there is room for.
-    #[cold]
-    fn cut(&mut self, bytes: &[u8]) {
-        let room = self.out.get_mut(self.len..).unwrap_or_default();
-        room.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
-    }
-
     /// Appends a text.
-    #[inline(always)]
+    #[inline]
     pub fn str(&mut self, text: &str) -> &mut Self {
         self.bytes(text.as_bytes())
     }
@@ -69,7 +63,7 @@ impl<'a> Text<'a> {
     /// A number.
     #[inline]
     pub fn number(&mut self, number: u64) -> &mut Self {
-        self.digits::<10>(number, 1, b' ')
+        self.digits(number, 10, 1, b' ')
     }
 
     /// A number that may be less than 0.
@@ -83,13 +77,13 @@ impl<'a> Text<'a> {
     /// A number with spaces before it, so that it has a width.
     #[inline]
     pub fn right(&mut self, number: u64, width: usize) -> &mut Self {
-        self.digits::<10>(number, width, b' ')
+        self.digits(number, 10, width, b' ')
     }
 
     /// Hexadecimal, in small letters.
     pub fn hex(&mut self, number: u64) -> &mut Self {
         let from = self.len;
-        self.digits::<16>(number, 1, b'0');
+        self.digits(number, 16, 1, b'0');
         let to = self.len.min(self.out.len());
         if let Some(written) = self.out.get_mut(from..to) {
             written.make_ascii_lowercase();
@@ -99,18 +93,18 @@ impl<'a> Text<'a> {
 
     /// 0x and two digits.
     pub fn byte(&mut self, byte: u8) -> &mut Self {
-        self.str("0x").digits::<16>(byte.into(), 2, b'0')
+        self.str("0x").digits(byte.into(), 16, 2, b'0')
     }
 
     /// A position, as `%X/%X`.
     pub fn lsn(&mut self, lsn: u64) -> &mut Self {
-        self.digits::<16>(lsn >> 32, 1, b'0').str("/").digits::<16>(lsn & 0xFFFF_FFFF, 1, b'0')
+        self.digits(lsn >> 32, 16, 1, b'0').str("/").digits(lsn & 0xFFFF_FFFF, 16, 1, b'0')
     }
 
     /// A position, as `%X/%08X`.
     #[inline]
     pub fn wide_lsn(&mut self, lsn: u64) -> &mut Self {
-        self.digits::<16>(lsn >> 32, 1, b'0').str("/").digits::<16>(lsn & 0xFFFF_FFFF, 8, b'0')
+        self.digits(lsn >> 32, 16, 1, b'0').str("/").digits(lsn & 0xFFFF_FFFF, 16, 8, b'0')
     }
 
     /// Microseconds since 2000-01-01, as `2026-01-31 23:59:59.000000 UTC`.
@@ -132,38 +126,24 @@ impl<'a> Text<'a> {
     }
 
     fn padded(&mut self, number: u64, width: usize) -> &mut Self {
-        self.digits::<10>(number, width, b'0')
+        self.digits(number, 10, width, b'0')
     }
 
     /// A number of a base up to 16, filled up to a width of at most 16.
     #[inline]
-    fn digits<const BASE: u64>(&mut self, mut number: u64, width: usize, fill: u8) -> &mut Self {
-        /// How many digits there may be.
-        const MOST: usize = 20;
-        // Behind the digits is room, so that a piece of one size can be copied.
-        let mut digits = [fill; 2 * MOST];
-        let mut first = MOST;
-        for place in digits.iter_mut().take(MOST).rev() {
-            let digit = (number % BASE) as u8;
+    fn digits(&mut self, mut number: u64, base: u64, width: usize, fill: u8) -> &mut Self {
+        let mut digits = [fill; 20];
+        let mut first = digits.len();
+        for place in digits.iter_mut().rev() {
+            let digit = (number % base) as u8;
             *place = if digit < 10 { b'0' + digit } else { b'A' + digit - 10 };
-            number /= BASE;
+            number /= base;
             first -= 1;
             if number == 0 {
                 break;
             }
         }
-        let first = first.min(MOST - width.min(16));
-        let piece = digits.get(first..first + MOST);
-        let room = self.out.get_mut(self.len..).and_then(|room| room.first_chunk_mut::<MOST>());
-        match (room, piece) {
-            (Some(to), Some(piece)) => {
-                to.copy_from_slice(piece);
-                self.len += MOST - first;
-            }
-            _ => {
-                self.bytes(digits.get(first..MOST).unwrap_or_default());
-            }
-        }
-        self
+        let first = first.min(digits.len() - width.min(16));
+        self.bytes(digits.get(first..).unwrap_or_default())
     }
 }

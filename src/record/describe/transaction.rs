@@ -135,7 +135,9 @@ impl<'a> Ending<'a> {
 
     fn abort(&self, origin: u16, version: WalVersion, out: &mut Text<'_>) -> Option<()> {
         self.begin(version, out)?;
-        told_origin(origin, self.origin, out);
+        if tells_every_origin(version) {
+            told_origin(origin, self.origin, out);
+        }
         statistics("", self.statistics, version, out)
     }
 }
@@ -173,7 +175,7 @@ fn prepare(origin: u16, main: Fields<'_>, version: WalVersion, out: &mut Text<'_
     statistics("abort ", abort_stats, version, out)?;
     subxacts(subs, out)?;
     invalidation::describe(&mut rest, messages, Of { database, tablespace: 0, ends_init_file }, out)?;
-    if origin != 0 {
+    if origin != 0 && tells_every_origin(version) {
         told_origin(origin, Some((main.u64(at + 8)?, main.i64(at + 16)?)), out);
     }
     Some(())
@@ -249,6 +251,11 @@ fn statistics(
         out.str(" ").signed(row.i32(0)?.into()).str("/").number(row.u32(4)?.into()).str("/").number(object);
     }
     Some(())
+}
+
+/// 14 tells the origin of a commit alone.
+fn tells_every_origin(version: WalVersion) -> bool {
+    version >= WalVersion::V15
 }
 
 fn told_origin(node: u16, origin: Option<(u64, i64)>, out: &mut Text<'_>) {

@@ -1,7 +1,7 @@
 //! Bodies: what fits, what does not, and lines of records whose body is cut.
 
 use super::pages::Pages;
-use super::{START, V18, line, read};
+use super::{START, V18, line, read_from};
 use crate::record::{Compression, Reader, RecordBlock};
 
 /// A block reference: its header, and what it announces.
@@ -28,8 +28,10 @@ pub fn one<T>(
 fn refused(magic: u16, body: &[u8]) -> String {
     let mut pages = Pages::new(magic, START);
     pages.record(10, 0, body);
-    let (seen, error) = read(START, &pages.bytes, usize::MAX);
-    assert!(seen.is_empty());
+    let mut reader = Reader::new(0, 0).unwrap();
+    let (seen, error) = read_from(&mut reader, START, &pages.bytes, usize::MAX);
+    // Whoever goes on from there finds it again.
+    assert!(seen.is_empty() && reader.position() == 0 && !reader.is_at_end());
     error.unwrap().message().to_owned()
 }
 
@@ -88,6 +90,46 @@ fn bits_of_images_are_those_of_the_release() {
             let applied = if is_applied { " FPW" } else { " FPW for WAL verification" };
             assert!(line(view).ends_with(&format!(" blk 1{applied}")), "{}", line(view));
         });
+    }
+}
+
+/// What a record of main data says behind its kind.
+fn said(magic: u16, rmgr: u8, info: u8, origin: u8, main: &[u8]) -> String {
+    let body = [&[253, origin, 0, 255, main.len() as u8], main].concat();
+    let line = one(magic, rmgr, info, &body, line);
+    line.split_once(", desc: ").unwrap().1.to_owned()
+}
+
+#[test]
+fn running_transactions_are_told_as_the_release_does() {
+    // Two with three nested ones, of which some were forgotten; the next, the oldest, the last that ended; all of them.
+    let numbers = [2, 3, 1, 900, 890, 899, 890, 891, 892, 893, 894].map(u32::to_le_bytes).concat();
+    let head = "RUNNING_XACTS nextXid 900 latestCompletedXid 899 oldestRunningXid 890; 2 xacts: 890 891";
+    for magic in [0xD10D, 0xD110] {
+        assert_eq!(said(magic, 8, 0x10, 0, &numbers), format!("{head}; subxid ovf"));
+    }
+    for magic in [0xD113, 0xD116, V18] {
+        let all = format!("{head}; subxid overflowed; 3 subxacts: 892 893 894");
+        assert_eq!(said(magic, 8, 0x10, 0, &numbers), all);
+    }
+}
+
+#[test]
+fn origins_are_told_where_the_release_does() {
+    let time = "2000-01-01 00:00:00.000000 UTC";
+    let origin = format!("; origin: node 7, lsn 0/10, at {time}");
+    // A time, the bit of an origin, its position and its time.
+    let ending = [&[0; 8][..], &[0x20, 0, 0, 0], &[0x10, 0, 0, 0, 0, 0, 0, 0], &[0; 8]].concat();
+    for magic in [0xD10D, 0xD110, 0xD113, 0xD116, V18] {
+        let is_old = magic == 0xD10D;
+        let beyond_commits = if is_old { "" } else { &origin };
+        assert_eq!(said(magic, 1, 0x80, 7, &ending), format!("COMMIT {time}{origin}"));
+        assert_eq!(said(magic, 1, 0xA0, 7, &ending), format!("ABORT {time}{beyond_commits}"));
+        let mut prepare = vec![0; if is_old { 40 } else { 48 }];
+        prepare.extend([0, 0, 0, 0, 0, 0, 2, 0, 0x10, 0, 0, 0, 0, 0, 0, 0]);
+        prepare.extend([0; 8]);
+        prepare.extend(b"g\0\0\0\0\0\0\0");
+        assert_eq!(said(magic, 1, 0x10, 7, &prepare), format!("PREPARE gid g: {time}{beyond_commits}"));
     }
 }
 

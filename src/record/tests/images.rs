@@ -114,6 +114,9 @@ fn zstd_is_a_frame_that_tells_its_size() {
     let holed = wanted(300, 4000);
     let filled = without_hole(&holed, 300, 4000);
     assert_eq!(page_of(filled.len(), &filled, 4192).unwrap(), holed);
+    // A frame behind it, which holds nothing and wants a window of 128 MiB.
+    let windowed = [&filled[..], &[0x28, 0xB5, 0x2F, 0xFD, 0, 0x88, 1, 0, 0]].concat();
+    assert_eq!(page_of(filled.len(), &windowed, 4192), Err(Status::WAL_E_RECORD));
     assert_eq!(page_of(filled.len(), &filled, 4191), Err(Status::WAL_E_RECORD));
     assert_eq!(page_of(filled.len(), &filled[1..], 4192), Err(Status::WAL_E_RECORD));
 }

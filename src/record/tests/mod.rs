@@ -130,6 +130,9 @@ fn behind_a_switch_the_next_segment_follows() {
     let switch = pages.record(0, 0x40, &[]);
     pages.end_segment();
     let next = pages.record(10, 0, &body(10));
+    // After a crash the rest of the segment may be what its file held before.
+    pages.bytes.copy_within(..24, 8192);
+    pages.bytes.copy_within(..24, 5 * 8192);
     let (seen, error) = read(START + 8192, &pages.bytes, 6000);
     assert!(error.is_none(), "{error:?}");
     assert_eq!((seen[0].0, seen[0].1, seen[1].0), (switch, switch + 24, next));
@@ -202,6 +205,7 @@ fn the_end_of_the_wal_is_told_with_its_place() {
     assert_eq!(seen.len(), lsns.len());
     assert!(error.message().contains(&crate::lsn::Lsn(end).to_string()), "{error}");
     assert!(error.message().contains("length 0, expected from 24"), "{error}");
+    assert!(reader.is_at_end());
     // It stays so.
     assert_eq!(reader.next_batch().unwrap_err(), error);
     assert_eq!(reader.feed(0, b"x").unwrap_err(), error);
@@ -262,7 +266,56 @@ fn arguments_are_checked() {
     let error = reader.feed(START + 99, b"x").unwrap_err();
     assert!(error.message().contains("expected at 0/1000064"), "{error}");
     assert_eq!(reader.feed(START + 100, &pages.bytes[100..200]).unwrap(), 100);
-    assert!(Reader::new(0, 0).unwrap().feed(u64::MAX - 10, &[0; 8]).is_err());
+    // What is refused is as if it had not been fed.
+    let mut reader = Reader::new(0, 0).unwrap();
+    assert!(reader.feed(u64::MAX - 10, &[0; 8]).unwrap_err().message().contains("no WAL stands at"));
+    assert_eq!(reader.feed(START, &pages.bytes[..100]).unwrap(), 100);
+}
+
+#[test]
+fn records_that_were_asked_for_are_not_passed_over_by_beginning_behind_their_page() {
+    let (pages, _) = sample(V18);
+    let (whole, _) = read(START, &pages.bytes, usize::MAX);
+    let (index, from) = whole.iter().enumerate().find(|(_, it)| it.0 > START + 3 * 8192 + 100).unwrap();
+    let offset = (from.0 - START) as usize;
+    let page = offset / 8192 * 8192;
+    let mut reader = Reader::new(from.0, 0).unwrap();
+    for late in [offset, page + 8, page + 8192] {
+        let error = reader.feed(START + late as u64, &pages.bytes[late..]).unwrap_err();
+        assert_eq!(error.status(), Status::WAL_E_INVALID_ARGUMENT);
+        assert!(error.message().contains("expected from 0/1006000"), "{error}");
+    }
+    let (seen, _) = read_from(&mut reader, START + page as u64, &pages.bytes[page..], usize::MAX);
+    assert_eq!(seen, whole[index..]);
+}
+
+#[test]
+fn the_end_is_told_from_damage() {
+    let (mut pages, lsns) = sample(V18);
+    // A record of which only a part was written, and behind it a page of zeros, or one of the file's former use.
+    let open = pages.whole(10, 0, &body(20_000));
+    pages.align();
+    pages.put(&open, 9000);
+    let page = pages.bytes.len() / 8192 * 8192;
+    for (address, is_end) in [(None, true), (Some(1 << 20), true), (Some(8192), false)] {
+        let mut bytes = pages.bytes[..page].to_vec();
+        bytes.extend([0; 8192]);
+        if let Some(before) = address {
+            bytes.copy_within(8192..8192 + 24, page);
+            bytes[page + 8..page + 16].copy_from_slice(&(START + page as u64 - before).to_le_bytes());
+        }
+        for piece in [usize::MAX, 1] {
+            let mut reader = Reader::new(0, 0).unwrap();
+            let (seen, error) = read_from(&mut reader, START, &bytes, piece);
+            assert_eq!((seen.len(), reader.is_at_end()), (lsns.len(), is_end), "{error:?}");
+            assert!(error.unwrap().message().starts_with("WAL page at "));
+        }
+    }
+    // A bit of a record is no end.
+    pages.bytes[10_000] ^= 1;
+    let mut reader = Reader::new(0, 0).unwrap();
+    assert!(read_from(&mut reader, START, &pages.bytes, usize::MAX).1.is_some());
+    assert!(!reader.is_at_end());
 }
 
 #[test]

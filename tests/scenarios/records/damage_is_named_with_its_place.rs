@@ -6,6 +6,7 @@ use std::fs;
 use crate::harness::Server;
 use crate::harness::program::Program;
 use crate::harness::records::{Records, SEGMENT, segment_name, wal_between};
+use crate::harness::server::new_folder;
 use pgwalstream::error::Status;
 use pgwalstream::lsn::Lsn;
 
@@ -24,6 +25,7 @@ fn each_damage_is_refused_where_it_is() {
     assert_eq!(failure.status, Status::WAL_E_RECORD);
     assert!(failure.message.contains(&Lsn(reader.position()).to_string()), "{failure:?}");
     assert!(!failure.is_retriable && reader.position() >= end, "{failure:?}");
+    assert!(reader.is_at_end());
     assert!(whole.len() > 100);
 
     let places = [whole.len() / 3, whole.len() / 2, whole.len() - 2];
@@ -34,7 +36,9 @@ fn each_damage_is_refused_where_it_is() {
             let within = (record.lsn - at) as usize % 8192 + offset;
             let offset = (record.lsn - at) as usize + offset + if within < 8192 { 0 } else { 24 };
             damaged[offset] ^= bit;
-            let (seen, outcome) = Records::new(0, 0).feed(at, &damaged);
+            let mut reader = Records::new(0, 0);
+            let (seen, outcome) = reader.feed(at, &damaged);
+            assert!(!reader.is_at_end());
             let failure = outcome.unwrap_err();
             assert_eq!(failure.status, Status::WAL_E_RECORD, "{failure:?}");
             let place = format!("WAL record at {}: ", Lsn(record.lsn));
@@ -57,4 +61,12 @@ fn each_damage_is_refused_where_it_is() {
     assert!(said.status.success() && printed.lines().zip(lines).all(|(theirs, ours)| theirs == ours));
     assert!(printed.lines().count() >= whole.len() && fs::metadata(&file).unwrap().len() == SEGMENT);
     assert!(String::from_utf8(said.stderr).unwrap().contains("the WAL ends at "));
+    let damaged = new_folder().join("damaged");
+    let mut segment = fs::read(&file).unwrap();
+    // The link of the middle record to the one before it.
+    let offset = (whole[whole.len() / 2].lsn - at) as usize + 8;
+    segment[offset] ^= 1;
+    fs::write(&damaged, segment).unwrap();
+    let said = Program::build("examples-c/wal_dump.c").command().arg(&damaged).output().unwrap();
+    assert_eq!(said.status.code(), Some(1));
 }

@@ -121,6 +121,9 @@ func (r Records) Next(last *RecordBatch) (int32, *Error) {
 // Position is where the last record ended.
 func (r Records) Position() uint64 { return uint64(C.wal_records_position(r.c)) }
 
+// AtEnd says whether the error is the end of the WAL.
+func (r Records) AtEnd() bool { return C.wal_records_at_end(r.c) != 0 }
+
 // SegmentSize is the size of a segment, or 0.
 func (r Records) SegmentSize() uint32 { return uint32(C.wal_records_segment_size(r.c)) }
 
