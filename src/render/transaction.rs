@@ -15,6 +15,8 @@ pub(super) enum Rule {
     Whole,
     /// That no change stands outside of one, too.
     Enclosed,
+    /// That no TRUNCATE does, too.
+    Counted,
 }
 
 /// Where events are.
@@ -108,6 +110,7 @@ impl Transaction {
             WAL_EVENT_STREAM_ABORT if is_open && has(flags::DISCARDED) && event.xid == self.xid => Some(CUT),
             WAL_EVENT_BEGIN if is_open && rule >= Rule::Whole => Some(CUT),
             WAL_EVENT_COMMIT if !is_open && rule >= Rule::Enclosed => Some(ALONE),
+            WAL_EVENT_TRUNCATE if !is_open && rule >= Rule::Counted => Some(ALONE),
             _ if is_change(event, kind) && !is_open && rule >= Rule::Enclosed => Some(ALONE),
             _ => None,
         }
@@ -180,6 +183,9 @@ mod tests {
         let again = with((WAL_EVENT_BEGIN, 0, 7));
         assert_eq!(RULES.map(|rule| refused(rule, &again)), [None, Some(2), Some(2)]);
         assert_eq!(RULES.map(|rule| refused(rule, &begun[1..])), [None, None, Some(0)]);
+        let truncate = [(WAL_EVENT_TRUNCATE, 0, 7)];
+        assert_eq!([Rule::Enclosed, Rule::Counted].map(|rule| refused(rule, &truncate)), [None, Some(0)]);
+        assert_eq!(refused(Rule::Counted, &[begun[0], truncate[0]]), None);
         // Behind the error the event is the first of all.
         let mut transaction = Transaction::default();
         let mut take = |kind| transaction.take(Rule::Enclosed, &event(kind, 0, 7), kind, 0);
