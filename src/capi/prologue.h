@@ -43,7 +43,7 @@
  * - @ref reconnecting : what happens when a connection breaks
  * - @ref streaming : transactions that are not committed yet
  * - @ref slots : commands over a connection
- * - @ref rendering : events as lines of JSON
+ * - @ref rendering : events as messages for others, such as lines of JSON
  * - @ref abi : what is kept from release to release
  *
  * Functions follow along the way of use: version, errors, options, streams, batches, events, relations, values, statistics; then
