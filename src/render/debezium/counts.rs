@@ -222,6 +222,26 @@ mod tests {
     }
 
     #[test]
+    fn many_tables_are_found_by_their_names() {
+        let mut counts = Counts::default();
+        counts.begin();
+        let tables = 2 << 12;
+        // Twice with other definitions, and with a call in between: a search through all names would take some 10^8 steps.
+        for round in 0..2_u64 {
+            for table in 0..tables {
+                let ordinal = count(&mut counts, round * tables + table, &format!("public.t{table}"));
+                assert_eq!(ordinal, (round * tables + table + 1, round + 1));
+            }
+            counts.mark();
+        }
+        assert_eq!(counts.tables().count() as u64, tables);
+        assert!(counts.tables().all(|(_, count)| count == 2));
+        counts.begin();
+        counts.mark();
+        assert_eq!(count(&mut counts, 0, "public.t0"), (1, 1));
+    }
+
+    #[test]
     fn what_is_thrown_away_was_not_counted() {
         let mut counts = Counts::default();
         counts.begin();
