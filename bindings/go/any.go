@@ -31,8 +31,8 @@ func (r Row) Map() (map[string]any, error) {
 
 // Any is the value as what Go has for it: bool, int64, float64, time.Time for a timestamp, []byte for bytea, json.RawMessage,
 // []any for an array, map[string]any for an hstore; nil for NULL. All else is a string with the text of the type's output
-// function: a numeric, for it loses no digit; a date; and a timestamp that a time.Time cannot hold. Nothing of it is
-// borrowed.
+// function: a numeric, for it loses no digit; a date; and a timestamp that a time.Time cannot hold. A binary form that nobody
+// but its type can read is an Unread. Nothing of it is borrowed.
 func (f Field) Any() (any, error) {
 	switch {
 	case f.IsNull():
@@ -62,7 +62,18 @@ func (f Field) Any() (any, error) {
 	if value, ok, err := f.parts(); ok {
 		return value, err
 	}
-	return textual(f)
+	text, err := textual(f)
+	if err != nil && f.Kind() == Binary {
+		return Unread{Type: f.Type(), Bytes: append([]byte(nil), f.Bytes()...)}, nil
+	}
+	return text, err
+}
+
+// Unread is what Field.Any and Row.Map give of a value whose binary form only its type can read, as that of a composite or a range
+// that a user made. Without the option binary there is none.
+type Unread struct {
+	Type  uint32 // the OID of the column's type
+	Bytes []byte
 }
 
 // parts is a value of a type that is known to be an array or an hstore; false for all else.
@@ -125,17 +136,29 @@ func anyList(n *Nested, at int, dimensions []Dimension) (any, error) {
 	return list, nil
 }
 
-// jsonSetter fills a field with what encoding/json makes of a document. NULL is what it makes of null.
+// jsonSetter fills a field with what encoding/json makes of a document. It is made anew each time: encoding/json would keep what the
+// document does not name, and write into slices that a copy of the struct has too.
 func jsonSetter(typ reflect.Type) setter {
 	return func(to unsafe.Pointer, from Field) error {
-		text := []byte("null")
-		if !from.IsNull() {
-			var err error
-			if text, err = from.TextBytes(); err != nil {
-				return err
+		field := reflect.NewAt(typ, to).Elem()
+		if from.IsNull() {
+			switch typ.Kind() {
+			case reflect.Pointer, reflect.Map, reflect.Slice, reflect.Interface:
+				field.SetZero()
+				return nil
 			}
+			return from.fault(ErrNoValue, "a document")
 		}
-		return json.Unmarshal(text, reflect.NewAt(typ, to).Interface())
+		text, err := from.TextBytes()
+		if err != nil {
+			return err
+		}
+		value := reflect.New(typ)
+		if err := json.Unmarshal(text, value.Interface()); err != nil {
+			return err
+		}
+		field.Set(value.Elem())
+		return nil
 	}
 }
 

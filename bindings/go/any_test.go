@@ -107,6 +107,60 @@ func TestDocumentsAndNamesFillStructs(t *testing.T) {
 	}
 }
 
+// Of the row before nothing stays, nor is a copy of it written to.
+func TestDocumentsAreMadeAnew(t *testing.T) {
+	s := setUp(t, "go_anew", "id int PRIMARY KEY, doc jsonb")
+	stream := s.open()
+	s.sql(`INSERT INTO go_anew VALUES (1, '{"A": [1, 2], "B": "x"}'), (2, '{"A": [3]}'), (3, NULL), (4, 'null')`)
+	all := changes(t, stream, 4)
+	var row struct {
+		Doc document `wal:"doc,json"`
+	}
+	var wide struct {
+		Map map[string]any  `wal:"doc,json"`
+		Raw json.RawMessage `wal:"doc,json"`
+		Any any             `wal:"doc,json"`
+		To  *document       `wal:"doc,json"`
+	}
+	if err := errors.Join(all[0].ScanRow(&row), all[0].ScanRow(&wide)); err != nil {
+		t.Fatal(err)
+	}
+	before := row
+	if err := errors.Join(all[1].ScanRow(&row), all[1].ScanRow(&wide)); err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(row.Doc, document{A: []int{3}}) || !reflect.DeepEqual(before.Doc.A, []int{1, 2}) || len(wide.Map) != 1 || wide.To.B != nil {
+		t.Errorf("%+v, %+v, before %+v", row, wide, before)
+	}
+	if err := all[2].ScanRow(&row); !errors.Is(err, wal.ErrNoValue) {
+		t.Errorf("%+v, %v", row, err)
+	}
+	if err := all[2].ScanRow(&wide); err != nil || wide.Map != nil || wide.Raw != nil || wide.Any != nil || wide.To != nil {
+		t.Errorf("%+v, %v", wide, err)
+	}
+	if err := all[3].ScanRow(&row); err != nil || row.Doc.A != nil {
+		t.Errorf("%+v, %v", row, err)
+	}
+}
+
+func TestWhatNobodyReadsStaysBytes(t *testing.T) {
+	s := connected(t)
+	s.sql("DROP TABLE IF EXISTS go_unread; DROP TYPE IF EXISTS go_unread_pair; CREATE TYPE go_unread_pair AS (a int, b text)")
+	s = setUp(t, "go_unread", "id int PRIMARY KEY, pair go_unread_pair")
+	stream := s.open("binary=on")
+	s.sql("INSERT INTO go_unread VALUES (1, (7, 'x'))")
+	event := changes(t, stream, 1)[0]
+	row, err := event.New().Map()
+	if err != nil {
+		t.Fatal(err)
+	}
+	pair, ok := row["pair"].(wal.Unread)
+	field := event.New().Field(1)
+	if !ok || row["id"] != int64(1) || pair.Type != field.Type() || pair.Type == 0 || string(pair.Bytes) != string(field.Bytes()) || len(pair.Bytes) == 0 {
+		t.Errorf("%#v", row)
+	}
+}
+
 func TestRowsOfAQueryAreRead(t *testing.T) {
 	s := connected(t)
 	rows, err := s.conn.Query(soon(t), `SELECT 7 AS id, 1.50::numeric(5,2) AS price, ARRAY[1, NULL] AS list, '2026-02-28 12:00:00+00'::timestamptz AS at,

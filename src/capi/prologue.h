@@ -44,7 +44,7 @@
  * - @ref streaming : transactions that are not committed yet
  * - @ref slots : commands over a connection
  * - @ref physical : the bytes of the WAL
- * - @ref rendering : events as lines of JSON
+ * - @ref rendering : events as messages for others, such as lines of JSON
  * - @ref records : WAL records
  * - @ref abi : what is kept from release to release
  *

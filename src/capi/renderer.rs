@@ -9,7 +9,7 @@ use crate::error::{Error, Result, Status};
 use crate::render::Renderer;
 use crate::sys::pg_micros;
 
-/// Makes messages of events: lines of JSON. It needs no connection, starts no thread, and is told nothing by streams.
+/// Makes messages of events, in one of several formats. It needs no connection, starts no thread, and is told nothing by streams.
 ///
 /// A value is what to_json() of the server gives for it: the same text, from text and from binary. docs/rendering.md lists
 /// what each kind of event gives.
@@ -97,12 +97,12 @@ pub unsafe extern "C" fn wal_renderer_new(
 /// | database | the source's database; "" |
 /// | schemas | "off"; "on": each message brings the schemas of its value and key |
 /// | decimals | "auto": "string", but "precise" with compatible "3.6"; "string"; "precise": bytes in base64; "double" |
-/// | compatible | "off"; "3.6": what Debezium 3.6.1 writes, also where that is less than the value |
+/// | compatible | "off"; "3.6": what Debezium 3.6.1 writes, also where that is less than the value; docs/rendering.md lists the types |
 /// | tombstones | "on": a DELETE is followed by a message with its key and without a value; "off" |
 /// | truncates | "on": a TRUNCATE gives a message for each table; "off" |
 /// | transactions | "off"; "on": BEGIN and COMMIT give messages, and changes their place |
-/// | processed | "clock": messages tell the time of the call; "commit": that of the commit, so that the same event gives the same bytes |
-/// | key_columns | `schema.table:column,column;schema.table:column`: keys of tables, in place of the replica identity; "" |
+/// | processed | "clock": messages tell the time of the call; "commit": that of the commit. Then an event gives the same bytes but for source.sequence, and messages outside of a transaction |
+/// | key_columns | `schema.table:column,column;schema.table:column`: keys of tables, in place of the replica identity; each table and column once; "" |
 /// | placeholder | stands for a large value that an UPDATE did not touch; "__debezium_unavailable_value" |
 ///
 /// @param[in,out] renderer to change; what it gave out ends
@@ -146,7 +146,10 @@ pub unsafe extern "C" fn wal_renderer_set(
 ///   failover_policy "rewind". Render the events before it, which are not given out, alone. Drop what was rendered of the one that
 ///   was cut. Render the event, which fails again and ends that one, and then once more with those behind it;
 /// - in "debezium" with transactions "on" it stands outside of a transaction, or the one before has no end;
-/// - in "debezium", a part of the key was not sent, as of key_columns that are not in the replica identity;
+/// - in "debezium", a part of the key was not sent: so it is with an UPDATE or a DELETE where a column of key_columns is not in the
+///   replica identity;
+/// - in "debezium", a value of the key can only be null: with compatible "3.6" the column's type has none, with decimals "precise"
+///   it is NaN;
 /// - in "sql", of an old row a part of the replica identity was not sent, as of a partition with a lesser one;
 /// - in "wal2json", a change stands outside of a transaction.
 ///
@@ -156,7 +159,8 @@ pub unsafe extern "C" fn wal_renderer_set(
 /// @param[out] out the messages in the order of the events, owned by the renderer: good until it is used again; NULL on errors
 /// @param[out] count how many messages there are
 /// @param[out] err may be NULL; owned by the caller
-/// @return WAL_OK; WAL_E_INVALID_ARGUMENT: an argument is NULL, or an event's kind is none; WAL_E_STATE, which names the event;
+/// @return WAL_OK; WAL_E_INVALID_ARGUMENT: an argument is NULL, or an event's kind is none; WAL_E_STATE, which says why;
+/// WAL_E_BAD_OPTION: a table has not the columns that key_columns names. So it is for each event of the table until that is set anew;
 /// WAL_E_NO_MEMORY: also where a call would give more than 16 GiB. After an error nothing is given out.
 /// @par Thread safety
 /// one thread at a time for one wal_renderer, any thread; the events may be read by others meanwhile

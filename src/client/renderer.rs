@@ -334,6 +334,132 @@ mod tests {
         assert_eq!(alone.push(first.iter().nth(2).unwrap()).unwrap_err().status(), Status::WAL_E_STATE);
     }
 
+    /// A renderer for Debezium's format with options.
+    fn debezium(options: &[(&str, &str)]) -> Renderer {
+        let all = [&[("processed", "commit")], options].concat();
+        let with = |renderer: Renderer, (name, word): &(&str, &str)| renderer.with(name, word);
+        all.iter().try_fold(Renderer::new("debezium").unwrap(), with).unwrap()
+    }
+
+    fn origin(name: &str) -> Vec<u8> {
+        [b"O\0\0\0\0\0\0\0\x2A", name.as_bytes(), b"\0"].concat()
+    }
+
+    #[test]
+    fn an_origin_is_of_its_transaction_whatever_was_thrown_away() {
+        let (table, insert) = (table(1), &INSERT[..]);
+        let message = b"M\0\0\0\0\0\0\0\0\x20p\0\0\0\0\x01x";
+        let all = batch(&[&BEGIN, &origin("n1"), &table, insert, insert, &COMMIT, message, &BEGIN, insert]);
+        for (compatible, behind) in
+            [("off", "\"origin\":null"), ("3.6", "\"origin\":\"n1\",\"origin_lsn\":42}")]
+        {
+            let mut renderer = debezium(&[("compatible", compatible), ("transactions", "on")]);
+            let events: Vec<_> = all.iter().filter(|event| event.kind() != EventKind::Relation).collect();
+            let given = events.iter().take(3).try_for_each(|event| renderer.push(*event));
+            given.unwrap();
+            renderer.clear();
+            // The next call ends the transaction, begins another, and fails.
+            let mut cut = events.iter().skip(3).chain(events.iter().take(1));
+            cut.try_for_each(|event| renderer.push(*event)).unwrap_err();
+            events.iter().skip(3).take(3).for_each(|event| renderer.push(*event).unwrap());
+            let values: Vec<String> = renderer
+                .messages()
+                .map(|it| String::from_utf8_lossy(it.value.unwrap()).into_owned())
+                .collect();
+            assert!(values[0].contains("\"origin\":\"n1\",\"origin_lsn\":42}"), "{}", values[0]);
+            assert!(values[2].contains(behind), "{}", values[2]);
+        }
+    }
+
+    #[test]
+    fn what_was_before_changes_the_sequence_alone() {
+        let (table, insert) = (table(1), &INSERT[..]);
+        let message = b"M\0\0\0\0\0\0\0\0\x20p\0\0\0\0\x01x";
+        // A second behind 2000.
+        let commit = b"C\0\0\0\0\0\0\0\0\x10\0\0\0\0\0\0\0\x18\0\0\0\0\0\x0F\x42\x40";
+        let all = batch(&[&BEGIN, &table, insert, commit, &BEGIN, insert, commit, message]);
+        let values = |from: usize| {
+            let mut renderer = debezium(&[]);
+            all.iter().skip(from).for_each(|event| renderer.push(event).unwrap());
+            let text = |it: Rendered<'_>| String::from_utf8_lossy(it.value.unwrap()).into_owned();
+            renderer.messages().map(text).collect::<Vec<_>>()
+        };
+        let (whole, later) = (values(0), values(4));
+        assert!(
+            whole[1].contains("\"sequence\":\"[\\\"24\\\",") && later[0].contains("\"sequence\":\"[null,")
+        );
+        assert_eq!(whole[1].replace("\\\"24\\\"", "null"), later[0]);
+        // What is outside of transactions has the time of the one before, and before the first one none.
+        assert_eq!(whole[2], later[1]);
+        assert!(whole[2].contains("\"op\":\"m\",\"ts_ms\":946684801000,"), "{}", whole[2]);
+        let alone = &values(7)[0];
+        assert!(
+            alone.contains("\"op\":\"m\",\"ts_ms\":0,") && alone.contains("\"ts_us\":0,\"ts_ns\":0,"),
+            "{alone}"
+        );
+    }
+
+    #[test]
+    fn values_have_the_forms_that_are_told() {
+        let after = |of: u32, value: &str, options: &[(&str, &str)]| {
+            let insert = change(b'I', &[row(b'N', &[Some(value)])]);
+            let batch = batch(&[&BEGIN, &columns(b'd', &[("v", 0, of)]), &insert, &COMMIT]);
+            let value = keyed(&mut debezium(options), &batch)[0].2.clone().unwrap();
+            let begin = value.find("\"after\":").unwrap() + 8;
+            value[begin..value.find(",\"source\":").unwrap()].to_owned()
+        };
+        let (copied, double) = (("compatible", "3.6"), ("decimals", "double"));
+        let with = ("schemas", "on");
+        let (numeric, numerics, interval, ints, xids) = (1700, 1231, 1186, 1007, 1011);
+        let huge = format!("-1{}", "0".repeat(400));
+        for (of, value, options, wanted) in [
+            (numeric, &*huge, &[double][..], "{\"v\":\"-Infinity\"}"),
+            // In doubles, as Debezium has it, it is less.
+            (interval, "00:00:00.000249", &[copied], "{\"v\":248}"),
+            (interval, "00:00:00.000249", &[], "{\"v\":249}"),
+            (interval, "1 mon -04:05:06.789", &[copied], "{\"v\":2615093211000}"),
+            (interval, "178000000 years", &[copied], "{\"v\":9223372036854775807}"),
+            (interval, "-178000000 years", &[], "{\"v\":-9223372036854775808}"),
+            (numerics, "{1,NaN}", &[copied], "{\"v\":null}"),
+            (numerics, "{1,NaN}", &[], "{\"v\":[\"1\",\"NaN\"]}"),
+            (xids, "{7,8}", &[copied], "{}"),
+            (xids, "{7,8}", &[], "{\"v\":[\"7\",\"8\"]}"),
+            (ints, "{{1,2},{3,4}}", &[with], "{\"v\":null}"),
+            (ints, "{1,2}", &[with], "{\"v\":[1,2]}"),
+            (ints, "{{1,2},{3,4}}", &[], "{\"v\":[[1,2],[3,4]]}"),
+        ] {
+            assert_eq!(after(of, value, options), wanted, "{of} {value} {options:?}");
+        }
+    }
+
+    #[test]
+    fn a_key_without_a_form_is_an_error() {
+        let insert = |of: u32, value: &str| {
+            let table = columns(b'd', &[("id", 1, 23), ("k", 1, of)]);
+            batch(&[&BEGIN, &table, &change(b'I', &[row(b'N', &[Some("1"), Some(value)])]), &COMMIT])
+        };
+        let copied = [("compatible", "3.6")];
+        // pg_lsn, which is left out, and name, which is null for all rows.
+        for of in [3220, 19] {
+            let error = debezium(&copied).render_batch(&insert(of, "0/1")).unwrap_err();
+            assert_eq!(error.status(), Status::WAL_E_STATE);
+            assert!(error.message().contains("\"k\"") && error.hint().contains("compatible"), "{error}");
+            let named = [copied[0], ("key_columns", "public.t7:k")];
+            assert_eq!(
+                debezium(&named).render_batch(&insert(of, "0/1")).unwrap_err().status(),
+                Status::WAL_E_STATE
+            );
+            let other = [copied[0], ("key_columns", "public.t7:id")];
+            assert_eq!(keyed(&mut debezium(&other), &insert(of, "0/1"))[0].1.as_deref(), Some("{\"id\":1}"));
+            let exact = keyed(&mut debezium(&[]), &insert(of, "0/1"));
+            assert_eq!(exact[0].1.as_deref(), Some("{\"id\":1,\"k\":\"0/1\"}"));
+        }
+        let error = debezium(&copied).render_batch(&insert(1700, "NaN")).unwrap_err();
+        assert!(error.message().contains("\"k\"") && error.hint().contains("decimals"), "{error}");
+        let key = &keyed(&mut debezium(&[]), &insert(1700, "NaN"))[0].1;
+        assert_eq!(key.as_deref(), Some("{\"id\":1,\"k\":\"NaN\"}"));
+    }
+
     #[test]
     fn a_key_is_whole_or_an_error() {
         let table = columns(b'd', &[("id", 1, 23), ("v", 0, 25)]);
@@ -346,6 +472,10 @@ mod tests {
         let error = renderer.render_batch(&deleted).unwrap_err();
         assert_eq!(error.status(), Status::WAL_E_STATE);
         assert!(error.message().contains("public.t7") && error.hint().contains("key_columns"), "{error}");
+        // Whether this row had the key before, no old row tells.
+        let updated = batch(&[&BEGIN, &table, &change(b'U', &[row(b'N', &[Some("1"), Some("y")])]), &COMMIT]);
+        assert_eq!(renderer.render_batch(&updated).unwrap_err().status(), Status::WAL_E_STATE);
+        keyed(&mut keyed_by("public.t7:id").unwrap(), &updated);
         let error = keyed_by("public.t7:w").unwrap().render_batch(&inserted).unwrap_err();
         assert_eq!(error.status(), Status::WAL_E_BAD_OPTION);
         assert!(error.message().contains("\"w\""), "{error}");

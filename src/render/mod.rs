@@ -1,4 +1,4 @@
-//! Events as messages for others: lines of JSON. Plain computing without I/O; it must never change what a value says, nor
+//! Events as messages for others, in several formats. Plain computing without I/O; it must never change what a value says, nor
 //! allocate for each event once its buffers have found their size.
 //!
 //! A renderer takes events and gives messages, each with what a message broker wants of it: topic, key and value. All bytes lie
@@ -78,7 +78,7 @@ impl Format {
     /// What its readers count on.
     fn rule(self, settings: &Settings) -> Rule {
         match self {
-            Self::Debezium if settings.transactions == Transactions::Emit => Rule::Enclosed,
+            Self::Debezium if settings.transactions == Transactions::Emit => Rule::Counted,
             Self::Debezium => Rule::Committed,
             Self::Json => Rule::Told,
             Self::Csv => Rule::Committed,

@@ -133,8 +133,8 @@ fn composite(values: &mut Values, items: Items<'_>, out: &mut Out) {
     out.byte(b'}');
 }
 
-/// Whether all keys can be names of JSON.
-fn has_names(items: Items<'_>) -> bool {
+/// Whether all keys of an hstore can be names of JSON.
+pub(super) fn has_names(items: Items<'_>) -> bool {
     items.iter().step_by(2).all(|key| text::is_utf8(key.bytes()))
 }
 

@@ -185,7 +185,7 @@ pub(super) struct Plans<P: Prepared = Plan> {
     weight: usize,
 }
 
-/// How much memory plans may take, but for a single one: some ten thousand tables.
+/// How much memory plans may take, but for a single one: some ten thousand tables, or a thousand whose messages bring schemas.
 const MOST: usize = 16 << 20;
 
 impl<P: Prepared> Plans<P> {

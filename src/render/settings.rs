@@ -1,5 +1,7 @@
 //! What can be chosen of a rendering. It must never ignore a name or a word that it does not know.
 
+use std::collections::HashSet;
+
 use crate::error::{Error, Result, Status};
 
 /// The choices of a renderer.
@@ -56,13 +58,21 @@ impl KeyColumns {
             let is_whole = table.contains('.') && columns.iter().all(|column| !column.is_empty());
             is_whole.then(|| (table.trim().to_owned(), columns))
         });
-        tables.collect::<Option<_>>().map(Self)
+        let tables: Vec<(String, Vec<String>)> = tables.collect::<Option<_>>()?;
+        let is_once = has_no_double(tables.iter().map(|(table, _)| table))
+            && tables.iter().all(|(_, columns)| has_no_double(columns.iter()));
+        is_once.then_some(Self(tables))
     }
 
     /// Of a table, `schema.table`; None: it is not named.
     pub(super) fn of_table(&self, table: &[u8]) -> Option<&[String]> {
         self.0.iter().find(|known| known.0.as_bytes() == table).map(|known| &*known.1)
     }
+}
+
+fn has_no_double<'a>(names: impl Iterator<Item = &'a String>) -> bool {
+    let mut known = HashSet::new();
+    names.into_iter().all(|name| known.insert(name))
 }
 
 macro_rules! settings {
@@ -325,6 +335,8 @@ mod tests {
             ("database", "", None),
             ("placeholder", "x", Some("")),
             ("key_columns", "s.t: a, b ;s.u:c;", Some("t:a")),
+            ("key_columns", "s.t:a,b;s.u:c", Some("s.t:a,b,a")),
+            ("key_columns", "s.t:a,b;s.u:a", Some("s.t:a;s.t:b")),
             ("key_columns", "s.t:a,b;s.u:c", Some("s.t:a,")),
         ] {
             settings.set(name, good, OF_DEBEZIUM).unwrap();

@@ -15,6 +15,8 @@ pub(super) enum Rule {
     Whole,
     /// That no change stands outside of one, too.
     Enclosed,
+    /// That no TRUNCATE does, too.
+    Counted,
 }
 
 /// Where events are.
@@ -34,8 +36,8 @@ pub(super) struct Transaction {
     place: Place,
     /// Of the one that was begun last.
     xid: u32,
-    /// Where it was at `mark`.
-    marked: Place,
+    /// Where it was at `mark`, and in which.
+    marked: (Place, u32),
 }
 
 /// Why an event is refused, and what helps.
@@ -58,12 +60,12 @@ const ALONE: Fault = (
 impl Transaction {
     /// What follows is thrown away together.
     pub(super) fn mark(&mut self) {
-        self.marked = self.place;
+        self.marked = (self.place, self.xid);
     }
 
     /// All since `mark` was thrown away.
     pub(super) fn go_back(&mut self) {
-        self.place = self.marked;
+        (self.place, self.xid) = self.marked;
     }
 
     /// Whether the transaction has a change already.
@@ -76,7 +78,7 @@ impl Transaction {
         if let Some((why, hint)) = self.fault(rule, event, kind) {
             // What the call rendered before it is thrown away, and is yet to come.
             if at == 0 {
-                (self.place, self.marked) = (Place::Outside, Place::Outside);
+                (self.place, self.marked) = (Place::Outside, (Place::Outside, self.xid));
             }
             let what = format!("event {at} of those to render, {}: {why}", kind.name().to_string_lossy());
             return Err(Error::new(Status::WAL_E_STATE, what).with_hint(hint));
@@ -108,6 +110,7 @@ impl Transaction {
             WAL_EVENT_STREAM_ABORT if is_open && has(flags::DISCARDED) && event.xid == self.xid => Some(CUT),
             WAL_EVENT_BEGIN if is_open && rule >= Rule::Whole => Some(CUT),
             WAL_EVENT_COMMIT if !is_open && rule >= Rule::Enclosed => Some(ALONE),
+            WAL_EVENT_TRUNCATE if !is_open && rule >= Rule::Counted => Some(ALONE),
             _ if is_change(event, kind) && !is_open && rule >= Rule::Enclosed => Some(ALONE),
             _ => None,
         }
@@ -180,6 +183,9 @@ mod tests {
         let again = with((WAL_EVENT_BEGIN, 0, 7));
         assert_eq!(RULES.map(|rule| refused(rule, &again)), [None, Some(2), Some(2)]);
         assert_eq!(RULES.map(|rule| refused(rule, &begun[1..])), [None, None, Some(0)]);
+        let truncate = [(WAL_EVENT_TRUNCATE, 0, 7)];
+        assert_eq!([Rule::Enclosed, Rule::Counted].map(|rule| refused(rule, &truncate)), [None, Some(0)]);
+        assert_eq!(refused(Rule::Counted, &[begun[0], truncate[0]]), None);
         // Behind the error the event is the first of all.
         let mut transaction = Transaction::default();
         let mut take = |kind| transaction.take(Rule::Enclosed, &event(kind, 0, 7), kind, 0);
@@ -202,5 +208,12 @@ mod tests {
         transaction.go_back();
         assert!(!transaction.has_changes());
         transaction.take(Rule::Enclosed, &event(WAL_EVENT_INSERT, 0, 7), WAL_EVENT_INSERT, 0).unwrap();
+        // Nor did another transaction begin, so that this one can still be dropped.
+        transaction.mark();
+        transaction.take(Rule::Enclosed, &event(WAL_EVENT_COMMIT, 0, 7), WAL_EVENT_COMMIT, 0).unwrap();
+        transaction.take(Rule::Enclosed, &event(WAL_EVENT_BEGIN, 0, 8), WAL_EVENT_BEGIN, 1).unwrap();
+        transaction.go_back();
+        let dropped = event(WAL_EVENT_STREAM_ABORT, flags::DISCARDED, 7);
+        transaction.take(Rule::Enclosed, &dropped, WAL_EVENT_STREAM_ABORT, 0).unwrap_err();
     }
 }

@@ -1,6 +1,7 @@
 //! How many changes of a transaction there were, in all and of each table. It must never count what was thrown away.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 use std::ops::Range;
 
 use super::super::out::Out;
@@ -87,6 +88,9 @@ struct Tables {
     names: Out,
     /// Where the table of a definition is in the list.
     places: HashMap<u64, usize>,
+    /// Where the last table is whose name has a hash.
+    of_hash: HashMap<u64, usize>,
+    hasher: RandomState,
 }
 
 #[derive(Debug)]
@@ -95,6 +99,8 @@ struct Table {
     serial: u64,
     name: Range<usize>,
     count: u64,
+    /// Where the table before it is whose name has the same hash.
+    before: Option<usize>,
 }
 
 impl Tables {
@@ -105,6 +111,8 @@ impl Tables {
         self.names.clear();
         self.places.clear();
         self.places.shrink_to(KEPT);
+        self.of_hash.clear();
+        self.of_hash.shrink_to(KEPT);
         self.list.clear();
         self.list.shrink_to(KEPT);
     }
@@ -113,9 +121,22 @@ impl Tables {
         self.names.bytes().get(table.name.clone()).unwrap_or_default()
     }
 
+    /// Where a table is, by its name alone.
+    fn find(&self, name: &[u8]) -> Option<usize> {
+        let mut at = self.of_hash.get(&self.hasher.hash_one(name)).copied();
+        while let Some(table) = at.and_then(|at| self.list.get(at)) {
+            if self.name(table) == name {
+                return at;
+            }
+            at = table.before;
+        }
+        None
+    }
+
     /// The count of a table by its name alone.
     fn named(&self, name: &[u8]) -> u64 {
-        self.list.iter().find(|table| self.name(table) == name).map_or(0, |table| table.count)
+        let table = self.find(name).and_then(|at| self.list.get(at));
+        table.map_or(0, |table| table.count)
     }
 
     fn of(&self, serial: u64, name: &[u8]) -> u64 {
@@ -129,8 +150,7 @@ impl Tables {
             Some(at) => *at,
             // Another definition of a table that is there, perhaps.
             None => {
-                let known = self.list.iter().position(|table| self.name(table) == name);
-                let at = known.map_or_else(|| self.begin(serial, name), Ok)?;
+                let at = self.find(name).map_or_else(|| self.begin(serial, name), Ok)?;
                 let room = self.places.try_reserve(1);
                 room.map_err(|_| Error::no_memory("the tables of a transaction", self.places.len()))?;
                 self.places.insert(serial, at);
@@ -151,9 +171,12 @@ impl Tables {
         self.names.put(name);
         self.names.check()?;
         let room = self.list.try_reserve(1);
+        let room = room.and_then(|()| self.of_hash.try_reserve(1));
         room.map_err(|_| Error::no_memory("the tables of a transaction", self.list.len()))?;
-        self.list.push(Table { serial, name: begin..self.names.len(), count: 0 });
-        Ok(self.list.len() - 1)
+        let at = self.list.len();
+        let before = self.of_hash.insert(self.hasher.hash_one(name), at);
+        self.list.push(Table { serial, name: begin..self.names.len(), count: 0, before });
+        Ok(at)
     }
 
     /// Adds all counts of others.
@@ -196,6 +219,26 @@ mod tests {
         counts.begin();
         assert_eq!((counts.total(), list(&counts)), (0, vec![]));
         assert_eq!(count(&mut counts, 1, "a"), (1, 1));
+    }
+
+    #[test]
+    fn many_tables_are_found_by_their_names() {
+        let mut counts = Counts::default();
+        counts.begin();
+        let tables = 2 << 12;
+        // Twice with other definitions, and with a call in between: a search through all names would take some 10^8 steps.
+        for round in 0..2_u64 {
+            for table in 0..tables {
+                let ordinal = count(&mut counts, round * tables + table, &format!("public.t{table}"));
+                assert_eq!(ordinal, (round * tables + table + 1, round + 1));
+            }
+            counts.mark();
+        }
+        assert_eq!(counts.tables().count() as u64, tables);
+        assert!(counts.tables().all(|(_, count)| count == 2));
+        counts.begin();
+        counts.mark();
+        assert_eq!(count(&mut counts, 0, "public.t0"), (1, 1));
     }
 
     #[test]

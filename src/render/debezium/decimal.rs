@@ -13,7 +13,7 @@ const FEW_DIGITS: usize = 38;
 #[derive(Debug, Default)]
 pub(in super::super) struct Decimal {
     /// The magnitude of a long one, the lowest first.
-    limbs: Vec<u32>,
+    limbs: Vec<u64>,
     bytes: Vec<u8>,
 }
 
@@ -64,14 +64,14 @@ impl Decimal {
         &self.bytes
     }
 
-    /// By Horner's rule, nine digits at a time.
+    /// By Horner's rule, eighteen digits at a time.
     fn take_digits(&mut self, mut digits: impl Iterator<Item = u8>, count: usize) -> Result<(), ReadError> {
         self.limbs.clear();
-        // Nine digits need less than 30 bits.
-        self.limbs.try_reserve(count / 9 + 2).map_err(|_| ReadError::NoMemory)?;
+        // Eighteen digits need less than 60 bits.
+        self.limbs.try_reserve(count / 18 + 2).map_err(|_| ReadError::NoMemory)?;
         loop {
             let (mut factor, mut chunk) = (1_u64, 0_u64);
-            for digit in digits.by_ref().take(9) {
+            for digit in digits.by_ref().take(18) {
                 (factor, chunk) = (factor * 10, chunk * 10 + u64::from(digit));
             }
             if factor == 1 {
@@ -79,15 +79,15 @@ impl Decimal {
             }
             let mut carry = chunk;
             for limb in &mut self.limbs {
-                let sum = u64::from(*limb) * factor + carry;
-                (*limb, carry) = (sum as u32, sum >> 32);
+                let sum = u128::from(*limb) * u128::from(factor) + u128::from(carry);
+                (*limb, carry) = (sum as u64, (sum >> 64) as u64);
             }
             if carry != 0 {
-                self.limbs.push(carry as u32);
+                self.limbs.push(carry);
             }
         }
         self.bytes.clear();
-        self.bytes.try_reserve(self.limbs.len() * 4 + 1).map_err(|_| ReadError::NoMemory)
+        self.bytes.try_reserve(self.limbs.len() * 8 + 1).map_err(|_| ReadError::NoMemory)
     }
 
     /// The bytes of the limbs, with a sign.

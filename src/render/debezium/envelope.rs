@@ -1,7 +1,7 @@
 //! The messages of a change: its envelope, its key, and the tombstone of a row that is gone. It must never take a value that was
 //! not sent for NULL, unless Debezium is copied.
 
-use super::super::kind::{ABSENT, UNCHANGED, is_sent};
+use super::super::kind::{ABSENT, UNCHANGED, is_sent, is_value};
 use super::super::messages::Messages;
 use super::super::out::Out;
 use super::super::settings::{Compatible, Schemas, Settings, Tombstones, Transactions};
@@ -142,16 +142,30 @@ impl Change<'_> {
             let name = self.table.name(column);
             out.put(if at == 0 { name.get(1..).unwrap_or_default() } else { name });
             let field = Field::new(value.kind(), value.bytes(), column.reads_as);
+            let begin = out.len();
             value::write(values, field, column.form, out);
+            if is_value(value.kind()) && out.bytes().get(begin..) == Some(b"null") {
+                return Err(self.has_no_form(name));
+            }
         }
         out.put(if values.settings.schemas == Schemas::With { b"}}" } else { b"}" });
         Ok(())
     }
 
     #[cold]
-    fn not_whole(&self) -> Error {
+    fn has_no_form(&self, name: &[u8]) -> Error {
+        let (table, name) = (String::from_utf8_lossy(self.table.collection()), String::from_utf8_lossy(name));
+        let name = name.trim_matches([',', ':']);
+        let what =
+            format!("{table}: a value of column {name} of the key can only be null with these options");
+        Error::new(Status::WAL_E_STATE, what)
+            .with_hint("Set option decimals to string, or name other columns in key_columns.")
+    }
+
+    #[cold]
+    pub(super) fn not_whole(&self) -> Error {
         let table = String::from_utf8_lossy(self.table.collection());
-        let what = format!("{table}: the server did not send all that is the key of the row that changed");
+        let what = format!("{table}: the server does not send all that was the key of the row that changed");
         Error::new(Status::WAL_E_STATE, what).with_hint(
             "Give the table a replica identity with the columns of option key_columns, and partitions that of their root.",
         )

@@ -68,6 +68,12 @@ impl Write for Digits {
 fn finite(number: impl LowerExp, magnitude: f64, out: &mut Out) {
     let mut it = Digits::default();
     let _ = write!(it, "{number:e}");
+    // Java looks among those of two digits at least: 4.9E-324 is nearer than 5E-324.
+    if it.count == 1 {
+        it = Digits::default();
+        let _ = write!(it, "{number:.1e}");
+        it.count -= usize::from(it.digits.get(1) == Some(&b'0') && it.count == 2);
+    }
     let digits = it.digits.get(..it.count).unwrap_or_default();
     if it.is_negative {
         out.byte(b'-');
@@ -113,6 +119,11 @@ mod tests {
             (1e7, "1.0E7"),
             (1.234_567_890_123e20, "1.234567890123E20"),
             (f64::MAX, "1.7976931348623157E308"),
+            (f64::from_bits(1), "4.9E-324"),
+            (f64::from_bits(2), "9.9E-324"),
+            (2e-3, "0.002"),
+            (500_000.0, "500000.0"),
+            (1e23, "1.0E23"),
             (f64::NAN, "\"NaN\""),
             (f64::INFINITY, "\"Infinity\""),
             (f64::NEG_INFINITY, "\"-Infinity\""),
@@ -121,9 +132,13 @@ mod tests {
             float64(number, &mut out);
             assert_eq!(out.bytes(), wanted.as_bytes(), "{number}");
         }
-        for (number, wanted) in
-            [(0.1, "0.1"), (1e10, "1.0E10"), (f32::MAX, "3.4028235E38"), (f32::NAN, "\"NaN\"")]
-        {
+        for (number, wanted) in [
+            (0.1, "0.1"),
+            (1e10, "1.0E10"),
+            (f32::MAX, "3.4028235E38"),
+            (f32::from_bits(1), "1.4E-45"),
+            (f32::NAN, "\"NaN\""),
+        ] {
             let mut out = Out::default();
             float32(number, &mut out);
             assert_eq!(out.bytes(), wanted.as_bytes(), "{number}");

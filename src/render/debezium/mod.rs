@@ -4,7 +4,9 @@
 mod counts;
 mod decimal;
 mod envelope;
+mod form;
 mod java;
+mod placeholder;
 mod schema;
 mod source;
 mod table;
@@ -16,13 +18,13 @@ pub(super) use decimal::Decimal;
 use super::messages::Messages;
 use super::out::Out;
 use super::plan::Plans;
-use super::settings::{Processed, Settings, Truncates};
+use super::settings::{Compatible, Processed, Settings, Truncates};
 use super::value::Values;
 use crate::batch::{Event, EventKind, EventView};
 use crate::error::Result;
 use counts::Counts;
 use envelope::{Change, Operation, Rows};
-use source::{Clock, Common, Source};
+use source::{Clock, Common, EPOCH, Source};
 use table::Table;
 
 /// Writes events. It keeps what does not change from one to the next.
@@ -40,8 +42,9 @@ struct State {
     /// What was before, and that at `mark`.
     last: Last,
     marked: Last,
-    /// The position at the present transaction's origin.
+    /// The position at the present transaction's origin, and at that of `mark`.
     origin_lsn: u64,
+    marked_origin_lsn: u64,
     counts: Counts,
     /// Where transactions and logical messages are told; empty until they are.
     transaction_topic: Out,
@@ -81,12 +84,16 @@ impl Debezium {
     /// What follows is thrown away together.
     pub(super) fn mark(&mut self) {
         self.state.marked = self.state.last;
+        self.state.marked_origin_lsn = self.state.origin_lsn;
+        self.state.source.mark();
         self.state.counts.mark();
     }
 
     /// All since `mark` was thrown away.
     pub(super) fn go_back(&mut self) {
         self.state.last = self.state.marked;
+        self.state.origin_lsn = self.state.marked_origin_lsn;
+        self.state.source.go_back();
         self.state.counts.go_back();
     }
 
@@ -114,6 +121,10 @@ impl Debezium {
             WAL_EVENT_COMMIT => {
                 state.write_end(event, &values.settings, messages)?;
                 state.last = Last { lsn: event.ack_lsn, commit_time: event.commit_time };
+                // Debezium forgets it at the next BEGIN only.
+                if values.settings.compatible == Compatible::Exact {
+                    state.forget_origin();
+                }
                 Ok(())
             }
             WAL_EVENT_TRUNCATE if values.settings.truncates == Truncates::Emit => {
@@ -141,10 +152,12 @@ impl Debezium {
             (None, Some(new)) if change.event.kind == EventKind::WAL_EVENT_INSERT as u32 => {
                 change.write(Operation::Create, (None, Some(new)), state, values, messages)
             }
-            (Some(old), Some(new)) if change.is_moved(old, new) => {
+            (Some(old), Some(new)) if table.old_key_is_told && change.is_moved(old, new) => {
                 change.write(Operation::Delete, (Some(old), None), state, values, messages)?;
                 change.write(Operation::Create, (None, Some(new)), state, values, messages)
             }
+            // Nobody tells whether it has another key than before.
+            (_, Some(_)) if !table.old_key_is_told => Err(change.not_whole()),
             (old, Some(new)) => change.write(Operation::Update, (old, Some(new)), state, values, messages),
             (Some(old), None) => change.write(Operation::Delete, (Some(old), None), state, values, messages),
             (None, None) => Ok(()),
@@ -155,9 +168,14 @@ impl Debezium {
 impl State {
     /// A transaction begins.
     fn begin(&mut self) {
+        self.forget_origin();
+        self.counts.begin();
+    }
+
+    /// What follows was first made here.
+    fn forget_origin(&mut self) {
         self.source.set_origin(b"");
         self.origin_lsn = 0;
-        self.counts.begin();
     }
 
     /// `"source":{…}` of an event; `names` are `,"schema":…,"table":…`.
@@ -178,11 +196,13 @@ impl State {
         self.source.write(common, event.lsn, names, settings, out)
     }
 
-    /// When the event was committed: outside of a transaction when the one before was, as Debezium has it.
+    /// When the event was committed: outside of a transaction when the one before was, as Debezium has it. Without one before it
+    /// is now, and 1970 where no clock is looked at.
     #[inline]
     fn commit_time(&self, event: &Event) -> i64 {
         match self.last.commit_time {
             _ if event.xid != 0 => event.commit_time,
+            0 if self.now == 0 => -EPOCH,
             0 => self.now,
             before => before,
         }

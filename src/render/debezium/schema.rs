@@ -5,8 +5,8 @@ use super::super::out::Out;
 use super::super::settings::{Decimals, Settings};
 use super::super::text;
 use super::super::value::Shape;
+use super::form::Form;
 use super::table;
-use super::value::Form;
 use crate::batch::{Relation, Type};
 use crate::types::oid;
 
@@ -128,6 +128,7 @@ fn members(form: Form, type_oid: u32, is_optional: bool, settings: &Settings, ou
             b",\"fields\":[{\"type\":\"double\",\"optional\":false,\"field\":\"x\"},{\"type\":\"double\",\"optional\":false,\"field\":\"y\"},{\"type\":\"bytes\",\"optional\":true,\"field\":\"wkb\"},{\"type\":\"int32\",\"optional\":true,\"field\":\"srid\"}]",
         ),
         Form::Vector => out.put(b",\"items\":{\"type\":\"double\",\"optional\":false}"),
+        Form::HalfVector => out.put(b",\"items\":{\"type\":\"float\",\"optional\":false}"),
         Form::Array { element, typmod } => {
             out.put(b",\"items\":{");
             members(Form::of_element(element, typmod, settings), element, true, settings, out);
@@ -214,6 +215,7 @@ fn of(form: Form, type_oid: u32, settings: &Settings) -> Of {
         Form::Hstore => named("string", "io.debezium.data.Json"),
         Form::Array { .. } => plain("array"),
         Form::Vector => named("array", "io.debezium.data.DoubleVector"),
+        Form::HalfVector => named("array", "io.debezium.data.FloatVector"),
         Form::Missing | Form::Lost | Form::Plain(_) => match type_oid {
             oid::JSON | oid::JSONB => named("string", "io.debezium.data.Json"),
             oid::UUID => named("string", "io.debezium.data.Uuid"),

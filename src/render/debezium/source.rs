@@ -22,17 +22,34 @@ pub(super) struct Common {
 #[derive(Debug, Default)]
 pub(super) struct Source {
     of: Common,
-    /// The name of the origin; empty: there is none.
+    /// The name of the origin; empty: there is none. And that at `mark`.
     origin: Out,
+    marked: Out,
     /// Up to the position, from there to the table, from there to the position again, and the rest.
     pieces: [Out; 4],
     is_made: bool,
 }
 
 /// Microseconds from 1970 to 2000.
-const EPOCH: i64 = 946_684_800_000_000;
+pub(super) const EPOCH: i64 = 946_684_800_000_000;
 
 impl Source {
+    /// What follows is thrown away together.
+    pub(super) fn mark(&mut self) {
+        if self.marked.bytes() != self.origin.bytes() {
+            self.marked.clear();
+            self.marked.put(self.origin.bytes());
+        }
+    }
+
+    /// All since `mark` was thrown away.
+    pub(super) fn go_back(&mut self) {
+        if self.marked.bytes() != self.origin.bytes() {
+            std::mem::swap(&mut self.marked, &mut self.origin);
+            self.is_made = false;
+        }
+    }
+
     /// What follows was first made elsewhere; with an empty name it was not.
     pub(super) fn set_origin(&mut self, name: &[u8]) {
         if self.origin.bytes() != name {
@@ -114,6 +131,7 @@ impl Source {
         }
         self.pieces.iter().try_for_each(Out::check)?;
         self.origin.check()?;
+        self.marked.check()?;
         self.is_made = true;
         Ok(())
     }

@@ -7,8 +7,8 @@ use super::super::out::Out;
 use super::super::plan::Prepared;
 use super::super::settings::{Schemas, Settings};
 use super::super::text;
-use super::schema;
-use super::value::{self, Form};
+use super::form::Form;
+use super::{placeholder, schema};
 use crate::batch::{Column, Relation};
 use crate::error::{Error, Result, Status};
 
@@ -28,6 +28,8 @@ pub(super) struct Table {
     pub(super) columns: Box<[TableColumn]>,
     /// Which of the columns identify a row; empty where none do.
     pub(super) key: Box<[usize]>,
+    /// Whether the server sends the old key with an UPDATE that changes it.
+    pub(super) old_key_is_told: bool,
     /// Which definition it is.
     pub(super) serial: u64,
 }
@@ -121,6 +123,9 @@ impl Prepared for Table {
             });
         let shown: Vec<(usize, &Column, Form)> = forms.filter(|(.., form)| *form != Form::Missing).collect();
         let key = key(relation, settings, &shown)?;
+        let is_full = relation.replica_identity == b'f';
+        let is_told = |at: &usize| shown.get(*at).is_some_and(|(_, column, _)| column.is_key);
+        let old_key_is_told = is_full || key.iter().all(is_told);
         let columns = shown.iter().map(|(at, column, form)| TableColumn {
             at: *at,
             name: piece(&mut |out| {
@@ -128,7 +133,9 @@ impl Prepared for Table {
                 text::string(&column.name, settings, out);
                 out.byte(b':');
             }),
-            placeholder: piece(&mut |out| value::placeholder(settings, *form, out)),
+            placeholder: piece(&mut |out| {
+                placeholder::write(settings, *form, column.data_type.reads_as, out)
+            }),
             reads_as: column.data_type.reads_as,
             form: *form,
         });
@@ -138,7 +145,8 @@ impl Prepared for Table {
                 name: &column.name,
                 form: *form,
                 of: &column.data_type,
-                is_optional: !key.contains(&at),
+                // With FULL all columns count as those of a key.
+                is_optional: is_full || !column.is_key || !key.contains(&at),
             })
         };
         let with = settings.schemas == Schemas::With;
@@ -161,7 +169,18 @@ impl Prepared for Table {
         });
         texts.check()?;
         let serial = relation.serial.number();
-        Ok(Self { texts, topic, collection, names, value_head, key_head, columns, key, serial })
+        Ok(Self {
+            texts,
+            topic,
+            collection,
+            names,
+            value_head,
+            key_head,
+            columns,
+            key,
+            old_key_is_told,
+            serial,
+        })
     }
 
     fn weight(&self) -> usize {
@@ -179,7 +198,11 @@ fn key(relation: &Relation, settings: &Settings, shown: &[(usize, &Column, Form)
     let table = [&relation.namespace, &b"."[..], &relation.name].concat();
     if let Some(names) = settings.names.key_columns.of_table(&table) {
         let place = |name: &String| {
-            let place = shown.iter().position(|(_, column, _)| *column.name == *name.as_bytes());
+            let has_name = |column: &Column| *column.name == *name.as_bytes();
+            if relation.columns.iter().any(|column| has_name(column) && is_lost(column, settings)) {
+                return Err(lost(&table, name.as_bytes()));
+            }
+            let place = shown.iter().position(|(_, column, _)| has_name(column));
             place.ok_or_else(|| {
                 let table = String::from_utf8_lossy(&table);
                 let what =
@@ -192,8 +215,27 @@ fn key(relation: &Relation, settings: &Settings, shown: &[(usize, &Column, Form)
     if relation.replica_identity == b'f' {
         return Ok(Box::default());
     }
+    if let Some(column) = relation.columns.iter().find(|column| column.is_key && is_lost(column, settings)) {
+        return Err(lost(&table, &column.name));
+    }
     let keys = shown.iter().enumerate().filter(|(_, (_, column, _))| column.is_key);
     Ok(keys.map(|(at, _)| at).collect())
+}
+
+/// Whether Debezium writes nothing of a column, or `null` for all of its values, and is copied.
+fn is_lost(column: &Column, settings: &Settings) -> bool {
+    let form = Form::of(column.data_type.reads_as, column.typmod, settings);
+    matches!(form, Form::Missing | Form::Lost)
+}
+
+#[cold]
+fn lost(table: &[u8], column: &[u8]) -> Error {
+    let (table, column) = (String::from_utf8_lossy(table), String::from_utf8_lossy(column));
+    let what = format!(
+        "{table}: of column {column:?} of its key Debezium writes no value, and option compatible copies that"
+    );
+    Error::new(Status::WAL_E_STATE, what)
+        .with_hint("Set option compatible to off, or name other columns that identify a row in key_columns.")
 }
 
 /// The prefix and names as the name of a topic: other characters than letters, digits, `.`, `_` and `-` become `_`.

@@ -4,71 +4,15 @@
 use super::super::kind::{BINARY, is_value};
 use super::super::nested;
 use super::super::out::Out;
-use super::super::settings::{Compatible, Decimals, Settings};
+use super::super::settings::{Compatible, Decimals, Schemas};
 use super::super::text;
-use super::super::value::{Fit, Shape, Values};
+use super::super::value::{Shape, Values};
+use super::form::Form;
 use super::java;
-use crate::batch::TypeKind;
-use crate::types::{self, Field, ReadError, Style, oid};
+use crate::types::{self, Field, Items, ReadError, Style, oid};
 
 /// What comes of reading a value.
 type Read<T> = Result<T, ReadError>;
-
-/// How the values of a column are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Form {
-    /// As in the format json.
-    Plain(Shape),
-    /// A number as Java writes it.
-    Float32,
-    Float64,
-    /// A bit as a boolean.
-    Bit,
-    /// Bits as bytes, the lowest first; there may be so many.
-    Bits(i32),
-    /// Days since 1970.
-    Date,
-    /// Milliseconds of the day.
-    TimeMillis,
-    /// Microseconds of the day.
-    TimeMicros,
-    /// The same without what is behind the milliseconds: so Debezium writes it in arrays.
-    TimeCut,
-    /// Milliseconds since 1970.
-    TimestampMillis,
-    /// Microseconds since 1970.
-    TimestampMicros,
-    /// ISO 8601 in UTC, with so many digits behind the second.
-    Timestamptz(u8),
-    /// The text, or the time in UTC where Debezium is copied.
-    Timetz,
-    /// Microseconds, where a month has 30.4375 days.
-    Interval,
-    /// A number of a precision and a scale.
-    Decimal {
-        precision: i32,
-        scale: i32,
-    },
-    /// A number of any scale.
-    AnyDecimal,
-    /// With two digits behind the point.
-    Money,
-    /// Coordinates, and the same as WKB.
-    Point,
-    /// A string that holds an object of JSON.
-    Hstore,
-    /// Elements of a type with a modifier of their own.
-    Array {
-        element: u32,
-        typmod: i32,
-    },
-    /// Numbers.
-    Vector,
-    /// Debezium leaves the column out.
-    Missing,
-    /// Debezium writes `null` whatever it is.
-    Lost,
-}
 
 /// Days and microseconds from 1970 to 2000.
 const EPOCH_DAYS: i64 = 10_957;
@@ -77,63 +21,6 @@ const EPOCH_MICROS: i128 = EPOCH_DAYS as i128 * 86_400_000_000;
 /// What PostgreSQL's JDBC driver has for the infinities, in microseconds since 1970.
 const INFINITY: i128 = 9_223_372_036_825_200_000;
 const MINUS_INFINITY: i128 = -9_223_372_036_832_400_000;
-
-impl Form {
-    /// Of the type that values are read as.
-    pub(super) fn of(type_oid: u32, typmod: i32, settings: &Settings) -> Self {
-        let copied = settings.compatible == Compatible::Debezium36;
-        match type_oid {
-            oid::BOOL => Self::Plain(Shape::Bool),
-            oid::INT2 | oid::INT4 | oid::INT8 | oid::OID => Self::Plain(Shape::Number(Fit::All)),
-            oid::FLOAT4 if copied => Self::Float32,
-            oid::FLOAT8 if copied => Self::Float64,
-            oid::FLOAT4 | oid::FLOAT8 => Self::Plain(Shape::Number(Fit::All)),
-            oid::NUMERIC => match numeric(typmod) {
-                Some((precision, scale)) => Self::Decimal { precision, scale },
-                None => Self::AnyDecimal,
-            },
-            oid::MONEY => Self::Money,
-            oid::BYTEA => Self::Plain(Shape::Bytea),
-            oid::BIT | oid::VARBIT if typmod == 1 => Self::Bit,
-            oid::BIT | oid::VARBIT => Self::Bits(if typmod > 0 { typmod } else { i32::MAX }),
-            oid::DATE => Self::Date,
-            oid::TIME if (0..=3).contains(&typmod) => Self::TimeMillis,
-            oid::TIME => Self::TimeMicros,
-            oid::TIMESTAMP if (0..=3).contains(&typmod) => Self::TimestampMillis,
-            oid::TIMESTAMP => Self::TimestampMicros,
-            oid::TIMESTAMPTZ => Self::Timestamptz(u8::try_from(typmod).map_or(6, |digits| digits.min(6))),
-            oid::TIMETZ => Self::Timetz,
-            oid::INTERVAL => Self::Interval,
-            oid::POINT => Self::Point,
-            oid::HSTORE => Self::Hstore,
-            oid::VECTOR | oid::HALFVEC => Self::Vector,
-            oid::NAME if copied => Self::Lost,
-            _ if copied && is_left_out(type_oid) => Self::Missing,
-            _ => match oid::find(type_oid) {
-                Some(it) if it.kind == TypeKind::WAL_TYPE_KIND_ARRAY => {
-                    Self::Array { element: it.element, typmod }
-                }
-                _ => Self::Plain(Shape::Text),
-            },
-        }
-    }
-}
-
-impl Form {
-    /// Of the elements of an array.
-    pub(super) fn of_element(type_oid: u32, typmod: i32, settings: &Settings) -> Self {
-        match Self::of(type_oid, typmod, settings) {
-            Self::TimeMicros if settings.compatible == Compatible::Debezium36 => Self::TimeCut,
-            form => form,
-        }
-    }
-}
-
-/// Precision and scale, which has 11 bits with a sign (numeric_typmod_scale).
-fn numeric(typmod: i32) -> Option<(i32, i32)> {
-    let packed = typmod.checked_sub(4).filter(|packed| *packed >= 0)?;
-    Some((packed >> 16 & 0xFFFF, (packed & 0x7FF ^ 1024) - 1024))
-}
 
 /// Writes a value, `null` for one that is not there.
 #[inline]
@@ -187,6 +74,12 @@ fn try_special(values: &mut Values, field: Field<'_>, form: Form, out: &mut Out)
         Form::Hstore => hstore(values, field, out)?,
         Form::Array { typmod, .. } => {
             let is_array = nested::read(values, field, out, |values, items, out| {
+                // Of how many dimensions it is its schema does not say; and Debezium has none for what is no number.
+                let has_no_schema = values.settings.schemas == Schemas::With && items.dimensions().len() > 1;
+                if has_no_schema || copied && has_no_numbers(values, items, typmod) {
+                    out.put(b"null");
+                    return true;
+                }
                 let mut last = (0, Form::Plain(Shape::Text));
                 nested::array(items, out, |item, out| {
                     if item.type_oid != last.0 {
@@ -198,15 +91,29 @@ fn try_special(values: &mut Values, field: Field<'_>, form: Form, out: &mut Out)
             });
             return if is_array { Ok(()) } else { Err(ReadError::Malformed) };
         }
-        Form::Vector => {
+        Form::Vector | Form::HalfVector => {
             let is_vector = nested::read(values, field, out, |values, items, out| {
-                nested::array(items, out, |item, out| vector_item(values, item, out));
+                let is_half = form == Form::HalfVector;
+                nested::array(items, out, |item, out| vector_item(values, item, is_half, out));
                 true
             });
             return if is_vector { Ok(()) } else { Err(ReadError::Malformed) };
         }
     }
     Ok(())
+}
+
+/// Whether elements of a numeric[] have no form where decimals are precise.
+fn has_no_numbers(values: &Values, items: Items<'_>, typmod: i32) -> bool {
+    let is_decimal = |field: Field<'_>| {
+        let form = Form::of_element(field.type_oid, typmod, &values.settings);
+        matches!(form, Form::Decimal { .. } | Form::AnyDecimal)
+    };
+    let is_none = |field: Field<'_>| types::as_numeric(field).is_ok_and(|number| !number.is_finite());
+    let first = items.iter().next().map(|item| item.field());
+    values.settings.decimals() == Decimals::Precise
+        && first.is_some_and(is_decimal)
+        && items.iter().any(|item| is_none(item.field()))
 }
 
 /// Any integer. There is no JSON number that is too long.
@@ -274,10 +181,11 @@ fn timetz(field: Field<'_>, copied: bool, out: &mut Out) -> Read<()> {
     Ok(())
 }
 
-/// Of a month there are 30.4375 days, as in Debezium.
+/// Of a month there are 30.4375 days, as in Debezium, which computes in doubles.
 fn interval(it: types::Interval, copied: bool) -> i128 {
     const DAY: i128 = 86_400_000_000;
     const MONTH: i128 = DAY * 304_375 / 10_000;
+    const MINUTE: i64 = 60_000_000;
     match it {
         types::Interval { months: i32::MAX, days: i32::MAX, micros: i64::MAX } => {
             if copied {
@@ -293,7 +201,18 @@ fn interval(it: types::Interval, copied: bool) -> i128 {
                 i64::MIN.into()
             }
         }
-        _ => i128::from(it.months) * MONTH + i128::from(it.days) * DAY + i128::from(it.micros),
+        _ if copied => {
+            let days = f64::from(it.months) * (365.25 / 12.0) + f64::from(it.days);
+            let (hours, minutes) = (it.micros / (60 * MINUTE), it.micros / MINUTE % 60);
+            let micros = it.micros % MINUTE;
+            let second = (micros / 1_000_000) as f64 + (micros % 1_000_000) as f64 / 1e6;
+            let seconds = ((days * 24.0 + hours as f64) * 60.0 + minutes as f64) * 60.0 + second;
+            i128::from((seconds * 1e6) as i64)
+        }
+        _ => {
+            let exact = i128::from(it.months) * MONTH + i128::from(it.days) * DAY + i128::from(it.micros);
+            exact.clamp(i64::MIN.into(), i64::MAX.into())
+        }
     }
 }
 
@@ -304,11 +223,16 @@ fn decimal(values: &mut Values, field: Field<'_>, scale: Option<i32>, out: &mut 
     match values.settings.decimals() {
         Decimals::String if copied && !number.is_finite() => out.put(special(number)),
         Decimals::String | Decimals::Auto => values.write(field, Shape::Text, out),
-        // Of those that no double is near there is no double.
-        Decimals::Double => match number.nearest_f64() {
-            Ok(number) => java::float64(number, out),
-            Err(_) => out.put(b"null"),
-        },
+        Decimals::Double => {
+            let is_negative = number.shape().is_negative;
+            let nearest = match number.nearest_f64() {
+                // As Java has it: greater than any double.
+                Err(ReadError::OutOfRange) if is_negative => f64::NEG_INFINITY,
+                Err(ReadError::OutOfRange) => f64::INFINITY,
+                nearest => nearest?,
+            };
+            java::float64(nearest, out);
+        }
         Decimals::Precise if !number.is_finite() => out.put(b"null"),
         Decimals::Precise => {
             let mut made = std::mem::take(&mut values.decimal);
@@ -404,6 +328,9 @@ fn hstore(values: &mut Values, field: Field<'_>, out: &mut Out) -> Read<()> {
     let mut document = std::mem::take(&mut values.formatted);
     document.clear();
     let is_read = nested::read(values, field, &mut document, |values, items, document| {
+        if !nested::has_names(items) {
+            return false;
+        }
         document.byte(b'{');
         for (at, item) in items.iter().enumerate() {
             document.put(match at {
@@ -428,11 +355,15 @@ fn hstore(values: &mut Values, field: Field<'_>, out: &mut Out) -> Read<()> {
     checked.and(if is_read { Ok(()) } else { Err(ReadError::Malformed) })
 }
 
-fn vector_item(values: &mut Values, item: Field<'_>, out: &mut Out) {
+fn vector_item(values: &mut Values, item: Field<'_>, is_half: bool, out: &mut Out) {
     let begin = out.len();
     let shown = values.with_text(item, out, |text, out| {
-        let number = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
-        java::float64(number.unwrap_or(f64::NAN), out);
+        let text = std::str::from_utf8(text).unwrap_or_default();
+        if is_half {
+            java::float32(text.parse().unwrap_or(f32::NAN), out);
+        } else {
+            java::float64(text.parse().unwrap_or(f64::NAN), out);
+        }
     });
     if shown.is_err() {
         out.cut(begin);
@@ -440,62 +371,8 @@ fn vector_item(values: &mut Values, item: Field<'_>, out: &mut Out) {
     }
 }
 
-fn quoted_base64(bytes: &[u8], out: &mut Out) {
+pub(super) fn quoted_base64(bytes: &[u8], out: &mut Out) {
     out.byte(b'"');
     text::base64(bytes, out);
     out.byte(b'"');
-}
-
-/// Writes what stands for a value of a form that was not sent.
-pub(super) fn placeholder(settings: &Settings, form: Form, out: &mut Out) {
-    let word = settings.names.placeholder.as_bytes();
-    let is_lost = settings.compatible == Compatible::Debezium36 && settings.decimals() != Decimals::String;
-    match form {
-        Form::Lost => out.put(b"null"),
-        Form::Decimal { .. } | Form::AnyDecimal if is_lost => out.put(b"null"),
-        Form::Plain(Shape::Bytea) | Form::Bits(_) => quoted_base64(word, out),
-        Form::Array { element, .. } => match element {
-            oid::INT2 | oid::INT4 | oid::INT8 | oid::OID => {
-                for (at, byte) in word.iter().enumerate() {
-                    out.byte(if at == 0 { b'[' } else { b',' });
-                    out.number((*byte).into());
-                }
-                out.byte(b']');
-            }
-            _ => {
-                out.byte(b'[');
-                text::string(word, settings, out);
-                out.byte(b']');
-            }
-        },
-        Form::Hstore => {
-            let mut document = Out::default();
-            document.byte(b'{');
-            text::string(word, settings, &mut document);
-            document.byte(b':');
-            text::string(word, settings, &mut document);
-            document.byte(b'}');
-            text::string(document.bytes(), settings, out);
-        }
-        _ => text::string(word, settings, out),
-    }
-}
-
-/// Types of which Debezium writes nothing.
-fn is_left_out(type_oid: u32) -> bool {
-    use oid::*;
-    matches!(type_oid, XID | CID | TID | PG_LSN | XID8 | TSQUERY | TXID_SNAPSHOT | PG_SNAPSHOT | JSONPATH)
-        || matches!(
-            type_oid,
-            MONEY_ARRAY
-                | NAME_ARRAY
-                | INTERVAL_ARRAY
-                | VARBIT_ARRAY
-                | XML_ARRAY
-                | POINT_ARRAY
-                | REFCURSOR_ARRAY
-        )
-        || oid::find(type_oid).is_some_and(|it| {
-            matches!(it.kind, TypeKind::WAL_TYPE_KIND_MULTIRANGE | TypeKind::WAL_TYPE_KIND_COMPOSITE)
-        })
 }
