@@ -14,6 +14,8 @@ const RANGES: &[(i32, &str)] = &[
     (-59, "What the server sends"),
     (-89, "The server: rights, slots, publications, versions, failover"),
     (-99, "The system and the library"),
+    (-109, "WAL records"),
+    (-139, "Physical streams and archives"),
 ];
 
 const INTRODUCTION: &str = "# Errors
