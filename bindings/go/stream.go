@@ -220,7 +220,8 @@ func (s *Stream) Flush(ctx context.Context) error {
 }
 
 // StandbyFeedback tells the primary which rows a hot standby still needs, with the option mode "physical": ids of transactions with
-// their epoch in the upper half. It is sent at once and over each new connection. 0 and 0 take it back, and so does Close.
+// their epoch in the upper half. It is sent at once and over each new connection. 0 and 0 take it back, and so does Close
+// while the stream is connected. Else the next stream of the slot does.
 func (s *Stream) StandbyFeedback(xmin, catalogXmin uint64) error {
 	if !s.core.gate.enter() {
 		return ErrClosed

@@ -46,6 +46,9 @@ func TestWALIsRead(t *testing.T) {
 			t.Fatalf("at %v after %d bytes from %v", reader.LSN(), len(all), first)
 		}
 	}
+	if !reader.Done() {
+		t.Fatal("the end of the stream is not told from the end of a timeline")
+	}
 	if reader.LSN().String() != end || len(all) < 600_000 {
 		t.Fatalf("ended at %v, not %v, with %d bytes", reader.LSN(), end, len(all))
 	}

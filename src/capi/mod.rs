@@ -161,3 +161,19 @@ impl From<Status> for i32 {
         status as Self
     }
 }
+
+/// A name without the prefix would be in the way of a program's own, and could never go again.
+#[test]
+fn the_header_names_no_type_of_others() {
+    let header = include_str!("../../include/pgwalstream.h");
+    let words = ["struct", "enum", "union"];
+    let of = |line: &'static str| {
+        let rest = line.strip_prefix("typedef ").unwrap_or(line);
+        let (kind, rest) = rest.split_once(' ')?;
+        words.contains(&kind).then(|| rest.trim_end_matches(['{', ';', ' ']))
+    };
+    let names: Vec<&str> = header.lines().filter_map(of).collect();
+    assert!(names.len() > 20, "{names:?}");
+    let strange: Vec<&&str> = names.iter().filter(|name| !name.starts_with("wal_")).collect();
+    assert!(strange.is_empty(), "{strange:?}");
+}

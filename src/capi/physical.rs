@@ -8,8 +8,8 @@ use crate::batch::{Event, EventKind, TimelineNumbers};
 use crate::engine::Needed;
 use crate::error::Status;
 
-/// The timeline of the server that sent an event. For a WAL event, that of its bytes; for a TIMELINE event, the one that
-/// follows.
+/// The timeline that an event is of. For a WAL event, that of its bytes; for a TIMELINE event, the one that follows; for
+/// RECONNECTED, the one on which the connection was lost. A logical stream tells that of the server which sent the event.
 ///
 /// @param event may be NULL
 /// @return the timeline; 0 for a decoder without a connection
@@ -43,10 +43,10 @@ pub unsafe extern "C" fn wal_event_switchpoint(event: *const Event) -> u64 {
 }
 
 /// Tells the primary which rows a hot standby still needs, so that vacuum keeps them. Sent at once and over each new connection,
-/// until it is changed. 0 and 0 take it back, and so does wal_stream_free().
+/// until it is changed. 0 and 0 take it back, and so does the end of the stream, while it is connected.
 ///
-/// A process that is killed cannot take it back. Through a slot it then holds back vacuum until another connection of the slot says
-/// otherwise. A server ignores ids of a wrong epoch without a word. Fact of protocol: hot standby feedback, CopyData `h`.
+/// A process that is killed cannot take it back, nor can a stream whose server is away or has ended it with an error. Through a slot
+/// it then holds back vacuum until the next stream of that slot begins, which takes back what it does not say itself. A server ignores ids of a wrong epoch without a word. Fact of protocol: hot standby feedback, CopyData `h`.
 ///
 /// @param[in] stream with option mode "physical"
 /// @param[in] xmin oldest transaction id of the standby's snapshots, its epoch in the upper half; 0 for none

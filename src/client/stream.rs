@@ -114,8 +114,8 @@ impl Stream {
     }
 
     /// Tells the primary which rows a hot standby still needs, as the ids of the oldest transactions with their epoch in the upper
-    /// half. Sent at once and over each new connection; 0 and 0 take it back, and so does the stream's end. With
-    /// [`Mode::Physical`](crate::Mode::Physical) only.
+    /// half. Sent at once and over each new connection; 0 and 0 take it back, and so does the stream's end
+    /// while it is connected; else the next stream of the slot does. With [`Mode::Physical`](crate::Mode::Physical) only.
     pub fn standby_feedback(&self, xmin: u64, catalog_xmin: u64) -> Result<()> {
         self.acker.inside()?.need(Needed { xmin, catalog_xmin })
     }

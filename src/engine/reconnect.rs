@@ -271,7 +271,7 @@ async fn within<T>(end: Option<Instant>, attempt: impl Future<Output = Result<T>
 }
 
 /// The program frees the stream.
-async fn freed(shared: &Shared) {
+pub async fn freed(shared: &Shared) {
     while matches!(shared.phase(), Phase::Streaming) {
         shared.engine.notified().await;
     }

@@ -18,16 +18,16 @@ pub struct Needed {
 
 /// What the program said last.
 #[derive(Debug, Default)]
-pub struct StandbyFeedback(Mutex<Needed>);
+pub struct StandbyFeedback(Mutex<Option<Needed>>);
 
 impl StandbyFeedback {
     /// The program says it.
     pub fn set(&self, needed: Needed) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = needed;
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(needed);
     }
 
-    /// What it said.
-    pub fn get(&self) -> Needed {
+    /// What it said, if it ever did.
+    pub fn get(&self) -> Option<Needed> {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -27,8 +27,9 @@ pub fn explain(error: Error, slot: &str, place: Place) -> Error {
             .with_sqlstate(*b"55000")
             .with_detail(format!("{}\n{}", error.message(), error.detail()))
             .with_hint("Drop it and make another. What it kept may be gone: a stream that is told so ends with WAL_E_GAP."),
-        "0A000" => Error::new(Status::WAL_E_SLOT_MISMATCH, format!("replication slot \"{slot}\" is logical"))
+        "0A000" if !slot.is_empty() => Error::new(Status::WAL_E_SLOT_MISMATCH, format!("replication slot \"{slot}\" is logical"))
             .with_sqlstate(*b"0A000")
+            .with_detail(error.message().to_owned())
             .with_hint("Name a physical slot, or leave slot out."),
         _ => error,
     }
@@ -63,5 +64,7 @@ mod tests {
             assert_eq!(error.status(), status, "{error:?}");
             assert_eq!(error.sqlstate().as_bytes(), state);
         }
+        let other = explain(server.with_sqlstate(*b"0A000"), "", place);
+        assert_eq!(other.status(), Status::WAL_E_SERVER, "of no slot it says nothing");
     }
 }

@@ -16,6 +16,6 @@ pub use explain::explain;
 pub use feedback::{Due, Feedback};
 pub use positions::{Positions, Report};
 pub use receiver::{Counters, End, LONGEST, Receiver, Taken};
-pub use route::{Place, Route, Server, Switch, beyond, first_place, route};
+pub use route::{Place, Route, Server, Switch, beyond, first_place, route, same_history, unfinished};
 pub use segment::SegmentSize;
 pub use timeline::History;

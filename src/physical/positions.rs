@@ -18,23 +18,37 @@ pub struct Report {
 #[derive(Clone, Copy, Debug)]
 pub struct Positions {
     apply: ReportApply,
-    /// Where the stream began here: the program has what is before.
+    /// Where the stream began: the program has what is before. No connection makes it more.
     began: u64,
     received: u64,
     /// What the slot has confirmed: the server would take less for its new position, unchecked.
     floor: u64,
+    /// Nobody knows where the slot stands: only what is acknowledged is reported.
+    quiet: bool,
 }
 
 impl Positions {
     /// A stream that begins at `start`, with a slot that stands at `floor`, or 0.
     pub fn new(apply: ReportApply, start: u64, floor: u64) -> Self {
-        Self { apply, began: start, received: start, floor }
+        Self { apply, began: start, received: start, floor, quiet: false }
     }
 
-    /// Goes on at `start`: on another timeline, or over another connection.
+    /// The same with a slot that stands somewhere, if `quiet`.
+    pub fn of_unknown_slot(self, quiet: bool) -> Self {
+        Self { quiet, ..self }
+    }
+
+    /// Goes on at `start`: on another timeline, or over another connection. What was received before and is not acknowledged may
+    /// lie in the queue only.
     pub fn restart(&mut self, start: u64, floor: u64) {
-        (self.began, self.received) = (start, start);
+        self.began = self.began.min(start);
+        self.received = start;
         self.floor = self.floor.max(floor);
+    }
+
+    /// The history was left at a position: what a slot confirmed beyond it is of no other timeline.
+    pub fn branch(&mut self, at: u64) {
+        self.floor = self.floor.min(at);
     }
 
     /// Everything up to `end` came.
@@ -50,7 +64,8 @@ impl Positions {
     /// What is to be reported while everything up to `acked` is acknowledged.
     pub fn report(&self, acked: u64) -> Report {
         let safe = acked.max(self.began).min(self.received);
-        let flush = if safe < self.floor { 0 } else { safe };
+        let says_nothing = safe < self.floor || self.quiet && acked <= self.began;
+        let flush = if says_nothing { 0 } else { safe };
         let apply = match self.apply {
             ReportApply::Off => 0,
             ReportApply::Flush => flush,
@@ -61,6 +76,11 @@ impl Positions {
     /// A report left: a slot stands there from now on.
     pub fn told(&mut self, report: Report) {
         self.floor = self.floor.max(report.flush);
+    }
+
+    /// Up to where the server has heard that all is safe.
+    pub fn confirmed(&self) -> u64 {
+        self.floor
     }
 
     /// Whether all that came is acknowledged.
@@ -98,5 +118,29 @@ mod tests {
         assert_eq!(it.report(170), Report { write: 160, flush: 0, apply: 0 });
         it.take(175);
         assert_eq!(it.report(170).flush, 170);
+        // It was told more than the next timeline has of this one.
+        let mut it = Positions::new(ReportApply::Off, 100, 190);
+        it.branch(175);
+        it.restart(160, 0);
+        it.take(180);
+        assert_eq!((it.report(170).flush, it.report(175).flush), (0, 175));
+        // Of 14, where nobody says where it stands.
+        let mut it = Positions::new(ReportApply::Off, 100, 0).of_unknown_slot(true);
+        it.take(180);
+        assert_eq!((it.report(0).flush, it.report(100).flush, it.report(101).flush), (0, 0, 101));
+    }
+
+    #[test]
+    fn what_was_received_and_not_acknowledged_is_safe_over_no_other_connection() {
+        let mut it = Positions::new(ReportApply::Off, 100, 0);
+        it.take(500);
+        it.restart(500, 0);
+        assert_eq!(it.report(0), Report { write: 500, flush: 100, apply: 0 });
+        assert_eq!(it.report(120).flush, 120);
+        assert!(!it.is_settled(120) && it.is_settled(500));
+        // Nor on another timeline, even one that begins before the stream did.
+        it.restart(64, 0);
+        it.take(300);
+        assert_eq!((it.report(0).flush, it.report(280).flush), (64, 280));
     }
 }

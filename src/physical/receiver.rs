@@ -74,7 +74,7 @@ impl Receiver {
             timeline,
             slot: slot.to_owned(),
             stop: stop.map(|lsn| lsn.0),
-            end: None,
+            end: reached(stop.map(|lsn| lsn.0), positions.received()),
             remark: None,
             remarked: Vec::new(),
         }
@@ -84,7 +84,7 @@ impl Receiver {
     pub fn restart(&mut self, place: Place, floor: u64) {
         self.timeline = place.timeline;
         self.positions.restart(place.lsn.0, floor);
-        self.end = None;
+        self.end = reached(self.stop, place.lsn.0);
     }
 
     /// Where it stands.
@@ -164,11 +164,8 @@ impl Receiver {
         }
         self.positions.take(behind);
         self.heard(end, clock);
-        if self.stop.is_some_and(|stop| behind >= stop) {
-            self.end = Some(End::Stop);
-            return Ok(Taken::End);
-        }
-        Ok(Taken::Done)
+        self.end = reached(self.stop, behind);
+        Ok(if self.end.is_some() { Taken::End } else { Taken::Done })
     }
 
     fn heard(&mut self, end: Lsn, clock: i64) {
@@ -231,6 +228,11 @@ impl Receiver {
         self.remark = Some(format!("the server says near {}: {}", self.place(), notice.told()));
         Taken::Remark
     }
+}
+
+/// Whether the end that was asked for is reached.
+fn reached(stop: Option<u64>, lsn: u64) -> Option<End> {
+    stop.is_some_and(|stop| lsn >= stop).then_some(End::Stop)
 }
 
 #[cfg(test)]
@@ -296,6 +298,9 @@ mod tests {
         assert_eq!(take(&mut it, b'd', &second, &mut out), Ok(Taken::End));
         assert_eq!((it.end(), it.positions.received()), (Some(End::Stop), 105));
         assert_eq!(out.values()[1].len, 2);
+        // Nothing has to come where it lies at the start, or before.
+        assert_eq!((receiver(Some(100)).end(), receiver(Some(7)).end()), (Some(End::Stop), Some(End::Stop)));
+        assert_eq!(receiver(Some(101)).end(), None);
     }
 
     #[test]

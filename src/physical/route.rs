@@ -51,6 +51,29 @@ pub struct Route {
     pub start: Place,
 }
 
+/// Makes sure that a server's history is the known one, up to the timeline that a stream stands on.
+pub fn same_history(server: &Server, known: &History, place: Place) -> Result<()> {
+    if server.history.agrees_before(known, place.timeline) {
+        return Ok(());
+    }
+    let text = format!(
+        "the server came to timeline {} by another way, and the stream stands at {place}",
+        place.timeline
+    );
+    Err(Error::new(Status::WAL_E_FORK, text)
+        .with_hint("Two standbys were promoted apart. Name only one of them, or begin anew on this one."))
+}
+
+/// Where the beginning of a record may end that was never finished: behind the end of its timeline, which the server has said is
+/// reached. More than a segment is no such beginning.
+pub fn unfinished(server: &Server, place: Place, size: SegmentSize) -> Place {
+    let before = Lsn(place.lsn.0.saturating_sub(1));
+    match server.history.end_of(place.timeline) {
+        Some(at) if at < place.lsn && at >= size.start_of(before) => Place { lsn: at, ..place },
+        _ => place,
+    }
+}
+
 /// Where a stream begins that says no place, or none of a timeline.
 pub fn first_place(server: &Server, asked: Place, slot: Option<Place>) -> Place {
     let own = server.history.timeline();
@@ -167,6 +190,25 @@ mod tests {
         let behind = Server { is_standby: true, ..server };
         let error = route(&behind, at(3, 0x600_0001), SIZE).unwrap_err();
         assert!(error.status() == Status::WAL_E_NOT_READY && error.is_retriable());
+    }
+
+    #[test]
+    fn ph7_only_the_beginning_of_a_record_is_given_up_where_the_timeline_was_said_to_end() {
+        let server = server(2, "1\t0/3000148\tr\n", 0x600_0000);
+        assert_eq!(unfinished(&server, at(1, 0x300_2000), SIZE), at(1, 0x300_0148));
+        assert_eq!(unfinished(&server, at(1, 0x400_0000), SIZE), at(1, 0x300_0148));
+        for place in [at(1, 0x300_0148), at(1, 0x300_0100), at(1, 0x400_0001), at(2, 0x300_2000)] {
+            assert_eq!(unfinished(&server, place, SIZE), place);
+        }
+    }
+
+    #[test]
+    fn ph7_a_timeline_that_was_come_to_by_another_way_is_a_fork() {
+        let server = server(2, "1\t0/3000200\tr\n", 0x600_0000);
+        let known = History::parse(2, "1\t0/3000148\tr\n").unwrap();
+        let fork = same_history(&server, &known, at(2, 0x500_0000)).unwrap_err();
+        assert!(fork.status() == Status::WAL_E_FORK && !fork.is_retriable());
+        assert_eq!(same_history(&server, &known, at(1, 0x200_0000)), Ok(()));
     }
 
     #[test]

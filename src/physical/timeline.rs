@@ -57,6 +57,15 @@ impl History {
         timeline == self.timeline || self.end_of(timeline).is_some()
     }
 
+    /// Whether two histories tell the same of what came before a timeline. Two servers that were promoted apart may give their
+    /// timelines one number.
+    pub fn agrees_before(&self, other: &Self, timeline: u32) -> bool {
+        let before = |it: &Self| {
+            it.ancestors.iter().filter(|(number, _)| *number < timeline).copied().collect::<Vec<_>>()
+        };
+        before(self) == before(other)
+    }
+
     /// Where an ancestor ended; nothing for the timeline itself, which goes on, and for a stranger.
     pub fn end_of(&self, timeline: u32) -> Option<Lsn> {
         self.ancestors.iter().find(|(number, _)| *number == timeline).map(|(_, end)| *end)
@@ -93,6 +102,17 @@ mod tests {
         assert_eq!(History::of_first(1).holder(Lsn(9)), 1);
         // 19 is to pad the second half to eight digits.
         assert_eq!(History::parse(2, "1\t0/03000148\tx").unwrap().end_of(1), Some(Lsn(0x300_0148)));
+    }
+
+    #[test]
+    fn ph7_two_timelines_of_one_number_are_told_apart_by_what_came_before() {
+        let first = History::parse(2, "1\t0/3000148\tr").unwrap();
+        let other = History::parse(2, "1\t0/3000200\tr").unwrap();
+        let later = History::parse(3, "1\t0/3000148\tr\n2\t0/5000000\tr").unwrap();
+        assert!(!first.agrees_before(&other, 2) && first.agrees_before(&later, 2));
+        // A stream that is on the first one still has only what both have.
+        assert!(first.agrees_before(&other, 1) && History::of_first(1).agrees_before(&other, 1));
+        assert!(!later.agrees_before(&other, 3));
     }
 
     #[test]

@@ -153,7 +153,8 @@ class stream {
     }
     /**
      * Tells the primary which rows a hot standby still needs, with option mode "physical": ids of
-     * transactions with their epoch in the upper half. 0 and 0 take it back, and so does the stream's end.
+     * transactions with their epoch in the upper half. 0 and 0 take it back, and so does the
+     * stream's end while it is connected. Else the next stream of the slot does.
      */
     result<void> try_standby_feedback(std::uint64_t xmin, std::uint64_t catalog_xmin) const {
         return detail::attempt([&](wal_error **reason) {

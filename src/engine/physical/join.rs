@@ -13,6 +13,7 @@ use crate::lsn::Lsn;
 use crate::options::{Config, FailoverPolicy, SlotCreate};
 use crate::physical::{
     self, History, Place, Route, SegmentSize, Server, SlotFound, Switch, explain, first_place, route,
+    same_history, unfinished,
 };
 use crate::session::{AnySession, Replication, Rows, Session, StartupSettings};
 use crate::statistics::Counts;
@@ -20,7 +21,7 @@ use crate::stream::slot_commands::NewSlot;
 use crate::stream::{Identity, is_synchronous, report_interval, slot_flag};
 
 /// Why a connection is made.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Purpose {
     /// The stream begins.
     First,
@@ -28,8 +29,12 @@ pub(super) enum Purpose {
     Again {
         /// The server before.
         before: Identity,
+        /// Its history.
+        known: History,
         /// The end of what was received.
         place: Place,
+        /// Whether the server said that the timeline ended there.
+        ended: bool,
     },
 }
 
@@ -38,6 +43,31 @@ pub(super) enum Purpose {
 pub(super) struct Left {
     pub(super) switch: Switch,
     pub(super) history: String,
+}
+
+/// Where the slot stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stand {
+    /// There is none, or it keeps nothing that could be lost.
+    Free,
+    /// It keeps the WAL from here on.
+    At(Place),
+    /// The server does not say: what it keeps, or kept, could be lost.
+    Unknown,
+}
+
+impl Stand {
+    /// The position, or 0.
+    pub(super) fn floor(self) -> u64 {
+        self.place().map_or(0, |place| place.lsn.0)
+    }
+
+    fn place(self) -> Option<Place> {
+        match self {
+            Self::At(place) => Some(place),
+            Self::Free | Self::Unknown => None,
+        }
+    }
 }
 
 /// A connection in COPY mode.
@@ -49,8 +79,8 @@ pub(super) struct Joined {
     pub(super) synchronous: bool,
     pub(super) identity: Identity,
     pub(super) size: SegmentSize,
-    /// Where the slot stands, or 0.
-    pub(super) floor: u64,
+    pub(super) history: History,
+    pub(super) stand: Stand,
     /// The timelines that are left before it begins.
     pub(super) switches: Vec<Left>,
     /// Where it was to begin, before timelines that had ended there.
@@ -80,8 +110,8 @@ pub(super) async fn join(shared: &Shared, deadline: Option<Instant>, purpose: Pu
         warn_of_units(shared);
     }
     let (identity, server) = look(config, &mut session).await?;
-    let before = match purpose {
-        Purpose::Again { before, .. } => Some(before),
+    let before = match &purpose {
+        Purpose::Again { before, .. } => Some(*before),
         Purpose::First => config.resume_after.as_ref().map(Identity::of_position),
     };
     before.map_or(Ok(()), |before| identity.belongs_with(before))?;
@@ -93,12 +123,15 @@ pub(super) async fn join(shared: &Shared, deadline: Option<Instant>, purpose: Pu
     let patience = shown(config, &mut session, "wal_sender_timeout").await?;
     let names = shown(config, &mut session, "synchronous_standby_names").await?;
     let own = shown(config, &mut session, "application_name").await?;
-    let slot = prepare_slot(shared, &mut session, purpose).await?;
+    let stand = prepare_slot(shared, &mut session, is_first).await?;
     let place = match purpose {
-        Purpose::Again { place, .. } => place,
+        Purpose::Again { known, place, ended, .. } => {
+            same_history(&server, &known, place)?;
+            if ended { unfinished(&server, place, size) } else { place }
+        }
         Purpose::First => {
             let asked = Place { timeline: config.timeline, lsn: config.start_lsn };
-            let place = first_place(&server, asked, slot);
+            let place = first_place(&server, asked, stand.place());
             // An archive that has nothing begins with a whole segment.
             if config.whole_segments { Place { lsn: size.start_of(place.lsn), ..place } } else { place }
         }
@@ -108,6 +141,9 @@ pub(super) async fn join(shared: &Shared, deadline: Option<Instant>, purpose: Pu
     Counts::set(&shared.counts.timeline, start.timeline.into());
     let started = timely(config, session.start_copy(&physical::start(&config.slot, start))).await;
     started.map_err(|error| explain(error, &config.slot, start))?;
+    if stand == Stand::Unknown && is_first {
+        of_unknown_slot(shared)?;
+    }
     pass_on(shared, &mut session);
     log(Level::WAL_LOG_INFO, format!("streaming WAL of PostgreSQL {version} from {start}"));
     Ok(Joined {
@@ -119,7 +155,8 @@ pub(super) async fn join(shared: &Shared, deadline: Option<Instant>, purpose: Pu
         synchronous: is_synchronous(&names, &own),
         identity,
         size,
-        floor: slot.map_or(0, |place| place.lsn.0),
+        history: server.history,
+        stand,
         switches,
         begin: Place { lsn: rewound.unwrap_or(place.lsn), ..place },
         start,
@@ -154,7 +191,10 @@ pub(super) async fn histories<S: Session>(
 
 async fn history<S: Session>(config: &Config, session: &mut S, timeline: u32) -> Result<String> {
     let rows: Rows = timely(config, session.query(&format!("TIMELINE_HISTORY {timeline}"))).await?;
-    Ok(rows.get(0, "content").unwrap_or_default().to_owned())
+    // A history that says nothing would make a fork of every place.
+    rows.get(0, "content").map(str::to_owned).ok_or_else(|| {
+        Error::new(Status::WAL_E_PROTOCOL, format!("the server gives no history of timeline {timeline}"))
+    })
 }
 
 async fn shown(config: &Config, session: &mut AnySession, name: &str) -> Result<String> {
@@ -186,43 +226,71 @@ fn find_route(
 }
 
 /// Makes sure that the slot is there, if there is to be one, and tells where it stands.
-async fn prepare_slot(shared: &Shared, session: &mut AnySession, purpose: Purpose) -> Result<Option<Place>> {
+async fn prepare_slot(shared: &Shared, session: &mut AnySession, is_first: bool) -> Result<Stand> {
     let config: &Config = &shared.config;
     if config.slot.is_empty() {
-        return Ok(None);
+        return Ok(Stand::Free);
     }
     let version = session.server_version();
+    let may_make = config.slot_create != SlotCreate::Never;
     let Some(question) = physical::read_slot(version, &config.slot) else {
-        // 14 cannot be asked: making it tells.
-        if config.slot_create != SlotCreate::Never {
-            make_slot(config, session, version).await?;
-        }
-        return Ok(None);
+        // 14 cannot be asked: making it tells whether it was there.
+        let is_new = may_make && make_slot(config, session, version, is_first).await?;
+        return Ok(if is_new { Stand::Free } else { Stand::Unknown });
     };
-    let place = Place::default();
-    let mut found = read_slot(config, session, &question).await?;
-    if found == SlotFound::Missing {
-        if config.slot_create == SlotCreate::Never {
+    let found = match read_slot(config, session, &question).await? {
+        SlotFound::Missing if !may_make => {
             let missing = Error::new(Status::WAL_E_SERVER, "there is no such slot").with_sqlstate(*b"42704");
-            return Err(explain(missing, &config.slot, place));
+            return Err(explain(missing, &config.slot, Place::default()));
         }
-        if matches!(purpose, Purpose::Again { .. }) {
-            shared.logger.log(Level::WAL_LOG_WARN, "reconnect", || {
-                format!("replication slot \"{}\" is gone, and made again", config.slot)
-            });
+        SlotFound::Missing => {
+            if !is_first {
+                shared.logger.log(Level::WAL_LOG_WARN, "reconnect", || {
+                    format!("replication slot \"{}\" is gone, and made again", config.slot)
+                });
+            }
+            make_slot(config, session, version, is_first).await?;
+            read_slot(config, session, &question).await?
         }
-        make_slot(config, session, version).await?;
-        found = read_slot(config, session, &question).await?;
-    } else if config.slot_create == SlotCreate::Temporary {
-        let text = format!("replication slot \"{}\" exists already", config.slot);
-        return Err(
-            Error::new(Status::WAL_E_SLOT_EXISTS, text).with_hint("Choose another name, or drop that one.")
-        );
-    }
+        _ if config.slot_create == SlotCreate::Temporary => return Err(exists(config, is_first)),
+        // Before 18 one that was invalidated looks like one that never kept anything, and serves a stream without a word.
+        SlotFound::Empty if version < 180_000 => return Ok(Stand::Unknown),
+        found => found,
+    };
     match found {
-        SlotFound::Keeps(place) => Ok(Some(place)),
-        SlotFound::Missing | SlotFound::Empty => Ok(None),
+        SlotFound::Keeps(place) => Ok(Stand::At(place)),
+        SlotFound::Missing | SlotFound::Empty => Ok(Stand::Free),
     }
+}
+
+/// The temporary slot's name is taken: by the connection before, of whose end the server has not heard yet, or by somebody's.
+fn exists(config: &Config, is_first: bool) -> Error {
+    let text = format!("replication slot \"{}\" exists already", config.slot);
+    Error::new(Status::WAL_E_SLOT_EXISTS, text)
+        .with_sqlstate(*b"42710")
+        .with_hint("Choose another name, or drop that one.")
+        .with_retriable(!is_first)
+}
+
+/// What the slot keeps must not be passed over: the first report would let it go.
+fn of_unknown_slot(shared: &Shared) -> Result<()> {
+    let config: &Config = &shared.config;
+    if config.start_lsn == Lsn(0) {
+        let text = format!(
+            "the server does not say where replication slot \"{}\" stands, and option start_lsn is not set",
+            config.slot
+        );
+        return Err(Error::new(Status::WAL_E_BAD_OPTION, text)
+            .with_detail("PostgreSQL 14 never says it, and 15 to 17 do not where the slot never kept WAL, or was invalidated.")
+            .with_hint("Set start_lsn to restart_lsn of pg_replication_slots, or resume_after to what the program has. Where that is NULL what was kept is gone: drop the slot, and make another."));
+    }
+    shared.logger.log(Level::WAL_LOG_WARN, "connect", || {
+        format!(
+            "the server does not say where replication slot \"{}\" stands: it may keep no WAL",
+            config.slot
+        )
+    });
+    Ok(())
 }
 
 async fn read_slot(config: &Config, session: &mut AnySession, question: &str) -> Result<SlotFound> {
@@ -231,14 +299,15 @@ async fn read_slot(config: &Config, session: &mut AnySession, question: &str) ->
     physical::slot_found(&answer.rows)
 }
 
-/// With its WAL reserved at once: else it keeps nothing before the first report (PH3).
-async fn make_slot(config: &Config, session: &mut AnySession, version: u32) -> Result<()> {
+/// With its WAL reserved at once: else it keeps nothing before the first report (PH3). Tells whether it was made: somebody may have
+/// made it since, or a version was not asked.
+async fn make_slot(config: &Config, session: &mut AnySession, version: u32, is_first: bool) -> Result<bool> {
     let temporary = if config.slot_create == SlotCreate::Temporary { slot_flag::TEMPORARY } else { 0 };
     let slot = NewSlot { name: &config.slot, plugin: None, flags: slot_flag::RESERVE_WAL | temporary };
     match timely(config, session.query(&slot.command(version)?)).await {
-        Ok(_) => Ok(()),
-        // Somebody made it since, or a version was not asked.
-        Err(error) if error.sqlstate() == "42710" && temporary == 0 => Ok(()),
-        Err(error) => Err(error),
+        Ok(_) => Ok(true),
+        Err(error) if error.sqlstate() != "42710" => Err(error),
+        Err(_) if temporary == 0 => Ok(false),
+        Err(_) => Err(exists(config, is_first)),
     }
 }

@@ -7,6 +7,7 @@ mod state;
 mod streaming;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::lifecycle::Step;
@@ -15,6 +16,7 @@ use super::shared::Shared;
 use super::source::Source;
 use super::task::{given_up, unless_leaving};
 use crate::error::Result;
+use crate::session::Session;
 use join::{Joined, Purpose, join};
 use state::State;
 use streaming::Streaming;
@@ -43,8 +45,11 @@ async fn stream(shared: &Arc<Shared>, mut joined: Joined) -> Result<()> {
     let mut recovery = Recovery::new(shared);
     state.follow(&joined.switches)?;
     loop {
+        let socket = joined.session.fd();
         let (rest, outcome) = Streaming::new(Arc::clone(shared), joined, state).run().await;
         state = rest;
+        // Unless another attempt has a connection by now.
+        let _ = shared.socket.compare_exchange(socket, -1, Ordering::AcqRel, Ordering::Relaxed);
         let Err(reason) = outcome else { return Ok(()) };
         joined = match recovery.connect(reason, &state).await? {
             Some(joined) => joined,

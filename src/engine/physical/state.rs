@@ -4,14 +4,15 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::join::{Joined, Left, Purpose, join};
+use super::join::{Joined, Left, Purpose, Stand, join};
 use crate::batch::{Arrays, Event, EventKind, Provenance, Telling, TimelineNumbers, Value, ValueKind};
 use crate::engine::intake::{Intake, Takes};
 use crate::engine::reconnect::{Recovery, Resumable};
 use crate::engine::shared::Shared;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
-use crate::physical::{self, End, Place, Positions, Receiver, SegmentSize};
+use crate::physical::{self, End, History, Place, Positions, Receiver, SegmentSize};
+use crate::session::Session;
 use crate::statistics::Counts;
 use crate::stream::{Identity, Outstanding, Taken};
 
@@ -24,13 +25,18 @@ pub(super) struct State {
     /// Up to where the program was asked to make everything safe.
     pub(super) wanted: u64,
     identity: Identity,
+    /// The history of the server, as it was seen last.
+    history: History,
 }
 
 impl State {
     pub(super) fn new(shared: &Arc<Shared>, joined: &Joined) -> Self {
         let config = &shared.config;
         let start = joined.start;
-        let positions = Positions::new(config.report_apply, start.lsn.0, joined.floor);
+        let positions = Positions::new(config.report_apply, start.lsn.0, joined.stand.floor());
+        // 15 and later say where it stands, or that it keeps nothing.
+        let is_old = joined.session.server_version() < 150_000;
+        let positions = positions.of_unknown_slot(is_old && joined.stand == Stand::Unknown);
         let mut it = Self {
             shared: Arc::clone(shared),
             receiver: Receiver::new(&config.slot, start.timeline, positions, config.stop_lsn),
@@ -38,6 +44,7 @@ impl State {
             size: joined.size,
             wanted: 0,
             identity: joined.identity,
+            history: joined.history.clone(),
         };
         it.come_from(start.timeline);
         it
@@ -57,10 +64,10 @@ impl State {
     /// Goes on over another connection, and tells the program.
     pub(super) fn reconnected(&mut self, recovery: &mut Recovery, joined: &Joined) -> Result<()> {
         let lost = self.receiver.place();
-        let timelines = (self.identity.timeline, joined.identity.timeline);
+        let timelines = (lost.timeline, joined.identity.timeline);
         let Some(how) = recovery.mended(timelines, joined.start.lsn) else { return Ok(()) };
         Counts::add(&self.shared.counts.reconnects, 1);
-        self.identity = joined.identity;
+        self.seen(joined.identity, joined.history.clone());
         self.intake.flush()?;
         self.intake.reconnected();
         self.come_from(lost.timeline);
@@ -70,8 +77,9 @@ impl State {
         let ack_lsn = joined.rewound.unwrap_or_default().0;
         self.intake
             .tell_with(|arrays| how.tell(arrays, joined.start.lsn, lost.lsn.0, joined.rewound, ack_lsn))?;
-        self.receiver.restart(joined.start, joined.floor);
+        // Before the slot's position is taken in.
         self.follow(&joined.switches)?;
+        self.receiver.restart(joined.start, joined.stand.floor());
         if joined.rewound.is_some() {
             recovery.rewound(self.reached());
         }
@@ -87,9 +95,22 @@ impl State {
             let numbers =
                 TimelineNumbers { before: switch.from, timeline: switch.to, switchpoint: switch.at.0 };
             let start = self.size.start_of(switch.at);
-            self.intake.tell_with(|arrays| tell(arrays, numbers, start, history))?;
+            let mut is_told = false;
+            self.intake.tell_with(|arrays| is_told = tell(arrays, numbers, start, history))?;
+            if !is_told {
+                // The WAL would go back to the beginning of a segment, and nobody would know why.
+                return Err(Error::new(
+                    Status::WAL_E_NO_MEMORY,
+                    "no memory for the event of a timeline's end",
+                ));
+            }
         }
         Ok(())
+    }
+
+    /// What a server says of itself.
+    pub(super) fn seen(&mut self, identity: Identity, history: History) {
+        (self.identity, self.history) = (identity, history);
     }
 
     /// Goes on at a place, on the connection that is up.
@@ -102,6 +123,7 @@ impl State {
     fn branch(&mut self, at: Lsn) {
         self.shared.acks.branched(self.intake.next_number(), at.0);
         self.shared.owed.rewind(at.0);
+        self.receiver.positions.branch(at.0);
         self.wanted = 0;
     }
 
@@ -146,7 +168,13 @@ impl Resumable for State {
     }
 
     async fn connect_again(&self, shared: &Shared, end: Option<Instant>) -> Result<Joined> {
-        join(shared, end, Purpose::Again { before: self.identity, place: self.receiver.place() }).await
+        let again = Purpose::Again {
+            before: self.identity,
+            known: self.history.clone(),
+            place: self.receiver.place(),
+            ended: self.receiver.end() == Some(End::Timeline),
+        };
+        join(shared, end, again).await
     }
 }
 
@@ -178,11 +206,11 @@ fn taken(what: physical::Taken) -> Taken {
     }
 }
 
-/// The event of a switch.
-fn tell(arrays: &mut Arrays, numbers: TimelineNumbers, start: Lsn, history: &str) {
+/// The event of a switch. False: there is no memory for it.
+fn tell(arrays: &mut Arrays, numbers: TimelineNumbers, start: Lsn, history: &str) -> bool {
     let mark = arrays.value_count();
     if !arrays.reserve_values(2) {
-        return;
+        return false;
     }
     for bytes in [history.as_bytes(), &numbers.to_bytes()] {
         let bytes: Arc<[u8]> = bytes.into();
@@ -193,12 +221,10 @@ fn tell(arrays: &mut Arrays, numbers: TimelineNumbers, start: Lsn, history: &str
     let event = Event { lsn: start.0, extra, n_extra: 2, ..Event::new(EventKind::WAL_EVENT_TIMELINE) };
     // SAFETY: it points at the values before it, which point at texts that the arrays keep.
     unsafe { arrays.push_event(event) };
+    true
 }
 
 /// What is not an end of COPY where one was to come.
 pub(super) fn not_over() -> Error {
-    Error::new(
-        crate::error::Status::WAL_E_PROTOCOL,
-        "the server ended a timeline and did not end the command",
-    )
+    Error::new(Status::WAL_E_PROTOCOL, "the server ended a timeline and did not end the command")
 }

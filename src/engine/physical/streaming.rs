@@ -13,6 +13,7 @@ use super::state::{State, not_over};
 use crate::engine::connect::timely;
 use crate::engine::intake::Noted;
 use crate::engine::log::Level;
+use crate::engine::reconnect::freed;
 use crate::engine::shared::Shared;
 use crate::engine::standby::Needed;
 use crate::engine::task::{Turn, connection_closed, drain};
@@ -38,8 +39,8 @@ pub(super) struct Streaming<S> {
     state: State,
     feedback: Feedback,
     silence: Silence,
-    /// What the server was told that a standby needs.
-    told: Needed,
+    /// What the server was told over this COPY that a standby needs.
+    told: Option<Needed>,
     /// The last turn ended before it had everything.
     is_behind: bool,
 }
@@ -59,7 +60,7 @@ impl Streaming<AnySession> {
             feedback: Feedback::new(joined.report_interval, joined.synchronous),
             silence: Silence::new(shared.config.receive_timeout, Instant::now()),
             session: joined.session,
-            told: Needed::default(),
+            told: None,
             is_behind: false,
             shared,
             state,
@@ -77,6 +78,11 @@ impl<S: Session> Streaming<S> {
                 let _ = self.state.intake.flush();
                 // What was acknowledged last is worth a try, whatever ended the connection.
                 let _ = self.send(self.report(), Reply::NotNeeded);
+                // Over another connection a standby needs it still.
+                let goes_on = error.is_retriable() && self.shared.config.reconnect.is_some();
+                if !goes_on || self.shared.is_closing() {
+                    let _ = self.take_back();
+                }
                 Err(error)
             }
         };
@@ -85,8 +91,15 @@ impl<S: Session> Streaming<S> {
 
     /// Streams one timeline after the other, until nobody wants more.
     async fn serve(&mut self) -> Result<()> {
+        let shared = Arc::clone(&self.shared);
+        if self.state.receiver.end() == Some(End::Stop) {
+            self.finish()?;
+        }
         while self.serve_timeline().await? == Leaving::Timeline {
-            self.follow().await?;
+            tokio::select! {
+                followed = self.follow() => followed?,
+                () = freed(&shared) => return Ok(()),
+            }
         }
         Ok(())
     }
@@ -161,8 +174,8 @@ impl<S: Session> Streaming<S> {
         if is_free && (due == Due::Now || flush.is_some()) {
             self.tell(report, now)?;
         }
-        if is_free && self.shared.standby.get() != self.told {
-            self.tell_standby(self.shared.standby.get())?;
+        if is_free && let Some(needed) = self.needed().filter(|needed| self.told != Some(*needed)) {
+            self.tell_standby(needed)?;
         }
         if let Some(number) = flush
             && !self.session.has_unsent()
@@ -200,8 +213,10 @@ impl<S: Session> Streaming<S> {
         }
         let counts = &self.shared.counts;
         Counts::add(&counts.status_updates, 1);
-        Counts::set(&counts.reported_lsn, flush);
-        Counts::set(&counts.confirmed_lsn, flush);
+        // A report without a flushed position leaves the server with what it has.
+        let heard = if flush == 0 { self.state.receiver.positions.confirmed() } else { flush };
+        Counts::set(&counts.reported_lsn, heard);
+        Counts::set(&counts.confirmed_lsn, heard);
         self.shared.logger.log(Level::WAL_LOG_DEBUG, "feedback", || {
             format!("reported flush {} of {}", Lsn(flush), Lsn(write))
         });
@@ -212,7 +227,30 @@ impl<S: Session> Streaming<S> {
         let mut bytes = Vec::with_capacity(32);
         frontend::standby_feedback(&mut bytes, pg_micros(), needed.xmin, needed.catalog_xmin);
         self.session.send(&bytes)?;
-        self.told = needed;
+        self.told = Some(needed);
+        Ok(())
+    }
+
+    /// What the server is to be told that a standby needs. Of a slot it may know something yet, from a process that was killed or
+    /// a connection that broke: that is taken back at least.
+    fn needed(&self) -> Option<Needed> {
+        let has_slot = !self.shared.config.slot.is_empty();
+        self.shared.standby.get().or_else(|| has_slot.then(Needed::default))
+    }
+
+    /// Takes back what a standby needs.
+    fn take_back(&mut self) -> Result<()> {
+        let nothing = Needed::default();
+        match self.needed() {
+            Some(_) if self.told != Some(nothing) => self.tell_standby(nothing),
+            _ => Ok(()),
+        }
+    }
+
+    /// Nothing more comes than what is in the queue.
+    fn finish(&mut self) -> Result<()> {
+        self.state.intake.flush()?;
+        self.shared.finish();
         Ok(())
     }
 
@@ -262,8 +300,7 @@ impl<S: Session> Streaming<S> {
             self.state.want_flush()?;
         }
         if noted.ended && self.state.receiver.end() == Some(End::Stop) {
-            self.state.intake.flush()?;
-            self.shared.finish();
+            self.finish()?;
         }
         Ok(bytes)
     }
@@ -298,7 +335,7 @@ impl<S: Session> Streaming<S> {
         let shared = Arc::clone(&self.shared);
         let config = &shared.config;
         timely(config, self.end_command()).await?;
-        let (_, server) = look(config, &mut self.session).await?;
+        let (identity, server) = look(config, &mut self.session).await?;
         let place = self.state.receiver.place();
         // The server may have sent the beginning of a record that was never finished; less than the timeline is too little.
         let ended = server.history.end_of(place.timeline);
@@ -311,6 +348,7 @@ impl<S: Session> Streaming<S> {
         };
         let way = route(&server, Place { lsn: at, ..place }, self.state.size)?;
         let left = histories(config, &mut self.session, way.switches).await?;
+        self.state.seen(identity, server.history);
         self.state.follow(&left)?;
         self.state.restart(way.start);
         Counts::set(&shared.counts.timeline, way.start.timeline.into());
@@ -319,7 +357,7 @@ impl<S: Session> Streaming<S> {
         started.map_err(|error| explain(error, &config.slot, way.start))?;
         shared.logger.log(Level::WAL_LOG_INFO, "stream", || format!("goes on at {}", way.start));
         self.feedback.restart();
-        self.told = Needed::default();
+        self.told = None;
         self.silence.heard(Instant::now());
         self.is_behind = true;
         Ok(())
@@ -359,9 +397,7 @@ impl<S: Session> Streaming<S> {
     /// Takes back what a standby needs, reports what was acknowledged last and ends the session.
     async fn say_goodbye(&mut self) -> Result<()> {
         let deadline = Instant::now() + self.shared.config.close_timeout;
-        if self.told != Needed::default() {
-            self.tell_standby(Needed::default())?;
-        }
+        self.take_back()?;
         self.send(self.report(), Reply::NotNeeded)?;
         self.session.say_goodbye()?;
         self.session.watch(Watch::On)?;

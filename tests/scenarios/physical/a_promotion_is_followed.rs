@@ -90,6 +90,14 @@ fn ph7_a_standby_that_is_promoted_is_followed_over_the_same_connection(version: 
     let kept = "(SELECT restart_lsn FROM pg_replication_slots WHERE slot_name = 'receiver')";
     eventually("the slot moves on", || position(&standby, kept) == new.end());
     assert_eq!((stream.stats().reconnects, stream.stats().timeline), (0, 2));
+    // The next outage is one of the timeline that was come to.
+    standby
+        .client("postgres")
+        .batch_execute("SELECT pg_terminate_backend(pid) FROM pg_stat_replication")
+        .unwrap();
+    let got = read_on(&mut stream, &mut new).unwrap();
+    let Got::Reconnected { timelines, .. } = got else { panic!("{got:?}") };
+    assert_eq!(timelines, (2, 2));
     drop(primary);
 }
 
@@ -176,6 +184,34 @@ fn ph7_wal_that_the_promoted_server_lacks_is_a_fork(version: u32) {
 
 on_versions! { ph7_the_next_server_is_followed_where_it_has_everything v18 18; v14 14 }
 on_versions! { ph7_wal_that_the_promoted_server_lacks_is_a_fork v18 18; v14 14 }
+
+/// Two standbys that were promoted apart have timelines of one number, and not one history.
+#[test]
+fn ph7_a_timeline_of_the_same_number_and_another_history_is_a_fork() {
+    let (primary, first, name) = pair(18);
+    let second = primary.standby(&[]);
+    let follows = |standby: &Server, end| {
+        eventually("the standby has it", || position(standby, "pg_last_wal_replay_lsn()") >= end);
+    };
+    follows(&first, write(&primary, &name, 100));
+    promote(&first);
+    follows(&second, write(&primary, &name, 100));
+    primary.stop(Stop::Immediate);
+    promote(&second);
+    let hosts = format!("host=127.0.0.1,127.0.0.1 port={},{} user=postgres", first.port, second.port);
+    let options = Options::new().with("conninfo", &hosts).with("mode", "physical");
+    let mut stream = options.with("reconnect_initial", "20ms").open().unwrap();
+    let end = write(&first, &name, 10);
+    let mut wal = Wal::default();
+    assert_eq!(read_to(&mut stream, &mut wal, end), None);
+    assert_eq!(wal.timeline, 2);
+    // The other one has more, so that the position alone would do.
+    while write(&second, &name, 1000) <= wal.end() + (1 << 20) {}
+    first.stop(Stop::Immediate);
+    let fork = read_on(&mut stream, &mut wal).unwrap_err();
+    assert!(fork.status == Status::WAL_E_FORK && !fork.is_retriable, "{fork:?}");
+    assert!(fork.message.contains("another way"), "{fork:?}");
+}
 
 /// An archive that was away during promotions goes through them one by one.
 #[test]

@@ -73,6 +73,12 @@ fn where_it_begins_and_ends_by_itself(version: u32) {
     let mut wal = Wal::default();
     assert_eq!(read_to(&mut stream, &mut wal, u64::MAX), Some(Got::Nothing(Status::WAL_END)));
     assert_eq!((wal.start, wal.end()), (end, stop));
+    drop(stream);
+    // A program that has all of it already: nothing has to come for the end to be known.
+    let now = db.lsn("SELECT pg_current_wal_flush_lsn()");
+    let options = options(&server).with("start_lsn", &text(now)).with("stop_lsn", &text(now));
+    let mut stream = options.open().unwrap();
+    assert_eq!(next(&mut stream, PATIENCE.as_millis() as i32), Ok(Got::Nothing(Status::WAL_END)));
 }
 
 on_versions! { where_it_begins_and_ends_by_itself v14 14, v18 18 }

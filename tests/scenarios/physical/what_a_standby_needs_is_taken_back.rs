@@ -1,9 +1,13 @@
 //! Hot standby feedback holds back vacuum while the stream lives, and is taken back at its end: through a slot it would stay for
 //! ever.
 
-use super::options;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::{next, options};
+use crate::harness::server::Stop;
 use crate::harness::stream::call;
-use crate::harness::{Options, Server, abi, eventually};
+use crate::harness::{Options, PATIENCE, Proxy, Server, abi, eventually};
 use pgwalstream::error::Status;
 
 fn feedback_is_told_and_withdrawn(version: u32) {
@@ -35,6 +39,68 @@ fn feedback_is_told_and_withdrawn(version: u32) {
 }
 
 on_versions! { feedback_is_told_and_withdrawn v14 14, v18 18 }
+
+/// What a process told that was killed is taken back by the next stream of the slot, which says nothing of it.
+#[test]
+fn what_the_slot_was_left_with_is_taken_back() {
+    let server = Server::start(18, &[]);
+    let current: u64 = {
+        let mut db = server.database();
+        db.text("SELECT txid_current()").parse().unwrap()
+    };
+    let query = "SELECT coalesce(xmin::text, '') FROM pg_replication_slots WHERE slot_name = 'left'";
+    let with_slot = || options(&server).with("slot", "left").with("slot_create", "if_missing");
+    let stream = with_slot().with("reconnect", "off").open().unwrap();
+    // SAFETY: a live stream.
+    call(|err| unsafe { abi::wal_stream_standby_feedback(stream.raw(), current, 0, err) }).unwrap();
+    {
+        let mut db = server.database();
+        eventually("the slot has it", || db.text(query) == (current as u32).to_string());
+        db.run("CHECKPOINT");
+    }
+    server.stop(Stop::Immediate);
+    drop(stream);
+    server.restart();
+    let mut db = server.database();
+    assert_eq!(db.text(query), (current as u32).to_string(), "the server has kept it");
+    let stream = with_slot().open().unwrap();
+    eventually("it is taken back", || db.text(query).is_empty());
+    drop(stream);
+}
+
+/// A stream that an error ended takes it back as well, if the server still listens.
+#[test]
+fn feedback_is_withdrawn_by_an_error_too() {
+    let server = Server::start(18, &[]);
+    let mut db = server.database();
+    let spoil = Arc::new(AtomicBool::new(false));
+    let when = Arc::clone(&spoil);
+    let proxy = Proxy::start(server.port, move |tag, body, outlet| {
+        let mut body = body.to_vec();
+        if tag == b'd' && body[0] == b'w' && when.load(Ordering::SeqCst) {
+            // It does not follow what came before.
+            body[8] ^= 1;
+        }
+        outlet.send(tag, &body);
+    });
+    let options = options(&server).with("conninfo", &proxy.conninfo("postgres"));
+    let mut stream = options.with("slot", "torn").with("slot_create", "if_missing").open().unwrap();
+    let current: u64 = db.text("SELECT txid_current()").parse().unwrap();
+    // SAFETY: a live stream.
+    call(|err| unsafe { abi::wal_stream_standby_feedback(stream.raw(), current, 0, err) }).unwrap();
+    let query = "SELECT coalesce(xmin::text, '') FROM pg_replication_slots WHERE slot_name = 'torn'";
+    eventually("the slot has it", || db.text(query) == (current as u32).to_string());
+    spoil.store(true, Ordering::SeqCst);
+    db.run("CREATE TABLE t (id int)");
+    let failure = loop {
+        match next(&mut stream, PATIENCE.as_millis() as i32) {
+            Ok(_) => {}
+            Err(failure) => break failure,
+        }
+    };
+    assert_eq!(failure.status, Status::WAL_E_PROTOCOL, "{failure:?}");
+    eventually("it is taken back", || db.text(query).is_empty());
+}
 
 /// Another connection has to be told again, without a word of the program's.
 #[test]

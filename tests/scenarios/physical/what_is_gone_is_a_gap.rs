@@ -83,6 +83,47 @@ fn ph3_a_slot_keeps_the_wal_from_when_it_is_made(version: u32) {
 
 on_versions! { ph3_a_slot_keeps_the_wal_from_when_it_is_made v14 14, v18 18 }
 
+/// PH2: what a slot keeps is never passed over because the server does not say where it stands: 14 never does.
+#[test]
+fn ph2_a_slot_whose_place_nobody_knows_is_never_passed_over() {
+    let server = Server::start(14, &[]);
+    let mut db = server.database();
+    let with_slot = || options(&server).with("slot", "keeper").with("slot_create", "if_missing");
+    drop(with_slot().open().unwrap());
+    let query = "SELECT restart_lsn FROM pg_replication_slots WHERE slot_name = 'keeper'";
+    let kept = db.lsn(query);
+    db.run("CREATE TABLE t (id int)");
+    for options in [with_slot(), options(&server).with("slot", "keeper")] {
+        let unknown = options.open().err().unwrap();
+        assert_eq!(unknown.status, Status::WAL_E_BAD_OPTION, "{unknown:?}");
+        assert!(unknown.message.contains("keeper") && unknown.hint.contains("start_lsn"), "{unknown:?}");
+        assert_eq!(db.lsn(query), kept);
+    }
+    // From before where it stands it is not moved back unasked.
+    let mut stream = with_slot().with("start_lsn", &text(kept - 8192)).open().unwrap();
+    let mut wal = Wal::default();
+    assert_eq!(read_to(&mut stream, &mut wal, kept), None);
+    stream.flush(30_000).unwrap();
+    assert_eq!(db.lsn(query), kept);
+}
+
+/// PH2: one that was invalidated looks to 15, 16 and 17 like one that never kept anything.
+#[test]
+fn ph2_a_slot_that_keeps_nothing_any_more_is_not_begun_anew_unasked() {
+    let settings =
+        ["max_wal_size=32MB", "min_wal_size=32MB", "wal_keep_size=0", "max_slot_wal_keep_size=16MB"];
+    let server = Server::start(16, &settings);
+    let mut db = server.database();
+    drop(options(&server).with("slot", "lost").with("slot_create", "if_missing").open().unwrap());
+    let kept = db.lsn("SELECT restart_lsn FROM pg_replication_slots WHERE slot_name = 'lost'");
+    outlive(&mut db, kept);
+    let with_slot = || options(&server).with("slot", "lost").with("slot_create", "if_missing");
+    let unknown = with_slot().open().err().unwrap();
+    assert_eq!(unknown.status, Status::WAL_E_BAD_OPTION, "{unknown:?}");
+    let now = db.lsn("SELECT pg_current_wal_flush_lsn()");
+    drop(with_slot().with("start_lsn", &text(now)).open().unwrap());
+}
+
 /// What is wrong with a slot has its status when connecting, or right behind it.
 fn what_is_wrong_with_a_slot_is_named(version: u32) {
     let server = Server::start(version, &[]);
