@@ -114,7 +114,10 @@ static bool set_all(wal_options *options, int argc, char **argv) {
         if (equals == NULL) {
             if (!set(options, "slot", argv[i]) || !set(options, "slot_create", "if_missing"))
                 return false;
-        } else if ((size_t)(equals - argv[i]) < sizeof key) {
+        } else if ((size_t)(equals - argv[i]) >= sizeof key) {
+            fprintf(stderr, "wal_receive: there is no option %s\n", argv[i]);
+            return false;
+        } else {
             memcpy(key, argv[i], (size_t)(equals - argv[i]));
             key[equals - argv[i]] = '\0';
             if (!set(options, key, equals + 1))
@@ -191,8 +194,13 @@ int main(int argc, char **argv) {
         printf("%s", help);
         return fflush(stdout) == 0 ? EXAMPLE_DONE : EXAMPLE_FAILED;
     }
-    if (argc == 5 && strcmp(argv[1], "--fetch") == 0)
-        return fetch(argv[2], argv[3], argv[4]);
+    if (argc >= 2 && strcmp(argv[1], "--fetch") == 0) {
+        if (argc == 5)
+            return fetch(argv[2], argv[3], argv[4]);
+        /* A path with a space, unquoted: never what a server takes for the end of the archive. */
+        fprintf(stderr, "wal_receive: --fetch takes DIRECTORY NAME TARGET\n%s", help);
+        return FETCH_FAILED;
+    }
     if (argc == 3 && strcmp(argv[1], "--check") == 0)
         return check(argv[2]);
     if (argc >= 3 && argv[1][0] != '-')

@@ -92,7 +92,7 @@ func NewArchiver(options Options) (*Archiver, error) {
 }
 
 // Next connects, receives, writes, makes it last and acknowledges, until there is something to tell. io.EOF: the parameter stop_lsn is
-// reached, and all before it lasts. After an error that is retriable another call tries again.
+// reached, and all before it lasts. Before ArchiveStarted another call tries again after an error that is retriable.
 func (a *Archiver) Next(ctx context.Context) (ArchiveEvent, error) {
 	if ctx.Err() != nil {
 		return ArchiveEvent{}, context.Cause(ctx)

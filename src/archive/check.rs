@@ -6,7 +6,7 @@ use std::io;
 use super::identity::{FILE, Identity};
 use super::name::{Name, Segment, history};
 use super::operations::{Disk, Entry};
-use super::start::look;
+use super::start::{look, newest_history, read_history};
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
 use crate::physical::{History, SegmentSize};
@@ -16,9 +16,6 @@ const PAGE: usize = 8192;
 
 /// How much is read at once.
 const READ: usize = 16 * PAGE;
-
-/// The longest history file that is read.
-const LONGEST_HISTORY: usize = 1 << 20;
 
 /// Kinds of faults. New ones may come.
 #[repr(u32)]
@@ -87,7 +84,9 @@ pub fn check<D: Disk>(disk: &mut D) -> Result<Report> {
         !is_whole || entry.size == identity.size.bytes()
     };
     let right: Vec<Entry> = entries.iter().filter(sound).cloned().collect();
-    for (from, to) in look(&right, identity.size)?.holes {
+    // One that is damaged is told below.
+    let lineage = newest_history(disk, &right, identity.size).ok().flatten();
+    for (from, to) in look(&right, identity.size, lineage.as_ref())?.holes {
         let text = format!("segments are missing from {from} to {to}");
         report.add(FaultKind::WAL_FAULT_HOLE, "", (from, to), text);
     }
@@ -108,26 +107,62 @@ pub fn check<D: Disk>(disk: &mut D) -> Result<Report> {
         }
     }
     histories(disk, &segments, identity.size, &mut report);
+    if report.segments == 0 && report.faults.is_empty() {
+        return Err(Error::new(Status::WAL_E_ARCHIVE, "there is no complete segment in the directory")
+            .with_hint("One that is not complete is not looked at."));
+    }
     Ok(report)
 }
 
 /// Whose the archive is: by its own file, or by its first segment.
 pub fn found_identity<D: Disk>(disk: &mut D, entries: &[Entry]) -> Result<Option<Identity>> {
     let mut bytes = [0; 256];
-    if let Ok(n) = disk.read(FILE, 0, &mut bytes) {
-        return Identity::parse(&String::from_utf8_lossy(bytes.get(..n).unwrap_or_default())).map(Some);
+    match disk.read(FILE, 0, &mut bytes) {
+        Ok(n) => {
+            return Identity::parse(&String::from_utf8_lossy(bytes.get(..n).unwrap_or_default())).map(Some);
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        // What cannot be read is not what is not there.
+        Err(error) => return Err(Error::os(Status::WAL_E_ARCHIVE, format!("cannot read {FILE}"), &error)),
     }
     for entry in entries {
-        let mut head = [0; 40];
         let is_one = SegmentSize::of(entry.size).is_some_and(|size| Name::parse(&entry.name, size).is_some());
-        if is_one
-            && disk.read(&entry.name, 0, &mut head).is_ok_and(|n| n == head.len())
-            && let Some(identity) = Identity::of_segment(&head)
-        {
+        if is_one && let Some(identity) = identity_of(disk, &entry.name)? {
             return Ok(Some(identity));
         }
     }
     Ok(None)
+}
+
+/// The newest complete segment must be of whom the archive says that it is: a file of identity may have been copied.
+pub fn believe<D: Disk>(disk: &mut D, entries: &[Entry], identity: Identity) -> Result<()> {
+    let whole = entries.iter().filter_map(|entry| match Name::parse(&entry.name, identity.size) {
+        Some(Name::Segment(segment)) => Some(segment),
+        _ => None,
+    });
+    let Some(newest) = whole.max() else { return Ok(()) };
+    let name = newest.name(identity.size);
+    match identity_of(disk, &name)? {
+        Some(own) if own != identity => {
+            let text = format!(
+                "the archive's segment {name} is of system {}, and {FILE} says {}",
+                own.system, identity.system
+            );
+            Err(Error::new(Status::WAL_E_ARCHIVE_IDENTITY, text)
+                .with_hint("Two archives were mixed: give each system a directory of its own."))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whose a segment says that it is; nothing where it has gone meanwhile, or says nothing.
+fn identity_of<D: Disk>(disk: &mut D, name: &str) -> Result<Option<Identity>> {
+    let mut head = [0; 40];
+    match disk.read(name, 0, &mut head) {
+        Ok(n) => Ok(Identity::of_segment(head.get(..n).unwrap_or_default())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::os(Status::WAL_E_ARCHIVE, format!("cannot read {name}"), &error)),
+    }
 }
 
 type Wrong = (FaultKind, Lsn, String);
@@ -142,7 +177,7 @@ fn pages<D: Disk>(
     let start = segment.start(identity.size).lsn;
     let mut buffer = vec![0; READ];
     let mut magic = None;
-    let mut is_over = false;
+    let (mut is_over, mut ends) = (false, false);
     let mut at = 0;
     while at < identity.size.bytes() {
         let place = Lsn(start.0 + at);
@@ -153,9 +188,15 @@ fn pages<D: Disk>(
         let read = buffer.get(..n).unwrap_or_default();
         for (number, page) in read.chunks_exact(PAGE).enumerate() {
             let place = Lsn(place.0 + (number * PAGE) as u64);
-            is_over |= place != start && page.iter().all(|byte| *byte == 0);
+            let is_empty = place != start && page.iter().all(|byte| *byte == 0);
+            if is_empty && !is_over && !ends {
+                let text = format!("there is nothing from {place} on, and no switch of segments before it");
+                return Err((FaultKind::WAL_FAULT_PAGE, place, text));
+            }
+            is_over |= is_empty;
             if !is_over {
                 self::page(page, place, segment, identity, &mut magic)?;
+                ends = ends_segment(page);
             } else if page.iter().any(|byte| *byte != 0) {
                 let text = format!("there is something at {place}, behind the end of the segment's WAL");
                 return Err((FaultKind::WAL_FAULT_PAGE, place, text));
@@ -164,6 +205,26 @@ fn pages<D: Disk>(
         at += (n - n % PAGE) as u64;
     }
     Ok(())
+}
+
+/// Whether the last record of a page ends its segment: XLOG_SWITCH of XLogRecord, of 24 bytes. Its head may lie on the page before.
+fn ends_segment(page: &[u8]) -> bool {
+    const RECORD: usize = 24;
+    let Some(last) = page.iter().rposition(|byte| *byte != 0) else { return false };
+    let is_one = |at: usize| {
+        let record = page.get(at..at + RECORD)?;
+        let length = u32::from_le_bytes(*record.first_chunk()?);
+        // RM_XLOG_ID is 0, and XLOG_SWITCH 0x40.
+        Some(length == 24 && *record.get(16)? & 0xF0 == 0x40 && *record.get(17)? == 0)
+    };
+    let begins = (last.saturating_sub(RECORD - 1)..=last).filter(|at| at % 8 == 0);
+    let rest = || {
+        let info = u16::from_le_bytes(*page.get(2..4)?.first_chunk()?);
+        let length = u32::from_le_bytes(*page.get(16..20)?.first_chunk()?);
+        let length = usize::try_from(length).ok().filter(|length| *length < RECORD)?;
+        Some(info & 1 != 0 && last < RECORD + length)
+    };
+    begins.into_iter().any(|at| is_one(at) == Some(true)) || rest() == Some(true)
 }
 
 /// One page's header (XLogPageHeaderData, XLogLongPageHeaderData).
@@ -211,11 +272,7 @@ fn histories<D: Disk>(disk: &mut D, segments: &[Segment], size: SegmentSize, rep
     let mut last = History::of_first(1);
     for timeline in timelines.iter().copied().filter(|timeline| *timeline > 1) {
         let name = history(timeline);
-        let mut bytes = vec![0; LONGEST_HISTORY];
-        let read = disk.read(&name, 0, &mut bytes).ok();
-        let text = read.map(|n| String::from_utf8_lossy(bytes.get(..n).unwrap_or_default()).into_owned());
-        let parsed = text.and_then(|text| History::parse(timeline, &text).ok());
-        match parsed {
+        match read_history(disk, timeline).ok().flatten() {
             Some(history) => last = history,
             None => {
                 let text = format!("timeline {timeline} has no history that can be read");
@@ -274,7 +331,7 @@ mod tests {
     const MB: usize = 1 << 20;
     const SYSTEM: u64 = 7_560_123_456_789_012_345;
 
-    /// A segment of which some pages are written.
+    /// A segment of which some pages are written, and then it is switched.
     fn segment(number: u64, timeline: u32, written: usize) -> Vec<u8> {
         let mut bytes = vec![0; MB];
         for (at, page) in bytes.chunks_exact_mut(PAGE).take(written).enumerate() {
@@ -286,6 +343,13 @@ mod tests {
             if at == 0 {
                 page[24..32].copy_from_slice(&SYSTEM.to_le_bytes());
                 page[32..36].copy_from_slice(&(MB as u32).to_le_bytes());
+            }
+            if at + 1 == written && written < MB / PAGE {
+                let record = &mut page[4000..];
+                record.fill(0);
+                record[0] = 24;
+                record[16] = 0x40;
+                record[20..24].fill(9);
             }
         }
         bytes
@@ -330,6 +394,10 @@ mod tests {
             damage(&mut files, at);
             assert_eq!(kinds(&mut files), [kind], "byte {at}");
         }
+        // What a lost write leaves.
+        let mut files = sound();
+        files.0.get_mut(&second).unwrap()[3 * PAGE..].fill(0);
+        assert_eq!(kinds(&mut files), [WAL_FAULT_PAGE]);
         let mut files = sound();
         files.0.remove(&second);
         assert_eq!(kinds(&mut files), [WAL_FAULT_HOLE]);
@@ -341,8 +409,25 @@ mod tests {
         assert_eq!(kinds(&mut files), [WAL_FAULT_HISTORY]);
         let mut files = sound();
         files.0.insert(history(2), b"1\t0/400000\tr\n".to_vec());
-        assert_eq!(kinds(&mut files), [WAL_FAULT_DIVERGENT]);
+        assert_eq!(kinds(&mut files), [WAL_FAULT_HOLE, WAL_FAULT_DIVERGENT]);
+        // Of files of which none is looked at nothing can be said.
+        let identity = Identity { system: SYSTEM, size: SegmentSize::of(MB as u64).unwrap() };
+        let mut files = Files(BTreeMap::from([(FILE.to_owned(), identity.text().into_bytes())]));
+        assert_eq!(check(&mut files).unwrap_err().status(), Status::WAL_E_ARCHIVE);
+        files.0.insert(format!("{second}.partial"), segment(4, 1, 5));
+        assert_eq!(check(&mut files).unwrap_err().status(), Status::WAL_E_ARCHIVE);
         assert_eq!(check(&mut Files(BTreeMap::new())).unwrap_err().status(), Status::WAL_E_ARCHIVE);
+    }
+
+    #[test]
+    fn ph8_the_segments_are_believed_and_not_a_copied_file() {
+        let mut files = sound();
+        let own = Identity { system: SYSTEM, size: SegmentSize::of(MB as u64).unwrap() };
+        let entries = files.list().unwrap();
+        assert_eq!(believe(&mut files, &entries, own), Ok(()));
+        let other = Identity { system: 9, ..own };
+        let error = believe(&mut files, &entries, other).unwrap_err();
+        assert_eq!(error.status(), Status::WAL_E_ARCHIVE_IDENTITY);
     }
 
     proptest! {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io;
 
 use super::*;
-use crate::archive::{Entry, look};
+use crate::archive::{Entry, is_behind_a_parent, look, newest_history, reached};
 
 /// A disk with names and bytes as they are, and as they last.
 #[derive(Clone, Debug, Default)]
@@ -17,6 +17,8 @@ struct Model {
     left: u64,
     /// The room that is left.
     room: u64,
+    /// No name can be given.
+    names_are_full: bool,
     random: u64,
 }
 
@@ -138,6 +140,9 @@ impl Disk for Model {
                 let n = file.lasting.len();
                 file.lasting.copy_from_slice(&file.bytes[..n]);
             }
+            Operation::Rename { .. } if self.names_are_full => {
+                return Err(io::Error::from_raw_os_error(libc::ENOSPC));
+            }
             Operation::Rename { from, to } => {
                 if self.names.contains_key(to) {
                     return Err(io::ErrorKind::AlreadyExists.into());
@@ -161,9 +166,13 @@ fn size() -> SegmentSize {
     SegmentSize::tiny(SIZE)
 }
 
-/// The WAL at a place.
+/// Where the crashing server is promoted.
+const SWITCH: u64 = 4 * SIZE + 2_000;
+
+/// The WAL at a place: before its switchpoint the second timeline has the first one's.
 fn wal(timeline: u32, at: u64, n: usize) -> Vec<u8> {
-    (at..at + n as u64).map(|lsn| (lsn / 61 % 251) as u8 ^ timeline as u8 | 1).collect()
+    let own = |lsn| if lsn < SWITCH { 1 } else { timeline as u8 * 2 + 1 };
+    (at..at + n as u64).map(|lsn| (lsn / 61 % 126) as u8 ^ own(lsn) | 128).collect()
 }
 
 /// Writes on until the power goes or `until` is reached, and tells what was called durable.
@@ -171,7 +180,8 @@ fn run(disk: Model, until: u64, switch: u64, called: &mut Vec<Place>) -> (Model,
     let mut disk = disk;
     let entries = disk.list().unwrap();
     let first = Place { timeline: 1, lsn: Lsn(3 * SIZE) };
-    let found = look(&entries, size()).unwrap();
+    let lineage = newest_history(&mut disk, &entries, size()).unwrap();
+    let found = look(&entries, size(), lineage.as_ref()).unwrap();
     assert_eq!(found.holes, []);
     let mut archive = Archive::new(disk, size(), found.at.unwrap_or(first));
     let outcome = (|| {
@@ -179,7 +189,7 @@ fn run(disk: Model, until: u64, switch: u64, called: &mut Vec<Place>) -> (Model,
             let at = archive.written();
             if at.timeline == 1 && at.lsn.0 >= switch {
                 let to = Place { timeline: 2, lsn: size().start_of(Lsn(switch)) };
-                archive.switch(to, b"1\t0/1\tr\n")?;
+                archive.switch(to, format!("1\t{}\tr\n", Lsn(switch)).as_bytes())?;
                 called.push(Place { timeline: 1, lsn: Lsn(switch) });
                 continue;
             }
@@ -222,6 +232,71 @@ fn holds(disk: &mut Model, durable: &[Place]) {
     }
 }
 
+/// A restore asks for the newest timeline first, and finds before the switchpoint all that was called durable.
+fn restores(disk: &mut Model, durable: &[Place]) {
+    let ends = durable.iter().filter(|place| place.timeline == 1).map(|place| place.lsn.0);
+    let start = size().start_of(Lsn(SWITCH));
+    let Some(end) = ends.max().filter(|end| *end > start.0) else { return };
+    let mut given = None;
+    for timeline in [2, 1] {
+        let segment = Segment::at(Place { timeline, lsn: start }, size());
+        let partial = segment.partial(size());
+        if disk.names.contains_key(&segment.name(size())) {
+            given = Some(segment.name(size()));
+        } else if disk.names.contains_key(&partial) && !is_behind_a_parent(disk, segment, size()).unwrap() {
+            given = Some(partial);
+        }
+        if given.is_some() {
+            break;
+        }
+    }
+    let mut bytes = vec![0; (end.min(SWITCH) - start.0) as usize];
+    let name = given.unwrap();
+    assert_eq!(disk.read(&name, 0, &mut bytes).unwrap(), bytes.len(), "{name}");
+    assert!(bytes == wal(1, start.0, bytes.len()), "{name} up to {end:X}");
+}
+
+#[test]
+fn ph8_what_was_received_before_a_restart_is_never_written_over() {
+    let place = Place { timeline: 1, lsn: Lsn(3 * SIZE) };
+    let own = wal(1, place.lsn.0, 2 * PIECE);
+    let mut archive = Archive::new(Model::new(u64::MAX, 7), size(), place);
+    archive.write(place, &own).unwrap();
+    archive.sync().unwrap();
+    let disk = std::mem::take(archive.disk());
+    let segment = Segment::at(place, size());
+    // The same WAL again, and then more of it.
+    let mut archive = Archive::new(disk.clone(), size(), place);
+    assert_eq!(reached(archive.disk(), segment, size()).unwrap().lsn.0, place.lsn.0 + 2 * PIECE as u64);
+    archive.write(place, &wal(1, place.lsn.0, 3 * PIECE)).unwrap();
+    // Another history of the same place, in the second piece.
+    let mut other = own.clone();
+    other[PIECE + 5] ^= 2;
+    let mut archive = Archive::new(disk, size(), place);
+    archive.write(place, &other[..PIECE]).unwrap();
+    let next = Place { lsn: Lsn(place.lsn.0 + PIECE as u64), ..place };
+    let error = archive.write(next, &other[PIECE..]).unwrap_err();
+    assert_eq!(error.status(), Status::WAL_E_ARCHIVE_CONFLICT);
+    holds(archive.disk(), &[Place { lsn: Lsn(place.lsn.0 + 2 * PIECE as u64), ..place }]);
+}
+
+/// A disk that is full at the name of a complete segment takes nothing, and the piece may be given again.
+#[test]
+fn ph5_a_disk_that_is_full_at_a_rename_is_survived() {
+    let place = Place { timeline: 1, lsn: Lsn(3 * SIZE) };
+    let piece = wal(1, place.lsn.0, SIZE as usize);
+    let mut disk = Model::new(u64::MAX, 7);
+    disk.names_are_full = true;
+    let mut archive = Archive::new(disk, size(), place);
+    for _ in 0..2 {
+        assert_eq!(archive.write(place, &piece).unwrap_err().status(), Status::WAL_E_DISK_FULL);
+        assert_eq!((archive.written(), archive.durable()), (place, place));
+    }
+    archive.disk().names_are_full = false;
+    assert!(archive.write(place, &piece).unwrap().complete.is_some());
+    assert_eq!(archive.durable().lsn.0, 4 * SIZE);
+}
+
 fn durable_start(durable: &[Place]) -> u64 {
     let second = durable.iter().filter(|place| place.timeline == 2).map(|place| place.lsn.0).min();
     size().start_of(Lsn(second.unwrap_or(0))).0
@@ -229,7 +304,7 @@ fn durable_start(durable: &[Place]) -> u64 {
 
 #[test]
 fn ph5_thousands_of_crashes_lose_nothing_that_was_called_durable() {
-    let (until, switch) = (6 * SIZE + 1_200, 4 * SIZE + 2_000);
+    let (until, switch) = (6 * SIZE + 1_200, SWITCH);
     let mut crashes = 0;
     for seed in 1..=150_u64 {
         let mut disk = Model::new(0, seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
@@ -247,11 +322,12 @@ fn ph5_thousands_of_crashes_lose_nothing_that_was_called_durable() {
             }
             disk = disk.restart(u64::MAX);
             holds(&mut disk, &durable);
+            restores(&mut disk, &durable);
             left += 1 + seed % 3;
         }
         disk = disk.restart(u64::MAX);
         holds(&mut disk, &durable);
-        let found = look(&disk.list().unwrap(), size()).unwrap();
+        let found = look(&disk.list().unwrap(), size(), None).unwrap();
         assert_eq!((found.at.unwrap().timeline, found.holes.len()), (2, 0));
     }
     assert!(crashes > 2_000, "{crashes}");

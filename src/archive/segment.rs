@@ -32,6 +32,8 @@ struct Open {
     segment: Segment,
     /// Its file is made, and its room taken.
     is_made: bool,
+    /// It was there before: what it has is compared, and not written over.
+    is_old: bool,
 }
 
 /// What became of a piece.
@@ -84,12 +86,19 @@ impl<D: Disk> Archive<D> {
         let segment = Segment::at(at, self.size);
         let partial = segment.partial(self.size);
         self.begin(segment, &partial)?;
+        if self.open.is_some_and(|open| open.is_old) {
+            self.agrees(&partial, offset, bytes)?;
+        }
         self.run(Operation::Write { name: &partial, at: offset, bytes })?;
-        self.written.lsn = Lsn(at.lsn.0.saturating_add(bytes.len() as u64));
+        let written = Lsn(at.lsn.0.saturating_add(bytes.len() as u64));
         if offset + (bytes.len() as u64) < self.size.bytes() {
+            self.written.lsn = written;
             return Ok(Written { bytes: bytes.len(), complete: None });
         }
-        self.complete(segment, &partial).inspect_err(|_| self.failed = true)?;
+        let done = self.complete(segment, &partial);
+        done.inspect_err(|error| self.failed |= error.status() != Status::WAL_E_DISK_FULL)?;
+        self.written.lsn = written;
+        self.durable = self.written;
         Ok(Written { bytes: bytes.len(), complete: Some(segment) })
     }
 
@@ -98,7 +107,7 @@ impl<D: Disk> Archive<D> {
         self.is_sound()?;
         if let Some(open) = self.open.filter(|open| open.is_made && self.durable != self.written) {
             let partial = open.segment.partial(self.size);
-            self.run(Operation::SyncData { name: &partial }).inspect_err(|_| self.failed = true)?;
+            self.run(Operation::SyncData { name: &partial })?;
         }
         self.durable = self.written;
         Ok(())
@@ -120,11 +129,31 @@ impl<D: Disk> Archive<D> {
         self.save(identity::FILE, it.text().as_bytes())
     }
 
+    /// Keeps the history of a timeline, which no segment of it comes before.
+    pub fn keep_history(&mut self, timeline: u32, file: &[u8]) -> Result<()> {
+        self.save(&history(timeline), file)
+    }
+
+    /// What a file has of another start must be what comes, where it is not the zeros of its room (PH8).
+    fn agrees(&mut self, partial: &str, offset: u64, bytes: &[u8]) -> Result<()> {
+        let mut there = vec![0; bytes.len()];
+        self.disk.read(partial, offset, &mut there).map_err(|error| failure("read", partial, &error))?;
+        if there == bytes || there.iter().zip(bytes).all(|(old, new)| *old == 0 || old == new) {
+            return Ok(());
+        }
+        self.failed = true;
+        Err(conflict(partial))
+    }
+
     /// A small file, unless it is there with the same bytes.
     fn save(&mut self, name: &str, bytes: &[u8]) -> Result<()> {
         let mut there = vec![0; bytes.len() + 1];
         match self.disk.read(name, 0, &mut there) {
-            Ok(n) if there.get(..n) == Some(bytes) => return Ok(()),
+            // That which is there may not last yet.
+            Ok(n) if there.get(..n) == Some(bytes) => {
+                self.run(Operation::Sync { name })?;
+                return self.run(Operation::SyncDirectory);
+            }
             Ok(_) => return Err(conflict(name)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(failure("read", name, &error)),
@@ -137,9 +166,14 @@ impl<D: Disk> Archive<D> {
         if self.open.is_some_and(|open| open.is_made && open.segment == segment) {
             return Ok(());
         }
-        self.open = Some(Open { segment, is_made: false });
+        let is_old = match self.disk.read(partial, 0, &mut [0]) {
+            Ok(_) => true,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => false,
+            Err(error) => return Err(failure("read", partial, &error)),
+        };
+        self.open = Some(Open { segment, is_made: false, is_old });
         begin(partial, self.size.bytes()).into_iter().try_for_each(|operation| self.run(operation))?;
-        self.open = Some(Open { segment, is_made: true });
+        self.open = Some(Open { segment, is_made: true, is_old });
         Ok(())
     }
 
@@ -159,7 +193,6 @@ impl<D: Disk> Archive<D> {
             }
         }
         self.open = None;
-        self.durable = self.written;
         Ok(())
     }
 
@@ -180,7 +213,9 @@ impl<D: Disk> Archive<D> {
     }
 
     fn run(&mut self, operation: Operation<'_>) -> Result<()> {
-        self.disk.run(operation).map_err(|error| told(operation, &error))
+        let done = self.disk.run(operation).map_err(|error| told(operation, &error));
+        // A second sync may succeed, and what the first lost is lost.
+        done.inspect_err(|error| self.failed |= error.status() == Status::WAL_E_FSYNC)
     }
 
     fn is_sound(&self) -> Result<()> {

@@ -101,8 +101,9 @@ pub unsafe extern "C" fn wal_archive_new(
 /// Fills the archive, in the calling thread, until there is something to tell: connects at the first call, receives, writes, makes it
 /// last, and acknowledges what lasts. The engine answers the server meanwhile, however long a disk takes.
 ///
-/// A full disk is no error: WAL_ARCHIVE_DISK_FULL tells, and it goes on by itself once there is room. After an error that
-/// wal_error_is_retriable says may pass, another call tries again; after others free the archiver.
+/// A full disk is no error: WAL_ARCHIVE_DISK_FULL tells, and it goes on by itself once there is room. Before WAL_ARCHIVE_STARTED
+/// another call tries again after an error that wal_error_is_retriable says may pass. After others, and once it has started, free the
+/// archiver: another one goes on. Segments that were completed just before a crash are not told again.
 ///
 /// @param[in,out] archive to fill
 /// @param[in] timeout_ms -1 waits for ever, 0 does not wait; writing what was received is not waiting
@@ -330,7 +331,8 @@ pub unsafe extern "C" fn wal_archive_event_name(event: *const wal_archive_event)
 /// @param[in] name of the file, as the server asks for it (`%f`)
 /// @param[in] target path of the file to write (`%p`)
 /// @param[out] err may be NULL; owned by the caller
-/// @return WAL_OK; WAL_NOT_FOUND: the archive does not have it; WAL_E_ARCHIVE: it cannot be read or written, or has a wrong length;
+/// @return WAL_OK; WAL_NOT_FOUND: the archive does not have it; WAL_E_ARCHIVE: it cannot be read or written, or has a wrong length,
+/// or the directory has no WAL;
 /// WAL_E_INVALID_ARGUMENT: this is not the name of a file
 /// @par Thread safety
 /// any thread, several at once, also while an archiver fills the directory
@@ -357,7 +359,7 @@ pub unsafe extern "C" fn wal_archive_fetch(
 /// @param[in] directory of the archive, terminated by NUL
 /// @param[out] out the report, owned by the caller: wal_archive_report_free
 /// @param[out] err may be NULL; owned by the caller
-/// @return WAL_OK; WAL_E_ARCHIVE: it cannot be read, or there is no WAL in it
+/// @return WAL_OK; WAL_E_ARCHIVE: it cannot be read, or there is no complete segment in it
 /// @par Thread safety
 /// any thread, several at once; beside an archiver the segment that is being written is left out
 /// @since 0.2.0

@@ -153,8 +153,8 @@ impl Archiver {
         Ok(Self { standing: inner.standing(), inner })
     }
 
-    /// Fills the archive until there is something to tell. `None`: `stop_lsn` is reached, and all before it lasts. After an error
-    /// that is retriable another call tries again.
+    /// Fills the archive until there is something to tell. `None`: `stop_lsn` is reached, and all before it lasts. Before
+    /// `Started` another call tries again after an error that is retriable.
     pub fn next(&mut self, timeout: Option<Duration>) -> Result<Option<ArchiveEvent>> {
         Ok(match self.inner.next(timeout)? {
             Next::Ready(told) => Some(event(told)),

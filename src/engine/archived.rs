@@ -3,9 +3,8 @@
 use std::path::Path;
 
 use super::archiver::{open, unreadable};
-use crate::archive::{Disk, Name, PARTIAL, Report, check, found_identity};
+use crate::archive::{Disk, Name, PARTIAL, Report, check, found_identity, is_behind_a_parent};
 use crate::error::{Error, Result, Status};
-use crate::physical::SegmentSize;
 use crate::sys::Length;
 
 /// How often a file that was renamed meanwhile is looked for again (PH10).
@@ -19,11 +18,20 @@ pub fn fetch_archived(directory: &Path, name: &str, target: &Path) -> Result<boo
     }
     let mut disk = open(directory, false)?;
     let entries = Disk::list(&mut disk).map_err(|error| unreadable(directory, &error))?;
-    let size = found_identity(&mut disk, &entries)?.map(|identity| identity.size);
-    let is_segment = size.is_some_and(|size| matches!(Name::parse(name, size), Some(Name::Segment(_))));
+    let Some(identity) = found_identity(&mut disk, &entries)? else {
+        // One that is not mounted must not end a recovery as if all were there.
+        let text = format!("{} is no archive: nothing there says whose WAL it is", directory.display());
+        return Err(Error::new(Status::WAL_E_ARCHIVE, text)
+            .with_hint("Name the directory of an archive. It may not be mounted."));
+    };
+    let size = identity.size;
+    let segment = match Name::parse(name, size) {
+        Some(Name::Segment(segment)) => Some(segment),
+        _ => None,
+    };
     let partial = format!("{name}{PARTIAL}");
     for _ in 0..TRIES {
-        let wanted = size.map(SegmentSize::bytes).filter(|_| is_segment);
+        let wanted = segment.map(|_| size.bytes());
         let length = wanted.map_or(Length::Any, Length::Exactly);
         match (disk.copy(name, length, target).map_err(|error| failed(name, &error))?, wanted) {
             (Some(bytes), Some(wanted)) if bytes != wanted => {
@@ -32,6 +40,14 @@ pub fn fetch_archived(directory: &Path, name: &str, target: &Path) -> Result<boo
             }
             (Some(_), _) => return Ok(true),
             (None, Some(wanted)) => {
+                let is_there = disk.read(&partial, 0, &mut [0]).is_ok();
+                // The server asks for the older timeline's then, which has more.
+                if is_there
+                    && let Some(segment) = segment
+                    && is_behind_a_parent(&mut disk, segment, size)?
+                {
+                    return Ok(false);
+                }
                 if disk
                     .copy(&partial, Length::Filled(wanted), target)
                     .map_err(|error| failed(&partial, &error))?

@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 
 use super::log::Logger;
 use super::shared::Shared;
-use super::source::Source;
+use super::source::{Source, Wanted};
 use super::{Next, Stream};
 use crate::archive::{
-    Archive, Disk, Entry, Found, Identity, Operation, Segment, found_identity, history, look,
+    Archive, Disk, Entry, Found, Identity, Operation, Segment, believe, found_identity, history, look,
+    newest_history, reached, read_history,
 };
 use crate::batch::{Batch, EventKind, EventView, TimelineNumbers};
 use crate::error::{Error, Result, Status};
@@ -103,6 +104,8 @@ enum Phase {
     New(Directory, Found),
     /// An attempt to connect runs.
     Connecting(Directory, Found),
+    /// It is connected: whose it is is written down, before anything else.
+    Begun(Archive<Directory>, Found),
     /// WAL comes.
     Running(Archive<Directory>),
     /// It is taken apart.
@@ -133,15 +136,16 @@ impl Archiver {
             Some(identity) => Some(identity),
             None => refuse_unknown(&entries)?,
         };
-        let found = identity.map_or(Ok(Found::default()), |identity| look(&entries, identity.size))?;
+        let (found, wanted) = match identity {
+            Some(identity) => known(&mut disk, &entries, identity)?,
+            None => (Found::default(), Wanted::default()),
+        };
         match found.at {
             Some(place) => (config.timeline, config.start_lsn) = (place.timeline, place.lsn),
             None => config.whole_segments = true,
         }
         let stream = Stream::of(config, logger)?;
-        if let Some(identity) = identity {
-            stream.shared().source.expect(identity);
-        }
+        stream.shared().source.expect(wanted);
         Ok(Self {
             stream,
             sync,
@@ -166,23 +170,30 @@ impl Archiver {
 
     /// Goes on: connects, receives, writes, makes it last, acknowledges; until there is something to tell.
     pub fn next(&mut self, timeout: Option<Duration>) -> Result<Next<Told>> {
-        if let Some(error) = &self.failed {
+        if let Some(error) = self.failed.as_ref().filter(|_| self.told.is_empty()) {
             return Err(error.clone());
         }
-        let next = self.go_on(timeout);
-        if let Err(error) = &next
-            && !error.is_retriable()
-        {
-            self.failed = Some(error.clone());
+        match self.go_on(timeout) {
+            Err(error) => {
+                self.failed = Some(error.clone()).filter(|error| !error.is_retriable());
+                // What lasts is told before what ended it.
+                match self.told.pop_front().filter(|_| self.failed.is_some()) {
+                    Some(told) => {
+                        self.shared().signal();
+                        Ok(Next::Ready(told))
+                    }
+                    None => Err(error),
+                }
+            }
+            next => next,
         }
-        next
     }
 
     fn go_on(&mut self, timeout: Option<Duration>) -> Result<Next<Told>> {
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         loop {
             if let Some(told) = self.told.pop_front() {
-                if self.held.is_some() || !self.told.is_empty() {
+                if self.held.is_some() || !self.told.is_empty() || self.failed.is_some() {
                     // The descriptor stays readable while there is more without waiting.
                     self.shared().signal();
                 }
@@ -191,13 +202,17 @@ impl Archiver {
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
             let ready = match (&self.phase, self.full) {
                 (Phase::New(..) | Phase::Connecting(..), _) => self.begin(left)?,
-                (Phase::Running(_), Some(again)) => self.wait_for_room(again, deadline)?,
+                (Phase::Running(_) | Phase::Begun(..), Some(again)) => self.wait_for_room(again, deadline)?,
+                (Phase::Begun(..), None) => self.write_down()?,
                 (Phase::Running(_), None) if self.held.is_some() => Next::Ready(()),
                 (Phase::Running(_), None) => self.receive(left)?,
                 (Phase::Over, _) => Next::Ended,
             };
             match ready {
                 Next::Ready(()) if self.held.is_some() => self.write_event()?,
+                Next::Ready(()) if matches!(self.phase, Phase::Begun(..)) => {
+                    self.write_down()?;
+                }
                 Next::Ready(()) => {}
                 Next::TimedOut => return Ok(Next::TimedOut),
                 Next::Interrupted => return Ok(Next::Interrupted),
@@ -220,7 +235,7 @@ impl Archiver {
         let Self { stream, phase, held, .. } = self;
         let fds = match &phase {
             Phase::New(disk, ..) | Phase::Connecting(disk, ..) => disk.fds(),
-            Phase::Running(archive) => archive.disk_ref().fds(),
+            Phase::Begun(archive, _) | Phase::Running(archive) => archive.disk_ref().fds(),
             Phase::Over => [-1, -1],
         };
         std::mem::forget((phase, held));
@@ -260,13 +275,37 @@ impl Archiver {
         let Phase::Connecting(disk, found) = std::mem::replace(&mut self.phase, Phase::Over) else {
             return Ok(Next::Ended);
         };
-        let Some(Source { system, size, start }) = self.shared().source.get() else {
-            return Err(Error::new(Status::WAL_E_INTERNAL, "a stream of WAL does not say whose it is"));
+        let Source { size, start, .. } = self.source()?;
+        let archive = Archive::new(disk, size, found.at.unwrap_or(start));
+        self.phase = Phase::Begun(archive, found);
+        Ok(Next::Ready(()))
+    }
+
+    fn source(&self) -> Result<Source> {
+        let nobody = || Error::new(Status::WAL_E_INTERNAL, "a stream of WAL does not say whose it is");
+        self.shared().source.get().ok_or_else(nobody)
+    }
+
+    /// Writes down whose it is, and how its timeline came about: a restore begins with the history.
+    fn write_down(&mut self) -> Result<Next<()>> {
+        let Source { system, size, start, histories } = self.source()?;
+        let archive = self.archive()?;
+        let mut done = archive.identify(Identity { system, size });
+        for (timeline, file) in histories.iter() {
+            done = done.and_then(|()| archive.keep_history(*timeline, file.as_bytes()));
+        }
+        match done {
+            Err(error) if error.status() == Status::WAL_E_DISK_FULL => {
+                self.is_full();
+                return Ok(Next::Ready(()));
+            }
+            done => done?,
+        }
+        self.came_to_room();
+        let Phase::Begun(archive, found) = std::mem::replace(&mut self.phase, Phase::Over) else {
+            return Ok(Next::Ended);
         };
-        let server = Identity { system, size };
         let at = found.at.unwrap_or(start);
-        let mut archive = Archive::new(disk, size, at);
-        archive.identify(server)?;
         self.say(ArchiveEventKind::WAL_ARCHIVE_STARTED, at.timeline, (at.lsn, at.lsn), String::new());
         for (from, to) in found.holes {
             self.say(ArchiveEventKind::WAL_ARCHIVE_HOLE, at.timeline, (from, to), String::new());
@@ -417,7 +456,7 @@ impl Archiver {
 
     fn archive(&mut self) -> Result<&mut Archive<Directory>> {
         match &mut self.phase {
-            Phase::Running(archive) => Ok(archive),
+            Phase::Begun(archive, _) | Phase::Running(archive) => Ok(archive),
             _ => Err(Error::new(Status::WAL_E_INTERNAL, "an archive that is not begun")),
         }
     }
@@ -470,12 +509,36 @@ pub(super) fn open(path: &Path, makes: bool) -> Result<Directory> {
         }
         opened => opened,
     };
+    // What lasts in a directory lasts only if that does.
+    let opened = match opened {
+        Ok(folder) if makes => Directory::keep(path).map(|()| folder),
+        opened => opened,
+    };
     opened.map_err(|error| unreadable(path, &error))
 }
 
 pub(super) fn unreadable(path: &Path, error: &std::io::Error) -> Error {
     Error::os(Status::WAL_E_ARCHIVE, format!("cannot use the archive {}", path.display()), error)
         .with_hint("Set archive_directory to a directory that this process may write.")
+}
+
+/// What an archive has, and what a server must have to go on with it.
+fn known(disk: &mut Directory, entries: &[Entry], identity: Identity) -> Result<(Found, Wanted)> {
+    let size = identity.size;
+    believe(disk, entries, identity)?;
+    let history = newest_history(disk, entries, size)?;
+    let found = look(entries, size, history.as_ref())?;
+    let reached = found.partial.map(|partial| reached(disk, partial, size)).transpose()?;
+    // Beyond a switchpoint that was gone through a server may have sent the beginning of a record.
+    let reached = reached.map(|place| {
+        let left = history.as_ref().and_then(|history| history.end_of(place.timeline));
+        Place { lsn: left.map_or(place.lsn, |left| left.min(place.lsn)), ..place }
+    });
+    let history = match (history, found.at) {
+        (None, Some(at)) => read_history(disk, at.timeline)?,
+        (history, _) => history,
+    };
+    Ok((found, Wanted { identity: Some(identity), history, reached }))
 }
 
 /// Files that look like segments, of which none says whose it is, are not written over.

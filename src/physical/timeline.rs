@@ -66,6 +66,11 @@ impl History {
         before(self) == before(other)
     }
 
+    /// The ancestors, oldest first, and where each ended.
+    pub fn ancestors(&self) -> &[(u32, Lsn)] {
+        &self.ancestors
+    }
+
     /// Where an ancestor ended; nothing for the timeline itself, which goes on, and for a stranger.
     pub fn end_of(&self, timeline: u32) -> Option<Lsn> {
         self.ancestors.iter().find(|(number, _)| *number == timeline).map(|(_, end)| *end)

@@ -1,20 +1,20 @@
 //! A directory whose files are to last: made, written, renamed and synced, one at a time kept open. It must never follow a name out
 //! of the directory, nor take a name that another file has.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind};
-use std::os::fd::AsRawFd;
-use std::os::unix::ffi::OsStrExt;
+use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd};
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::lock::{Lock, try_lock, unlock};
 
 /// A directory, and the file of it that is being written.
 #[derive(Debug)]
 pub struct Directory {
-    path: PathBuf,
+    /// Every name is looked up here: a path may come to mean another directory, and the lock is on this one.
     folder: File,
     open: Option<(String, File)>,
     is_owned: bool,
@@ -34,17 +34,29 @@ pub enum Length {
 /// How much is copied at once.
 const COPIED: usize = 1 << 20;
 
+/// Gives each copy a name of its own.
+static COPIES: AtomicU64 = AtomicU64::new(0);
+
 impl Directory {
     /// Makes one, for its owner alone.
     pub fn create(path: &Path) -> io::Result<()> {
         std::fs::DirBuilder::new().mode(0o700).create(path)
     }
 
+    /// Makes a directory's name last, in the one above it.
+    pub fn keep(path: &Path) -> io::Result<()> {
+        match File::open(path.join("..")) {
+            // What may not be read cannot be synced.
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => Ok(()),
+            above => sync_folder(&above?),
+        }
+    }
+
     /// Opens one that is there.
     pub fn open(path: &Path) -> io::Result<Self> {
         let mut options = OpenOptions::new();
         let folder = options.read(true).custom_flags(libc::O_DIRECTORY).open(path)?;
-        Ok(Self { path: path.to_owned(), folder, open: None, is_owned: false })
+        Ok(Self { folder, open: None, is_owned: false })
     }
 
     /// Takes it for this process, for as long as it is open. False: another has it.
@@ -61,12 +73,12 @@ impl Directory {
     /// The names and lengths of its files.
     pub fn list(&self) -> io::Result<Vec<(String, u64)>> {
         let mut all = Vec::new();
-        for entry in std::fs::read_dir(&self.path)? {
-            let entry = entry?;
+        let names = Names::open(self.at(c".", libc::O_RDONLY | libc::O_DIRECTORY)?)?;
+        while let Some(name) = names.next()? {
             // One that was renamed meanwhile has another name in the list, or in the next.
-            let Ok(metadata) = entry.metadata() else { continue };
-            if let (true, Some(name)) = (metadata.is_file(), entry.file_name().to_str()) {
-                all.push((name.to_owned(), metadata.len()));
+            let Some(size) = self.size_of(&name)? else { continue };
+            if let Ok(name) = name.into_string() {
+                all.push((name, size));
             }
         }
         Ok(all)
@@ -78,8 +90,7 @@ impl Directory {
         let file = match &self.open {
             Some((of, file)) if of == name => file,
             _ => {
-                own =
-                    OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW).open(self.within(name)?)?;
+                own = self.plain(name, libc::O_RDONLY)?;
                 &own
             }
         };
@@ -97,8 +108,7 @@ impl Directory {
 
     /// Copies a file to a path outside, which has it whole and lasting, or not at all. Gives its length; nothing if it is not there.
     pub fn copy(&self, name: &str, length: Length, target: &Path) -> io::Result<Option<u64>> {
-        let mut options = OpenOptions::new();
-        let source = match options.read(true).custom_flags(libc::O_NOFOLLOW).open(self.within(name)?) {
+        let source = match self.plain(name, libc::O_RDONLY) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             opened => opened?,
         };
@@ -109,13 +119,15 @@ impl Directory {
             Length::Exactly(wanted) | Length::Filled(wanted) => wanted,
         };
         let mut temporary = target.as_os_str().to_owned();
-        temporary.push(".pgwalstream");
+        // Two fetches to one target never write to one file.
+        let number = COPIES.fetch_add(1, Ordering::Relaxed);
+        temporary.push(format!(".{}.{number}.pgwalstream", std::process::id()));
         let copied = copy_whole(&source, until, Path::new(&temporary));
         copied.and_then(|()| std::fs::rename(&temporary, target)).inspect_err(|_| {
             let _ = std::fs::remove_file(&temporary);
         })?;
         let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty());
-        File::open(folder.unwrap_or_else(|| Path::new(".")))?.sync_all()?;
+        sync_folder(&File::open(folder.unwrap_or_else(|| Path::new(".")))?)?;
         Ok(Some(bytes))
     }
 
@@ -124,17 +136,25 @@ impl Directory {
         self.file(name, true).map(drop)
     }
 
-    /// Takes room for a file, and makes it so long if it is shorter.
+    /// Takes room for a file, and makes it just so long.
     pub fn reserve(&mut self, name: &str, bytes: u64) -> io::Result<()> {
         let file = self.file(name, false)?;
         let length = file.metadata()?.len();
-        // SAFETY: an open descriptor and three integers.
-        let done = unsafe { libc::fallocate(file.as_raw_fd(), 0, 0, bytes.cast_signed()) };
-        let error = match done {
-            0 => return Ok(()),
-            _ => io::Error::last_os_error(),
+        if length > bytes {
+            file.set_len(bytes)?;
+        }
+        let error = loop {
+            // SAFETY: an open descriptor and three integers.
+            if unsafe { libc::fallocate(file.as_raw_fd(), 0, 0, bytes.cast_signed()) } == 0 {
+                return Ok(());
+            }
+            let error = io::Error::last_os_error();
+            // tmpfs gives up for any signal.
+            if error.kind() != ErrorKind::Interrupted {
+                break error;
+            }
         };
-        if !matches!(error.raw_os_error(), Some(libc::EOPNOTSUPP | libc::ENOSYS)) {
+        if !matches!(error.raw_os_error(), Some(libc::EOPNOTSUPP | libc::ENOSYS | libc::EINVAL)) {
             return Err(error);
         }
         // A filesystem that cannot: zeros take the room.
@@ -165,17 +185,12 @@ impl Directory {
 
     /// Makes the names last.
     pub fn sync_names(&self) -> io::Result<()> {
-        match self.folder.sync_all() {
-            // NFS and CIFS, where PostgreSQL tolerates the same.
-            Err(error) if matches!(error.raw_os_error(), Some(libc::EINVAL | libc::EBADF)) => Ok(()),
-            done => done,
-        }
+        sync_folder(&self.folder)
     }
 
     /// Gives a file a name that nobody has.
     pub fn rename(&mut self, from: &str, to: &str) -> io::Result<()> {
-        let (old, new) = (self.within(from)?, self.within(to)?);
-        rename_without_replacing(&old, &new)?;
+        self.rename_without_replacing(&within(from)?, &within(to)?)?;
         if let Some((name, _)) = self.open.as_mut().filter(|(name, _)| name == from) {
             to.clone_into(name);
         }
@@ -185,7 +200,7 @@ impl Directory {
     /// Removes a file, if it is there.
     pub fn remove(&mut self, name: &str) -> io::Result<()> {
         self.open.take_if(|(of, _)| of == name);
-        match std::fs::remove_file(self.within(name)?) {
+        match self.unlink(&within(name)?) {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
             done => done,
         }
@@ -194,20 +209,136 @@ impl Directory {
     fn file(&mut self, name: &str, makes: bool) -> io::Result<&File> {
         let file = match self.open.take() {
             Some((of, file)) if of == name => file,
-            _ => {
-                let mut options = OpenOptions::new();
-                options.read(true).write(true).create(makes).mode(0o600).custom_flags(libc::O_NOFOLLOW);
-                options.open(self.within(name)?)?
-            }
+            _ => self.plain(name, libc::O_RDWR | if makes { libc::O_CREAT } else { 0 })?,
         };
         Ok(&self.open.insert((name.to_owned(), file)).1)
     }
 
-    fn within(&self, name: &str) -> io::Result<PathBuf> {
-        if name.is_empty() || name == "." || name == ".." || name.contains(['/', '\0']) {
-            return Err(io::Error::new(ErrorKind::InvalidInput, "not the name of a file"));
+    /// Opens a plain file: whatever else has the name is never waited for.
+    fn plain(&self, name: &str, flags: libc::c_int) -> io::Result<File> {
+        let file = self.at(&within(name)?, flags | libc::O_NONBLOCK)?;
+        if !file.metadata()?.is_file() {
+            return Err(io::Error::new(ErrorKind::InvalidInput, "it is not a plain file"));
         }
-        Ok(self.path.join(name))
+        Ok(file)
+    }
+
+    fn at(&self, name: &CStr, flags: libc::c_int) -> io::Result<File> {
+        let flags = flags | libc::O_CLOEXEC | libc::O_NOFOLLOW;
+        loop {
+            // SAFETY: an open descriptor, a terminated name and two integers.
+            let fd = unsafe { libc::openat(self.folder.as_raw_fd(), name.as_ptr(), flags, 0o600) };
+            if fd >= 0 {
+                // SAFETY: just opened, and nobody else's.
+                return Ok(unsafe { File::from_raw_fd(fd) });
+            }
+            let error = io::Error::last_os_error();
+            if error.kind() != ErrorKind::Interrupted {
+                return Err(error);
+            }
+        }
+    }
+
+    /// The length of a plain file; nothing for what is none, or has gone.
+    fn size_of(&self, name: &CStr) -> io::Result<Option<u64>> {
+        // SAFETY: integers and bytes, for which zeros are good.
+        let mut it: libc::stat = unsafe { std::mem::zeroed() };
+        let here = self.folder.as_raw_fd();
+        // SAFETY: an open descriptor, a terminated name and a struct of this frame.
+        let done = unsafe { libc::fstatat(here, name.as_ptr(), &raw mut it, libc::AT_SYMLINK_NOFOLLOW) };
+        match (done, io::Error::last_os_error()) {
+            (0, _) if it.st_mode & libc::S_IFMT == libc::S_IFREG => Ok(Some(it.st_size.cast_unsigned())),
+            (0, _) => Ok(None),
+            (_, error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            (_, error) => Err(error),
+        }
+    }
+
+    fn unlink(&self, name: &CStr) -> io::Result<()> {
+        // SAFETY: an open descriptor and a terminated name.
+        outcome(unsafe { libc::unlinkat(self.folder.as_raw_fd(), name.as_ptr(), 0) })
+    }
+
+    /// Whichever way the filesystem knows: one that knows none is asked before.
+    fn rename_without_replacing(&self, from: &CStr, to: &CStr) -> io::Result<()> {
+        let here = self.folder.as_raw_fd();
+        let (old, new) = (from.as_ptr(), to.as_ptr());
+        // SAFETY: an open descriptor, and two terminated names.
+        let done = outcome(unsafe { libc::renameat2(here, old, here, new, libc::RENAME_NOREPLACE) });
+        if !matches!(done.as_ref().map_err(io::Error::raw_os_error), Err(Some(libc::EINVAL | libc::ENOSYS))) {
+            return done;
+        }
+        // SAFETY: as above.
+        match outcome(unsafe { libc::linkat(here, old, here, new, 0) }) {
+            Ok(()) => self.unlink(from),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(error),
+            // SAFETY: as above.
+            Err(_) if unsafe { libc::faccessat(here, new, libc::F_OK, libc::AT_SYMLINK_NOFOLLOW) } == 0 => {
+                Err(ErrorKind::AlreadyExists.into())
+            }
+            // SAFETY: as above.
+            Err(_) => outcome(unsafe { libc::renameat(here, old, here, new) }),
+        }
+    }
+}
+
+/// The names of a directory, one after the other.
+struct Names(*mut libc::DIR);
+
+impl Names {
+    fn open(folder: File) -> io::Result<Self> {
+        let fd = folder.into_raw_fd();
+        // SAFETY: an open descriptor, which the list owns from here on.
+        let list = unsafe { libc::fdopendir(fd) };
+        if list.is_null() {
+            let error = io::Error::last_os_error();
+            // SAFETY: it was not taken.
+            drop(unsafe { File::from_raw_fd(fd) });
+            return Err(error);
+        }
+        Ok(Self(list))
+    }
+
+    fn next(&self) -> io::Result<Option<CString>> {
+        // SAFETY: of this thread. The end and an error are told apart by it.
+        unsafe { *libc::__errno_location() = 0 };
+        // SAFETY: an open list, which this thread alone reads.
+        let entry = unsafe { libc::readdir64(self.0) };
+        if entry.is_null() {
+            return match io::Error::last_os_error() {
+                error if error.raw_os_error() == Some(0) => Ok(None),
+                error => Err(error),
+            };
+        }
+        // SAFETY: a name terminated by NUL, good until the next one is read.
+        Ok(Some(unsafe { CStr::from_ptr((&raw const (*entry).d_name).cast()) }.to_owned()))
+    }
+}
+
+impl Drop for Names {
+    fn drop(&mut self) {
+        // SAFETY: open, and closed once.
+        unsafe { libc::closedir(self.0) };
+    }
+}
+
+fn outcome(done: libc::c_int) -> io::Result<()> {
+    if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+fn within(name: &str) -> io::Result<CString> {
+    let other = || io::Error::new(ErrorKind::InvalidInput, "not the name of a file");
+    if name.is_empty() || name == "." || name == ".." || name.contains('/') {
+        return Err(other());
+    }
+    CString::new(name).map_err(|_| other())
+}
+
+fn sync_folder(folder: &File) -> io::Result<()> {
+    match folder.sync_all() {
+        // NFS and CIFS, where PostgreSQL tolerates the same.
+        Err(error) if matches!(error.raw_os_error(), Some(libc::EINVAL | libc::EBADF)) => Ok(()),
+        done => done,
     }
 }
 
@@ -221,41 +352,22 @@ impl Drop for Directory {
 
 fn copy_whole(source: &File, until: u64, target: &Path) -> io::Result<()> {
     let mut options = OpenOptions::new();
-    let copy = options.write(true).create(true).truncate(true).mode(0o600).open(target)?;
+    let copy =
+        options.write(true).create_new(true).mode(0o600).custom_flags(libc::O_NOFOLLOW).open(target)?;
     let mut buffer = vec![0; COPIED];
     let mut at = 0;
     while at < until {
         let room = usize::try_from(until - at).unwrap_or(usize::MAX).min(buffer.len());
-        let n = source.read_at(buffer.get_mut(..room).unwrap_or_default(), at)?;
-        if n == 0 {
-            break;
-        }
+        let n = match source.read_at(buffer.get_mut(..room).unwrap_or_default(), at) {
+            Ok(0) => break,
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            read => read?,
+        };
         copy.write_all_at(buffer.get(..n).unwrap_or_default(), at)?;
         at += n as u64;
     }
     copy.set_len(until)?;
     copy.sync_all()
-}
-
-/// Whichever way the filesystem knows: one that knows none is asked before.
-fn rename_without_replacing(from: &Path, to: &Path) -> io::Result<()> {
-    let (old, new) = (CString::new(from.as_os_str().as_bytes())?, CString::new(to.as_os_str().as_bytes())?);
-    let here = libc::AT_FDCWD;
-    // SAFETY: two paths that end with NUL.
-    let done = unsafe { libc::renameat2(here, old.as_ptr(), here, new.as_ptr(), libc::RENAME_NOREPLACE) };
-    if done == 0 {
-        return Ok(());
-    }
-    let error = io::Error::last_os_error();
-    if !matches!(error.raw_os_error(), Some(libc::EINVAL | libc::ENOSYS)) {
-        return Err(error);
-    }
-    match std::fs::hard_link(from, to) {
-        Ok(()) => std::fs::remove_file(from),
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(error),
-        Err(_) if to.symlink_metadata().is_ok() => Err(ErrorKind::AlreadyExists.into()),
-        Err(_) => std::fs::rename(from, to),
-    }
 }
 
 #[cfg(test)]
@@ -294,5 +406,38 @@ mod tests {
             assert_eq!(it.make(name).unwrap_err().kind(), ErrorKind::InvalidInput, "{name}");
         }
         assert_eq!(it.read("b", 0, &mut back).unwrap_err().kind(), ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn the_directory_stays_the_one_that_was_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, aside) = (folder.path().join("archive"), folder.path().join("aside"));
+        Directory::create(&path).unwrap();
+        Directory::keep(&path).unwrap();
+        let mut it = Directory::open(&path).unwrap();
+        std::fs::rename(&path, &aside).unwrap();
+        Directory::create(&path).unwrap();
+        it.make("a").unwrap();
+        it.rename("a", "b").unwrap();
+        assert_eq!(it.list().unwrap(), [("b".to_owned(), 0)]);
+        assert!(aside.join("b").exists() && !path.join("b").exists());
+        it.remove("b").unwrap();
+        assert!(!aside.join("b").exists());
+    }
+
+    #[test]
+    fn a_file_that_is_too_long_is_cut_and_what_is_no_file_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut it = Directory::open(folder.path()).unwrap();
+        std::fs::write(folder.path().join("long"), vec![1; 3000]).unwrap();
+        it.reserve("long", 2000).unwrap();
+        assert_eq!(it.list().unwrap(), [("long".to_owned(), 2000)]);
+        let pipe = CString::new(folder.path().join("pipe").to_str().unwrap()).unwrap();
+        // SAFETY: a terminated path.
+        assert_eq!(unsafe { libc::mkfifo(pipe.as_ptr(), 0o600) }, 0);
+        assert_eq!(it.read("pipe", 0, &mut [0]).unwrap_err().kind(), ErrorKind::InvalidInput);
+        let target = folder.path().join("target");
+        assert_eq!(it.copy("pipe", Length::Any, &target).unwrap_err().kind(), ErrorKind::InvalidInput);
+        assert_eq!(it.list().unwrap().len(), 1);
     }
 }

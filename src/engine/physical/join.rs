@@ -2,6 +2,7 @@
 //!
 //! It must never start on a history that does not have what was received.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -89,6 +90,8 @@ pub(super) struct Joined {
     pub(super) start: Place,
     /// Where the history left that of the server before, if more than that was received.
     pub(super) rewound: Option<Lsn>,
+    /// The history files of its timeline and of those before it, for an archive.
+    pub(super) archived: Arc<[(u32, String)]>,
 }
 
 /// Connects, looks at the server and starts the stream, or goes on with it.
@@ -131,6 +134,7 @@ pub(super) async fn join(shared: &Shared, deadline: Option<Instant>, purpose: Pu
         }
         Purpose::First => {
             let asked = Place { timeline: config.timeline, lsn: config.start_lsn };
+            belongs_to_archive(shared, &server, size)?;
             let place = first_place(&server, asked, stand.place());
             // An archive that has nothing begins with a whole segment.
             if config.whole_segments { Place { lsn: size.start_of(place.lsn), ..place } } else { place }
@@ -138,6 +142,11 @@ pub(super) async fn join(shared: &Shared, deadline: Option<Instant>, purpose: Pu
     };
     let (Route { switches, start }, rewound) = find_route(shared, &server, place, size)?;
     let switches = histories(config, &mut session, switches).await?;
+    let archived = if is_first && shared.source.wanted().is_some() {
+        archived(config, &mut session, &server.history, place.timeline).await?
+    } else {
+        Arc::default()
+    };
     Counts::set(&shared.counts.timeline, start.timeline.into());
     let started = timely(config, session.start_copy(&physical::start(&config.slot, start))).await;
     started.map_err(|error| explain(error, &config.slot, start))?;
@@ -161,6 +170,7 @@ pub(super) async fn join(shared: &Shared, deadline: Option<Instant>, purpose: Pu
         begin: Place { lsn: rewound.unwrap_or(place.lsn), ..place },
         start,
         rewound,
+        archived,
     })
 }
 
@@ -195,6 +205,40 @@ async fn history<S: Session>(config: &Config, session: &mut S, timeline: u32) ->
     rows.get(0, "content").map(str::to_owned).ok_or_else(|| {
         Error::new(Status::WAL_E_PROTOCOL, format!("the server gives no history of timeline {timeline}"))
     })
+}
+
+/// Makes sure that a server has what an archive has: the same history, and all of the segment that is fetched again.
+fn belongs_to_archive(shared: &Shared, server: &Server, size: SegmentSize) -> Result<()> {
+    let Some(wanted) = shared.source.wanted() else { return Ok(()) };
+    if let Some(known) = &wanted.history {
+        let begun = known.ancestors().last().map_or(Lsn(0), |(_, end)| *end);
+        let at = Place { timeline: known.timeline(), lsn: begun };
+        if !server.history.has(at.timeline) {
+            // An old primary, or one that was promoted apart: also where the archive has nothing of its timeline yet.
+            return route(server, at, size).map(drop);
+        }
+        same_history(server, known, at)?;
+    }
+    wanted.reached.map_or(Ok(()), |place| find_route(shared, server, place, size).map(drop))
+}
+
+/// The history files up to a timeline. Of those before it a server may have lost some.
+async fn archived<S: Session>(
+    config: &Config,
+    session: &mut S,
+    of: &History,
+    until: u32,
+) -> Result<Arc<[(u32, String)]>> {
+    let mut all = Vec::new();
+    let ancestors = of.ancestors().iter().map(|(timeline, _)| *timeline);
+    for timeline in ancestors.chain([of.timeline()]).filter(|timeline| (2..=until).contains(timeline)) {
+        match history(config, session, timeline).await {
+            Ok(text) => all.push((timeline, text)),
+            Err(error) if timeline < until && error.sqlstate() == "58P01" => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(all.into())
 }
 
 async fn shown(config: &Config, session: &mut AnySession, name: &str) -> Result<String> {

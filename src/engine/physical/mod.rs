@@ -28,8 +28,8 @@ pub async fn work(shared: Arc<Shared>, attempt: u64, deadline: Option<Instant>) 
         joined = joining => joined?,
         () = given_up(&shared, attempt) => return Ok(()),
     };
-    let Joined { identity, size, begin, .. } = joined;
-    shared.source.set(Source { system: identity.system, size, start: begin });
+    let (Joined { identity, size, begin, .. }, histories) = (&joined, Arc::clone(&joined.archived));
+    shared.source.set(Source { system: identity.system, size: *size, start: *begin, histories });
     // Before the program can acknowledge.
     shared.acks.begin(joined.start.lsn.0);
     if !shared.enter(attempt, Step::Stream) {
