@@ -268,9 +268,11 @@ impl<S: Session> Streaming<S> {
         // The end of a bounded stream is known from the server's answers.
         let asks = self.shared.config.stop_lsn.is_some() && !self.state.ended;
         if let Err(error) = self.send(report, if asks { Reply::AtOnce } else { Reply::NotNeeded }) {
-            // What the server said before it went is the better reason, and comes before it in the stream.
+            // What the server said before it went is the better reason, and comes before it in the stream. While rows of a
+            // snapshot come nothing may: the changes would be among them.
             self.next_read = NextRead::Now;
-            while self.next_read == NextRead::Now && self.shared.has_room(0) {
+            while self.state.snapshot.is_none() && self.next_read == NextRead::Now && self.shared.has_room(0)
+            {
                 self.read()?;
             }
             return Err(error);
@@ -346,6 +348,7 @@ impl<S: Session> Streaming<S> {
 
     /// One turn of reading; tells how much it was. Whatever ends it, what came before is handed over and told first.
     fn read(&mut self) -> Result<usize> {
+        debug_assert!(self.state.snapshot.is_none(), "the rows of a snapshot come before the changes");
         let mut noted = Noted::default();
         let mut bytes = 0;
         let begun = self.state.intake.begun();

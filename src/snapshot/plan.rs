@@ -219,6 +219,12 @@ impl Plan {
         out
     }
 
+    /// Whether an item's rows come in the same order whenever it is read: a heap's come in that of its blocks.
+    pub fn has_order(&self, item: &Item) -> bool {
+        let table = self.tables.get(item.table);
+        table.and_then(|table| table.leaves.get(item.leaf)).is_some_and(|leaf| leaf.is_divisible)
+    }
+
     /// The statement that copies an item.
     pub fn copy(&self, item: &Item, binary: bool) -> Result<String> {
         let table = self.tables.get(item.table);
@@ -408,6 +414,7 @@ mod tests {
             ]
         );
         assert_eq!(items.iter().map(|item| item.blocks).sum::<u64>(), 35);
+        assert!(items.iter().all(|item| plan.has_order(item)));
         assert_eq!(
             plan.copy(&items[1], true).unwrap(),
             "COPY (SELECT \"id\" FROM ONLY \"public\".\"r\"\"1\" WHERE ctid OPERATOR(pg_catalog.>=) '(10,0)'::pg_catalog.tid \
@@ -424,6 +431,7 @@ mod tests {
         // However large it is.
         plan.measure(&rows(&[&["10", "9000000", "f", "t", "8192"], &["21", "1", "f", "f", "8192"]])).unwrap();
         let items = plan.items(1);
+        assert!(items.iter().all(|item| plan.has_order(item) == (item.table == 0)));
         assert!(items.len() <= 1026 && items.iter().filter(|item| item.table == 0).count() > 1000);
     }
 

@@ -507,7 +507,7 @@ const EMBEDDING: [&str; 17] = [
 ];
 
 /// The encoding, if in the one that the session has, or the statement names, a backslash may be half of a character.
-fn embedding<'a>(session: Option<&'a str>, sql: &'a str) -> Option<&'a str> {
+pub fn embedding<'a>(session: Option<&'a str>, sql: &'a str) -> Option<&'a str> {
     let embeds = |name: &&str| {
         let plain: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
         EMBEDDING.contains(&plain.to_ascii_lowercase().as_str())

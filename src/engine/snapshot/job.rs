@@ -146,7 +146,7 @@ impl Job {
 
     /// Tells the program where the snapshot stands, behind all that is in the queue.
     pub(super) fn tell(&self, step: SnapshotStep, table: Option<usize>, item: u32, rows: u64) -> Result<()> {
-        let mut batch = self.take_batch(0)?;
+        let mut batch = self.batch_behind()?;
         self.event(&mut batch.arrays, step, table, item, rows)?;
         self.push(batch, 1);
         self.shared.signal();
@@ -205,6 +205,14 @@ impl Job {
     /// What a reader of an item's rows is made of.
     pub(super) fn source(&self, work: &Work) -> Source {
         Source { item: work.item.number, consistent: self.origin.consistent.0, skip: work.delivered }
+    }
+
+    /// The newest batch in the queue where it has room, for a word alone is not worth one; else another. Nobody on this
+    /// thread may push one before it is back.
+    fn batch_behind(&self) -> Result<Box<Batch>> {
+        let Some(mut newest) = self.shared.take_back(0) else { return self.take_batch(0) };
+        newest.arrays.come_from(self.origin.server);
+        Ok(newest)
     }
 
     /// An empty batch with room for a message of `bytes`.

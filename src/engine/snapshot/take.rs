@@ -3,12 +3,14 @@
 //!
 //! It must never leave a slot behind whose snapshot nobody has: the next attempt would find a slot without rows.
 
+use std::collections::HashSet;
 use std::time::Instant;
 
 use tokio::time::timeout_at;
 
 use super::super::beside::Beside;
 use super::super::connect::{self, found_slot, timely};
+use super::super::connection::embedding;
 use super::super::creation::{Made, Making, create, until};
 use super::super::log::Level;
 use super::super::shared::Shared;
@@ -17,7 +19,7 @@ use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
 use crate::options::TwoPhase;
 use crate::session::{AnySession, Rows, Session};
-use crate::snapshot::{Extent, Plan, Questions, SnapshotState, begin, definitions};
+use crate::snapshot::{self, Extent, Plan, Questions, SnapshotState, begin, definitions};
 use crate::stream::slot_commands::{InUse, drop_slot};
 use crate::stream::{Finding, Identity, Preflight, Server, Slot, quote_identifier};
 
@@ -156,6 +158,19 @@ impl Asking<'_> {
     /// What is known before anything is made.
     async fn refuse(&self, session: &mut AnySession) -> Result<()> {
         let config = &self.shared.config;
+        // Such a character may have a backslash in it, as no text of COPY is read.
+        if let Some(encoding) =
+            session.parameter("client_encoding").and_then(|name| embedding(Some(name), ""))
+            && !config.binary
+        {
+            return Err(Error::new(
+                Status::WAL_E_BAD_OPTION,
+                format!("rows of a snapshot are not read as text in the encoding {encoding}"),
+            )
+            .with_hint(
+                "Leave client_encoding out of the connection string, for UTF8; or set binary to \"on\".",
+            ));
+        }
         if config.two_phase != TwoPhase::Off {
             return Err(Error::new(
                 Status::WAL_E_BAD_OPTION,
@@ -265,7 +280,7 @@ impl Asking<'_> {
         let until =
             deadline.unwrap_or_else(|| Instant::now() + super::ADDRESS).max(Instant::now() + super::ADDRESS);
         let mut now = Beside::open(config.backend, &config.conninfo, until).await?;
-        let locked = |question: &str| alone(&plan, question);
+        let locked = |question: &str| alone(version, &plan, question);
         seen.compare(&Answers::of_now(&mut now, &questions, locked, until).await?)?;
         let sizes = locked(&Questions::sizes(plan.leaves()));
         let sizes = timely(config, now.ask(&sizes)).await.map_err(explain_shared)?;
@@ -316,11 +331,14 @@ impl Answers {
     /// Whether nothing changed since the snapshot was taken: TRUNCATE, a rewrite and DROP are no part of what it sees, and a
     /// publication that was changed publishes other tables than it did where the changes begin.
     fn compare(&self, now: &Self) -> Result<()> {
+        let later = later(&self.tables, &now.tables);
         let pairs = [(&self.tables, &now.tables), (&self.columns, &now.columns)];
         for (seen, now) in pairs {
-            if seen != now {
-                let first = seen.iter().zip(now).find(|(seen, now)| seen != now).map(|(seen, _)| seen);
-                let row = first.or_else(|| now.get(seen.len())).or_else(|| seen.get(now.len()));
+            // All rows of a table that was made meanwhile come as changes.
+            let now: Vec<&Vec<Option<String>>> = now.iter().filter(|row| !is_of(row, &later)).collect();
+            if !seen.iter().eq(now.iter().copied()) {
+                let first = seen.iter().zip(&now).find(|(seen, now)| seen != *now).map(|(seen, _)| seen);
+                let row = first.or_else(|| now.get(seen.len()).copied()).or_else(|| seen.get(now.len()));
                 return Err(changed(
                     row.map_or("", |row| row.get(2).and_then(Option::as_deref).unwrap_or("")),
                 ));
@@ -328,6 +346,24 @@ impl Answers {
         }
         if self.publications == now.publications { Ok(()) } else { Err(changed("")) }
     }
+}
+
+/// The tables, by their OIDs, that a snapshot does not see, and that have nothing of one that it sees.
+fn later<'a>(seen: &[Vec<Option<String>>], now: &'a [Vec<Option<String>>]) -> HashSet<&'a str> {
+    let text = |row: &'a [Option<String>], at: usize| row.get(at).and_then(Option::as_deref).unwrap_or("");
+    let known: HashSet<&str> = seen
+        .iter()
+        .flat_map(|row| [row.first(), row.get(7)])
+        .filter_map(|cell| cell.and_then(Option::as_deref))
+        .collect();
+    let takes = now.iter().filter(|row| known.contains(text(row, 7)));
+    let takes: HashSet<&str> = takes.map(|row| text(row, 0)).collect();
+    let unknown = now.iter().map(|row| text(row, 0)).filter(|oid| !known.contains(oid));
+    unknown.filter(|oid| !takes.contains(oid)).collect()
+}
+
+fn is_of(row: &[Option<String>], tables: &HashSet<&str>) -> bool {
+    row.first().and_then(Option::as_deref).is_some_and(|oid| tables.contains(oid))
 }
 
 fn changed(table: &str) -> Error {
@@ -340,11 +376,12 @@ fn changed(table: &str) -> Error {
         .with_retriable(true)
 }
 
-/// The question behind the locks that it takes itself: the server's functions open the tables, and would wait behind whoever
+/// The question behind the settings of the holder, so that the same filter is written alike, and behind the locks that it takes itself: the server's functions open the tables, and would wait behind whoever
 /// waits for the holder.
-fn alone(plan: &Plan, question: &str) -> String {
+fn alone(version: u32, plan: &Plan, question: &str) -> String {
     let lock = plan.lock().map_or_else(String::new, |lock| format!("{lock}; "));
-    format!("SET LOCAL lock_timeout = {}; {lock}{question}", SHARED.as_millis())
+    let patience = SHARED.as_millis();
+    format!("{}; SET LOCAL lock_timeout = {patience}; {lock}{question}", snapshot::settings(version))
 }
 
 fn explain_shared(error: Error) -> Error {

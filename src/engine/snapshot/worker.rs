@@ -83,6 +83,12 @@ async fn attempt(job: &Job, session: &mut Option<AnySession>, work: &mut Work) -
 
 /// Copies one item, from behind what was delivered of it.
 async fn copy(job: &Job, session: &mut AnySession, work: &mut Work) -> Result<()> {
+    if work.delivered > 0 && !job.plan.has_order(&work.item) {
+        return Err(Error::new(
+            Status::WAL_E_SNAPSHOT,
+            "an item was cut off whose rows may come in another order when they are read again",
+        ));
+    }
     let binary = job.shared.config.binary;
     let sql = job.plan.copy(&work.item, binary)?;
     let announced = session.start_copy_out(&sql).await?;

@@ -188,3 +188,74 @@ fn p29_a_snapshot_has_a_deadline(version: u32) {
 }
 
 on_every_version! { p29_a_snapshot_has_a_deadline }
+
+/// The queue has room all the while: what the walsender sent before it was lost comes behind the rows all the same.
+fn p18_no_change_comes_before_the_rows_whatever_is_lost(version: u32) {
+    let server = Server::shared(version);
+    let mut db = server.database();
+    thousand_bytes_each(&mut db, 30_000);
+    let slot = server::unique("first");
+    let options = options(&db, &slot).with("snapshot_workers", "1").with("status_interval", "100ms");
+    let mut stream = options.open().unwrap();
+    let walsender = "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE database = current_database()";
+    let mut mirror = Mirror::default();
+    mirror.read(&mut stream, |it, _| it.rows > 10).unwrap();
+    db.run("UPDATE t SET pad = 'new' WHERE id = 30000");
+    // What the walsender sent lies in the socket.
+    std::thread::sleep(Duration::from_millis(200));
+    db.run(walsender);
+    let mut told = 0;
+    mirror
+        .read(&mut stream, |it, event| {
+            told += u32::from(event.kind() == Kind::Reconnected);
+            if it.end.is_none() && it.rows % 1000 == 0 {
+                std::thread::sleep(Duration::from_millis(30));
+            }
+            it.end.is_some()
+        })
+        .unwrap();
+    assert_eq!((mirror.changes, mirror.rows, told), (0, 30_000, 1));
+    mirror.catch_up(&mut db, &mut stream);
+    assert_eq!(mirror.changes, 1);
+    mirror.compare(&mut db, &[]);
+}
+
+on_every_version! { p18_no_change_comes_before_the_rows_whatever_is_lost }
+
+/// The order of an index is not that of the table, and which of them comes may change at any time.
+fn an_item_that_is_read_again_has_the_same_order(version: u32) {
+    let server = Server::shared(version);
+    let mut db = server.database();
+    let filter = if version >= 15 { "WHERE (id > 100)" } else { "" };
+    db.run(&format!(
+        "CREATE TABLE t (id int, pad text);
+         INSERT INTO t SELECT n, repeat('x', 1000) FROM generate_series(1, 20000) n ORDER BY md5(n::text);
+         ALTER TABLE t ADD PRIMARY KEY (id); ALTER TABLE t SET (autovacuum_enabled = off);
+         CREATE PUBLICATION pub FOR TABLE t {filter}"
+    ));
+    let role = server::unique("planner");
+    db.run(&format!("CREATE ROLE {role} LOGIN REPLICATION; GRANT SELECT ON t TO {role}"));
+    let conninfo = format!("host=127.0.0.1 port={} user={role} dbname={}", server.port, db.name);
+    let options = crate::harness::Options::stream(&conninfo, &server::unique("first"), "pub");
+    let options =
+        options.with("snapshot", "initial").with("slot_create", "if_missing").with("queue_bytes", "64kB");
+    let mut stream = options.open().unwrap();
+    let mut mirror = Mirror::default();
+    mirror.read(&mut stream, |it, _| it.rows > 500).unwrap();
+    // As if statistics had made an index cheap meanwhile.
+    for (name, value) in
+        [("random_page_cost", "0.0001"), ("cpu_index_tuple_cost", "0"), ("seq_page_cost", "1000")]
+    {
+        db.run(&format!("ALTER ROLE {role} SET {name} = {value}"));
+    }
+    db.run("VACUUM ANALYZE t");
+    eventually("a worker copies", || db.text(&format!("SELECT count(*) > 0 {WORKERS}")) == "t");
+    db.run(&format!("SELECT pg_terminate_backend(pid) {WORKERS}"));
+    // A row that comes twice panics there.
+    mirror.read_snapshot(&mut stream);
+    assert_eq!(stream.snapshot_progress().lost_workers, 1);
+    let conditions = [("public.t", if version >= 15 { "id > 100" } else { "true" })];
+    mirror.compare(&mut db, &conditions);
+}
+
+on_every_version! { an_item_that_is_read_again_has_the_same_order }

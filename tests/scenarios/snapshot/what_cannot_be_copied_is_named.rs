@@ -132,6 +132,31 @@ fn p16_a_lock_is_waited_for_in_bounds(version: u32) {
 
 on_every_version! { p16_a_lock_is_waited_for_in_bounds }
 
+/// A backslash may be half of a character there, which no text of COPY says. In binary there are no backslashes.
+fn p44_an_encoding_that_has_backslashes_in_characters(version: u32) {
+    let server = Server::shared(version);
+    let mut db = server.database();
+    db.run(
+        "CREATE TABLE t (id int PRIMARY KEY, v text); CREATE PUBLICATION pub FOR TABLE t;
+         INSERT INTO t VALUES (1, U&'\\8868x')",
+    );
+    let slot = server::unique("first");
+    let conninfo = format!("{} client_encoding=SJIS", db.conninfo());
+    let of = |binary| {
+        let options = Options::stream(&conninfo, &slot, "pub").with("binary", binary);
+        options.with("snapshot", "initial").with("slot_create", "if_missing")
+    };
+    let failure = refused(of("off"));
+    assert_eq!(failure.status, Status::WAL_E_BAD_OPTION, "{failure:?}");
+    assert!(failure.message.contains("SJIS") && failure.hint.contains("binary"), "{failure:?}");
+    assert_eq!(slots(&mut db), "0");
+    let mut stream = of("on").open().unwrap();
+    let all = stream.read_until(|event| event.ack_lsn != 0);
+    assert!(all.iter().any(|event| event.line.starts_with("INSERT public.t")), "{all:?}");
+}
+
+on_every_version_in_the_gate! { p44_an_encoding_that_has_backslashes_in_characters }
+
 /// A table that is emptied between the snapshot and its lock looks empty to the snapshot: that is seen, and named.
 fn p50_a_table_that_changes_at_that_very_moment(version: u32) {
     let server = Server::shared(version);
