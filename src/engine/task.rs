@@ -19,6 +19,7 @@ use super::log::Level;
 use super::panics;
 use super::reconnect::{Recovery, first};
 use super::shared::{Shared, TaskLife};
+use super::snapshot;
 use super::state::StreamState;
 use crate::error::{Error, Result, Status};
 use crate::options::{Progress, SlotCreate};
@@ -80,9 +81,19 @@ async fn work(shared: Arc<Shared>, attempt: u64, deadline: Option<Instant>) -> R
     let is_whole = connected.snapshot.is_none();
     shared.acks.begin(if is_whole { connected.start.0 } else { connected.start.0.saturating_sub(1) });
     if !shared.enter(attempt, Step::Stream) {
+        drop(connected);
+        if !is_whole {
+            snapshot::discard(&shared).await;
+        }
         return Ok(());
     }
-    shared.capture.epoch(&capture::epoch(&shared.config, &connected))?;
+    if let Err(error) = shared.capture.epoch(&capture::epoch(&shared.config, &connected)) {
+        drop(connected);
+        if !is_whole {
+            snapshot::discard(&shared).await;
+        }
+        return Err(error);
+    }
     let outcome = stream(&shared, connected).await;
     if let Err(error) = shared.capture.finish() {
         shared.logger.log(Level::WAL_LOG_WARN, "capture", || format!("while ending: {error:?}"));
@@ -103,7 +114,12 @@ async fn work(shared: Arc<Shared>, attempt: u64, deadline: Option<Instant>) -> R
 async fn stream(shared: &Arc<Shared>, mut connected: Connected) -> Result<()> {
     let mut state = StreamState::new(shared, &connected);
     if let Some(taken) = connected.snapshot.take() {
-        state.copy_first(shared, *taken, connected.identity.provenance(&shared.config))?;
+        let server = connected.identity.provenance(&shared.config);
+        if let Err(error) = state.copy_first(shared, *taken, server) {
+            drop(connected);
+            snapshot::discard(shared).await;
+            return Err(error);
+        }
     }
     if connected.late && shared.config.progress == Progress::Acknowledged {
         // What the program has stored is behind the slot: it shall store this.

@@ -108,12 +108,13 @@ fn tables(version: u32, wanted: &str) -> String {
     let filter = if version >= 150_000 { "t.rowfilter" } else { "NULL" };
     format!(
         "SELECT c.oid, n.nspname, c.relname, c.relreplident, c.relkind, t.pubname, {filter}, \
-         l.oid, l.nspname, l.relname, l.relkind, l.relfilenode FROM {} \
+         l.oid, l.nspname, l.relname, l.relkind, l.relfilenode, \
+         (SELECT pg_catalog.count(*) FROM pg_catalog.pg_partition_ancestors(c.oid)) FROM {} \
          LEFT JOIN LATERAL (WITH RECURSIVE p (oid) AS (SELECT c.oid UNION ALL SELECT i.inhrelid FROM p \
          JOIN pg_catalog.pg_class k ON k.oid {EQ} p.oid AND k.relkind {EQ} 'p' \
          JOIN pg_catalog.pg_inherits i ON i.inhparent {EQ} p.oid) \
          SELECT l.oid, s.nspname, l.relname, l.relkind, l.relfilenode FROM p \
-         JOIN pg_catalog.pg_class l ON l.oid {EQ} p.oid AND l.relkind {NE} 'p' \
+         JOIN pg_catalog.pg_class l ON l.oid {EQ} p.oid AND l.relkind {NE} 'p' AND l.relpersistence {EQ} 'p' \
          JOIN pg_catalog.pg_namespace s ON s.oid {EQ} l.relnamespace) l ON true \
          WHERE {wanted} ORDER BY c.oid, t.pubname, l.oid",
         published()

@@ -28,6 +28,8 @@ pub(super) struct Filling<'a> {
     /// The server's error, until it waits for the next command.
     failed: Option<Error>,
     ended: Ended,
+    /// Whether a small batch is enough, as far as is known.
+    is_little: bool,
 }
 
 /// What the server said of the end of a COPY. All of it must come: nothing else tells that no row was cut off.
@@ -60,8 +62,9 @@ enum Decoded {
 }
 
 impl<'a> Filling<'a> {
-    pub(super) fn new(job: &'a Job, reader: RowReader) -> Self {
-        Self { job, reader, batch: None, decoded: 0, need: 0, failed: None, ended: Ended::Not }
+    pub(super) fn new(job: &'a Job, reader: RowReader, work: &Work) -> Self {
+        let is_little = work.item.blocks <= 1;
+        Self { job, reader, batch: None, decoded: 0, need: 0, failed: None, ended: Ended::Not, is_little }
     }
 
     /// Where the next bytes go. Never empty.
@@ -70,7 +73,10 @@ impl<'a> Filling<'a> {
             Some(batch) => batch,
             None => {
                 self.decoded = 0;
-                self.job.take_batch(0)?
+                match self.is_little {
+                    true => self.job.take_small_batch()?,
+                    false => self.job.take_batch(0)?,
+                }
             }
         };
         Ok(self.batch.insert(batch).chunk.tail_mut())
@@ -183,6 +189,8 @@ impl<'a> Filling<'a> {
         }
         batch.chunk.retreat(moved);
         self.decoded = 0;
+        // There is more than was thought.
+        self.is_little &= self.ended != Ended::Not;
         let events = batch.arrays.events().len();
         if events == 0 {
             self.job.shared.discard(batch);
