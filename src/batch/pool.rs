@@ -57,6 +57,9 @@ pub struct Pool {
 /// The usual number of values in a batch's array; a row with more gets an array of its own.
 const VALUES: usize = 16 * 1024;
 
+/// The events and values of a small batch.
+const SMALL: (usize, usize) = (64, 512);
+
 /// What is larger than this is not kept: nobody may want it again.
 const BYTES: usize = 256 * 1024;
 const EVENTS: usize = 8 * 1024;
@@ -91,12 +94,27 @@ impl Pool {
         Ok(batch)
     }
 
+    /// An empty batch for little: what waits in it takes about as much memory as it weighs.
+    pub fn take_small(&self, bytes: usize) -> Result<Box<Batch>> {
+        let mut batch = Box::new(Batch {
+            chunk: Chunk::new(bytes)?,
+            arrays: Arrays::try_new(SMALL.0, SMALL.1)?,
+            number: 0,
+            walked: 0,
+            home: None,
+        });
+        batch.arrays.clear(SMALL.0);
+        batch.arrays.make_room()?;
+        Ok(batch)
+    }
+
     /// Takes a batch back. One of unusual size, or one too many, is freed.
     pub fn give(&self, mut batch: Box<Batch>) {
         batch.arrays.clear(0);
         batch.chunk.reset();
         let (events, values) = batch.arrays.capacity();
-        let usual = batch.chunk.capacity() <= BYTES && events <= EVENTS && values <= 2 * VALUES;
+        let usual =
+            batch.chunk.capacity() <= BYTES && events <= EVENTS && (VALUES..=2 * VALUES).contains(&values);
         let mut free = self.lock();
         if usual && free.len() < self.most {
             free.push(batch);

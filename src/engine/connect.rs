@@ -141,28 +141,31 @@ pub async fn connect(shared: &Shared, deadline: Option<Instant>, purpose: Purpos
         Box::pin(warn_of_tables(shared)).await;
     }
     let asking = snapshot::Asking { shared, preflight: &preflight, server: &server, identity: &identity };
-    let (slot, snapshot) = if purpose == Purpose::First && config.wants_snapshot() {
+    let (slot, taken) = if purpose == Purpose::First && config.wants_snapshot() {
         Box::pin(asking.prepare(&mut session, deadline)).await?
     } else {
         (Box::pin(prepare_slot(shared, &mut session, &preflight, &server, deadline)).await?, None)
     };
     let start = preflight.start().max(slot);
-    if preflight.reaches(&identity, Some(slot)).is_err() {
-        // Whoever had the slot before may have moved it on since the server was asked.
-        let again = Identity::parse(&timely(config, session.query(Identity::QUERY)).await?.rows)?;
-        preflight.reaches(&again.known(server.role, server.started), Some(slot))?;
-    }
-    let late = preflight.starts_late(Some(slot))?;
-    if late {
-        warn_of_start(shared, slot);
-    }
-    Counts::set(&shared.counts.confirmed_lsn, slot.0);
-    if let Err(error) = timely(config, session.start_copy(&preflight.start_command())).await {
-        if snapshot.is_some() {
-            asking.undo(&mut session).await;
+    let late = match &taken {
+        None => begin(&asking, config, &mut session, slot).await?,
+        Some(_) => {
+            // A slot without its rows would be in the way of the next attempt.
+            let begun = tokio::select! {
+                begun = begin(&asking, config, &mut session, slot) => begun,
+                () = shared.creation.stopped() => {
+                    session.abandon();
+                    Err(snapshot::nobody_waits())
+                }
+            };
+            if let Err(error) = &begun {
+                Box::pin(asking.undo(&mut session)).await;
+                shared.creation.failed(error);
+            }
+            begun?
         }
-        return Err(reason(shared, &mut session, preflight.explain(error)).await);
-    }
+    };
+    let snapshot = taken.map(|(taken, _)| taken);
     pass_on(shared, &mut session);
     log(Level::WAL_LOG_INFO, format!("streaming from slot {} of PostgreSQL {version}", config.slot));
     let path = if session.is_local() { Path::Unix } else { Path::Tcp };
@@ -178,6 +181,30 @@ pub async fn connect(shared: &Shared, deadline: Option<Instant>, purpose: Purpos
         late,
         snapshot,
     })
+}
+
+/// Has the slot stream, and tells whether the program wanted to start before it.
+async fn begin(
+    asking: &snapshot::Asking<'_>,
+    config: &Config,
+    session: &mut AnySession,
+    slot: Lsn,
+) -> Result<bool> {
+    let snapshot::Asking { shared, preflight, server, identity } = *asking;
+    if preflight.reaches(identity, Some(slot)).is_err() {
+        // Whoever had the slot before may have moved it on since the server was asked.
+        let again = Identity::parse(&timely(config, session.query(Identity::QUERY)).await?.rows)?;
+        preflight.reaches(&again.known(server.role, server.started), Some(slot))?;
+    }
+    let late = preflight.starts_late(Some(slot))?;
+    if late {
+        warn_of_start(shared, slot);
+    }
+    Counts::set(&shared.counts.confirmed_lsn, slot.0);
+    match timely(config, session.start_copy(&preflight.start_command())).await {
+        Ok(_) => Ok(late),
+        Err(error) => Err(reason(shared, session, preflight.explain(error)).await),
+    }
 }
 
 /// The server's notices and warnings go to the log, with all that they explain.

@@ -23,6 +23,8 @@ use crate::error::{Error, Result, Status};
 use crate::options::{Backend, Options};
 use crate::session::{AnySession, Rows, SearchPath, Session, StartupSettings, Unasked};
 use crate::sys::{self, EventFd, PollFd};
+pub use encoding::embedding;
+
 use copy::Copied;
 
 /// The oldest version whose commands are known.

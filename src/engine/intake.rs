@@ -248,6 +248,8 @@ impl Intake {
             return;
         }
         let Some(mut back) = self.shared.take_back(self.need.max(begun) + WORTH) else { return };
+        // Rows of a snapshot may come from the server that was there before.
+        back.arrays.come_from(self.server);
         self.counted = back.arrays.events().len();
         let decoded = back.chunk.filled().len();
         if let Some(batch) = self.working.take() {

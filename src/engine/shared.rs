@@ -31,6 +31,9 @@ use crate::statistics::Counts;
 use crate::sys::{EventFd, ForkGuard, PerProcess};
 use settings::Settings;
 
+/// What a batch takes, however little is in it.
+const BATCH: usize = 4096;
+
 /// Freed batches of all streams of the process, kept for the next: as many of the usual size as fill the usual queue. One that
 /// must be made anew costs a page fault for each 4 KiB of it.
 static POOL: PerProcess<Pool> = PerProcess::new(|| Pool::new(32));
@@ -183,6 +186,11 @@ impl Shared {
         self.pool.take(bytes.max(self.config.batch_bytes), self.config.batch_events)
     }
 
+    /// A batch for little.
+    pub fn take_small_batch(&self, bytes: usize) -> Result<Box<Batch>> {
+        self.pool.take_small(bytes.min(self.config.batch_bytes))
+    }
+
     /// Puts back a batch that nobody was given.
     pub fn discard(&self, batch: Box<Batch>) {
         self.pool.give(batch);
@@ -247,6 +255,20 @@ impl Shared {
         batch
     }
 
+    /// Takes the newest batch back if it has room for one more event.
+    pub fn take_back_for_one(&self) -> Option<Box<Batch>> {
+        let mut queue = self.lock();
+        if queue.batches.len() < 2 {
+            return None;
+        }
+        let fits = queue.batches.back_mut().is_some_and(|batch| batch.arrays.event_room() > 0);
+        let batch = if fits { queue.batches.pop_back() } else { None };
+        if let Some(batch) = &batch {
+            queue.weight -= batch.weight();
+        }
+        batch
+    }
+
     /// Whether the queue takes more, `pending` bytes of which are decoded already. If not, the consumer wakes the
     /// engine once it does.
     pub fn has_room(&self, pending: usize) -> bool {
@@ -264,17 +286,24 @@ impl Shared {
             // Before looking: what is taken out in between counts.
             more.as_mut().enable();
             self.room_awaited.store(true, Ordering::SeqCst);
-            if self.has_room(0) {
+            if self.has_room(0) && self.of_batches() < self.config.queue_bytes {
                 return;
             }
             more.await;
         }
     }
 
+    /// What many small batches take beside what they weigh.
+    fn of_batches(&self) -> usize {
+        self.lock().batches.len() * BATCH
+    }
+
     /// Wakes all that wait for room, where half of the queue is free: which of them find it full is theirs to see.
     #[cold]
     fn make_room_known(&self) {
-        if self.lock().weight <= self.config.queue_bytes / 2
+        let half = self.config.queue_bytes / 2;
+        if self.lock().weight <= half
+            && self.of_batches() <= half
             && self.room_awaited.swap(false, Ordering::SeqCst)
         {
             self.room.notify_waiters();

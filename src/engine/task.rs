@@ -20,6 +20,7 @@ use super::panics;
 use super::physical;
 use super::reconnect::{Recovery, first};
 use super::shared::{Shared, TaskLife};
+use super::snapshot;
 use super::state::StreamState;
 use crate::error::{Error, Result, Status};
 use crate::options::{Mode, Progress, SlotCreate};
@@ -91,9 +92,19 @@ async fn work(shared: Arc<Shared>, attempt: u64, deadline: Option<Instant>) -> R
     let is_whole = connected.snapshot.is_none();
     shared.acks.begin(if is_whole { connected.start.0 } else { connected.start.0.saturating_sub(1) });
     if !shared.enter(attempt, Step::Stream) {
+        drop(connected);
+        if !is_whole {
+            snapshot::discard(&shared).await;
+        }
         return Ok(());
     }
-    shared.capture.epoch(&capture::epoch(&shared.config, &connected))?;
+    if let Err(error) = shared.capture.epoch(&capture::epoch(&shared.config, &connected)) {
+        drop(connected);
+        if !is_whole {
+            snapshot::discard(&shared).await;
+        }
+        return Err(error);
+    }
     let outcome = stream(&shared, connected).await;
     if let Err(error) = shared.capture.finish() {
         shared.logger.log(Level::WAL_LOG_WARN, "capture", || format!("while ending: {error:?}"));
@@ -119,7 +130,12 @@ pub(super) fn unless_leaving(shared: &Shared, outcome: Result<()>) -> Result<()>
 async fn stream(shared: &Arc<Shared>, mut connected: Connected) -> Result<()> {
     let mut state = StreamState::new(shared, &connected);
     if let Some(taken) = connected.snapshot.take() {
-        state.copy_first(shared, *taken, connected.identity.provenance(&shared.config))?;
+        let server = connected.identity.provenance(&shared.config);
+        if let Err(error) = state.copy_first(shared, *taken, server) {
+            drop(connected);
+            snapshot::discard(shared).await;
+            return Err(error);
+        }
     }
     if connected.late && shared.config.progress == Progress::Acknowledged {
         // What the program has stored is behind the slot: it shall store this.
@@ -284,9 +300,11 @@ impl<S: Session> Streaming<S> {
         // The end of a bounded stream is known from the server's answers.
         let asks = self.shared.config.stop_lsn.is_some() && !self.state.ended;
         if let Err(error) = self.send(report, if asks { Reply::AtOnce } else { Reply::NotNeeded }) {
-            // What the server said before it went is the better reason, and comes before it in the stream.
+            // What the server said before it went is the better reason, and comes before it in the stream. While rows of a
+            // snapshot come nothing may: the changes would be among them.
             self.next_read = NextRead::Now;
-            while self.next_read == NextRead::Now && self.shared.has_room(0) {
+            while self.state.snapshot.is_none() && self.next_read == NextRead::Now && self.shared.has_room(0)
+            {
                 self.read()?;
             }
             return Err(error);
@@ -366,6 +384,7 @@ impl<S: Session> Streaming<S> {
 
     /// One turn of reading; tells how much it was. Whatever ends it, what came before is handed over and told first.
     fn read(&mut self) -> Result<usize> {
+        debug_assert!(self.state.snapshot.is_none(), "the rows of a snapshot come before the changes");
         let mut noted = Noted::default();
         let mut bytes = 0;
         let begun = self.state.intake.begun();

@@ -490,6 +490,12 @@ fn check_snapshot(options: &Options) -> Result<()> {
         let hint = "Set decode to \"on\": rows of a snapshot are events like the changes that follow.";
         return refuse("snapshot=initial needs decode=on", hint);
     }
+    let has_position =
+        !options.text(Id::ResumeAfter).is_empty() || options.text(Id::StartLsn).parse() != Ok(Lsn(0));
+    if has_position && !options.text(Id::SnapshotState).is_empty() {
+        let hint = "A position says more: from the end of the snapshot on, give the position alone. Before, give snapshot_state alone.";
+        return refuse("snapshot_state does not go with resume_after or start_lsn", hint);
+    }
     if options.text(Id::SlotCreate) == SlotCreate::Temporary.word()
         && !options.text(Id::SnapshotState).is_empty()
     {

@@ -190,7 +190,7 @@ pub static TABLE: &[Spec] = &[
         name: "snapshot_item_size",
         kind: Kind::Size { least: 8 * KIB, most: 64 * KIB * KIB * KIB },
         default: "64MB",
-        sentence: "Divide tables into items of about this size on disk, which the workers of a snapshot share. No table has more than 1,024 items.",
+        sentence: "Divide tables into items of about this size on disk, which the workers of a snapshot share. No table has more than 1,024 items, or one for each of its partitions.",
     },
     Spec {
         id: Id::SnapshotDeadline,

@@ -12,6 +12,6 @@ mod state;
 pub use messages::definitions;
 pub use plan::{Item, Plan, Published, Range};
 pub use progress::{SnapshotProgress, SnapshotStage};
-pub use questions::{Questions, begin, lock};
+pub use questions::{Questions, begin, settings};
 pub use rows::{RowReader, Source, Took};
 pub use state::{Extent, SnapshotState};

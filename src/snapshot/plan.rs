@@ -2,7 +2,7 @@
 //!
 //! It must never leave a row out that the publication would send, nor take one that it would not.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::questions::lock;
 use crate::error::{Error, Result, Status};
@@ -32,6 +32,8 @@ pub struct Published {
     filter: Option<String>,
     leaves: Vec<Leaf>,
     is_partitioned: bool,
+    /// How far it is below the topmost table that it is a partition of.
+    depth: u32,
 }
 
 /// A column that is published.
@@ -89,6 +91,7 @@ impl Plan {
     pub fn read(tables: &[Vec<Option<String>>], columns: &[Vec<Option<String>>]) -> Result<Self> {
         let mut all: Vec<Published> = Vec::new();
         let mut filters: Vec<HashMap<String, String>> = Vec::new();
+        let mut known = HashSet::new();
         for row in tables {
             let oid = number(row, 0)?;
             if all.last().is_none_or(|table| table.oid != oid) {
@@ -98,6 +101,7 @@ impl Plan {
                     name: cell(row, 2).to_owned(),
                     replica_identity: cell(row, 3).bytes().next().unwrap_or(b'd'),
                     is_partitioned: cell(row, 4) == "p",
+                    depth: number(row, 12).unwrap_or(0),
                     ..Published::default()
                 });
                 filters.push(HashMap::new());
@@ -106,7 +110,7 @@ impl Plan {
             filters.insert(cell(row, 5).to_owned(), cell(row, 6).to_owned());
             let (leaf, kind) = (number(row, 7).unwrap_or(0), cell(row, 10));
             // A foreign table is never published.
-            if kind == "r" && !table.leaves.iter().any(|known| known.oid == leaf) {
+            if kind == "r" && known.insert((oid, leaf)) {
                 table.leaves.push(Leaf {
                     oid: leaf,
                     namespace: cell(row, 8).to_owned(),
@@ -115,8 +119,13 @@ impl Plan {
                 });
             }
         }
+        let mut of_tables: HashMap<&str, Vec<&Row>> = HashMap::new();
+        for row in columns {
+            of_tables.entry(cell(row, 0)).or_default().push(row);
+        }
         for (table, filters) in all.iter_mut().zip(filters) {
-            table.columns = columns_of(table, columns)?;
+            let rows = of_tables.get(table.oid.to_string().as_str());
+            table.columns = columns_of(table, rows.map_or(&[], Vec::as_slice))?;
             table.filter = filter(filters);
         }
         let mut it = Self { tables: all };
@@ -126,10 +135,10 @@ impl Plan {
 
     /// A leaf that is published by itself and as its root comes as the topmost root (get_rel_sync_entry).
     fn publish_once(&mut self) {
-        let mut owner: HashMap<u32, (usize, usize)> = HashMap::new();
+        let mut owner: HashMap<u32, (u32, usize)> = HashMap::new();
         for (at, table) in self.tables.iter().enumerate() {
             for leaf in &table.leaves {
-                let rank = if table.is_partitioned { table.leaves.len() + 1 } else { 0 };
+                let rank = if table.is_partitioned { u32::MAX - table.depth } else { 0 };
                 let known = owner.entry(leaf.oid).or_insert((rank, at));
                 if rank > known.0 {
                     *known = (rank, at);
@@ -219,11 +228,29 @@ impl Plan {
         out
     }
 
+    /// Whether an item's rows come in the same order whenever it is read: a heap's come in that of its blocks.
+    pub fn has_order(&self, item: &Item) -> bool {
+        let table = self.tables.get(item.table);
+        table.and_then(|table| table.leaves.get(item.leaf)).is_some_and(|leaf| leaf.is_divisible)
+    }
+
+    /// Asks whether the table that an item is copied from has still the name that the statement says.
+    pub fn is_there(&self, item: &Item) -> Result<String> {
+        let table = self.tables.get(item.table);
+        let leaf = table.and_then(|table| table.leaves.get(item.leaf)).ok_or_else(of_none)?;
+        let name = format!("{}.{}", quote_identifier(&leaf.namespace), quote_identifier(&leaf.name));
+        Ok(format!(
+            "SELECT coalesce(pg_catalog.to_regclass({})::pg_catalog.oid OPERATOR(pg_catalog.=) {}::pg_catalog.oid, false)",
+            quote_literal(&name),
+            leaf.oid
+        ))
+    }
+
     /// The statement that copies an item.
     pub fn copy(&self, item: &Item, binary: bool) -> Result<String> {
         let table = self.tables.get(item.table);
         let (Some(table), Some(leaf)) = (table, table.and_then(|table| table.leaves.get(item.leaf))) else {
-            return Err(Error::new(Status::WAL_E_INTERNAL, "an item of a snapshot is of no table"));
+            return Err(of_none());
         };
         let columns: Vec<String> = table.columns.iter().map(|column| column.expression(binary)).collect();
         let place = |op: &str, block: u64| {
@@ -278,10 +305,9 @@ impl Column {
 }
 
 /// The columns of a table, which each publication must list alike, as the server itself demands.
-fn columns_of(table: &Published, rows: &[Vec<Option<String>>]) -> Result<Vec<Column>> {
+fn columns_of(table: &Published, rows: &[&Row]) -> Result<Vec<Column>> {
     let mut by_publication: Vec<(&str, Vec<Column>)> = Vec::new();
-    let oid = table.oid.to_string();
-    for row in rows.iter().filter(|row| cell(row, 0) == oid) {
+    for row in rows {
         let publication = cell(row, 1);
         if by_publication.last().is_none_or(|(of, _)| *of != publication) {
             by_publication.push((publication, Vec::new()));
@@ -314,6 +340,10 @@ fn columns_of(table: &Published, rows: &[Vec<Option<String>>]) -> Result<Vec<Col
             "The server cannot stream that either: give the table the same column list in all publications.",
         )),
     }
+}
+
+fn of_none() -> Error {
+    Error::new(Status::WAL_E_INTERNAL, "an item of a snapshot is of no table")
 }
 
 /// A row is published where one of the publications lets it through; one without a filter lets all.
@@ -391,6 +421,17 @@ mod tests {
     }
 
     #[test]
+    fn of_two_roots_the_topmost_has_the_rows() {
+        let row = |oid, name, depth| {
+            vec![oid, "public", name, "d", "p", "p", "", "30", "public", "leaf", "r", "30", depth]
+        };
+        let (middle, top) = (row("10", "middle", "2"), row("20", "top", "1"));
+        let plan = Plan::read(&rows(&[&middle, &top]), &[]).unwrap();
+        let names: Vec<String> = plan.tables.iter().map(Published::title).collect();
+        assert_eq!(names, [r#""public"."top""#]);
+    }
+
+    #[test]
     fn ranges_cover_a_table_and_the_largest_comes_first() {
         let mut plan = plan();
         let block = plan.measure(&rows(&[&["10", "10", "f", "t", "8192"], &["21", "25", "f", "t", "8192"]]));
@@ -408,6 +449,7 @@ mod tests {
             ]
         );
         assert_eq!(items.iter().map(|item| item.blocks).sum::<u64>(), 35);
+        assert!(items.iter().all(|item| plan.has_order(item)));
         assert_eq!(
             plan.copy(&items[1], true).unwrap(),
             "COPY (SELECT \"id\" FROM ONLY \"public\".\"r\"\"1\" WHERE ctid OPERATOR(pg_catalog.>=) '(10,0)'::pg_catalog.tid \
@@ -424,6 +466,7 @@ mod tests {
         // However large it is.
         plan.measure(&rows(&[&["10", "9000000", "f", "t", "8192"], &["21", "1", "f", "f", "8192"]])).unwrap();
         let items = plan.items(1);
+        assert!(items.iter().all(|item| plan.has_order(item) == (item.table == 0)));
         assert!(items.len() <= 1026 && items.iter().filter(|item| item.table == 0).count() > 1000);
     }
 

@@ -6,7 +6,7 @@ use crate::stream::{EQ, NE, is_one_of, quote_identifier, quote_literal};
 
 /// What ends a session, hides rows, changes how values are written or lets the order of rows differ, as a snapshot needs it
 /// (P22, P29). Of the transaction only: a pooler gives the backend to another client next.
-const SETTINGS: [(&str, &str); 17] = [
+const SETTINGS: [(&str, &str); 20] = [
     ("search_path", ""),
     ("row_security", "off"),
     ("statement_timeout", "0"),
@@ -22,6 +22,9 @@ const SETTINGS: [(&str, &str); 17] = [
     // The same rows in the same order whenever an item is read again.
     ("synchronize_seqscans", "off"),
     ("max_parallel_workers_per_gather", "0"),
+    ("enable_indexscan", "off"),
+    ("enable_indexonlyscan", "off"),
+    ("enable_bitmapscan", "off"),
     // A range of blocks is read as one, and not as a filter over the whole table.
     ("enable_tidscan", "on"),
     ("enable_seqscan", "on"),
@@ -35,13 +38,15 @@ pub fn begin(version: u32, snapshot: &str, lock_timeout: u64) -> String {
         "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET TRANSACTION SNAPSHOT {}; SET LOCAL lock_timeout = {lock_timeout}",
         quote_literal(snapshot)
     );
-    for (name, value) in SETTINGS {
-        out.push_str(&format!("; SET LOCAL {name} = '{value}'"));
-    }
-    if version >= 170_000 {
-        out.push_str("; SET LOCAL transaction_timeout = 0");
-    }
+    out.push_str("; ");
+    out.push_str(&settings(version));
     out
+}
+
+/// The settings of each session of a snapshot: how a filter or a default is written depends on them, too.
+pub fn settings(version: u32) -> String {
+    let all = SETTINGS.map(|(name, value)| format!("SET LOCAL {name} = '{value}'")).join("; ");
+    if version >= 170_000 { all + "; SET LOCAL transaction_timeout = 0" } else { all }
 }
 
 /// Locks tables, by their schemas and names, against whatever a snapshot cannot see through: TRUNCATE, a rewrite, DROP.
@@ -103,12 +108,13 @@ fn tables(version: u32, wanted: &str) -> String {
     let filter = if version >= 150_000 { "t.rowfilter" } else { "NULL" };
     format!(
         "SELECT c.oid, n.nspname, c.relname, c.relreplident, c.relkind, t.pubname, {filter}, \
-         l.oid, l.nspname, l.relname, l.relkind, l.relfilenode FROM {} \
+         l.oid, l.nspname, l.relname, l.relkind, l.relfilenode, \
+         (SELECT pg_catalog.count(*) FROM pg_catalog.pg_partition_ancestors(c.oid)) FROM {} \
          LEFT JOIN LATERAL (WITH RECURSIVE p (oid) AS (SELECT c.oid UNION ALL SELECT i.inhrelid FROM p \
          JOIN pg_catalog.pg_class k ON k.oid {EQ} p.oid AND k.relkind {EQ} 'p' \
          JOIN pg_catalog.pg_inherits i ON i.inhparent {EQ} p.oid) \
          SELECT l.oid, s.nspname, l.relname, l.relkind, l.relfilenode FROM p \
-         JOIN pg_catalog.pg_class l ON l.oid {EQ} p.oid AND l.relkind {NE} 'p' \
+         JOIN pg_catalog.pg_class l ON l.oid {EQ} p.oid AND l.relkind {NE} 'p' AND l.relpersistence {EQ} 'p' \
          JOIN pg_catalog.pg_namespace s ON s.oid {EQ} l.relnamespace) l ON true \
          WHERE {wanted} ORDER BY c.oid, t.pubname, l.oid",
         published()

@@ -94,8 +94,22 @@ impl RowReader {
         }
     }
 
+    /// The server says how many rows it sent.
+    pub fn counted(&self, rows: Option<u64>) -> Result<()> {
+        match rows {
+            Some(rows) if rows == self.next => Ok(()),
+            _ => Err(protocol("it has not as many rows as the server says")),
+        }
+    }
+
     /// The pieces have ended.
     pub fn end(&self) -> Result<()> {
+        if self.next < self.source.skip {
+            return Err(Error::new(
+                Status::WAL_E_SNAPSHOT,
+                format!("{} rows were read again, where {} had been delivered", self.next, self.source.skip),
+            ));
+        }
         match self.form {
             Form::Binary(_) if self.stage != Stage::Trailer => Err(protocol("it ends without its trailer")),
             Form::Binary(_) | Form::Text => Ok(()),
@@ -322,12 +336,22 @@ mod tests {
         take(&mut reader, &[&first, b"\0\x02\0\0\0\0\0\0\0\x01x", b"\xff\xff"], &mut out).unwrap();
         assert_eq!(values(&out.events()[0]), [(BINARY, b"abc".to_vec()), (0, vec![])]);
         assert_eq!(values(&out.events()[1]), [(BINARY, vec![]), (TEXT, b"x".to_vec())]);
+        assert!(
+            reader.counted(Some(2)).is_ok()
+                && reader.counted(Some(1)).is_err()
+                && reader.counted(None).is_err()
+        );
         // Read again behind what was delivered.
         let again = Source { skip: 1, ..SOURCE };
         let mut reader = RowReader::new(relation(2), Some(vec![true, false]), again);
         let mut out = Arrays::new(16, 64);
         take(&mut reader, &[&first, b"\0\x02\0\0\0\0\0\0\0\x01x", b"\xff\xff"], &mut out).unwrap();
         assert_eq!((out.events().len(), out.events()[0].sequence, reader.rows()), (1, 1, 2));
+        // What was delivered is not all there any more.
+        let more = Source { skip: 3, ..SOURCE };
+        let mut reader = RowReader::new(relation(1), None, more);
+        let error = take(&mut reader, &[b"1\n", b"2\n"], &mut Arrays::new(16, 64)).unwrap_err();
+        assert_eq!(error.status(), Status::WAL_E_SNAPSHOT);
     }
 
     #[test]

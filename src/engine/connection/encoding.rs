@@ -2,7 +2,7 @@
 //! It must never miss one; that it takes a word of the statement for one does no harm.
 
 /// The encoding, if in the one that the session has, or the statement names, a backslash may be half of a character.
-pub(super) fn embedding<'a>(session: Option<&'a str>, sql: &'a str) -> Option<&'a str> {
+pub fn embedding<'a>(session: Option<&'a str>, sql: &'a str) -> Option<&'a str> {
     let embeds = |name: &&str| {
         let plain: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
         EMBEDDING.contains(&plain.to_ascii_lowercase().as_str())

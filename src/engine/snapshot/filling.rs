@@ -27,6 +27,20 @@ pub(super) struct Filling<'a> {
     need: usize,
     /// The server's error, until it waits for the next command.
     failed: Option<Error>,
+    ended: Ended,
+    /// Whether a small batch is enough, as far as is known.
+    is_little: bool,
+}
+
+/// What the server said of the end of a COPY. All of it must come: nothing else tells that no row was cut off.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Ended {
+    #[default]
+    Not,
+    /// The rows ended.
+    Rows,
+    /// And there are as many as the server counted.
+    Counted,
 }
 
 /// How far a COPY is.
@@ -48,8 +62,9 @@ enum Decoded {
 }
 
 impl<'a> Filling<'a> {
-    pub(super) fn new(job: &'a Job, reader: RowReader) -> Self {
-        Self { job, reader, batch: None, decoded: 0, need: 0, failed: None }
+    pub(super) fn new(job: &'a Job, reader: RowReader, work: &Work) -> Self {
+        let is_little = work.item.blocks <= 1;
+        Self { job, reader, batch: None, decoded: 0, need: 0, failed: None, ended: Ended::Not, is_little }
     }
 
     /// Where the next bytes go. Never empty.
@@ -58,7 +73,10 @@ impl<'a> Filling<'a> {
             Some(batch) => batch,
             None => {
                 self.decoded = 0;
-                self.job.take_batch(0)?
+                match self.is_little {
+                    true => self.job.take_small_batch()?,
+                    false => self.job.take_batch(0)?,
+                }
             }
         };
         Ok(self.batch.insert(batch).chunk.tail_mut())
@@ -112,6 +130,7 @@ impl<'a> Filling<'a> {
             };
             match tag {
                 tag::COPY_DATA if self.failed.is_some() => {}
+                tag::COPY_DATA if self.ended != Ended::Not => return Err(unexpected("a row behind the end")),
                 tag::COPY_DATA => {
                     // SAFETY: the body lies in the batch's own chunk, whose filled part stays as it is.
                     match unsafe { self.reader.take(body, arrays) }? {
@@ -119,7 +138,14 @@ impl<'a> Filling<'a> {
                         Took::Full => return arrays.full_though_empty().map(|()| Decoded::Full),
                     }
                 }
-                tag::COPY_DONE if self.failed.is_none() => self.reader.end()?,
+                tag::COPY_DONE if self.failed.is_none() => {
+                    self.reader.end()?;
+                    self.ended = Ended::Rows;
+                }
+                tag::COMMAND_COMPLETE if self.ended == Ended::Rows => {
+                    self.reader.counted(rows_of(body))?;
+                    self.ended = Ended::Counted;
+                }
                 tag::ERROR_RESPONSE => {
                     let message = ServerMessage::parse(body)?;
                     let ends = message.ends_connection();
@@ -128,6 +154,9 @@ impl<'a> Filling<'a> {
                         return Err(error);
                     }
                     self.failed.get_or_insert(error);
+                }
+                tag::READY_FOR_QUERY if self.failed.is_none() && self.ended != Ended::Counted => {
+                    return Err(unexpected("no end"));
                 }
                 tag::READY_FOR_QUERY => {
                     self.decoded += total;
@@ -160,6 +189,8 @@ impl<'a> Filling<'a> {
         }
         batch.chunk.retreat(moved);
         self.decoded = 0;
+        // There is more than was thought.
+        self.is_little &= self.ended != Ended::Not;
         let events = batch.arrays.events().len();
         if events == 0 {
             self.job.shared.discard(batch);
@@ -182,6 +213,25 @@ impl Drop for Filling<'_> {
     }
 }
 
+/// The number in "COPY n".
+fn rows_of(body: &[u8]) -> Option<u64> {
+    let text = std::str::from_utf8(body.strip_suffix(b"\0")?).ok()?;
+    text.strip_prefix("COPY ")?.parse().ok()
+}
+
 fn unexpected(what: &str) -> Error {
     Error::new(Status::WAL_E_PROTOCOL, format!("the server sent {what} in the middle of a COPY"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::rows_of;
+
+    #[test]
+    fn the_server_says_how_many_rows_there_are() {
+        assert_eq!(rows_of(b"COPY 12\0"), Some(12));
+        for bad in [&b"COPY 12"[..], b"COPY \0", b"COPY -1\0", b"SELECT 1\0", b"\0", b""] {
+            assert_eq!(rows_of(bad), None, "{bad:?}");
+        }
+    }
 }

@@ -14,6 +14,9 @@ use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
 use crate::snapshot::{Extent, Item, Plan, SnapshotState, Source};
 
+/// How much little is.
+pub(super) const LITTLE: usize = 16 << 10;
+
 /// A snapshot that is being copied.
 #[derive(Debug)]
 pub(super) struct Job {
@@ -34,6 +37,8 @@ pub(super) struct Origin {
     pub(super) consistent: Lsn,
     /// Which cluster it is.
     pub(super) system: u64,
+    /// When the server was started.
+    pub(super) started: u64,
     /// Which server, as events say it.
     pub(super) server: Provenance,
 }
@@ -126,13 +131,14 @@ impl Job {
     }
 
     /// Tables without any place where rows could be: a partitioned one that has no partitions.
-    pub(super) fn tell_of_empty_ones(&self) -> Result<()> {
+    pub(super) async fn tell_of_empty_ones(&self) -> Result<()> {
         let empty = |left: &Left| {
             let all = left.tables.iter().enumerate();
             all.filter(|(_, table)| table.items == 0 && !table.begun).map(|(at, _)| at).collect::<Vec<_>>()
         };
         let empty = empty(&self.lock());
         for table in empty {
+            self.shared.room().await;
             self.tell(SnapshotStep::WAL_SNAPSHOT_TABLE_BEGIN, Some(table), 0, 0)?;
             self.end_of_table(table, 0)?;
         }
@@ -146,7 +152,7 @@ impl Job {
 
     /// Tells the program where the snapshot stands, behind all that is in the queue.
     pub(super) fn tell(&self, step: SnapshotStep, table: Option<usize>, item: u32, rows: u64) -> Result<()> {
-        let mut batch = self.take_batch(0)?;
+        let mut batch = self.batch_behind()?;
         self.event(&mut batch.arrays, step, table, item, rows)?;
         self.push(batch, 1);
         self.shared.signal();
@@ -207,9 +213,29 @@ impl Job {
         Source { item: work.item.number, consistent: self.origin.consistent.0, skip: work.delivered }
     }
 
+    /// The newest batch in the queue where it has room, for a word alone is not worth one; else another. Nobody on this
+    /// thread may push one before it is back.
+    fn batch_behind(&self) -> Result<Box<Batch>> {
+        if let Some(mut newest) = self.shared.take_back_for_one() {
+            if newest.arrays.reserve(1, 1) {
+                newest.arrays.come_from(self.origin.server);
+                return Ok(newest);
+            }
+            self.push(newest, 0);
+        }
+        self.take_small_batch()
+    }
+
     /// An empty batch with room for a message of `bytes`.
     pub(super) fn take_batch(&self, bytes: usize) -> Result<Box<Batch>> {
         let mut batch = self.shared.take_batch(bytes)?;
+        batch.arrays.come_from(self.origin.server);
+        Ok(batch)
+    }
+
+    /// An empty batch for an item that has little.
+    pub(super) fn take_small_batch(&self) -> Result<Box<Batch>> {
+        let mut batch = self.shared.take_small_batch(LITTLE)?;
         batch.arrays.come_from(self.origin.server);
         Ok(batch)
     }

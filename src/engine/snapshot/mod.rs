@@ -10,13 +10,13 @@ mod take;
 mod worker;
 
 pub use running::Copying;
-pub use take::{Asking, Taken};
+pub use take::{Asking, Taken, discard, nobody_waits};
 
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result, Status};
 use crate::options::Config;
-use crate::session::{AnySession, Session, StartupSettings};
+use crate::session::{AnySession, Rows, Session, StartupSettings};
 use crate::snapshot::{Plan, begin};
 
 /// How long one address may take that a session of a snapshot connects to.
@@ -33,9 +33,14 @@ const SHARED: Duration = Duration::from_secs(2);
 
 /// A session that sees what the holder sees, and has its locks: once somebody waits for one of them, nobody who comes later
 /// would get it before the snapshot has ended.
-async fn join(config: &Config, lent: &str, plan: &Plan, deadline: Option<Instant>) -> Result<AnySession> {
-    let settings = settings();
-    let mut session = AnySession::connect(config.backend, &config.conninfo, &settings, deadline).await?;
+async fn join(
+    config: &Config,
+    started: u64,
+    lent: &str,
+    plan: &Plan,
+    deadline: Option<Instant>,
+) -> Result<AnySession> {
+    let mut session = open(config, started, deadline).await?;
     let version = session.server_version();
     let patience = u64::try_from(SHARED.as_millis()).unwrap_or(0);
     match session.query(&begin(version, lent, patience)).await {
@@ -49,6 +54,41 @@ async fn join(config: &Config, lent: &str, plan: &Plan, deadline: Option<Instant
         locked.map_err(|error| if error.sqlstate() == "55P03" { waited_for() } else { error })?;
     }
     Ok(session)
+}
+
+/// When a server was started, which no two servers of a name have in common.
+const STARTED: &str = "SELECT pg_catalog.date_part('epoch', pg_catalog.pg_postmaster_start_time())";
+
+/// How often another server than the stream's may answer. Several hosts, or several addresses of a name, may come in any order.
+const ELSEWHERE: usize = 8;
+
+/// A session at the server that was started then.
+async fn open(config: &Config, started: u64, deadline: Option<Instant>) -> Result<AnySession> {
+    let settings = settings();
+    for _ in 0..ELSEWHERE {
+        let mut session = AnySession::connect(config.backend, &config.conninfo, &settings, deadline).await?;
+        if is_of(started, &session.query(STARTED).await?) {
+            return Ok(session);
+        }
+        let _ = session.say_goodbye();
+    }
+    Err(elsewhere())
+}
+
+fn is_of(started: u64, answer: &Rows) -> bool {
+    let text = answer.rows.first().and_then(|row| row.first()?.as_deref());
+    text.and_then(|text| text.parse::<f64>().ok()).is_some_and(|at| at.to_bits() == started)
+}
+
+fn elsewhere() -> Error {
+    Error::new(
+        Status::WAL_E_SNAPSHOT,
+        "a session of the snapshot reached another server than the stream did, or one that was started again",
+    )
+    .with_hint(
+        "All sessions of a snapshot must reach one server: name one host, or its address with hostaddr.",
+    )
+    .with_retriable(true)
 }
 
 /// Somebody came between two sessions of a snapshot.

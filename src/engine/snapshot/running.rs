@@ -29,6 +29,7 @@ const LOOK: Duration = Duration::from_secs(1);
 /// A snapshot that is being copied. Dropping it ends that.
 #[derive(Debug)]
 pub struct Copying {
+    shared: Arc<Shared>,
     task: JoinHandle<()>,
     heard: oneshot::Receiver<Result<()>>,
 }
@@ -41,10 +42,10 @@ impl Copying {
         relations: Vec<Arc<Relation>>,
         server: Provenance,
     ) -> Result<Self> {
-        let Taken { holder, workers, lent, plan, block, consistent, system, restarts } = taken;
+        let Taken { holder, workers, lent, plan, block, consistent, system, started, restarts } = taken;
         let blocks = shared.config.snapshot_item_size / block.max(1);
         let items = plan.items(blocks.max(1));
-        let origin = Origin { lent, consistent, system, server };
+        let origin = Origin { lent, consistent, system, started, server };
         let job = Arc::new(Job::new(shared, plan, relations, items, origin)?);
         let progress = &shared.snapshot;
         progress.consistent.store(consistent.0, Relaxed);
@@ -54,6 +55,7 @@ impl Copying {
             job.tell(SnapshotStep::WAL_SNAPSHOT_RESTART, None, 0, 0)?;
         }
         let (tell, heard) = oneshot::channel();
+        let of_stream = Arc::clone(shared);
         let shared = Arc::clone(shared);
         let task = tokio::spawn(async move {
             // Of one task: it ends with this one.
@@ -68,7 +70,7 @@ impl Copying {
             let _ = tell.send(outcome);
             shared.engine.notify_one();
         });
-        Ok(Self { task, heard })
+        Ok(Self { shared: of_stream, task, heard })
     }
 
     /// How it ended, once it has.
@@ -84,6 +86,10 @@ impl Copying {
 impl Drop for Copying {
     fn drop(&mut self) {
         self.task.abort();
+        if self.shared.snapshot.stage() == SnapshotStage::WAL_SNAPSHOT_STAGE_COPYING {
+            // Nobody waits for the rest.
+            ended(&self.shared, SnapshotStage::WAL_SNAPSHOT_STAGE_FAILED);
+        }
     }
 }
 
@@ -127,7 +133,7 @@ async fn copy(job: &Arc<Job>, mut holder: AnySession, sessions: Vec<AnySession>)
         let (tables, items) = (progress.tables.load(Relaxed), progress.items.load(Relaxed));
         format!("copying {tables} tables in {items} items as of {}", job.origin.consistent)
     });
-    job.tell_of_empty_ones()?;
+    job.tell_of_empty_ones().await?;
     let mut workers = JoinSet::new();
     for (session, number) in sessions.into_iter().zip(0_u64..) {
         workers.spawn(worker::work(Arc::clone(job), session, RandomState::new().hash_one(number)));

@@ -3,23 +3,28 @@
 //!
 //! It must never leave a slot behind whose snapshot nobody has: the next attempt would find a slot without rows.
 
-use std::time::Instant;
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
 
-use tokio::time::timeout_at;
+use tokio::time::{sleep, timeout_at};
 
 use super::super::beside::Beside;
 use super::super::connect::{self, found_slot, timely};
-use super::super::creation::{Made, Making, create, until};
+use super::super::connection::embedding;
+use super::super::creation::{Made, Making, Running, create, until};
 use super::super::log::Level;
 use super::super::shared::Shared;
-use super::{SHARED, join, settings, waited_for};
+use super::{SHARED, STARTED, elsewhere, is_of, join, open, settings, waited_for};
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
-use crate::options::TwoPhase;
+use crate::options::{SlotCreate, TwoPhase};
 use crate::session::{AnySession, Rows, Session};
-use crate::snapshot::{Extent, Plan, Questions, SnapshotState, begin, definitions};
+use crate::snapshot::{self, Extent, Plan, Questions, SnapshotState, begin, definitions};
 use crate::stream::slot_commands::{InUse, drop_slot};
-use crate::stream::{Finding, Identity, Preflight, Server, Slot, quote_identifier};
+use crate::stream::{Finding, Identity, Preflight, Server, Slot, quote_identifier, quote_literal};
+
+/// Between two attempts to drop a slot that is in use still.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// What a connection knows that takes a snapshot.
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +53,8 @@ pub struct Taken {
     pub(super) block: u64,
     pub(super) consistent: Lsn,
     pub(super) system: u64,
+    /// When the server was started.
+    pub(super) started: u64,
     /// An earlier life of the program has rows of another one.
     pub(super) restarts: bool,
 }
@@ -77,13 +84,13 @@ impl Taken {
     }
 }
 
-impl Asking<'_> {
+impl<'a> Asking<'a> {
     /// Makes sure that the slot is there, and tells where it stands, with the snapshot that is to come first.
     pub async fn prepare(
         self,
         session: &mut AnySession,
         deadline: Option<Instant>,
-    ) -> Result<(Lsn, Option<Box<Taken>>)> {
+    ) -> Result<(Lsn, Option<(Box<Taken>, Running<'a>)>)> {
         let config = &self.shared.config;
         let state = config.snapshot_state.as_deref().map(SnapshotState::from_bytes).transpose()?;
         if let Some(state) = state.filter(|state| state.system != self.identity.system) {
@@ -112,8 +119,8 @@ impl Asking<'_> {
                 if instead {
                     timely(config, session.query(&drop_slot(&config.slot, InUse::Refuse)?)).await?;
                 }
-                let taken = self.make(session, &command, restarts, deadline).await?;
-                Ok((taken.consistent, Some(Box::new(taken))))
+                let (taken, running) = self.make(session, &command, restarts, deadline).await?;
+                Ok((taken.consistent, Some((Box::new(taken), running))))
             }
         }
     }
@@ -132,14 +139,25 @@ impl Asking<'_> {
                 format!("replication slot \"{name}\" does not exist, and snapshot_state is of a whole snapshot: what was changed since is not sent any more"),
             )
             .with_hint("Drop the rows, and leave snapshot_state out to copy them again.")),
-            (Finding::Ready(slot), Some((Extent::Complete, _))) => Ok(Way::GoOn(slot)),
+            (Finding::Ready(slot), Some((Extent::Complete, state))) if slot.confirmed_flush >= state.consistent => {
+                Ok(Way::GoOn(slot))
+            }
+            (Finding::Ready(slot), Some((Extent::Begun, state)))
+                if slot.confirmed_flush == state.consistent
+                    && self.shared.config.slot_create == SlotCreate::Never =>
+            {
+                refuse(
+                    format!("the snapshot of snapshot_state is not whole, and slot_create=never does not let replication slot \"{name}\" be made anew"),
+                    "Set slot_create to \"if_missing\": all rows are copied again, behind a WAL_SNAPSHOT_RESTART.",
+                )
+            }
             (Finding::Ready(slot), Some((Extent::Begun, state))) if slot.confirmed_flush == state.consistent => {
                 match self.preflight.slot(&[], self.server)? {
                     Finding::Create(command) => Ok(Way::Make { command, instead: true, restarts: true }),
                     Finding::Ready(slot) => Ok(Way::GoOn(slot)),
                 }
             }
-            (Finding::Ready(slot), Some((Extent::Begun, state))) => refuse(
+            (Finding::Ready(slot), Some((_, state))) => refuse(
                 format!(
                     "replication slot \"{name}\" stands at {}, and the snapshot of snapshot_state was taken at {}",
                     slot.confirmed_flush, state.consistent
@@ -156,6 +174,19 @@ impl Asking<'_> {
     /// What is known before anything is made.
     async fn refuse(&self, session: &mut AnySession) -> Result<()> {
         let config = &self.shared.config;
+        // Such a character may have a backslash in it, as no text of COPY is read.
+        if let Some(encoding) =
+            session.parameter("client_encoding").and_then(|name| embedding(Some(name), ""))
+            && !config.binary
+        {
+            return Err(Error::new(
+                Status::WAL_E_BAD_OPTION,
+                format!("rows of a snapshot are not read as text in the encoding {encoding}"),
+            )
+            .with_hint(
+                "Leave client_encoding out of the connection string, for UTF8; or set binary to \"on\".",
+            ));
+        }
         if config.two_phase != TwoPhase::Off {
             return Err(Error::new(
                 Status::WAL_E_BAD_OPTION,
@@ -173,14 +204,14 @@ impl Asking<'_> {
         if stop <= end { Err(stops_before(stop, end)) } else { Ok(()) }
     }
 
-    /// Makes the slot and takes its snapshot; the consumer may give up meanwhile.
+    /// Makes the slot and takes its snapshot; the consumer may give up meanwhile, and until what it gives is dropped.
     async fn make(
         &self,
         session: &mut AnySession,
         command: &str,
         restarts: bool,
         deadline: Option<Instant>,
-    ) -> Result<Taken> {
+    ) -> Result<(Taken, Running<'a>)> {
         let Shared { config, creation, .. } = self.shared;
         let own = Some(config.slot_create_timeout).filter(|limit| !limit.is_zero());
         let own = own.and_then(|limit| Instant::now().checked_add(limit));
@@ -209,8 +240,7 @@ impl Asking<'_> {
         if let Err(error) = &outcome {
             creation.failed(error);
         }
-        drop(running);
-        outcome
+        outcome.map(|taken| (taken, running))
     }
 
     /// The slot is of no use without the rows.
@@ -220,10 +250,9 @@ impl Asking<'_> {
             Ok(command) => timely(config, session.query(&command)).await.map(drop),
             Err(error) => Err(error),
         };
-        if let Err(error) = undone {
-            self.shared.logger.log(Level::WAL_LOG_WARN, "snapshot", || {
-                format!("replication slot {} is left behind without a snapshot: {error:?}", config.slot)
-            });
+        if undone.is_err() {
+            session.abandon();
+            discard(self.shared).await;
         }
     }
 
@@ -240,9 +269,8 @@ impl Asking<'_> {
         if let Some(stop) = config.stop_lsn.filter(|stop| *stop <= consistent) {
             return Err(stops_before(stop, consistent));
         }
-        let settings = settings();
-        let connecting = AnySession::connect(config.backend, &config.conninfo, &settings, deadline);
-        let mut holder = connecting.await?;
+        let started = self.server.started;
+        let mut holder = open(config, started, deadline).await?;
         let version = holder.server_version();
         let left = deadline.map_or(0, |deadline| {
             deadline.saturating_duration_since(Instant::now()).as_millis().clamp(1, 0x7FFF_FFFF)
@@ -265,7 +293,10 @@ impl Asking<'_> {
         let until =
             deadline.unwrap_or_else(|| Instant::now() + super::ADDRESS).max(Instant::now() + super::ADDRESS);
         let mut now = Beside::open(config.backend, &config.conninfo, until).await?;
-        let locked = |question: &str| alone(&plan, question);
+        if !is_of(started, &now.ask(STARTED).await?) {
+            return Err(elsewhere());
+        }
+        let locked = |question: &str| alone(version, &plan, question);
         seen.compare(&Answers::of_now(&mut now, &questions, locked, until).await?)?;
         let sizes = locked(&Questions::sizes(plan.leaves()));
         let sizes = timely(config, now.ask(&sizes)).await.map_err(explain_shared)?;
@@ -274,9 +305,49 @@ impl Asking<'_> {
         let items = plan.items((config.snapshot_item_size / block.max(1)).max(1)).len();
         let mut workers = Vec::new();
         for _ in 0..config.snapshot_workers.min(items) {
-            workers.push(join(config, &lent, &plan, Some(until)).await?);
+            workers.push(join(config, started, &lent, &plan, Some(until)).await?);
         }
-        Ok(Taken { holder, workers, lent, plan, block, consistent, system: self.identity.system, restarts })
+        Ok(Taken {
+            holder,
+            workers,
+            lent,
+            plan,
+            block,
+            consistent,
+            system: self.identity.system,
+            started,
+            restarts,
+        })
+    }
+}
+
+/// Drops a slot that is of no use, where the connection that made it is gone: the server may not have seen that yet.
+pub async fn discard(shared: &Shared) {
+    let config = &shared.config;
+    let deadline = Instant::now() + super::ADDRESS;
+    let command = format!("SELECT pg_catalog.pg_drop_replication_slot({})", quote_literal(&config.slot));
+    let dropping = async {
+        let mut session =
+            AnySession::connect(config.backend, &config.conninfo, &settings(), Some(deadline)).await?;
+        loop {
+            match session.query(&command).await {
+                Err(error) if error.sqlstate() == "55006" => sleep(PAUSE).await,
+                dropped => {
+                    let _ = session.say_goodbye();
+                    return dropped.map(drop);
+                }
+            }
+        }
+    };
+    let dropped = timeout_at(deadline.into(), dropping).await.unwrap_or_else(|_| Err(nobody_waits()));
+    match dropped {
+        // A temporary one is gone with its connection.
+        Err(error) if error.sqlstate() != "42704" => {
+            shared.logger.log(Level::WAL_LOG_WARN, "snapshot", || {
+                format!("replication slot {} is left behind without a snapshot: {error:?}", config.slot)
+            });
+        }
+        _ => {}
     }
 }
 
@@ -310,17 +381,23 @@ impl Answers {
                 publications: now.ask(&questions.publications).await?.rows,
             })
         };
-        timeout_at(until.into(), asking).await.unwrap_or_else(|_| Err(unlocked()))
+        timeout_at(until.into(), asking).await.unwrap_or_else(|_| Err(unread()))
     }
 
     /// Whether nothing changed since the snapshot was taken: TRUNCATE, a rewrite and DROP are no part of what it sees, and a
     /// publication that was changed publishes other tables than it did where the changes begin.
     fn compare(&self, now: &Self) -> Result<()> {
-        let pairs = [(&self.tables, &now.tables), (&self.columns, &now.columns)];
-        for (seen, now) in pairs {
-            if seen != now {
-                let first = seen.iter().zip(now).find(|(seen, now)| seen != now).map(|(seen, _)| seen);
-                let row = first.or_else(|| now.get(seen.len())).or_else(|| seen.get(now.len()));
+        let later = later(&self.tables, &now.tables);
+        // Each question is asked of a moment of its own: there may be columns of tables that were not there just before.
+        let known: HashSet<&str> = self.tables.iter().map(|row| text(row, 0)).collect();
+        let columns = now.columns.iter().map(|row| text(row, 0)).filter(|oid| !known.contains(oid)).collect();
+        let pairs = [(&self.tables, &now.tables, later), (&self.columns, &now.columns, columns)];
+        for (seen, now, later) in pairs {
+            // All rows of a table that was made meanwhile come as changes.
+            let now: Vec<&Vec<Option<String>>> = now.iter().filter(|row| !is_one_of(row, &later)).collect();
+            if !seen.iter().eq(now.iter().copied()) {
+                let first = seen.iter().zip(&now).find(|(seen, now)| seen != *now).map(|(seen, _)| seen);
+                let row = first.or_else(|| now.get(seen.len()).copied()).or_else(|| seen.get(now.len()));
                 return Err(changed(
                     row.map_or("", |row| row.get(2).and_then(Option::as_deref).unwrap_or("")),
                 ));
@@ -328,6 +405,27 @@ impl Answers {
         }
         if self.publications == now.publications { Ok(()) } else { Err(changed("")) }
     }
+}
+
+/// The tables, by their OIDs, that a snapshot does not see, and that have nothing of one that it sees.
+fn later<'a>(seen: &[Vec<Option<String>>], now: &'a [Vec<Option<String>>]) -> HashSet<&'a str> {
+    let known: HashSet<&str> = seen
+        .iter()
+        .flat_map(|row| [row.first(), row.get(7)])
+        .filter_map(|cell| cell.and_then(Option::as_deref))
+        .collect();
+    let takes = now.iter().filter(|row| known.contains(text(row, 7)));
+    let takes: HashSet<&str> = takes.map(|row| text(row, 0)).collect();
+    let unknown = now.iter().map(|row| text(row, 0)).filter(|oid| !known.contains(oid));
+    unknown.filter(|oid| !takes.contains(oid)).collect()
+}
+
+fn text(row: &[Option<String>], at: usize) -> &str {
+    row.get(at).and_then(Option::as_deref).unwrap_or("")
+}
+
+fn is_one_of(row: &[Option<String>], tables: &HashSet<&str>) -> bool {
+    row.first().and_then(Option::as_deref).is_some_and(|oid| tables.contains(oid))
 }
 
 fn changed(table: &str) -> Error {
@@ -340,11 +438,12 @@ fn changed(table: &str) -> Error {
         .with_retriable(true)
 }
 
-/// The question behind the locks that it takes itself: the server's functions open the tables, and would wait behind whoever
+/// The question behind the settings of the holder, so that the same filter is written alike, and behind the locks that it takes itself: the server's functions open the tables, and would wait behind whoever
 /// waits for the holder.
-fn alone(plan: &Plan, question: &str) -> String {
+fn alone(version: u32, plan: &Plan, question: &str) -> String {
     let lock = plan.lock().map_or_else(String::new, |lock| format!("{lock}; "));
-    format!("SET LOCAL lock_timeout = {}; {lock}{question}", SHARED.as_millis())
+    let patience = SHARED.as_millis();
+    format!("{}; SET LOCAL lock_timeout = {patience}; {lock}{question}", snapshot::settings(version))
 }
 
 fn explain_shared(error: Error) -> Error {
@@ -370,7 +469,15 @@ fn unlocked() -> Error {
         )
 }
 
-fn nobody_waits() -> Error {
+fn unread() -> Error {
+    Error::new(
+        Status::WAL_E_SLOT_TIMEOUT,
+        "the definitions of the snapshot's tables were not compared in time",
+    )
+    .with_hint("Allow more time: see slot_create_timeout. The slot was dropped again.")
+}
+
+pub fn nobody_waits() -> Error {
     Error::new(Status::WAL_E_STATE, "nobody waits for the slot any more")
 }
 

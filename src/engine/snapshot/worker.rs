@@ -35,7 +35,10 @@ const TURN: usize = 256 << 10;
 pub(super) async fn work(job: Arc<Job>, session: AnySession, seed: u64) -> Result<()> {
     let mut session = Some(session);
     let mut backoff = Backoff::new(PAUSES.0, PAUSES.1, seed);
-    while let Some(mut work) = job.next()? {
+    loop {
+        // What is told of tables takes room, too.
+        job.shared.room().await;
+        let Some(mut work) = job.next()? else { break };
         let (mut failures, mut before) = (0, work.delivered);
         while let Err(error) = attempt(&job, &mut session, &mut work).await {
             session = None;
@@ -76,13 +79,28 @@ fn within_table(job: &Job, work: &Work, error: Error) -> Error {
 async fn attempt(job: &Job, session: &mut Option<AnySession>, work: &mut Work) -> Result<()> {
     let session = match session {
         Some(session) => session,
-        None => session.insert(join(&job.shared.config, &job.origin.lent, &job.plan, None).await?),
+        None => session
+            .insert(join(&job.shared.config, job.origin.started, &job.origin.lent, &job.plan, None).await?),
     };
-    copy(job, session, work).await
+    copy(job, session, work).await.map_err(|error| match error.sqlstate() {
+        "42P01" | "3F000" => renamed().with_detail(error.message()),
+        _ => error,
+    })
+}
+
+/// No lock keeps the schema of a table from being renamed.
+fn renamed() -> Error {
+    Error::new(Status::WAL_E_SNAPSHOT, "a table of the snapshot has another name by now, or its schema has")
 }
 
 /// Copies one item, from behind what was delivered of it.
 async fn copy(job: &Job, session: &mut AnySession, work: &mut Work) -> Result<()> {
+    if work.delivered > 0 && !job.plan.has_order(&work.item) {
+        return Err(Error::new(
+            Status::WAL_E_SNAPSHOT,
+            "an item was cut off whose rows may come in another order when they are read again",
+        ));
+    }
     let binary = job.shared.config.binary;
     let sql = job.plan.copy(&work.item, binary)?;
     let announced = session.start_copy_out(&sql).await?;
@@ -100,14 +118,16 @@ async fn copy(job: &Job, session: &mut AnySession, work: &mut Work) -> Result<()
     }
     let binaries = binary.then(|| table.binaries().collect());
     let reader = RowReader::new(Arc::clone(relation), binaries, job.source(work));
-    let mut filling = Filling::new(job, reader);
+    let mut filling = Filling::new(job, reader, work);
     let mut turn = 0;
     loop {
         job.shared.room().await;
         match session.fill(filling.room()?)? {
             Fill::Bytes(n) => {
                 if filling.received(n, session, work)? == Stage::Over {
-                    return filling.seal(work);
+                    filling.seal(work)?;
+                    drop(filling);
+                    return is_still_there(job, session, work).await;
                 }
                 turn += n;
                 if turn >= TURN {
@@ -128,5 +148,14 @@ async fn copy(job: &Job, session: &mut AnySession, work: &mut Work) -> Result<()
                 ));
             }
         }
+    }
+}
+
+/// Whether the name that was copied from is that of the table whose rows were wanted: another may have taken its place.
+async fn is_still_there(job: &Job, session: &mut AnySession, work: &Work) -> Result<()> {
+    let answer = session.query(&job.plan.is_there(&work.item)?).await?;
+    match answer.rows.first().and_then(|row| row.first()?.as_deref()) {
+        Some("t") => Ok(()),
+        _ => Err(renamed()),
     }
 }

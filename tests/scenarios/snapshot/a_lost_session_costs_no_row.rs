@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use super::mirror::{Mirror, options, slots, thousand_bytes_each};
+use crate::harness::server::signal_process;
 use crate::harness::{Kind, Server, eventually, server};
 use pgwalstream::error::Status;
 
@@ -188,3 +189,125 @@ fn p29_a_snapshot_has_a_deadline(version: u32) {
 }
 
 on_every_version! { p29_a_snapshot_has_a_deadline }
+
+/// The queue has room all the while: what the walsender sent before it was lost comes behind the rows all the same.
+fn p18_no_change_comes_before_the_rows_whatever_is_lost(version: u32) {
+    let server = Server::shared(version);
+    let mut db = server.database();
+    const ROWS: u32 = 100_000;
+    thousand_bytes_each(&mut db, ROWS);
+    let slot = server::unique("first");
+    let options = options(&db, &slot).with("snapshot_workers", "1").with("status_interval", "100ms");
+    let mut stream = options.with("queue_bytes", "256MB").open().unwrap();
+    let worker: u32 = db.text(&format!("SELECT pid {WORKERS}")).parse().unwrap();
+    signal_process(worker, libc::SIGSTOP);
+    let walsender = "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE database = current_database()";
+    let mut mirror = Mirror::default();
+    let all: i32 = ROWS as i32;
+    db.run(&format!("UPDATE t SET pad = 'new' WHERE id = {all}"));
+    // What the walsender sent lies in the socket.
+    std::thread::sleep(Duration::from_millis(200));
+    db.run(walsender);
+    let mut told = 0;
+    mirror
+        .read(&mut stream, |it, event| {
+            told += u32::from(event.kind() == Kind::Reconnected);
+            if told == 1 {
+                signal_process(worker, libc::SIGCONT);
+            }
+            it.end.is_some()
+        })
+        .unwrap();
+    assert_eq!((mirror.changes, mirror.rows, told), (0, u64::from(ROWS), 1));
+    mirror.catch_up(&mut db, &mut stream);
+    assert_eq!(mirror.changes, 1);
+    mirror.compare(&mut db, &[]);
+}
+
+on_every_version! { p18_no_change_comes_before_the_rows_whatever_is_lost }
+
+/// The order of an index is not that of the table, and which of them comes may change at any time.
+fn an_item_that_is_read_again_has_the_same_order(version: u32) {
+    let server = Server::shared(version);
+    let mut db = server.database();
+    let filter = if version >= 15 { "WHERE (id > 100)" } else { "" };
+    db.run(&format!(
+        "CREATE TABLE t (id int, pad text);
+         INSERT INTO t SELECT n, repeat('x', 1000) FROM generate_series(1, 20000) n ORDER BY md5(n::text);
+         ALTER TABLE t ADD PRIMARY KEY (id); ALTER TABLE t SET (autovacuum_enabled = off);
+         CREATE PUBLICATION pub FOR TABLE t {filter}"
+    ));
+    let role = server::unique("planner");
+    db.run(&format!("CREATE ROLE {role} LOGIN REPLICATION; GRANT SELECT ON t TO {role}"));
+    let conninfo = format!("host=127.0.0.1 port={} user={role} dbname={}", server.port, db.name);
+    let options = crate::harness::Options::stream(&conninfo, &server::unique("first"), "pub");
+    let options =
+        options.with("snapshot", "initial").with("slot_create", "if_missing").with("queue_bytes", "64kB");
+    let mut stream = options.open().unwrap();
+    let mut mirror = Mirror::default();
+    mirror.read(&mut stream, |it, _| it.rows > 500).unwrap();
+    // As if statistics had made an index cheap meanwhile.
+    for (name, value) in
+        [("random_page_cost", "0.0001"), ("cpu_index_tuple_cost", "0"), ("seq_page_cost", "1000")]
+    {
+        db.run(&format!("ALTER ROLE {role} SET {name} = {value}"));
+    }
+    db.run("VACUUM ANALYZE t");
+    eventually("a worker copies", || db.text(&format!("SELECT count(*) > 0 {WORKERS}")) == "t");
+    db.run(&format!("SELECT pg_terminate_backend(pid) {WORKERS}"));
+    // A row that comes twice panics there.
+    mirror.read_snapshot(&mut stream);
+    assert_eq!(stream.snapshot_progress().lost_workers, 1);
+    let conditions = [("public.t", if version >= 15 { "id > 100" } else { "true" })];
+    mirror.compare(&mut db, &conditions);
+}
+
+on_every_version! { an_item_that_is_read_again_has_the_same_order }
+
+/// No lock keeps a schema from being renamed: another table's rows never pass for those that were wanted.
+fn p29_a_schema_that_changes_places_with_another(version: u32) {
+    let server = Server::shared(version);
+    let mut db = server.database();
+    db.run(
+        "CREATE SCHEMA live; CREATE SCHEMA next; CREATE TABLE live.t (id int PRIMARY KEY, pad text); CREATE TABLE next.t (id int PRIMARY KEY, pad text);
+         INSERT INTO live.t SELECT n, repeat('x', 1000) FROM generate_series(1, 3000) n;
+         INSERT INTO next.t SELECT n, repeat('y', 1000) FROM generate_series(1, 3000) n; CREATE PUBLICATION pub FOR TABLE live.t",
+    );
+    let slot = server::unique("first");
+    let options = options(&db, &slot).with("queue_bytes", "64kB").with("snapshot_item_size", "1MB");
+    let mut stream = options.with("snapshot_workers", "1").open().unwrap();
+    let mut mirror = Mirror::default();
+    mirror.read(&mut stream, |it, _| it.rows > 10).unwrap();
+    db.run("ALTER SCHEMA live RENAME TO old; ALTER SCHEMA next RENAME TO live");
+    // A session that begins anew looks names up anew.
+    db.run(&format!("SELECT pg_terminate_backend(pid) {WORKERS}"));
+    let failure = mirror.read(&mut stream, |it, _| it.end.is_some()).unwrap_err();
+    assert_eq!(failure.status, Status::WAL_E_SNAPSHOT, "{failure:?}");
+    assert!(
+        failure.message.contains("another name") && failure.hint.contains("snapshot_state"),
+        "{failure:?}"
+    );
+}
+
+on_every_version! { p29_a_schema_that_changes_places_with_another }
+
+/// What waits takes about the memory that the queue may have, however little is in each table.
+fn many_small_tables_take_little_memory(version: u32) {
+    let server = Server::shared(version);
+    let mut db = server.database();
+    db.run(
+        "DO $$ BEGIN FOR i IN 1..300 LOOP
+             EXECUTE format('CREATE TABLE small_%s (id int PRIMARY KEY)', i); EXECUTE format('INSERT INTO small_%s VALUES (1)', i);
+         END LOOP; END $$; CREATE PUBLICATION pub FOR ALL TABLES",
+    );
+    let options = options(&db, &server::unique("first")).with("queue_bytes", "64kB");
+    let mut stream = options.open().unwrap();
+    std::thread::sleep(Duration::from_millis(500));
+    let waiting = stream.stats().batches;
+    assert!(waiting <= 32, "{waiting} batches for 64 kB");
+    let mut mirror = Mirror::default();
+    mirror.read_snapshot(&mut stream);
+    assert_eq!((mirror.rows, mirror.ended.len()), (300, 300));
+}
+
+on_every_version! { many_small_tables_take_little_memory }

@@ -163,6 +163,12 @@ fn p22_no_setting_of_a_role_ends_a_snapshot(version: u32) {
     let server = Server::shared(version);
     let mut db = server.database();
     super::mirror::thousand_bytes_each(&mut db, 2000);
+    if version >= 15 {
+        db.run(
+            "ALTER TABLE t ADD at timestamptz NOT NULL DEFAULT '2024-05-01 12:00+00'; ALTER TABLE t REPLICA IDENTITY FULL;
+             ALTER PUBLICATION pub SET TABLE t WHERE (at > '2024-01-01 00:00+00')",
+        );
+    }
     let role = server::unique("impatient");
     db.run(&format!("CREATE ROLE {role} LOGIN REPLICATION; GRANT SELECT ON t TO {role}"));
     let mut settings = vec![
@@ -173,6 +179,9 @@ fn p22_no_setting_of_a_role_ends_a_snapshot(version: u32) {
         ("search_path", "'nowhere'"),
         ("row_security", "on"),
         ("enable_tidscan", "off"),
+        // They change how a filter is written.
+        ("timezone", "'Asia/Tokyo'"),
+        ("datestyle", "'German'"),
     ];
     if version >= 17 {
         settings.push(("transaction_timeout", "200"));
@@ -226,3 +235,40 @@ fn large_rows_and_many_tables_come_whole(version: u32) {
 }
 
 on_every_version! { large_rows_and_many_tables_come_whole }
+
+/// Tables that are made while a snapshot is taken are no reason to fail: their rows are changes.
+fn tables_that_are_made_meanwhile_come_as_changes(version: u32) {
+    let server = Server::shared(version);
+    let mut db = server.database();
+    db.run("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1); CREATE PUBLICATION pub FOR ALL TABLES");
+    let stop = AtomicBool::new(false);
+    let name = db.name.clone();
+    std::thread::scope(|threads| {
+        let end = StopAtEnd(&stop);
+        let stop = &stop;
+        threads.spawn(move || {
+            let mut sql = server.client(&name);
+            for n in 0.. {
+                if stop.load(Ordering::Relaxed) {
+                    return;
+                }
+                sql.batch_execute(&format!(
+                    "CREATE TABLE t{n} (id int PRIMARY KEY); INSERT INTO t{n} VALUES (1)"
+                ))
+                .unwrap();
+            }
+        });
+        for _ in 0..8 {
+            let slot = server::unique("first");
+            let mut stream = options(&db, &slot).open().unwrap();
+            let mut mirror = Mirror::default();
+            mirror.read_snapshot(&mut stream);
+            drop(stream);
+            db.released(&slot);
+            db.run(&format!("SELECT pg_drop_replication_slot('{slot}')"));
+        }
+        drop(end);
+    });
+}
+
+on_every_version_in_the_gate! { tables_that_are_made_meanwhile_come_as_changes }

@@ -4,7 +4,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::mirror::{Mirror, options, slots};
 use super::what_was_begun_is_gone_on_with::base64;
-use crate::harness::{Database, Failure, Options, Server, StopAtEnd, server};
+use crate::harness::{
+    Cell, Database, Failure, Kind, Next, Options, PATIENCE, Server, StopAtEnd, eventually, server,
+};
 use pgwalstream::error::Status;
 
 fn refused(options: Options) -> Failure {
@@ -131,6 +133,71 @@ fn p16_a_lock_is_waited_for_in_bounds(version: u32) {
 }
 
 on_every_version! { p16_a_lock_is_waited_for_in_bounds }
+
+/// Whatever is lost before the snapshot is the program's, the slot is not left behind: the next attempt would find it, and no rows.
+fn p18_a_slot_without_its_snapshot_is_dropped(version: u32) {
+    let server = Server::shared(version);
+    let mut db = server.database();
+    table(&mut db);
+    let slot = server::unique("first");
+    db.run("BEGIN; LOCK TABLE t IN ACCESS EXCLUSIVE MODE");
+    let name = db.name.clone();
+    std::thread::scope(|threads| {
+        let options = options(&db, &slot);
+        let opening = threads.spawn(move || options.open().map(drop));
+        let mut beside = server.client(&name);
+        let mut is_true = |sql: &str| beside.query_one(sql, &[]).unwrap().get::<_, bool>(0);
+        eventually("the holder waits", || {
+            is_true(
+                "SELECT count(*) = 1 FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LOCK TABLE ONLY%' AND wait_event_type = 'Lock'",
+            )
+        });
+        assert!(is_true(
+            "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE database = current_database()"
+        ));
+        db.run("COMMIT");
+        let failure = opening.join().unwrap().unwrap_err();
+        assert_eq!(failure.status, Status::WAL_E_CONNECTION_LOST, "{failure:?}");
+    });
+    assert_eq!(slots(&mut db), "0", "the slot was dropped again");
+    let mut stream = options(&db, &slot).open().unwrap();
+    Mirror::default().read_snapshot(&mut stream);
+}
+
+on_every_version! { p18_a_slot_without_its_snapshot_is_dropped }
+
+/// A backslash may be half of a character there, which no text of COPY says. In binary there are no backslashes.
+fn p44_an_encoding_that_has_backslashes_in_characters(version: u32) {
+    let server = Server::shared(version);
+    let mut db = server.database();
+    db.run(
+        "CREATE TABLE t (id int PRIMARY KEY, v text); CREATE PUBLICATION pub FOR TABLE t;
+         INSERT INTO t VALUES (1, U&'\\8868x')",
+    );
+    let slot = server::unique("first");
+    let conninfo = format!("{} client_encoding=SJIS", db.conninfo());
+    let of = |binary| {
+        let options = Options::stream(&conninfo, &slot, "pub").with("binary", binary);
+        options.with("snapshot", "initial").with("slot_create", "if_missing")
+    };
+    let failure = refused(of("off"));
+    assert_eq!(failure.status, Status::WAL_E_BAD_OPTION, "{failure:?}");
+    assert!(failure.message.contains("SJIS") && failure.hint.contains("binary"), "{failure:?}");
+    assert_eq!(slots(&mut db), "0");
+    let mut stream = of("on").open().unwrap();
+    let mut came = Vec::new();
+    while let Next::Event(event) = stream.next(PATIENCE.as_millis() as i32).unwrap() {
+        if event.kind() == Kind::Insert {
+            came.push(event.new_value(1).cell());
+        }
+        if event.fields().ack_lsn != 0 {
+            break;
+        }
+    }
+    assert_eq!(came, [Cell::Binary(vec![0x95, b'\\', b'x'])]);
+}
+
+on_every_version_in_the_gate! { p44_an_encoding_that_has_backslashes_in_characters }
 
 /// A table that is emptied between the snapshot and its lock looks empty to the snapshot: that is seen, and named.
 fn p50_a_table_that_changes_at_that_very_moment(version: u32) {

@@ -6,6 +6,8 @@ use base64::engine::general_purpose::STANDARD;
 use super::mirror::{Mirror, options, slots};
 use crate::harness::{Database, Kind, Options, Server, server};
 use pgwalstream::error::Status;
+use pgwalstream::lsn::Lsn;
+use pgwalstream::snapshot::{Extent, SnapshotState};
 
 pub fn base64(state: &[u8]) -> String {
     STANDARD.encode(state)
@@ -97,6 +99,21 @@ fn p18_each_way_to_start_again(version: u32) {
         "{failure:?}"
     );
 
+    // The same where it is whole: the slot is older than the rows, whose changes would come again.
+    let later = SnapshotState {
+        extent: Extent::Complete,
+        consistent: Lsn(u64::MAX),
+        ..SnapshotState::from_bytes(&whole).unwrap()
+    };
+    let failure = refused(options(&db, &slot).with("snapshot_state", &base64(&later.to_bytes())));
+    assert!(
+        failure.status == Status::WAL_E_SNAPSHOT && failure.message.contains("was taken at"),
+        "{failure:?}"
+    );
+    // Neither of two may be passed over.
+    let both = options(&db, &slot).with("snapshot_state", &base64(&whole)).with("start_lsn", "0/1");
+    assert_eq!(refused(both).status, Status::WAL_E_BAD_OPTION);
+
     // The slot is gone: of a complete state changes are missing, an incomplete one begins anew.
     db.released(&slot);
     db.run(&format!("SELECT pg_drop_replication_slot('{slot}')"));
@@ -107,6 +124,15 @@ fn p18_each_way_to_start_again(version: u32) {
         refused(options(&db, &slot).with("snapshot_state", &base64(&whole)).with("slot_create", "never"));
     assert_eq!(failure.status, Status::WAL_E_SLOT_MISSING, "{failure:?}");
     let mut stream = options(&db, &slot).with("snapshot_state", &base64(&begun)).open().unwrap();
+    let mut mirror = Mirror::default();
+    mirror.read(&mut stream, |it, _| it.rows == 100).unwrap();
+    drop(stream);
+    db.released(&slot);
+    let never =
+        options(&db, &slot).with("snapshot_state", &base64(&mirror.state)).with("slot_create", "never");
+    let failure = refused(never);
+    assert!(failure.status == Status::WAL_E_SNAPSHOT && failure.hint.contains("if_missing"), "{failure:?}");
+    let mut stream = options(&db, &slot).with("snapshot_state", &base64(&mirror.state)).open().unwrap();
     let mut mirror = Mirror::default();
     let mut restarts = 0;
     mirror
