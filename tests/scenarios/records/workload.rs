@@ -31,7 +31,14 @@ pub fn run(db: &mut Database<'_>) -> (u64, u64) {
     db.run("BEGIN; SELECT * FROM locked FOR SHARE");
     other.batch_execute("BEGIN; SELECT * FROM locked FOR SHARE; COMMIT").unwrap();
     db.run("COMMIT");
+    // Nested transactions that are open at a checkpoint: few, and more than a server remembers of one.
+    let mut nested = db.server.client(&db.name);
+    let open = "SAVEPOINT s; INSERT INTO locked VALUES (3);";
+    nested.batch_execute(&format!("BEGIN; {}", open.repeat(3))).unwrap();
+    db.run("CHECKPOINT");
+    nested.batch_execute(&open.repeat(70)).unwrap();
     db.script(ENDING);
+    nested.batch_execute("COMMIT").unwrap();
     let end = db.lsn("SELECT pg_current_wal_insert_lsn()");
     // What stands behind a flush is on the disk.
     db.run("SELECT pg_switch_wal(); CREATE TABLE behind (id int)");
