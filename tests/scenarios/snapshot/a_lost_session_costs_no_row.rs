@@ -199,7 +199,12 @@ fn p18_no_change_comes_before_the_rows_whatever_is_lost(version: u32) {
     let slot = server::unique("first");
     let options = options(&db, &slot).with("snapshot_workers", "1").with("status_interval", "100ms");
     let mut stream = options.with("queue_bytes", "256MB").open().unwrap();
-    let worker: u32 = db.text(&format!("SELECT pid {WORKERS}")).parse().unwrap();
+    let mut worker = String::new();
+    eventually("a worker copies", || {
+        worker = db.text(&format!("SELECT coalesce(max(pid)::text, '') {WORKERS}"));
+        !worker.is_empty()
+    });
+    let worker: u32 = worker.parse().unwrap();
     signal_process(worker, libc::SIGSTOP);
     let walsender = "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE database = current_database()";
     let mut mirror = Mirror::default();
