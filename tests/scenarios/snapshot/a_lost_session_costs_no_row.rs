@@ -212,8 +212,7 @@ fn p18_no_change_comes_before_the_rows_whatever_is_lost(version: u32) {
     signal_process(worker, libc::SIGSTOP);
     let walsender = "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE database = current_database()";
     let mut mirror = Mirror::default();
-    let all: i32 = ROWS as i32;
-    db.run(&format!("UPDATE t SET pad = 'new' WHERE id = {all}"));
+    db.run(&format!("UPDATE t SET pad = 'new' WHERE id = {ROWS}"));
     // What the walsender sent lies in the socket.
     std::thread::sleep(Duration::from_millis(200));
     db.run(walsender);
