@@ -23,6 +23,9 @@ use crate::snapshot::{self, Extent, Plan, Questions, SnapshotState, begin, defin
 use crate::stream::slot_commands::{InUse, drop_slot};
 use crate::stream::{Finding, Identity, Preflight, Server, Slot, quote_identifier, quote_literal};
 
+/// How long comparing may take where the caller sets no limit: there may be thousands of tables.
+const COMPARING: Duration = Duration::from_secs(60);
+
 /// Between two attempts to drop a slot that is in use still.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -291,7 +294,7 @@ impl<'a> Asking<'a> {
             }
         }
         let until =
-            deadline.unwrap_or_else(|| Instant::now() + super::ADDRESS).max(Instant::now() + super::ADDRESS);
+            deadline.unwrap_or_else(|| Instant::now() + COMPARING).max(Instant::now() + super::ADDRESS);
         let mut now = Beside::open(config.backend, &config.conninfo, until).await?;
         if !is_of(started, &now.ask(STARTED).await?) {
             return Err(elsewhere());

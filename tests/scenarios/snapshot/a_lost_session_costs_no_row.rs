@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::mirror::{Mirror, options, slots, thousand_bytes_each};
 use crate::harness::server::signal_process;
-use crate::harness::{Kind, Server, eventually, server};
+use crate::harness::{Kind, Options, Server, eventually, server};
 use pgwalstream::error::Status;
 
 const WORKERS: &str = "FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'COPY (SELECT%' AND state = 'active'";
@@ -197,14 +197,22 @@ fn p18_no_change_comes_before_the_rows_whatever_is_lost(version: u32) {
     const ROWS: u32 = 100_000;
     thousand_bytes_each(&mut db, ROWS);
     let slot = server::unique("first");
-    let options = options(&db, &slot).with("snapshot_workers", "1").with("status_interval", "100ms");
+    // There what was sent can be read by whoever may not write any more.
+    let options = Options::stream(&server.unix_conninfo(&db.name), &slot, "pub").with("snapshot", "initial");
+    let options =
+        options.with("slot_create", "if_missing").with("messages", "on").with("snapshot_workers", "1");
+    let options = options.with("status_interval", "100ms");
     let mut stream = options.with("queue_bytes", "256MB").open().unwrap();
-    let worker: u32 = db.text(&format!("SELECT pid {WORKERS}")).parse().unwrap();
+    let mut worker = String::new();
+    eventually("a worker copies", || {
+        worker = db.text(&format!("SELECT coalesce(max(pid)::text, '') {WORKERS}"));
+        !worker.is_empty()
+    });
+    let worker: u32 = worker.parse().unwrap();
     signal_process(worker, libc::SIGSTOP);
     let walsender = "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE database = current_database()";
     let mut mirror = Mirror::default();
-    let all: i32 = ROWS as i32;
-    db.run(&format!("UPDATE t SET pad = 'new' WHERE id = {all}"));
+    db.run(&format!("UPDATE t SET pad = 'new' WHERE id = {ROWS}"));
     // What the walsender sent lies in the socket.
     std::thread::sleep(Duration::from_millis(200));
     db.run(walsender);

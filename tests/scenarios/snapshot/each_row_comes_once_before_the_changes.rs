@@ -249,6 +249,7 @@ fn tables_that_are_made_meanwhile_come_as_changes(version: u32) {
         threads.spawn(move || {
             let mut sql = server.client(&name);
             for n in 0.. {
+                std::thread::sleep(Duration::from_millis(5));
                 if stop.load(Ordering::Relaxed) {
                     return;
                 }

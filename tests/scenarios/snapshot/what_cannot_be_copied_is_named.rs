@@ -4,9 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::mirror::{Mirror, options, slots};
 use super::what_was_begun_is_gone_on_with::base64;
-use crate::harness::{
-    Cell, Database, Failure, Kind, Next, Options, PATIENCE, Server, StopAtEnd, eventually, server,
-};
+use crate::harness::{Cell, Database, Failure, Kind, Next, Options, PATIENCE, Server, StopAtEnd, server};
 use pgwalstream::error::Status;
 
 fn refused(options: Options) -> Failure {
@@ -133,38 +131,6 @@ fn p16_a_lock_is_waited_for_in_bounds(version: u32) {
 }
 
 on_every_version! { p16_a_lock_is_waited_for_in_bounds }
-
-/// Whatever is lost before the snapshot is the program's, the slot is not left behind: the next attempt would find it, and no rows.
-fn p18_a_slot_without_its_snapshot_is_dropped(version: u32) {
-    let server = Server::shared(version);
-    let mut db = server.database();
-    table(&mut db);
-    let slot = server::unique("first");
-    db.run("BEGIN; LOCK TABLE t IN ACCESS EXCLUSIVE MODE");
-    let name = db.name.clone();
-    std::thread::scope(|threads| {
-        let options = options(&db, &slot);
-        let opening = threads.spawn(move || options.open().map(drop));
-        let mut beside = server.client(&name);
-        let mut is_true = |sql: &str| beside.query_one(sql, &[]).unwrap().get::<_, bool>(0);
-        eventually("the holder waits", || {
-            is_true(
-                "SELECT count(*) = 1 FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LOCK TABLE ONLY%' AND wait_event_type = 'Lock'",
-            )
-        });
-        assert!(is_true(
-            "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE database = current_database()"
-        ));
-        db.run("COMMIT");
-        let failure = opening.join().unwrap().unwrap_err();
-        assert_eq!(failure.status, Status::WAL_E_CONNECTION_LOST, "{failure:?}");
-    });
-    assert_eq!(slots(&mut db), "0", "the slot was dropped again");
-    let mut stream = options(&db, &slot).open().unwrap();
-    Mirror::default().read_snapshot(&mut stream);
-}
-
-on_every_version! { p18_a_slot_without_its_snapshot_is_dropped }
 
 /// A backslash may be half of a character there, which no text of COPY says. In binary there are no backslashes.
 fn p44_an_encoding_that_has_backslashes_in_characters(version: u32) {
