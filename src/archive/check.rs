@@ -217,14 +217,14 @@ fn ends_segment(page: &[u8]) -> bool {
         // RM_XLOG_ID is 0, and XLOG_SWITCH 0x40.
         Some(length == 24 && *record.get(16)? & 0xF0 == 0x40 && *record.get(17)? == 0)
     };
-    let begins = (last.saturating_sub(RECORD - 1)..=last).filter(|at| at % 8 == 0);
+    let mut begins = (last.saturating_sub(RECORD - 1)..=last).filter(|at| at % 8 == 0);
     let rest = || {
         let info = u16::from_le_bytes(*page.get(2..4)?.first_chunk()?);
         let length = u32::from_le_bytes(*page.get(16..20)?.first_chunk()?);
         let length = usize::try_from(length).ok().filter(|length| *length < RECORD)?;
         Some(info & 1 != 0 && last < RECORD + length)
     };
-    begins.into_iter().any(|at| is_one(at) == Some(true)) || rest() == Some(true)
+    begins.any(|at| is_one(at) == Some(true)) || rest() == Some(true)
 }
 
 /// One page's header (XLogPageHeaderData, XLogLongPageHeaderData).

@@ -72,7 +72,7 @@ pub struct wal_archive_report {
 /// @param[out] out the archiver, owned by the caller: wal_archive_free
 /// @param[out] err may be NULL; owned by the caller
 /// @return WAL_OK; WAL_E_BAD_OPTION, WAL_E_CONNINFO; WAL_E_ARCHIVE: the directory cannot be used, another process writes there, or
-/// a segment has a wrong length; WAL_E_SYSTEM
+/// a segment has a wrong length; WAL_E_ARCHIVE_IDENTITY: its segments are not of the system that it says; WAL_E_SYSTEM
 /// @since 0.2.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wal_archive_new(

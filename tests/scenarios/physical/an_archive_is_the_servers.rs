@@ -483,3 +483,76 @@ fn ph1_ph11_an_archiver_lets_servers_stop_and_commits_return() {
     archiver.until(|told| told.is(WAL_ARCHIVE_SEGMENT));
     assert_eq!(check(&folder).1, []);
 }
+
+/// An archive that begins behind a promotion has the history that a restore begins with, and gets it again where it was lost. What it
+/// has from another history is never written over.
+#[test]
+fn ph7_an_archive_that_begins_behind_a_promotion_has_its_history() {
+    let primary = Server::start(18, &["wal_keep_size=1GB"]);
+    let server = primary.standby(&["wal_keep_size=1GB"]);
+    server.client("postgres").batch_execute("SELECT pg_promote()").unwrap();
+    let folder = new_folder();
+    let history = folder.join("archive/00000002.history");
+    let refused = || {
+        let mut archiver = Archiver::new(&archive(&server, &folder)).unwrap();
+        loop {
+            match archiver.next(PATIENCE.as_millis() as i32) {
+                Ok(told) => assert!(told.is_ok_and(|told| !told.is(WAL_ARCHIVE_SEGMENT))),
+                Err(failure) => break failure.status,
+            }
+        }
+    };
+    let mut db = server.database();
+    let mut archiver = Archiver::new(&archive(&server, &folder)).unwrap();
+    archiver.until(|told| told.is(WAL_ARCHIVE_STARTED));
+    assert_eq!(fs::read(&history).unwrap(), server.wal_file("00000002.history"));
+    write(&mut db, 2);
+    db.run("INSERT INTO t SELECT n, repeat('x', 400) FROM generate_series(1, 50) n");
+    archiver.written(db.lsn("SELECT pg_current_wal_flush_lsn()"));
+    let partial = archiver.standing().written_lsn / SEGMENT;
+    drop(archiver);
+    assert_eq!(check(&folder).1, []);
+    fs::remove_file(&history).unwrap();
+    assert_eq!(check(&folder).1[0].0, 5, "a history is missing");
+    let mut archiver = Archiver::new(&archive(&server, &folder)).unwrap();
+    archiver.until(|told| told.is(WAL_ARCHIVE_STARTED));
+    drop(archiver);
+    assert_eq!(fs::read(&history).unwrap(), server.wal_file("00000002.history"));
+    // Another server was promoted to a timeline of this number.
+    let own = fs::read(&history).unwrap();
+    fs::write(&history, "1\t0/1000100\tno recovery target specified\n").unwrap();
+    assert_eq!(refused(), Status::WAL_E_FORK);
+    fs::write(&history, &own).unwrap();
+    // A server that lacks what was acknowledged, and one that has other bytes there.
+    let partial = folder.join("archive").join(format!("{}.partial", segment(2, partial, SEGMENT)));
+    let whole = fs::read(&partial).unwrap();
+    let damage = |at: usize| {
+        let mut damaged = whole.clone();
+        damaged[at] ^= 0x55;
+        fs::write(&partial, &damaged).unwrap();
+    };
+    damage(whole.len() - 1);
+    assert_eq!(refused(), Status::WAL_E_FORK);
+    damage(8);
+    let sign = fs::read(&partial).unwrap();
+    let status = refused();
+    assert!(status == Status::WAL_E_ARCHIVE_CONFLICT && fs::read(&partial).unwrap() == sign, "{status:?}");
+}
+
+/// What is no archive never ends a recovery.
+#[test]
+fn a_directory_without_wal_is_no_end_of_an_archive() {
+    let folder = new_folder();
+    fs::create_dir(folder.join("archive")).unwrap();
+    let target = folder.join("target");
+    for name in ["00000002.history", "000000010000000000000003"] {
+        let failure = fetch(&folder, name, &target).unwrap_err();
+        assert_eq!(failure.status, Status::WAL_E_ARCHIVE, "{failure:?}");
+    }
+    // As a shell gives it where a path has a space.
+    let program = Program::build("examples-c/wal_receive.c");
+    for arguments in [&["--fetch"][..], &["--fetch", "/my", "archive", "00000002.history", "target"]] {
+        let status = program.command().args(arguments).stderr(Stdio::null()).status().unwrap();
+        assert_eq!(status.code(), Some(126), "{arguments:?}");
+    }
+}
