@@ -59,7 +59,7 @@
  * - @ref streaming : transactions that are not committed yet
  * - @ref slots : commands over a connection
  * - @ref physical : the bytes of the WAL
- * - @ref rendering : events as lines of JSON
+ * - @ref rendering : events as messages for others, such as lines of JSON
  * - @ref records : WAL records
  * - @ref abi : what is kept from release to release
  *
@@ -1681,7 +1681,7 @@ typedef struct wal_publications wal_publications;
 typedef struct wal_records wal_records;
 
 /**
- * Makes messages of events: lines of JSON. It needs no connection, starts no thread, and is told nothing by streams.
+ * Makes messages of events, in one of several formats. It needs no connection, starts no thread, and is told nothing by streams.
  *
  * A value is what to_json() of the server gives for it: the same text, from text and from binary. docs/rendering.md lists
  * what each kind of event gives.

@@ -81,7 +81,7 @@ allocations() { rust_tests --test steady_state_allocates_nothing --; }
 # version; `script/test --long libpq` runs all. Left out is what compares the native session with libpq, and carries no stream.
 libpq() {
   PGWALSTREAM_TEST_BACKEND=libpq rust_tests --test scenarios -- --test-threads=4 \
-    connection:: reconnect:: protocol:: a_wrong_message_ends_the_stream:: a_wrong_setup_is_named:: --skip ::v14 --skip ::v15 --skip ::v16 --skip ::v17 \
+    connection:: reconnect:: protocol:: physical::a_promotion physical::a_lost a_wrong_message_ends_the_stream:: a_wrong_setup_is_named:: --skip ::v14 --skip ::v15 --skip ::v16 --skip ::v17 \
     --skip tls_lets_in_whom --skip scram_is_tied
 }
 

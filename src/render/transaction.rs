@@ -57,6 +57,11 @@ const ALONE: Fault = (
     "Render all events of a transaction from its BEGIN on, in their order.",
 );
 
+const A_ROW: Fault = (
+    "a row of a snapshot is part of no transaction, and each document of wal2json is one",
+    "Render the rows of the snapshot in another format, such as wal2json2.",
+);
+
 impl Transaction {
     /// What follows is thrown away together.
     pub(super) fn mark(&mut self) {
@@ -109,6 +114,7 @@ impl Transaction {
             WAL_EVENT_RAW => Some(UNDECODED),
             WAL_EVENT_STREAM_ABORT if is_open && has(flags::DISCARDED) && event.xid == self.xid => Some(CUT),
             WAL_EVENT_BEGIN if is_open && rule >= Rule::Whole => Some(CUT),
+            _ if has(flags::SNAPSHOT) => (rule == Rule::Enclosed).then_some(A_ROW),
             WAL_EVENT_COMMIT if !is_open && rule >= Rule::Enclosed => Some(ALONE),
             WAL_EVENT_TRUNCATE if !is_open && rule >= Rule::Counted => Some(ALONE),
             _ if is_change(event, kind) && !is_open && rule >= Rule::Enclosed => Some(ALONE),
@@ -117,10 +123,11 @@ impl Transaction {
     }
 }
 
-/// Whether it is a part of a transaction that wal2json shows in version 1.
+/// Whether it is a part of a transaction that wal2json shows in version 1. A row of a snapshot is of none.
 fn is_change(event: &Event, kind: EventKind) -> bool {
     use EventKind::*;
     matches!(kind, WAL_EVENT_INSERT | WAL_EVENT_UPDATE | WAL_EVENT_DELETE)
+        && event.flags & flags::SNAPSHOT == 0
         || kind == WAL_EVENT_MESSAGE && event.flags & flags::TRANSACTIONAL != 0
 }
 
@@ -186,6 +193,10 @@ mod tests {
         let truncate = [(WAL_EVENT_TRUNCATE, 0, 7)];
         assert_eq!([Rule::Enclosed, Rule::Counted].map(|rule| refused(rule, &truncate)), [None, Some(0)]);
         assert_eq!(refused(Rule::Counted, &[begun[0], truncate[0]]), None);
+        // A transaction follows the rows of a snapshot.
+        let rows = [(WAL_EVENT_INSERT, flags::SNAPSHOT, 0), begun[0], begun[1]];
+        assert_eq!(RULES.map(|rule| refused(rule, &rows)), [None, None, Some(0)]);
+        assert_eq!(refused(Rule::Counted, &rows), None);
         // Behind the error the event is the first of all.
         let mut transaction = Transaction::default();
         let mut take = |kind| transaction.take(Rule::Enclosed, &event(kind, 0, 7), kind, 0);

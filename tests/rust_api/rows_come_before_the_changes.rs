@@ -2,7 +2,9 @@
 
 use crate::harness::{Server, server};
 use crate::table::{aside, one_thread, within};
-use pgwalstream::{ErrorCode, EventKind, Options, SlotCreate, Snapshot, SnapshotStage, SnapshotStep, Stream};
+use pgwalstream::{
+    ErrorCode, EventKind, Options, Renderer, SlotCreate, Snapshot, SnapshotStage, SnapshotStep, Stream,
+};
 
 #[test]
 fn a_program_has_the_rows_and_goes_on_with_the_changes() {
@@ -20,8 +22,11 @@ fn a_program_has_the_rows_and_goes_on_with_the_changes() {
     one_thread().block_on(async {
         let mut stream = within(Stream::connect(&options)).await.unwrap();
         let (mut steps, mut ids, mut state) = (Vec::new(), Vec::new(), Vec::new());
+        let mut renderer = Renderer::new("debezium").unwrap();
+        renderer.set("transactions", "on").unwrap();
         let end = loop {
             let event = within(stream.next_event()).await.unwrap().unwrap();
+            renderer.push(event.as_ref()).unwrap();
             if event.is_snapshot() {
                 assert_eq!((event.kind(), event.position()), (EventKind::Insert, None));
                 assert_eq!((event.snapshot_item(), event.sequence()), (Some(0), ids.len() as u64));
@@ -40,6 +45,19 @@ fn a_program_has_the_rows_and_goes_on_with_the_changes() {
         use SnapshotStep::{End, ItemEnd, TableBegin, TableEnd};
         assert_eq!(steps, [(TableBegin, 0), (ItemEnd, 2), (TableEnd, 2), (End, 2)]);
         assert_eq!(ids, [1, 2]);
+        let lines: Vec<serde_json::Value> = renderer
+            .lines()
+            .split(|byte| *byte == b'\n')
+            .filter(|line| !line.is_empty())
+            .map(|line| serde_json::from_slice(line).unwrap())
+            .collect();
+        assert_eq!(lines.len(), 2);
+        for (line, id) in lines.iter().zip([1, 2]) {
+            let source = &line["source"];
+            assert_eq!((&line["op"], &line["after"]["id"]), (&"r".into(), &id.into()), "{line}");
+            assert_eq!((&source["snapshot"], &source["txId"]), (&"true".into(), &serde_json::Value::Null));
+            assert_eq!(source["lsn"].as_u64(), end.ack_lsn().map(|lsn| lsn.0));
+        }
         let progress = stream.snapshot_progress();
         assert_eq!((progress.stage, progress.rows, progress.items), (SnapshotStage::Complete, 2, (1, 1)));
         assert_eq!(Some(progress.consistent_lsn), end.ack_lsn());

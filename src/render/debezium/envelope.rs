@@ -23,6 +23,8 @@ pub(super) struct Change<'a> {
 /// What is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Operation {
+    /// A row of a snapshot.
+    Read,
     Create,
     Update,
     Delete,
@@ -32,6 +34,7 @@ pub(super) enum Operation {
 impl Operation {
     fn text(self) -> &'static [u8] {
         match self {
+            Self::Read => b",\"op\":\"r\",",
             Self::Create => b",\"op\":\"c\",",
             Self::Update => b",\"op\":\"u\",",
             Self::Delete => b",\"op\":\"d\",",

@@ -20,7 +20,7 @@ use super::out::Out;
 use super::plan::Plans;
 use super::settings::{Compatible, Processed, Settings, Truncates};
 use super::value::Values;
-use crate::batch::{Event, EventKind, EventView};
+use crate::batch::{Event, EventKind, EventView, flags};
 use crate::error::Result;
 use counts::Counts;
 use envelope::{Change, Operation, Rows};
@@ -150,7 +150,8 @@ impl Debezium {
         let new = view.new_row().map(|row| Rows { row, old: view.old_row() });
         match (old, new) {
             (None, Some(new)) if change.event.kind == EventKind::WAL_EVENT_INSERT as u32 => {
-                change.write(Operation::Create, (None, Some(new)), state, values, messages)
+                let operation = if is_snapshot(change.event) { Operation::Read } else { Operation::Create };
+                change.write(operation, (None, Some(new)), state, values, messages)
             }
             (Some(old), Some(new)) if table.old_key_is_told && change.is_moved(old, new) => {
                 change.write(Operation::Delete, (Some(old), None), state, values, messages)?;
@@ -163,6 +164,10 @@ impl Debezium {
             (None, None) => Ok(()),
         }
     }
+}
+
+fn is_snapshot(event: &Event) -> bool {
+    event.flags & flags::SNAPSHOT != 0
 }
 
 impl State {
@@ -190,10 +195,13 @@ impl State {
         let common = Common {
             commit_time: self.commit_time(event),
             xid: event.xid,
+            is_snapshot: is_snapshot(event),
             last_commit: self.last.lsn,
             origin_lsn: self.origin_lsn,
         };
-        self.source.write(common, event.lsn, names, settings, out)
+        // A row of a snapshot is as of the position that the snapshot has.
+        let lsn = if common.is_snapshot { event.commit_lsn } else { event.lsn };
+        self.source.write(common, lsn, names, settings, out)
     }
 
     /// When the event was committed: outside of a transaction when the one before was, as Debezium has it. Without one before it

@@ -12,6 +12,8 @@ pub(super) struct Common {
     /// Microseconds since 2000.
     pub(super) commit_time: i64,
     pub(super) xid: u32,
+    /// Whether it is a row of a snapshot and no change.
+    pub(super) is_snapshot: bool,
     /// Where the transaction before it ended; 0: not known.
     pub(super) last_commit: u64,
     /// The position at the transaction's origin.
@@ -98,7 +100,9 @@ impl Source {
         text::string(settings.names.topic_prefix.as_bytes(), settings, head);
         head.put(b",\"ts_ms\":");
         signed(micros.div_euclid(1000), head);
-        head.put(b",\"snapshot\":\"false\",\"db\":");
+        head.put(b",\"snapshot\":\"");
+        head.put(if of.is_snapshot { b"true" } else { b"false" });
+        head.put(b"\",\"db\":");
         text::string(settings.names.database.as_bytes(), settings, head);
         head.put(b",\"sequence\":\"[");
         if of.last_commit == 0 {
