@@ -16,6 +16,11 @@ const BATCH: usize = 5 + 25 + (128 << 10);
 const LOGICAL: &[Id] = &[
     Id::Publication,
     Id::SlotCreateTimeout,
+    Id::Snapshot,
+    Id::SnapshotWorkers,
+    Id::SnapshotItemSize,
+    Id::SnapshotDeadline,
+    Id::SnapshotState,
     Id::Messages,
     Id::Binary,
     Id::ProtoVersion,
@@ -43,6 +48,9 @@ const LOGICAL: &[Id] = &[
     Id::Dedupe,
     Id::ServerTuning,
 ];
+
+/// What belongs to the bytes of the WAL.
+const PHYSICAL: [Id; 2] = [Id::Timeline, Id::ReportApply];
 
 /// What an archive needs beside its stream.
 const OF_ARCHIVE: [Id; 2] = [Id::ArchiveDirectory, Id::ArchiveSync];
@@ -101,7 +109,7 @@ fn stream(options: &Options) -> Result<Config> {
 
 /// What belongs to a physical stream.
 pub(super) fn refuse_in_logical(options: &Options) -> Result<()> {
-    match [Id::Timeline, Id::ReportApply].into_iter().chain(OF_ARCHIVE).find(|id| options.is_set(*id)) {
+    match PHYSICAL.into_iter().chain(OF_ARCHIVE).find(|id| options.is_set(*id)) {
         Some(id) => {
             let name = table::spec(id).name;
             let hint = format!("Leave {name} out, or set mode to \"physical\".");
@@ -160,7 +168,11 @@ mod tests {
         for id in LOGICAL {
             let spec = table::spec(*id);
             let value = if spec.default.is_empty() { "x" } else { spec.default };
-            let value = if *id == Id::PluginOptions { "a=b" } else { value };
+            let value = match id {
+                Id::PluginOptions => "a=b",
+                Id::SnapshotState => "eA==",
+                _ => value,
+            };
             let error = with(&[(spec.name, value)]).unwrap_err();
             assert!(error.message().contains(spec.name), "{error:?}");
             assert_eq!(error.status(), Status::WAL_E_BAD_OPTION);
@@ -170,6 +182,42 @@ mod tests {
             let needed = [("conninfo", "host=h user=u"), ("slot", "s"), ("publication", "p"), (name, value)];
             needed.iter().for_each(|(key, value)| options.set(key, Some(value)).unwrap());
             assert!(options.config().unwrap_err().message().contains(name));
+        }
+    }
+
+    /// What streams of both modes obey.
+    const BOTH: &[Id] = &[
+        Id::Conninfo,
+        Id::Env,
+        Id::Backend,
+        Id::PasswordTimeout,
+        Id::Slot,
+        Id::SlotCreate,
+        Id::StartLsn,
+        Id::ResumeAfter,
+        Id::StopLsn,
+        Id::Ack,
+        Id::StatusInterval,
+        Id::QueueBytes,
+        Id::BatchEvents,
+        Id::BatchBytes,
+        Id::CloseTimeout,
+        Id::ReplayPace,
+        Id::Reconnect,
+        Id::ReconnectInitial,
+        Id::ReconnectMax,
+        Id::ReconnectTimeout,
+        Id::ConnectWait,
+        Id::FailoverPolicy,
+        Id::ReceiveTimeout,
+        Id::Mode,
+    ];
+
+    #[test]
+    fn of_each_option_it_is_known_to_which_mode_it_belongs() {
+        for spec in table::TABLE {
+            let places = [LOGICAL, &PHYSICAL, &OF_ARCHIVE, BOTH].iter().filter(|ids| ids.contains(&spec.id));
+            assert_eq!(places.count(), 1, "{}: put it into LOGICAL or BOTH", spec.name);
         }
     }
 
