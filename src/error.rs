@@ -21,7 +21,7 @@ pub enum Status {
     WAL_TIMEOUT = 1,
     /// The stream ended as it was asked to; nothing more will come.
     WAL_END = 2,
-    /// `wal_stream_interrupt` was called.
+    /// `wal_stream_interrupt` was called, or that of a connection or an archive.
     WAL_INTERRUPTED = 3,
 
     /// What was asked for is not there.
@@ -29,7 +29,7 @@ pub enum Status {
 
     /// A pointer that must not be NULL was NULL, or a number was out of its range.
     WAL_E_INVALID_ARGUMENT = -1,
-    /// Another thread is inside this stream, or a log callback called back into it.
+    /// Another thread is inside this stream, connection or archive, or a log callback called back into it.
     WAL_E_BUSY = -2,
     /// The handle was made before a fork and this is the child.
     WAL_E_FORKED = -3,
@@ -148,7 +148,7 @@ pub enum Status {
     WAL_E_ARCHIVE_IDENTITY = -112,
     /// An archive has a file of that name with other bytes. It is never written over.
     WAL_E_ARCHIVE_CONFLICT = -113,
-    /// The disk is full.
+    /// The disk is full. An archiver ends nothing for it: WAL_ARCHIVE_DISK_FULL tells, and it waits.
     WAL_E_DISK_FULL = -114,
     /// What was written could not be made to last: nobody knows what the disk has.
     WAL_E_FSYNC = -115,

@@ -62,10 +62,12 @@ pub enum EventKind {
     /// gave it, or 0; `ack_lsn` acknowledges it and all before it.
     WAL_EVENT_RAW = 20,
     /// A piece of the WAL, with option mode "physical": `wal_event_raw` has its bytes, from `lsn` to before `ack_lsn`. Each piece
-    /// follows the one before, but behind TIMELINE. Any position in it may be acknowledged. `wal_event_timeline` says whose it is.
+    /// follows the one before, but behind TIMELINE. Any position in it may be acknowledged. `wal_event_timeline` says whose it is. Since
+    /// 0.2.0.
     WAL_EVENT_WAL = 32,
     /// The timeline ended at `wal_event_switchpoint`, and what follows is of the next: from `lsn` on, where the segment of the
     /// switchpoint begins. `wal_event_timeline_before`, `wal_event_timeline`; `wal_event_raw` has the new timeline's history file.
+    /// Since 0.2.0.
     WAL_EVENT_TIMELINE = 33,
     /// Nothing is outstanding and the slot moved on to `ack_lsn`, which is already reported. At most one per
     /// status interval, never inside a transaction or a block, and never at or below where the stream began. With option
@@ -77,7 +79,7 @@ pub enum EventKind {
     /// REWOUND, what came beyond `wal_event_reconnect_switchpoint` is lost, and `ack_lsn` is set.
     WAL_EVENT_RECONNECTED = 65,
     /// The server waits until everything up to `ack_lsn` is safe, as one does that stops: make it safe now, and acknowledge. Only
-    /// with option mode "physical". No more than what came before it is asked for.
+    /// with option mode "physical". No more than what came before it is asked for. Since 0.2.0.
     WAL_EVENT_FLUSH_WANTED = 68,
     /// Where a snapshot stands, with option snapshot "initial": `wal_event_snapshot_step`, `_item`, `_state`, and `relation`
     /// where it is about one table. `sequence` is a number of rows. Rows come between these events, as INSERT with SNAPSHOT.
@@ -147,12 +149,14 @@ pub struct Event {
     /// `WAL_EVENT_FLAG_…` bits.
     pub flags: u32,
     /// Position of this event's own WAL record, or 0 where the server gives none: RELATION, TYPE, and the BEGIN before
-    /// an ORIGIN. Not unique and not ordered across transactions: never use it to recognise an event.
+    /// an ORIGIN. Not unique and not ordered across transactions: never use it to recognise an event. For WAL and TIMELINE,
+    /// where the bytes begin; for RECONNECTED, where the server begins again.
     pub lsn: u64,
     /// Position of the transaction's commit record, known from its first event on: with the timeline and `sequence`
     /// it identifies a change for ever. For a prepared transaction, that of its PREPARE TRANSACTION; for a message
     /// outside any transaction, the message's own position; 0 where the commit has not come yet: inside streamed
-    /// blocks and for STREAM_ABORT. COMMIT_PREPARED and ROLLBACK_PREPARED have that of their own record, or 0.
+    /// blocks and for STREAM_ABORT. COMMIT_PREPARED and ROLLBACK_PREPARED have that of their own record, or 0. With SNAPSHOT
+    /// it is the consistent point, which all rows share.
     pub commit_lsn: u64,
     /// The position to acknowledge once this event and all before it are safe; 0 where there is none.
     pub ack_lsn: u64,
@@ -169,8 +173,8 @@ pub struct Event {
     /// STREAM_COMMIT: what number a change has there is known at the commit. With SNAPSHOT the number of the row in
     /// its item, and for SNAPSHOT events the number of rows.
     pub sequence: u64,
-    /// The relation of an INSERT, UPDATE or DELETE, and what a RELATION event describes; else NULL. A TRUNCATE has
-    /// several: `wal_event_truncate_relation`.
+    /// The relation of an INSERT, UPDATE or DELETE, what a RELATION event describes, and the table of a SNAPSHOT event that
+    /// is about one; else NULL. A TRUNCATE has several: `wal_event_truncate_relation`.
     pub relation: *const Relation,
     /// The new row, in the order of the relation's columns, or NULL.
     pub new_values: *const Value,

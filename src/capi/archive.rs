@@ -15,7 +15,7 @@ use crate::archive::Report;
 use crate::engine::{Archiver, Next, Shared, Standing, Told, check_archive, fetch_archived};
 use crate::error::Status;
 
-/// An archive of WAL that is being filled.
+/// An archive of WAL that is being filled. Since 0.2.0.
 #[allow(non_camel_case_types)]
 #[derive(Debug)]
 pub struct wal_archive {
@@ -27,7 +27,7 @@ pub struct wal_archive {
     told: UnsafeCell<wal_archive_event>,
 }
 
-/// What an archive tells.
+/// What an archive tells. Since 0.2.0.
 #[allow(non_camel_case_types)]
 #[derive(Debug)]
 pub struct wal_archive_event {
@@ -35,7 +35,7 @@ pub struct wal_archive_event {
     name: CString,
 }
 
-/// How an archive stands. New fields come at the end.
+/// How an archive stands. New fields come at the end. Since 0.2.0.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 #[allow(non_camel_case_types)]
@@ -56,7 +56,7 @@ pub struct wal_archive_standing {
     pub is_full: u32,
 }
 
-/// What an archive has, and what is wrong with it.
+/// What an archive has, and what is wrong with it. Since 0.2.0.
 #[allow(non_camel_case_types)]
 #[derive(Debug)]
 pub struct wal_archive_report {

@@ -68,7 +68,9 @@ impl From<&wal_position> for Position {
 ///
 /// What could not be resumed after has none either. No event has one with decode=off, and while the server is a standby. A change
 /// has none with streaming "on" or "parallel", with two_phase=join, and with messages and on_ambiguous=flag. A prepared
-/// transaction that is sent late, and what comes again, has none.
+/// transaction that is sent late, and what comes again, has none. Rows of a snapshot have none, nor have SNAPSHOT events before
+/// WAL_SNAPSHOT_END: wal_event_snapshot_state says how far it is. Each piece of a physical stream has one, also from a
+/// standby.
 ///
 /// @param event may be NULL
 /// @return the position; all 0 where there is none

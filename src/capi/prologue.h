@@ -1,6 +1,6 @@
 /**
  * @file
- * @brief Streams the changes of a PostgreSQL database (logical decoding, pgoutput) into a program.
+ * @brief Streams the changes of a PostgreSQL database (logical decoding, pgoutput) into a program, or its WAL.
  *
  * @mainpage libpgwalstream
  *
@@ -44,21 +44,25 @@
  * - @ref streaming : transactions that are not committed yet
  * - @ref slots : commands over a connection
  * - @ref physical : the bytes of the WAL
+ * - @ref archive : a directory that a stream of WAL fills
  * - @ref rendering : events as messages for others, such as lines of JSON
  * - @ref records : WAL records
  * - @ref abi : what is kept from release to release
  *
  * Functions follow along the way of use: version, errors, options, streams, batches, events, relations, values, statistics; then
- * connections, slots, publications; then the decoder, renderers, WAL records, positions, ackers, and names.
+ * connections, slots, publications; then the decoder, renderers, WAL records, positions, ackers, and names. Those of snapshots, of
+ * physical streams and of archives stand among the events; rows of a COPY stand with the connections.
  *
  * @section ownership Ownership
  *
- * Handles are opaque. A `_new` function makes one in memory. An `_open` function also does I/O. A `_free` function ends it and
- * accepts NULL.
+ * Handles are opaque. A `_new` function makes one in memory. Exception: wal_archive_new() also makes its directory, locks it and
+ * reads it. An `_open` function also does I/O. A `_free` function ends it and accepts NULL.
  *
  * - What a getter returns is borrowed from the object that was asked, and lives as long as that object.
- * - What a function gives through an out-parameter is owned by the caller. Exception: the event of wal_stream_next() is borrowed
- *   until the next call that takes a `wal_stream *` without `const`.
+ * - What a function gives through an out-parameter is owned by the caller. Exceptions:
+ *   - the event of wal_stream_next() is borrowed until the next call that takes a `wal_stream *` without `const`;
+ *   - the event of wal_archive_next() is borrowed until the next call of it;
+ *   - the messages of wal_renderer_events() are borrowed until the renderer is used again.
  * - Every out-parameter is written on every path: with the value, or with NULL or 0.
  * - Options are copied.
  * - Batches, cloned events, errors and retained relations outlive their stream, so any order of freeing is right. Exception: a batch
@@ -85,7 +89,8 @@
  * - wal_stream_free() wakes a thread that waits in the stream, and waits until that thread has left. Calls after it are the
  *   caller's mistake, as with any memory.
  * - wal_stream_interrupt() may also be called from a signal handler.
- * - A ::wal_connection obeys the same rules.
+ * - A ::wal_connection obeys the same rules, and so does a ::wal_archive: wal_archive_next() is for one thread at a time.
+ *   wal_archive_interrupt() may also be called from a signal handler.
  *
  * Where a function says nothing of threads: a function that only reads (its parameters are `const`, or numbers) may be called on any
  * thread, several at once. A function that changes a ::wal_options or a ::wal_decoder may be called on any thread, by one at a time
@@ -249,7 +254,28 @@
  * With option `mode` "physical" a stream gives the bytes of the WAL. ::WAL_EVENT_WAL has a piece: wal_event_raw(), from `lsn` to before
  * `ack_lsn`. Any position in it may be acknowledged once all before it is safe. ::WAL_EVENT_TIMELINE says that a timeline ended and
  * another begins. At ::WAL_EVENT_FLUSH_WANTED make safe what came, and acknowledge: a server that stops waits for it. WAL that the
- * server has removed is ::WAL_E_GAP, and WAL that a promoted server lacks ::WAL_E_FORK (docs/physical.md).
+ * server has removed is ::WAL_E_GAP, and WAL that a promoted server lacks ::WAL_E_FORK (docs/physical.md). Since 0.2.0.
+ *
+ * @section archive An archive of WAL
+ *
+ * A ::wal_archive fills a directory with the segments of a server, byte for byte, through a physical stream of its own.
+ * wal_archive_next() does the work of the disk in the calling thread, and tells what happened: wal_archive_event_kind(). Nothing is
+ * acknowledged before it lasts. wal_archive_status() says how far that is. A full disk is ::WAL_ARCHIVE_DISK_FULL and no error.
+ *
+ * wal_archive_fetch() gives a file of an archive, as restore_command asks for it. wal_archive_check() tells what is wrong with one. Both
+ * need no archiver, and work while one writes (docs/archive.md). Since 0.2.0.
+ *
+ * @code{.c}
+ * if (wal_archive_new(options, &archive, &error) == WAL_OK) {
+ *     while ((status = wal_archive_next(archive, -1, &event, &error)) == WAL_OK)
+ *         if (wal_archive_event_kind(event) == WAL_ARCHIVE_SEGMENT)
+ *             printf("%s\n", wal_archive_event_name(event));
+ *     if (error != NULL)
+ *         fprintf(stderr, "%s\n", wal_error_message(error));
+ * }
+ * wal_error_free(error);
+ * wal_archive_free(archive);
+ * @endcode
  *
  * @section rendering Rendering
  *
@@ -278,10 +304,13 @@
  * Within a SONAME nothing is changed or removed. New functions, options, event kinds, value kinds, statuses, flags and other enum
  * values may come: skip what is not known, and look at single bits of flags.
  *
- * The layouts of ::wal_event, ::wal_value, ::wal_bytes, ::wal_message, ::wal_rendered, ::wal_record and ::wal_record_block are fixed, and asserted at the end of this header for 64-bit
- * machines. Spare words are 0 until a release gives them a meaning. ::wal_stats, ::wal_health, ::wal_snapshot_progress and ::wal_option_info grow at their end:
- * their functions take `sizeof` of the struct as the program was compiled with it. They write no more than that, and 0 for what they do
- * not know. An opaque type has no size. `docs/abi.md` says more.
+ * These layouts are fixed, and asserted at the end of this header for 64-bit machines: ::wal_event, ::wal_value, ::wal_bytes,
+ * ::wal_message, ::wal_numeric, ::wal_inet, ::wal_dimension, ::wal_rendered, ::wal_position, ::wal_record, ::wal_record_block and
+ * ::wal_relation_change. Spare words are 0 until a release gives them a meaning.
+ *
+ * These grow at their end: ::wal_stats, ::wal_health, ::wal_option_info, ::wal_archive_standing and ::wal_snapshot_progress. Their
+ * functions take `sizeof` of the struct as the program was compiled with it. They write no more than that, and 0 for what they do not
+ * know. An opaque type has no size. `docs/abi.md` says more.
  */
 
 /**

@@ -127,14 +127,14 @@ pub static TABLE: &[Spec] = &[
         name: "slot",
         kind: Kind::SlotName,
         default: "",
-        sentence: "Name the replication slot to stream from. Required, but with mode=physical.",
+        sentence: "Name the replication slot to stream from. Required, unless mode is physical.",
     },
     Spec {
         id: Id::Publication,
         name: "publication",
         kind: Kind::Names,
         default: "",
-        sentence: "Name the publications to stream, separated by commas. Put names with other characters than a-z, 0-9 and _ in double quotes. Required with pgoutput.",
+        sentence: "Name the publications to stream, separated by commas. Put names with other characters than a-z, 0-9 and _ in double quotes. Required with pgoutput, unless mode is physical.",
     },
     Spec {
         id: Id::SlotCreate,
@@ -512,7 +512,7 @@ pub static TABLE: &[Spec] = &[
         name: "archive_directory",
         kind: Kind::Text,
         default: "",
-        sentence: "Keep the WAL in this directory, with wal_archive_new(). It is made if it is missing, and one process at a time writes there. Required there (see docs/archive.md).",
+        sentence: "Keep the WAL in this directory, with wal_archive_new(). It is made if it is missing, and one process at a time writes there. wal_archive_new() needs it (see docs/archive.md).",
     },
     Spec {
         id: Id::ArchiveSync,
