@@ -29,6 +29,7 @@ mod publications;
 mod reconnect;
 mod reconnected;
 mod registry;
+mod remembered;
 mod replay;
 mod shared;
 mod slots;

@@ -25,8 +25,8 @@ pub(super) struct StreamState {
     pub(super) began: Lsn,
     /// Which server the last connection was to.
     pub(super) server: Identity,
-    /// When a connection was last given up for the memory of its definitions.
-    pub(super) shed: Option<Instant>,
+    /// When a connection was last given up for the memory of its definitions, and what was acknowledged by then.
+    pub(super) shed: Option<(Instant, u64)>,
     /// What earlier connections taught of the server's silence.
     pub(super) tolerance: Tolerance,
     /// What copies the rows that are there, while it does.

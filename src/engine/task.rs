@@ -6,7 +6,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::time::{Sleep, sleep_until, timeout_at};
 
@@ -19,11 +19,12 @@ use super::log::Level;
 use super::panics;
 use super::physical;
 use super::reconnect::{Recovery, first};
+use super::remembered::{Remembered, SHED_AGAIN, Standing};
 use super::shared::{Shared, TaskLife};
 use super::snapshot;
 use super::state::StreamState;
 use crate::error::{Error, Result, Status};
-use crate::options::{Mode, Progress, SlotCreate};
+use crate::options::{Mode, Progress};
 use crate::session::{AnySession, Fill, Session, Watch};
 use crate::statistics::Counts;
 use crate::stream::{Feedback, Pace, Positions, Report, Silence};
@@ -32,13 +33,6 @@ use crate::wire::Reply;
 
 /// How much a stream reads before the others of its thread have their turn.
 const TURN: usize = 256 << 10;
-
-/// How soon another connection may be given up for its definitions: those that are in use come again each time.
-const SHED_AGAIN: Duration = Duration::from_secs(60);
-
-/// So many times `relations_bytes`, and in any case so many bytes, are remembered where no other connection can help.
-const MOST_REMEMBERED: usize = 4;
-const LEAST_REMEMBERED: usize = 64 << 20;
 
 /// Runs one attempt to connect and the stream that comes of it, and reports how it ended. `life` tells, however this
 /// future ends, that it no longer runs.
@@ -313,29 +307,24 @@ impl<S: Session> Streaming<S> {
         self.tell_progress(update, now)
     }
 
-    /// The server describes each table once, so that what a connection described is kept as long as it lasts. Where that
-    /// is too much another connection begins, at a moment when it repeats nothing.
+    /// Ends the connection, or the stream, where what is remembered takes too much.
     fn shed_definitions(&mut self) -> Result<()> {
-        let (most, weight) = (self.shared.config.relations_bytes, self.state.receiver.definitions_weight());
-        let remembered = self.state.receiver.remembered_weight();
-        if !self.state.ended && remembered > most.saturating_mul(MOST_REMEMBERED).max(LEAST_REMEMBERED) {
-            return Err(remembers_too_much(remembered, most));
-        }
-        let config = &self.shared.config;
-        // A temporary slot would be gone with the connection.
-        let may_reconnect = config.reconnect.is_some() && config.slot_create != SlotCreate::Temporary;
-        if weight <= most || self.state.ended || !may_reconnect {
+        let StreamState { receiver, snapshot, shed, began, ended, .. } = &self.state;
+        if *ended || snapshot.is_some() {
+            // Nothing is read, so that nothing grows.
             return Ok(());
         }
-        let lately = self.state.shed.is_some_and(|at| at.elapsed() < SHED_AGAIN);
-        let is_settled = self.positions().is_settled(self.shared.acks.acked());
-        if lately || !is_settled || !self.state.receiver.is_at_rest() {
-            return Ok(());
-        }
-        self.state.shed = Some(Instant::now());
-        let text = format!("the definitions of tables take {weight} bytes, and relations_bytes is {most}");
-        Err(Error::new(Status::WAL_E_CONNECTION_LOST, text)
-            .with_hint("A new connection forgets those of tables that no change comes of. Raise relations_bytes if all are in use."))
+        let acked = self.shared.acks.acked();
+        let stands = || Standing {
+            lately: shed.is_some_and(|(at, _)| at.elapsed() < SHED_AGAIN),
+            settled: receiver.positions.is_settled(acked),
+            at_rest: receiver.is_at_rest(),
+            moved: acked > shed.map_or(began.0, |(_, acked)| acked),
+        };
+        let it = Remembered { definitions: receiver.definitions_weight(), all: receiver.remembered_weight() };
+        let Some(error) = it.too_much(&self.shared.config, stands) else { return Ok(()) };
+        self.state.shed = Some((Instant::now(), acked));
+        Err(error)
     }
 
     /// Whether the end that was asked for is reached and all before it acknowledged: then there is nothing to stay for,
@@ -526,14 +515,6 @@ pub(super) enum Turn {
     Drained,
     /// There may be more: the queue is full, or other streams have their turn.
     Interrupted,
-}
-
-fn remembers_too_much(weight: usize, most: usize) -> Error {
-    Error::new(
-        Status::WAL_E_NO_MEMORY,
-        format!("definitions and open transactions take {weight} bytes, and relations_bytes is {most}"),
-    )
-    .with_hint("Raise relations_bytes if the database has so many tables. Acknowledge what was received, and let reconnect on.")
 }
 
 pub(super) fn connection_closed() -> Error {

@@ -351,7 +351,7 @@ pub static TABLE: &[Spec] = &[
         name: "relations_bytes",
         kind: Kind::Size { least: 64 * KIB, most: 64 * KIB * KIB * KIB },
         default: "64MB",
-        sentence: "Limit the memory of table and type definitions (B, kB, MB, GB). Beyond it the stream reconnects once everything is acknowledged, at most once a minute. Where that cannot be, four times as much ends the stream, and never less than 64MB.",
+        sentence: "Limit the memory of table and type definitions (B, kB, MB, GB). Beyond it the stream reconnects once everything is acknowledged, at most once a minute. Beyond twice as much, and 64MB, it does so between transactions. Sixteen times as much, never less than 1GB, ends the stream; without reconnects four times, never less than 64MB.",
     },
     Spec {
         id: Id::BatchEvents,

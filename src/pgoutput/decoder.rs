@@ -408,6 +408,7 @@ pub(super) fn push_with_texts(event: Event, texts: [&[u8]; 2], out: &mut Arrays)
     }
     push(out, Event { extra: out.values_from(mark), n_extra: 2, ..event });
 }
+
 /// Appends an event of the decoder's.
 #[inline(always)]
 pub(super) fn push(out: &mut Arrays, event: Event) {

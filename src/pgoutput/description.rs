@@ -29,7 +29,7 @@ impl Decoder {
 
     /// The name is that of the base type where the OID is a domain's (logicalrep_write_typ).
     pub(super) fn type_name(&mut self, lsn: u64, mut body: Reader<'_>, out: &mut Arrays) -> Read<Step> {
-        must_be_name(body)?;
+        must_be_within(body, LONGEST_TYPE)?;
         let oid = body.u32()?;
         let namespace = body.namespace()?;
         let name = body.text()?;
@@ -55,7 +55,7 @@ impl Decoder {
     }
 
     pub(super) fn origin(&mut self, lsn: u64, mut body: Reader<'_>, out: &mut Arrays) -> Read<Step> {
-        must_be_name(body)?;
+        must_be_within(body, LONGEST_ORIGIN)?;
         let commit_lsn = body.u64()?;
         let name = body.text()?;
         body.end()?;
@@ -79,12 +79,15 @@ impl Decoder {
     }
 }
 
-/// What is kept of a message is no longer than this: types have names below NAMEDATALEN, and the index on the names of origins
-/// takes none that is longer than a third of a page.
-const LONGEST: usize = 64 << 10;
+/// Types have names below NAMEDATALEN, which is 64 unless a server was built with another.
+const LONGEST_TYPE: usize = 64 << 10;
 
-fn must_be_name(body: Reader<'_>) -> Read<()> {
-    if body.rest().len() <= LONGEST { Ok(()) } else { Err(TOO_LONG) }
+/// Before 18, which takes 512 bytes, the catalog and its index compress the name of an origin. The index takes a third of a
+/// page, and no method makes that of more than 255 times as much.
+const LONGEST_ORIGIN: usize = 1 << 20;
+
+fn must_be_within(body: Reader<'_>, longest: usize) -> Read<()> {
+    if body.rest().len() <= longest { Ok(()) } else { Err(TOO_LONG) }
 }
 
 const TOO_LONG: Fault = Fault::Malformed("it is longer than any name");

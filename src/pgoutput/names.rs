@@ -86,6 +86,9 @@ impl Types {
 /// How many names of origins are kept in any case.
 const LEAST: usize = 1024;
 
+/// A longer one is not kept: only who wants to has such.
+const LONGEST: usize = 64 << 10;
+
 /// The names of origins. One that was seen before costs no memory.
 #[derive(Debug, Default)]
 pub(super) struct Origins {
@@ -99,6 +102,9 @@ impl Origins {
     pub(super) fn intern(&mut self, name: &[u8]) -> Arc<[u8]> {
         if let Some(known) = self.known.get(name) {
             return Arc::clone(known);
+        }
+        if name.len() > LONGEST {
+            return name.into();
         }
         if self.known.len() >= self.most.max(LEAST) {
             self.known.retain(|name| Arc::strong_count(name) > 1);

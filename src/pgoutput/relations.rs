@@ -79,9 +79,9 @@ impl Relations {
     /// `subxid` is that of the subtransaction inside a streamed block.
     pub(super) fn define(&mut self, definition: &Definition<'_>, subxid: u32) -> Read<&mut Entry> {
         let (oid, is_new) = (definition.oid(), !self.knows(definition));
-        let (relation, trace) = self.intern(definition);
+        let (relation, trace, own) = self.intern(definition);
         self.described += 1;
-        let described = Described { relation, trace, epoch: self.epoch, at: self.described };
+        let described = Described { relation, trace, epoch: self.epoch, at: self.described, own };
         if self.outside.is_some() {
             self.here.note(subxid, described.clone());
         } else {
@@ -119,8 +119,8 @@ impl Relations {
         }
     }
 
-    /// The definition as a relation: one that is known, or else the next generation.
-    fn intern(&mut self, definition: &Definition<'_>) -> (Arc<Relation>, Trace) {
+    /// The definition as a relation: one that is known, or else the next generation. Tells too how much memory it takes anew.
+    fn intern(&mut self, definition: &Definition<'_>) -> (Arc<Relation>, Trace, usize) {
         let oid = definition.oid();
         let (in_block, valid) = match &self.outside {
             Some(outside) => (self.here.trace(oid), outside.trace(oid)),
@@ -131,7 +131,11 @@ impl Relations {
         let tables = || [Some(&self.here), self.outside.as_ref()].into_iter().flatten();
         let same = tables().find_map(|table| table.same(definition, trace.generation));
         let before = || tables().find_map(|table| table.relation(oid));
-        let relation = same.unwrap_or_else(|| Arc::new(definition.to_relation(trace.generation, before())));
-        (relation, trace)
+        if let Some(relation) = same {
+            return (relation, trace, 0);
+        }
+        let relation = Arc::new(definition.to_relation(trace.generation, before()));
+        let own = relation.weight();
+        (relation, trace, own)
     }
 }

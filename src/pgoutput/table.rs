@@ -1,7 +1,7 @@
 //! Definitions that are valid together: those of the connection, or those that one streamed transaction made for itself.
 //! It must never answer with a definition of another connection.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use super::definition::Definition;
 use super::fault::{Fault, Read};
@@ -24,6 +24,16 @@ pub(super) struct Table {
     fresh: Option<usize>,
     /// In a streamed transaction, all that came, in order, and the subtransactions that made it known.
     log: Vec<(u32, Described)>,
+    replaced: Replaced,
+}
+
+/// Definitions that were replaced, and that somebody has still: open transactions share them.
+#[derive(Debug, Default)]
+struct Replaced {
+    held: Vec<Weak<Relation>>,
+    weight: usize,
+    /// At how many those go that nobody has any more.
+    most: usize,
 }
 
 /// One relation's definition.
@@ -38,6 +48,8 @@ pub(super) struct Entry {
     kept: u64,
     /// What of its memory no batch has counted yet.
     uncounted: usize,
+    /// What of its memory counts here.
+    own: usize,
     relation: Arc<Relation>,
     trace: Trace,
     /// How its columns' values look, one for each.
@@ -55,12 +67,14 @@ pub(super) struct Described {
     pub(super) epoch: u64,
     /// Its number among all descriptions.
     pub(super) at: u64,
+    /// How much memory it takes that nothing else counts: nothing where it is shared.
+    pub(super) own: usize,
 }
 
 impl Table {
     /// How much memory the definitions take, about.
     pub(super) fn weight(&self) -> usize {
-        self.weight + self.log.len() * size_of::<(u32, Described)>()
+        self.weight + self.replaced.weight + self.log.len() * size_of::<(u32, Described)>()
     }
 
     /// Which definitions they are.
@@ -134,7 +148,9 @@ impl Table {
     /// Makes another table's definition the valid one, with what is known of its partitions.
     pub(super) fn adopt(&mut self, entry: Entry, epoch: u64) {
         let Entry { relation, trace, described, leaves, .. } = entry;
-        let at = self.set(Described { relation, trace, epoch, at: described });
+        // The transaction counted it, or shared one that may be replaced by now.
+        let own = relation.weight();
+        let at = self.set(Described { relation, trace, epoch, at: described, own });
         if let Some(known) = self.entries.get_mut(at) {
             known.leaves = leaves;
         }
@@ -184,13 +200,13 @@ impl Table {
 
     /// Makes a definition the valid one and tells where it is.
     fn set(&mut self, described: Described) -> usize {
-        let Described { relation, trace, epoch, at: described } = described;
+        let Described { relation, trace, epoch, at: described, own } = described;
         let entries = &mut self.entries;
         let oid = relation.oid;
         let at = *self.index.entry(oid).or_insert(entries.len());
         match entries.get_mut(at) {
             None => {
-                self.weight += weight_of(&relation);
+                self.weight += own + beside(&relation);
                 let shapes = shapes_of(&relation);
                 entries.push(Entry {
                     oid,
@@ -198,6 +214,7 @@ impl Table {
                     described,
                     kept: 0,
                     uncounted: relation.weight(),
+                    own,
                     relation,
                     trace,
                     shapes,
@@ -208,11 +225,14 @@ impl Table {
                 entry.epoch = epoch;
                 entry.described = described;
                 if !Arc::ptr_eq(&entry.relation, &relation) {
-                    self.weight += weight_of(&relation);
+                    let mut less = beside(&entry.relation);
                     if self.log.is_empty() {
                         // Else the log keeps it.
-                        self.weight = self.weight.saturating_sub(weight_of(&entry.relation));
+                        less += entry.own;
+                        self.replaced.note(&entry.relation);
                     }
+                    self.weight = (self.weight + own + beside(&relation)).saturating_sub(less);
+                    entry.own = own;
                     entry.shapes = shapes_of(&relation);
                     entry.uncounted = relation.weight();
                     (entry.relation, entry.trace) = (relation, trace);
@@ -225,10 +245,29 @@ impl Table {
     }
 }
 
-/// What the definition takes, with what is known of it beside.
-fn weight_of(relation: &Relation) -> usize {
-    size_of::<Entry>() + relation.weight() + relation.columns.len() * size_of::<Shape>()
+/// How much memory that takes which is known beside the definition.
+fn beside(relation: &Relation) -> usize {
+    size_of::<Entry>() + relation.columns.len() * size_of::<Shape>()
 }
+
+impl Replaced {
+    /// A definition is replaced, whose owner drops it next.
+    fn note(&mut self, relation: &Arc<Relation>) {
+        if Arc::strong_count(relation) == 1 {
+            return;
+        }
+        if self.held.len() >= self.most.max(LEAST_REPLACED) {
+            self.held.retain(|held| held.strong_count() > 0);
+            self.weight = self.held.iter().filter_map(Weak::upgrade).map(|held| held.weight()).sum();
+            self.most = self.held.len() * 2;
+        }
+        self.weight += relation.weight();
+        self.held.push(Arc::downgrade(relation));
+    }
+}
+
+/// How many replaced definitions are noted in any case.
+const LEAST_REPLACED: usize = 16;
 
 fn shapes_of(relation: &Relation) -> Box<[Shape]> {
     vec![Shape::NEW; relation.columns.len()].into_boxed_slice()

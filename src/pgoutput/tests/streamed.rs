@@ -273,3 +273,39 @@ fn s54_open_transactions_and_what_they_describe_are_counted() {
     rig.decoder.reconnected();
     assert_eq!(rig.decoder.streamed_weight(), 0);
 }
+
+/// What a transaction describes as it is outside is one definition, however many share it.
+#[test]
+fn s54_a_definition_that_transactions_share_counts_once() {
+    let mut rig = Rig::new();
+    let columns: Vec<_> = COLUMNS.iter().copied().cycle().take(50).collect();
+    let name = "x".repeat(100_000);
+    let of = |kind: u8| relation_of(OID, "public", &name, kind, &columns);
+    rig.feed_all(&[begin(), of(b'd'), commit()]);
+    let outside = rig.decoder.definitions_weight();
+    assert!(outside > name.len(), "{outside}");
+    for xid in (1000..1200).step_by(10) {
+        rig.feed_all(&[
+            stream_start(xid, true),
+            streamed(xid, of(b'd')),
+            streamed(xid + 1, of(b'd')),
+            stream_stop(),
+        ]);
+    }
+    assert!(rig.decoder.streamed_weight() < name.len(), "{}", rig.decoder.streamed_weight());
+    // Replaced outside it is theirs alone, and counts until they are gone.
+    rig.feed_all(&[begin(), of(b'n'), commit()]);
+    assert!(rig.decoder.definitions_weight() > outside + name.len());
+    // One that a transaction makes is its own, once.
+    let before = rig.decoder.streamed_weight();
+    let other = [stream_start(2000, true), streamed(2000, of(b'f')), streamed(2001, of(b'f')), stream_stop()];
+    rig.feed_all(&other);
+    let own = rig.decoder.streamed_weight() - before;
+    assert!(own > name.len() && own < 2 * name.len(), "{own}");
+    // Who commits has the definition valid for all, and counted there.
+    rig.feed_all(&[stream_commit(2000)]);
+    assert_eq!(rig.decoder.streamed_weight(), before);
+    assert!(rig.decoder.definitions_weight() > outside + name.len());
+    rig.decoder.reconnected();
+    assert!(rig.decoder.definitions_weight() + rig.decoder.streamed_weight() < name.len());
+}
