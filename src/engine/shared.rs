@@ -188,7 +188,7 @@ impl Shared {
 
     /// A batch for little.
     pub fn take_small_batch(&self, bytes: usize) -> Result<Box<Batch>> {
-        self.pool.take_small(bytes.min(self.config.batch_bytes))
+        self.pool.take_small(bytes.min(self.config.batch_bytes), self.config.batch_events)
     }
 
     /// Puts back a batch that nobody was given.
@@ -280,13 +280,15 @@ impl Shared {
 
     /// Waits, as one of several, until the queue takes more.
     pub async fn room(&self) {
-        loop {
+        let is_there = || self.has_room(0) && self.of_batches() < self.config.queue_bytes;
+        // Whoever asks to be woken makes the consumer look for it.
+        while !is_there() {
             let more = self.room.notified();
             tokio::pin!(more);
-            // Before looking: what is taken out in between counts.
+            // Before looking again: what is taken out in between counts.
             more.as_mut().enable();
             self.room_awaited.store(true, Ordering::SeqCst);
-            if self.has_room(0) && self.of_batches() < self.config.queue_bytes {
+            if is_there() {
                 return;
             }
             more.await;

@@ -7,6 +7,7 @@ use super::connect::Connected;
 use super::intake::Intake;
 use super::shared::Shared;
 use super::snapshot::{Copying, Taken};
+use super::task::remembers_little;
 use crate::batch::Provenance;
 use crate::error::Result;
 use crate::lsn::Lsn;
@@ -65,6 +66,8 @@ impl StreamState {
     ) -> Result<()> {
         self.receiver.positions.pin(taken.consistent().0);
         let relations = self.intake.describe(&mut self.receiver, &taken.definitions())?;
+        // Before a row is copied: the stream that comes behind would end with it.
+        remembers_little(&self.receiver, shared.config.relations_bytes)?;
         self.snapshot = Some(Copying::start(shared, taken, relations, server)?);
         Ok(())
     }

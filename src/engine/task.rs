@@ -26,7 +26,7 @@ use crate::error::{Error, Result, Status};
 use crate::options::{Mode, Progress, SlotCreate};
 use crate::session::{AnySession, Fill, Session, Watch};
 use crate::statistics::Counts;
-use crate::stream::{Feedback, Pace, Positions, Report, Silence};
+use crate::stream::{Feedback, Pace, Positions, Receiver, Report, Silence};
 use crate::sys::Alarm;
 use crate::wire::Reply;
 
@@ -90,18 +90,19 @@ async fn work(shared: Arc<Shared>, attempt: u64, deadline: Option<Instant>) -> R
     };
     // Before the program can acknowledge. What a snapshot ends with is to be delivered first.
     let is_whole = connected.snapshot.is_none();
+    let made = (connected.identity.started, connected.slot);
     shared.acks.begin(if is_whole { connected.start.0 } else { connected.start.0.saturating_sub(1) });
     if !shared.enter(attempt, Step::Stream) {
         drop(connected);
         if !is_whole {
-            snapshot::discard(&shared).await;
+            snapshot::discard(&shared, made.0, made.1).await;
         }
         return Ok(());
     }
     if let Err(error) = shared.capture.epoch(&capture::epoch(&shared.config, &connected)) {
         drop(connected);
         if !is_whole {
-            snapshot::discard(&shared).await;
+            snapshot::discard(&shared, made.0, made.1).await;
         }
         return Err(error);
     }
@@ -131,9 +132,10 @@ async fn stream(shared: &Arc<Shared>, mut connected: Connected) -> Result<()> {
     let mut state = StreamState::new(shared, &connected);
     if let Some(taken) = connected.snapshot.take() {
         let server = connected.identity.provenance(&shared.config);
+        let made = (connected.identity.started, connected.slot);
         if let Err(error) = state.copy_first(shared, *taken, server) {
             drop(connected);
-            snapshot::discard(shared).await;
+            snapshot::discard(shared, made.0, made.1).await;
             return Err(error);
         }
     }
@@ -317,9 +319,8 @@ impl<S: Session> Streaming<S> {
     /// is too much another connection begins, at a moment when it repeats nothing.
     fn shed_definitions(&mut self) -> Result<()> {
         let (most, weight) = (self.shared.config.relations_bytes, self.state.receiver.definitions_weight());
-        let remembered = self.state.receiver.remembered_weight();
-        if !self.state.ended && remembered > most.saturating_mul(MOST_REMEMBERED).max(LEAST_REMEMBERED) {
-            return Err(remembers_too_much(remembered, most));
+        if !self.state.ended {
+            remembers_little(&self.state.receiver, most)?;
         }
         let config = &self.shared.config;
         // A temporary slot would be gone with the connection.
@@ -526,6 +527,13 @@ pub(super) enum Turn {
     Drained,
     /// There may be more: the queue is full, or other streams have their turn.
     Interrupted,
+}
+
+/// Whether definitions and open transactions take no more than they may.
+pub(super) fn remembers_little(receiver: &Receiver, most: usize) -> Result<()> {
+    let weight = receiver.remembered_weight();
+    let is_little = weight <= most.saturating_mul(MOST_REMEMBERED).max(LEAST_REMEMBERED);
+    if is_little { Ok(()) } else { Err(remembers_too_much(weight, most)) }
 }
 
 fn remembers_too_much(weight: usize, most: usize) -> Error {

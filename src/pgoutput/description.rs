@@ -29,7 +29,7 @@ impl Decoder {
 
     /// The name is that of the base type where the OID is a domain's (logicalrep_write_typ).
     pub(super) fn type_name(&mut self, lsn: u64, mut body: Reader<'_>, out: &mut Arrays) -> Read<Step> {
-        must_be_name(body)?;
+        must_be_name(body, LONGEST)?;
         let oid = body.u32()?;
         let namespace = body.namespace()?;
         let name = body.text()?;
@@ -55,7 +55,7 @@ impl Decoder {
     }
 
     pub(super) fn origin(&mut self, lsn: u64, mut body: Reader<'_>, out: &mut Arrays) -> Read<Step> {
-        must_be_name(body)?;
+        must_be_name(body, LONGEST_ORIGIN)?;
         let commit_lsn = body.u64()?;
         let name = body.text()?;
         body.end()?;
@@ -79,12 +79,15 @@ impl Decoder {
     }
 }
 
-/// What is kept of a message is no longer than this: types have names below NAMEDATALEN, and the index on the names of origins
-/// takes none that is longer than a third of a page.
+/// What is kept of a type's name is no longer than this: the server has names below NAMEDATALEN.
 const LONGEST: usize = 64 << 10;
 
-fn must_be_name(body: Reader<'_>) -> Read<()> {
-    if body.rest().len() <= LONGEST { Ok(()) } else { Err(TOO_LONG) }
+/// What is kept of an origin's name is no longer than this. Up to 17 the index on names is the limit: a third of a page, and no
+/// compression of the server's makes it less than 1/255 of what it was.
+const LONGEST_ORIGIN: usize = 1 << 20;
+
+fn must_be_name(body: Reader<'_>, longest: usize) -> Read<()> {
+    if body.rest().len() <= longest { Ok(()) } else { Err(TOO_LONG) }
 }
 
 const TOO_LONG: Fault = Fault::Malformed("it is longer than any name");

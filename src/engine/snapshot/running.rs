@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::sync::oneshot::{self, error::TryRecvError};
 use tokio::task::{JoinHandle, JoinSet};
 
+use super::super::connect::timely;
 use super::super::log::Level;
 use super::super::panics;
 use super::super::shared::Shared;
@@ -151,7 +152,7 @@ async fn copy(job: &Arc<Job>, mut holder: AnySession, sessions: Vec<AnySession>)
         }
     }
     // The locks are the holder's: while it lives, nobody emptied or rewrote a table.
-    holder.query("SELECT 1").await.map_err(|error| gone(&error))?;
+    timely(&job.shared.config, holder.query("SELECT 1")).await.map_err(|error| gone(&error))?;
     // Who reads of the end finds it so.
     ended(&job.shared, SnapshotStage::WAL_SNAPSHOT_STAGE_COMPLETE);
     job.tell(SnapshotStep::WAL_SNAPSHOT_END, None, 0, job.shared.snapshot.rows.load(Relaxed))?;

@@ -14,14 +14,14 @@ use super::super::connection::embedding;
 use super::super::creation::{Made, Making, Running, create, until};
 use super::super::log::Level;
 use super::super::shared::Shared;
-use super::{SHARED, STARTED, elsewhere, is_of, join, open, settings, waited_for};
+use super::{SHARED, asks_when_started, elsewhere, is_of, join, open, waited_for};
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
 use crate::options::{SlotCreate, TwoPhase};
 use crate::session::{AnySession, Rows, Session};
 use crate::snapshot::{self, Extent, Plan, Questions, SnapshotState, begin, definitions};
 use crate::stream::slot_commands::{InUse, drop_slot};
-use crate::stream::{Finding, Identity, Preflight, Server, Slot, quote_identifier, quote_literal};
+use crate::stream::{EQ, Finding, Identity, Preflight, Server, Slot, quote_identifier, quote_literal};
 
 /// How long comparing may take where the caller sets no limit: there may be thousands of tables.
 const COMPARING: Duration = Duration::from_secs(60);
@@ -233,7 +233,7 @@ impl<'a> Asking<'a> {
                     Err(error) => Err(error),
                 };
                 if ready.is_err() {
-                    self.undo(session).await;
+                    self.undo(session, consistent_point(&rows).unwrap_or_default()).await;
                 }
                 ready
             }
@@ -247,7 +247,7 @@ impl<'a> Asking<'a> {
     }
 
     /// The slot is of no use without the rows.
-    pub async fn undo(&self, session: &mut AnySession) {
+    pub async fn undo(&self, session: &mut AnySession, consistent: Lsn) {
         let config = &self.shared.config;
         let undone = match drop_slot(&config.slot, InUse::Refuse) {
             Ok(command) => timely(config, session.query(&command)).await.map(drop),
@@ -255,15 +255,15 @@ impl<'a> Asking<'a> {
         };
         if undone.is_err() {
             session.abandon();
-            discard(self.shared).await;
+            discard(self.shared, self.server.started, consistent).await;
         }
     }
 
     /// Takes over the snapshot that the slot's connection exported, locks the tables and plans.
     async fn take(&self, made: &Rows, restarts: bool, deadline: Option<Instant>) -> Result<Taken> {
         let config = &self.shared.config;
-        let consistent: Option<Lsn> = made.get(0, "consistent_point").and_then(|text| text.parse().ok());
-        let (Some(consistent), Some(exported)) = (consistent, made.get(0, "snapshot_name")) else {
+        let (Some(consistent), Some(exported)) = (consistent_point(made), made.get(0, "snapshot_name"))
+        else {
             return Err(Error::new(
                 Status::WAL_E_PROTOCOL,
                 "the server made a slot, and exported no snapshot",
@@ -296,7 +296,7 @@ impl<'a> Asking<'a> {
         let until =
             deadline.unwrap_or_else(|| Instant::now() + COMPARING).max(Instant::now() + super::ADDRESS);
         let mut now = Beside::open(config.backend, &config.conninfo, until).await?;
-        if !is_of(started, &now.ask(STARTED).await?) {
+        if !is_of(started, &now.ask(&asks_when_started()).await?) {
             return Err(elsewhere());
         }
         let locked = |question: &str| alone(version, &plan, question);
@@ -324,14 +324,28 @@ impl<'a> Asking<'a> {
     }
 }
 
-/// Drops a slot that is of no use, where the connection that made it is gone: the server may not have seen that yet.
-pub async fn discard(shared: &Shared) {
+/// Where the slot begins that was made.
+fn consistent_point(made: &Rows) -> Option<Lsn> {
+    made.get(0, "consistent_point")?.parse().ok()
+}
+
+/// Drops the slot and nothing else: one of its name that stands elsewhere has another's changes.
+fn drop_unused(slot: &str, consistent: Lsn) -> String {
+    format!(
+        "SELECT pg_catalog.pg_drop_replication_slot(slot_name) FROM pg_catalog.pg_replication_slots \
+         WHERE slot_name {EQ} {} AND confirmed_flush_lsn {EQ} '{consistent}'::pg_catalog.pg_lsn",
+        quote_literal(slot)
+    )
+}
+
+/// Drops a slot that is of no use, where the connection that made it is gone: the server may not have seen that yet. It was made
+/// on the server that was started then, and begins at `consistent`.
+pub async fn discard(shared: &Shared, started: u64, consistent: Lsn) {
     let config = &shared.config;
     let deadline = Instant::now() + super::ADDRESS;
-    let command = format!("SELECT pg_catalog.pg_drop_replication_slot({})", quote_literal(&config.slot));
+    let command = drop_unused(&config.slot, consistent);
     let dropping = async {
-        let mut session =
-            AnySession::connect(config.backend, &config.conninfo, &settings(), Some(deadline)).await?;
+        let mut session = open(config, started, Some(deadline)).await?;
         loop {
             match session.query(&command).await {
                 Err(error) if error.sqlstate() == "55006" => sleep(PAUSE).await,
@@ -365,8 +379,8 @@ impl Answers {
     async fn of_holder(shared: &Shared, holder: &mut AnySession, questions: &Questions) -> Result<Self> {
         let config = &shared.config;
         Ok(Self {
-            tables: timely(config, holder.query(&questions.tables)).await?.rows,
-            columns: timely(config, holder.query(&questions.columns)).await?.rows,
+            tables: timely(config, holder.query(&questions.tables)).await.map_err(explain_lock)?.rows,
+            columns: timely(config, holder.query(&questions.columns)).await.map_err(explain_lock)?.rows,
             publications: timely(config, holder.query(&questions.publications)).await?.rows,
         })
     }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
+use super::super::connect::timely;
 use super::super::log::Level;
 use super::filling::{Filling, Stage};
 use super::job::{Job, Work};
@@ -153,7 +154,8 @@ async fn copy(job: &Job, session: &mut AnySession, work: &mut Work) -> Result<()
 
 /// Whether the name that was copied from is that of the table whose rows were wanted: another may have taken its place.
 async fn is_still_there(job: &Job, session: &mut AnySession, work: &Work) -> Result<()> {
-    let answer = session.query(&job.plan.is_there(&work.item)?).await?;
+    let question = job.plan.is_there(&work.item)?;
+    let answer = timely(&job.shared.config, session.query(&question)).await?;
     match answer.rows.first().and_then(|row| row.first()?.as_deref()) {
         Some("t") => Ok(()),
         _ => Err(renamed()),

@@ -208,8 +208,8 @@ fn s54_definitions_and_names_that_no_server_has_are_refused() {
         Status::WAL_E_DECODE,
     );
     rig.feed_all(&[begin()]);
-    rig.refuse_all(&[origin(&long(70_000))], Status::WAL_E_DECODE);
-    rig.feed_all(&[origin(&long(2_700)), type_name(1, "public", &long(1_000)), commit()]);
+    rig.refuse_all(&[origin(&long(1_100_000))], Status::WAL_E_DECODE);
+    rig.feed_all(&[origin(&long(700_000)), type_name(1, "public", &long(1_000)), commit()]);
     let wide: Vec<_> = COLUMNS.iter().copied().cycle().take(1_600).collect();
     rig.feed_all(&[relation_of(OID, "public", &long(1_000), b'd', &wide)]);
 }
