@@ -19,6 +19,7 @@ use super::health::LastHealth;
 use super::lifecycle::{Came, Lifecycle, Phase, Rest, Step, Wanted};
 use super::log::Logger;
 use super::registry;
+use super::snapshot::Sockets;
 use super::source::KnownSource;
 use super::standby::StandbyFeedback;
 use super::stats::Owed;
@@ -73,6 +74,8 @@ pub struct Shared {
     pub health: LastHealth,
     /// The connection's descriptor, -1 without one: a forked child closes its copy by hand.
     pub socket: AtomicI32,
+    /// The descriptors of a snapshot's sessions, likewise.
+    pub snapshot_sockets: Sockets,
     /// The spill file's descriptor, likewise.
     pub spill_fd: Arc<AtomicI32>,
     /// When the oldest prepared transaction that is held was prepared.
@@ -159,6 +162,7 @@ impl Shared {
             creation: Creation::default(),
             health: LastHealth::default(),
             socket: AtomicI32::new(-1),
+            snapshot_sockets: Sockets::default(),
             spill_fd: Arc::new(AtomicI32::new(-1)),
             prepared_since: AtomicI64::new(0),
             unstreamed: AtomicBool::new(false),

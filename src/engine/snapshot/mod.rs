@@ -5,18 +5,20 @@
 
 mod filling;
 mod job;
+mod kept;
 mod running;
 mod take;
 mod worker;
 
+pub use kept::{Kept, Sockets};
 pub use running::Copying;
 pub use take::{Asking, Taken, discard, nobody_waits};
 
 use std::time::{Duration, Instant};
 
 use super::connect::{timely, within};
+use super::shared::Shared;
 use crate::error::{Error, Result, Status};
-use crate::options::Config;
 use crate::session::{AnySession, Rows, Session, StartupSettings};
 use crate::snapshot::{Plan, begin};
 use crate::stream::STARTED;
@@ -36,13 +38,14 @@ const SHARED: Duration = Duration::from_secs(2);
 /// A session that sees what the holder sees, and has its locks: once somebody waits for one of them, nobody who comes later
 /// would get it before the snapshot has ended.
 async fn join(
-    config: &Config,
+    shared: &Shared,
     started: u64,
     lent: &str,
     plan: &Plan,
     deadline: Option<Instant>,
-) -> Result<AnySession> {
-    let mut session = open(config, started, deadline).await?;
+) -> Result<Kept> {
+    let config = &shared.config;
+    let mut session = open(shared, started, deadline).await?;
     let version = session.server_version();
     let patience = u64::try_from(SHARED.as_millis()).unwrap_or(0);
     match timely(config, session.query(&begin(version, lent, patience))).await {
@@ -64,14 +67,15 @@ async fn join(
 const ELSEWHERE: usize = 8;
 
 /// A session at the server that was started then.
-async fn open(config: &Config, started: u64, deadline: Option<Instant>) -> Result<AnySession> {
-    let settings = settings();
+async fn open(shared: &Shared, started: u64, deadline: Option<Instant>) -> Result<Kept> {
+    let (config, settings) = (&shared.config, settings());
     for _ in 0..ELSEWHERE {
-        let mut session = AnySession::connect(config.backend, &config.conninfo, &settings, deadline).await?;
+        let session = AnySession::connect(config.backend, &config.conninfo, &settings, deadline).await?;
+        let mut session = Kept::new(session, &shared.snapshot_sockets);
         if is_of(started, &timely(config, session.query(&asks_when_started())).await?) {
             return Ok(session);
         }
-        let _ = session.say_goodbye();
+        session.leave();
     }
     Err(elsewhere())
 }

@@ -14,7 +14,7 @@ use super::super::connection::embedding;
 use super::super::creation::{Made, Making, Running, create, until};
 use super::super::log::Level;
 use super::super::shared::Shared;
-use super::{SHARED, asks_when_started, elsewhere, is_of, join, open, waited_for};
+use super::{Kept, SHARED, asks_when_started, elsewhere, is_of, join, open, waited_for};
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
 use crate::options::{SlotCreate, TwoPhase};
@@ -46,9 +46,9 @@ pub struct Asking<'a> {
 #[derive(Debug)]
 pub struct Taken {
     /// The session that holds it, and its locks.
-    pub(super) holder: AnySession,
+    pub(super) holder: Kept,
     /// Those that copy, each with the same locks.
-    pub(super) workers: Vec<AnySession>,
+    pub(super) workers: Vec<Kept>,
     /// The name by which others take it over.
     pub(super) lent: String,
     pub(super) plan: Plan,
@@ -273,7 +273,7 @@ impl<'a> Asking<'a> {
             return Err(stops_before(stop, consistent));
         }
         let started = self.server.started;
-        let mut holder = open(config, started, deadline).await?;
+        let mut holder = open(self.shared, started, deadline).await?;
         let version = holder.server_version();
         let left = deadline.map_or(0, |deadline| {
             deadline.saturating_duration_since(Instant::now()).as_millis().clamp(1, 0x7FFF_FFFF)
@@ -308,7 +308,7 @@ impl<'a> Asking<'a> {
         let items = plan.items((config.snapshot_item_size / block.max(1)).max(1)).len();
         let mut workers = Vec::new();
         for _ in 0..config.snapshot_workers.min(items) {
-            workers.push(join(config, started, &lent, &plan, Some(until)).await?);
+            workers.push(join(self.shared, started, &lent, &plan, Some(until)).await?);
         }
         Ok(Taken {
             holder,
@@ -345,12 +345,12 @@ pub async fn discard(shared: &Shared, started: u64, consistent: Lsn) {
     let deadline = Instant::now() + super::ADDRESS;
     let command = drop_unused(&config.slot, consistent);
     let dropping = async {
-        let mut session = open(config, started, Some(deadline)).await?;
+        let mut session = open(shared, started, Some(deadline)).await?;
         loop {
             match session.query(&command).await {
                 Err(error) if error.sqlstate() == "55006" => sleep(PAUSE).await,
                 dropped => {
-                    let _ = session.say_goodbye();
+                    session.leave();
                     return dropped.map(drop);
                 }
             }
