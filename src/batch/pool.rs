@@ -94,16 +94,18 @@ impl Pool {
         Ok(batch)
     }
 
-    /// An empty batch for little: what waits in it takes about as much memory as it weighs.
-    pub fn take_small(&self, bytes: usize) -> Result<Box<Batch>> {
+    /// An empty batch for little: what waits in it takes about as much memory as it weighs. It takes `events`
+    /// at most.
+    pub fn take_small(&self, bytes: usize, events: usize) -> Result<Box<Batch>> {
+        let events = SMALL.0.min(events);
         let mut batch = Box::new(Batch {
             chunk: Chunk::new(bytes)?,
-            arrays: Arrays::try_new(SMALL.0, SMALL.1)?,
+            arrays: Arrays::try_new(events, SMALL.1)?,
             number: 0,
             walked: 0,
             home: None,
         });
-        batch.arrays.clear(SMALL.0);
+        batch.arrays.clear(events);
         batch.arrays.make_room()?;
         Ok(batch)
     }
@@ -125,5 +127,18 @@ impl Pool {
     fn lock(&self) -> MutexGuard<'_, Vec<Box<Batch>>> {
         // A panic while the lock was held cannot leave the list half changed.
         self.free.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Pool, SMALL};
+
+    #[test]
+    fn a_small_batch_takes_no_more_events_than_one_may() {
+        for (most, room) in [(16, 16), (SMALL.0, SMALL.0), (4096, SMALL.0)] {
+            let batch = Pool::new(1).take_small(1024, most).unwrap();
+            assert_eq!(batch.arrays.event_room(), room, "{most}");
+        }
     }
 }

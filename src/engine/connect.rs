@@ -159,7 +159,7 @@ pub async fn connect(shared: &Shared, deadline: Option<Instant>, purpose: Purpos
                 }
             };
             if let Err(error) = &begun {
-                Box::pin(asking.undo(&mut session)).await;
+                Box::pin(asking.undo(&mut session, slot)).await;
                 shared.creation.failed(error);
             }
             begun?
@@ -395,7 +395,15 @@ fn warn_of_start(shared: &Shared, slot: Lsn) {
 
 /// A server that hangs must not hang the stream (P15). Making a slot has no such limit: it waits for transactions.
 pub(super) async fn timely<T>(config: &Config, command: impl Future<Output = Result<T>>) -> Result<T> {
-    let Some(limit) = config.receive_timeout else { return command.await };
+    within(config.receive_timeout, command).await
+}
+
+/// The same with a limit of its own; none waits for ever.
+pub(super) async fn within<T>(
+    limit: Option<Duration>,
+    command: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    let Some(limit) = limit else { return command.await };
     tokio::time::timeout(limit, command).await.unwrap_or_else(|_| {
         let message = format!("the server did not answer for {:.1} s", limit.as_secs_f64());
         Err(Error::new(Status::WAL_E_CONNECT_TIMEOUT, message)

@@ -291,7 +291,9 @@ impl Stream {
         let socket = self.shared.socket.load(std::sync::atomic::Ordering::Acquire);
         let spill = self.shared.spill_fd.load(std::sync::atomic::Ordering::Acquire);
         let all = [self.shared.ready_fd(), socket, self.shared.capture.fd(), spill];
-        for fd in all.into_iter().filter(|fd| *fd >= 0) {
+        // Where another thread had the lock at the moment of the fork, it has it for ever here.
+        let of_snapshot = self.shared.snapshot_sockets.try_lock().map(|all| all.clone()).unwrap_or_default();
+        for fd in all.into_iter().chain(of_snapshot).filter(|fd| *fd >= 0) {
             // SAFETY: the owners are forgotten below.
             unsafe { sys::close(fd) };
         }

@@ -19,6 +19,7 @@ use super::health::LastHealth;
 use super::lifecycle::{Came, Lifecycle, Phase, Rest, Step, Wanted};
 use super::log::Logger;
 use super::registry;
+use super::snapshot::Sockets;
 use super::source::KnownSource;
 use super::standby::StandbyFeedback;
 use super::stats::Owed;
@@ -73,6 +74,8 @@ pub struct Shared {
     pub health: LastHealth,
     /// The connection's descriptor, -1 without one: a forked child closes its copy by hand.
     pub socket: AtomicI32,
+    /// The descriptors of a snapshot's sessions, likewise.
+    pub snapshot_sockets: Sockets,
     /// The spill file's descriptor, likewise.
     pub spill_fd: Arc<AtomicI32>,
     /// When the oldest prepared transaction that is held was prepared.
@@ -159,6 +162,7 @@ impl Shared {
             creation: Creation::default(),
             health: LastHealth::default(),
             socket: AtomicI32::new(-1),
+            snapshot_sockets: Sockets::default(),
             spill_fd: Arc::new(AtomicI32::new(-1)),
             prepared_since: AtomicI64::new(0),
             unstreamed: AtomicBool::new(false),
@@ -188,7 +192,7 @@ impl Shared {
 
     /// A batch for little.
     pub fn take_small_batch(&self, bytes: usize) -> Result<Box<Batch>> {
-        self.pool.take_small(bytes.min(self.config.batch_bytes))
+        self.pool.take_small(bytes.min(self.config.batch_bytes), self.config.batch_events)
     }
 
     /// Puts back a batch that nobody was given.
@@ -280,13 +284,15 @@ impl Shared {
 
     /// Waits, as one of several, until the queue takes more.
     pub async fn room(&self) {
-        loop {
+        let is_there = || self.has_room(0) && self.of_batches() < self.config.queue_bytes;
+        // Whoever asks to be woken makes the consumer look for it.
+        while !is_there() {
             let more = self.room.notified();
             tokio::pin!(more);
-            // Before looking: what is taken out in between counts.
+            // Before looking again: what is taken out in between counts.
             more.as_mut().enable();
             self.room_awaited.store(true, Ordering::SeqCst);
-            if self.has_room(0) && self.of_batches() < self.config.queue_bytes {
+            if is_there() {
                 return;
             }
             more.await;

@@ -27,7 +27,7 @@ use crate::error::{Error, Result, Status};
 use crate::options::{Mode, Progress};
 use crate::session::{AnySession, Fill, Session, Watch};
 use crate::statistics::Counts;
-use crate::stream::{Feedback, Pace, Positions, Report, Silence};
+use crate::stream::{Feedback, Pace, Positions, Receiver, Report, Silence};
 use crate::sys::Alarm;
 use crate::wire::Reply;
 
@@ -84,18 +84,19 @@ async fn work(shared: Arc<Shared>, attempt: u64, deadline: Option<Instant>) -> R
     };
     // Before the program can acknowledge. What a snapshot ends with is to be delivered first.
     let is_whole = connected.snapshot.is_none();
+    let made = (connected.identity.started, connected.slot);
     shared.acks.begin(if is_whole { connected.start.0 } else { connected.start.0.saturating_sub(1) });
     if !shared.enter(attempt, Step::Stream) {
         drop(connected);
         if !is_whole {
-            snapshot::discard(&shared).await;
+            snapshot::discard(&shared, made.0, made.1).await;
         }
         return Ok(());
     }
     if let Err(error) = shared.capture.epoch(&capture::epoch(&shared.config, &connected)) {
         drop(connected);
         if !is_whole {
-            snapshot::discard(&shared).await;
+            snapshot::discard(&shared, made.0, made.1).await;
         }
         return Err(error);
     }
@@ -125,9 +126,10 @@ async fn stream(shared: &Arc<Shared>, mut connected: Connected) -> Result<()> {
     let mut state = StreamState::new(shared, &connected);
     if let Some(taken) = connected.snapshot.take() {
         let server = connected.identity.provenance(&shared.config);
+        let made = (connected.identity.started, connected.slot);
         if let Err(error) = state.copy_first(shared, *taken, server) {
             drop(connected);
-            snapshot::discard(shared).await;
+            snapshot::discard(shared, made.0, made.1).await;
             return Err(error);
         }
     }

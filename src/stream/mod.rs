@@ -37,7 +37,7 @@ pub use ledger::{Begun, Ledger};
 pub use outstanding::Outstanding;
 pub use pace::{Pace, Path};
 pub use positions::{Positions, Report};
-pub use preflight::{Finding, Preflight, Server, Slot, Standby};
+pub use preflight::{Finding, Preflight, STARTED, Server, Slot, Standby};
 pub use publications::{
     Publication, PublishedTable, ReplicaIdentity, Which, create_publication, drop_publication,
     explain_publication, publication_flag, publications_query, tables_query,

@@ -16,6 +16,9 @@ use super::tuning::DecodingMemory;
 /// The oldest version that sends what this library reads.
 const OLDEST: u32 = 140_000;
 
+/// When a server was started, in microseconds since 1970: `extra_float_digits` has no say in how a whole number is written.
+pub const STARTED: &str = "(pg_catalog.date_part('epoch', pg_catalog.pg_postmaster_start_time()) OPERATOR(pg_catalog.*) 1000000)::pg_catalog.int8";
+
 /// How many other names are looked at for the one that was meant.
 const OTHERS: usize = 1000;
 
@@ -141,7 +144,7 @@ impl<'a> Preflight<'a> {
             "SELECT pg_catalog.current_setting('wal_level'), pg_catalog.current_database(), pg_catalog.pg_backend_pid(), \
              (SELECT setting FROM pg_catalog.pg_settings WHERE name {EQ} 'wal_sender_timeout'), \
              (SELECT setting FROM pg_catalog.pg_settings WHERE name {EQ} 'tcp_user_timeout'), {}, \
-             pg_catalog.pg_is_in_recovery(), pg_catalog.date_part('epoch', pg_catalog.pg_postmaster_start_time()), \
+             pg_catalog.pg_is_in_recovery(), {STARTED}, \
              pg_catalog.current_setting('synchronous_standby_names'), pg_catalog.current_setting('application_name')",
             DecodingMemory::columns()
         )
@@ -169,7 +172,7 @@ impl<'a> Preflight<'a> {
             tcp_user_timeout: number(4),
             memory: DecodingMemory::read(cell(row, 5), cell(row, 6), cell(row, 7)),
             role,
-            started: cell(row, 9).parse().map_or(0, f64::to_bits),
+            started: cell(row, 9).parse().unwrap_or(0),
             standby: match role == Role::Primary && is_synchronous(cell(row, 10), cell(row, 11)) {
                 true => Standby::Synchronous,
                 false => Standby::Asynchronous,

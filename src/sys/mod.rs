@@ -29,6 +29,8 @@ pub use poll::{PollFd, Polled, poll};
 pub use scratch::{Scratch, is_in_memory};
 pub use shortage::{is_shortage, present_shortage, shortage_hint};
 pub use signal::{SignalMask, block_all_signals};
-pub use socket::{HEAD, Peeked, bytes_received, close, is_connected, is_hung_up, peek, peer_uid, recv, send};
+pub use socket::{
+    HEAD, Peeked, bytes_received, close, hang_up, is_connected, is_hung_up, peek, peer_uid, recv, send,
+};
 pub use timer::Alarm;
 pub use user::{effective_uid, home_directory, user_name, user_name_of};

@@ -1,4 +1,4 @@
-//! recv(2), send(2) and close(2) on a bare descriptor.
+//! recv(2), send(2), close(2) and the like on a bare descriptor.
 //!
 //! They must never wait and never raise SIGPIPE, whatever flags the descriptor has.
 
@@ -89,6 +89,17 @@ pub fn peer_uid(fd: RawFd) -> io::Result<u32> {
     if result == 0 { Ok(peer.uid) } else { Err(io::Error::last_os_error()) }
 }
 
+/// Ends a connection at once, for all processes that have a copy of it. Nothing that waits in it leaves any more.
+pub fn hang_up(fd: RawFd) {
+    // SAFETY: all zeros are an address of no family.
+    let nowhere: libc::sockaddr = unsafe { std::mem::zeroed() };
+    // SAFETY: `nowhere` is readable for its length; a descriptor that is not a socket gives an error. TCP resets the connection: a
+    // server that waits for room in it would hear of no shutdown(2).
+    unsafe { libc::connect(fd, &raw const nowhere, size_of_val(&nowhere) as libc::socklen_t) };
+    // SAFETY: takes integers. It is for what is not TCP.
+    unsafe { libc::shutdown(fd, libc::SHUT_RDWR) };
+}
+
 /// Closes a descriptor: what a forked child does with those of its parent's handles.
 ///
 /// # Safety
@@ -113,6 +124,8 @@ fn retry(mut call: impl FnMut() -> isize) -> io::Result<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::{Read, Write};
+    use std::net::{TcpListener, TcpStream};
     use std::os::fd::{AsRawFd, IntoRawFd};
     use std::os::unix::net::UnixStream;
 
@@ -165,5 +178,23 @@ mod tests {
         };
         assert_eq!(raised, 0);
         before.restore();
+    }
+
+    #[test]
+    fn who_hangs_up_ends_all_copies_of_a_connection() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (mut far, _) = listener.accept().unwrap();
+        let copy = near.try_clone().unwrap();
+        // Nobody reads: the other side waits for room.
+        far.set_write_timeout(Some(std::time::Duration::from_millis(50))).unwrap();
+        while far.write(&[0; 1 << 16]).is_ok() {}
+        hang_up(near.as_raw_fd());
+        assert_eq!(far.write(&[0; 1 << 16]).unwrap_err().kind(), io::ErrorKind::ConnectionReset);
+        let (near, mut far) = UnixStream::pair().unwrap();
+        let other_copy = near.try_clone().unwrap();
+        hang_up(near.as_raw_fd());
+        assert_eq!(far.read(&mut [0; 8]).unwrap(), 0);
+        drop((copy, other_copy));
     }
 }

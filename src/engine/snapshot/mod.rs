@@ -5,19 +5,23 @@
 
 mod filling;
 mod job;
+mod kept;
 mod running;
 mod take;
 mod worker;
 
+pub use kept::{Kept, Sockets};
 pub use running::Copying;
 pub use take::{Asking, Taken, discard, nobody_waits};
 
 use std::time::{Duration, Instant};
 
+use super::connect::{timely, within};
+use super::shared::Shared;
 use crate::error::{Error, Result, Status};
-use crate::options::Config;
 use crate::session::{AnySession, Rows, Session, StartupSettings};
 use crate::snapshot::{Plan, begin};
+use crate::stream::STARTED;
 
 /// How long one address may take that a session of a snapshot connects to.
 const ADDRESS: Duration = Duration::from_secs(10);
@@ -34,50 +38,56 @@ const SHARED: Duration = Duration::from_secs(2);
 /// A session that sees what the holder sees, and has its locks: once somebody waits for one of them, nobody who comes later
 /// would get it before the snapshot has ended.
 async fn join(
-    config: &Config,
+    shared: &Shared,
     started: u64,
     lent: &str,
     plan: &Plan,
     deadline: Option<Instant>,
-) -> Result<AnySession> {
-    let mut session = open(config, started, deadline).await?;
+) -> Result<Kept> {
+    let config = &shared.config;
+    let mut session = open(shared, started, deadline).await?;
     let version = session.server_version();
     let patience = u64::try_from(SHARED.as_millis()).unwrap_or(0);
-    match session.query(&begin(version, lent, patience)).await {
+    match timely(config, session.query(&begin(version, lent, patience))).await {
         Ok(_) => {}
         // Nobody exports it any more.
         Err(error) if matches!(error.sqlstate(), "22023" | "42704" | "55000") => return Err(gone(&error)),
         Err(error) => return Err(error),
     }
     if let Some(lock) = plan.lock() {
-        let locked = session.query(&format!("{lock}; SET LOCAL lock_timeout = 0")).await;
+        // Not before the server says that the lock was not to be had.
+        let limit = config.receive_timeout.map(|limit| limit.saturating_add(SHARED));
+        let locked = within(limit, session.query(&format!("{lock}; SET LOCAL lock_timeout = 0"))).await;
         locked.map_err(|error| if error.sqlstate() == "55P03" { waited_for() } else { error })?;
     }
     Ok(session)
 }
 
-/// When a server was started, which no two servers of a name have in common.
-const STARTED: &str = "SELECT pg_catalog.date_part('epoch', pg_catalog.pg_postmaster_start_time())";
-
 /// How often another server than the stream's may answer. Several hosts, or several addresses of a name, may come in any order.
 const ELSEWHERE: usize = 8;
 
 /// A session at the server that was started then.
-async fn open(config: &Config, started: u64, deadline: Option<Instant>) -> Result<AnySession> {
-    let settings = settings();
+async fn open(shared: &Shared, started: u64, deadline: Option<Instant>) -> Result<Kept> {
+    let (config, settings) = (&shared.config, settings());
     for _ in 0..ELSEWHERE {
-        let mut session = AnySession::connect(config.backend, &config.conninfo, &settings, deadline).await?;
-        if is_of(started, &session.query(STARTED).await?) {
+        let session = AnySession::connect(config.backend, &config.conninfo, &settings, deadline).await?;
+        let mut session = Kept::new(session, &shared.snapshot_sockets);
+        if is_of(started, &timely(config, session.query(&asks_when_started())).await?) {
             return Ok(session);
         }
-        let _ = session.say_goodbye();
+        session.leave();
     }
     Err(elsewhere())
 }
 
+/// When a server was started, which no two servers of a name have in common.
+fn asks_when_started() -> String {
+    format!("SELECT {STARTED}")
+}
+
 fn is_of(started: u64, answer: &Rows) -> bool {
     let text = answer.rows.first().and_then(|row| row.first()?.as_deref());
-    text.and_then(|text| text.parse::<f64>().ok()).is_some_and(|at| at.to_bits() == started)
+    text.and_then(|text| text.parse().ok()) == Some(started)
 }
 
 fn elsewhere() -> Error {

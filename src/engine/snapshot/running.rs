@@ -11,15 +11,16 @@ use std::time::Duration;
 use tokio::sync::oneshot::{self, error::TryRecvError};
 use tokio::task::{JoinHandle, JoinSet};
 
+use super::super::connect::timely;
 use super::super::log::Level;
 use super::super::panics;
 use super::super::shared::Shared;
 use super::job::{Job, Origin};
 use super::take::Taken;
-use super::{gone, worker};
+use super::{Kept, gone, worker};
 use crate::batch::{Provenance, Relation, SnapshotStep};
 use crate::error::{Error, Result, Status};
-use crate::session::{AnySession, Session, Unasked};
+use crate::session::{Session, Unasked};
 use crate::snapshot::SnapshotStage;
 use crate::sys::pg_micros;
 
@@ -110,12 +111,7 @@ fn joined(outcome: std::result::Result<Result<()>, tokio::task::JoinError>) -> R
     }
 }
 
-async fn within_deadline(
-    shared: &Shared,
-    job: &Arc<Job>,
-    holder: AnySession,
-    workers: Vec<AnySession>,
-) -> Result<()> {
+async fn within_deadline(shared: &Shared, job: &Arc<Job>, holder: Kept, workers: Vec<Kept>) -> Result<()> {
     let limit = shared.config.snapshot_deadline;
     if limit.is_zero() {
         return copy(job, holder, workers).await;
@@ -127,7 +123,7 @@ async fn within_deadline(
     })
 }
 
-async fn copy(job: &Arc<Job>, mut holder: AnySession, sessions: Vec<AnySession>) -> Result<()> {
+async fn copy(job: &Arc<Job>, mut holder: Kept, sessions: Vec<Kept>) -> Result<()> {
     job.shared.logger.log(Level::WAL_LOG_INFO, "snapshot", || {
         let progress = &job.shared.snapshot;
         let (tables, items) = (progress.tables.load(Relaxed), progress.items.load(Relaxed));
@@ -151,10 +147,10 @@ async fn copy(job: &Arc<Job>, mut holder: AnySession, sessions: Vec<AnySession>)
         }
     }
     // The locks are the holder's: while it lives, nobody emptied or rewrote a table.
-    holder.query("SELECT 1").await.map_err(|error| gone(&error))?;
+    timely(&job.shared.config, holder.query("SELECT 1")).await.map_err(|error| gone(&error))?;
     // Who reads of the end finds it so.
     ended(&job.shared, SnapshotStage::WAL_SNAPSHOT_STAGE_COMPLETE);
     job.tell(SnapshotStep::WAL_SNAPSHOT_END, None, 0, job.shared.snapshot.rows.load(Relaxed))?;
-    let _ = holder.say_goodbye();
+    holder.leave();
     Ok(())
 }

@@ -14,14 +14,14 @@ use super::super::connection::embedding;
 use super::super::creation::{Made, Making, Running, create, until};
 use super::super::log::Level;
 use super::super::shared::Shared;
-use super::{SHARED, STARTED, elsewhere, is_of, join, open, settings, waited_for};
+use super::{Kept, SHARED, asks_when_started, elsewhere, is_of, join, open, waited_for};
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
 use crate::options::{SlotCreate, TwoPhase};
 use crate::session::{AnySession, Rows, Session};
 use crate::snapshot::{self, Extent, Plan, Questions, SnapshotState, begin, definitions};
 use crate::stream::slot_commands::{InUse, drop_slot};
-use crate::stream::{Finding, Identity, Preflight, Server, Slot, quote_identifier, quote_literal};
+use crate::stream::{EQ, Finding, Identity, Preflight, Server, Slot, quote_identifier, quote_literal};
 
 /// How long comparing may take where the caller sets no limit: there may be thousands of tables.
 const COMPARING: Duration = Duration::from_secs(60);
@@ -46,9 +46,9 @@ pub struct Asking<'a> {
 #[derive(Debug)]
 pub struct Taken {
     /// The session that holds it, and its locks.
-    pub(super) holder: AnySession,
+    pub(super) holder: Kept,
     /// Those that copy, each with the same locks.
-    pub(super) workers: Vec<AnySession>,
+    pub(super) workers: Vec<Kept>,
     /// The name by which others take it over.
     pub(super) lent: String,
     pub(super) plan: Plan,
@@ -233,7 +233,7 @@ impl<'a> Asking<'a> {
                     Err(error) => Err(error),
                 };
                 if ready.is_err() {
-                    self.undo(session).await;
+                    self.undo(session, consistent_point(&rows).unwrap_or_default()).await;
                 }
                 ready
             }
@@ -247,7 +247,7 @@ impl<'a> Asking<'a> {
     }
 
     /// The slot is of no use without the rows.
-    pub async fn undo(&self, session: &mut AnySession) {
+    pub async fn undo(&self, session: &mut AnySession, consistent: Lsn) {
         let config = &self.shared.config;
         let undone = match drop_slot(&config.slot, InUse::Refuse) {
             Ok(command) => timely(config, session.query(&command)).await.map(drop),
@@ -255,15 +255,15 @@ impl<'a> Asking<'a> {
         };
         if undone.is_err() {
             session.abandon();
-            discard(self.shared).await;
+            discard(self.shared, self.server.started, consistent).await;
         }
     }
 
     /// Takes over the snapshot that the slot's connection exported, locks the tables and plans.
     async fn take(&self, made: &Rows, restarts: bool, deadline: Option<Instant>) -> Result<Taken> {
         let config = &self.shared.config;
-        let consistent: Option<Lsn> = made.get(0, "consistent_point").and_then(|text| text.parse().ok());
-        let (Some(consistent), Some(exported)) = (consistent, made.get(0, "snapshot_name")) else {
+        let (Some(consistent), Some(exported)) = (consistent_point(made), made.get(0, "snapshot_name"))
+        else {
             return Err(Error::new(
                 Status::WAL_E_PROTOCOL,
                 "the server made a slot, and exported no snapshot",
@@ -273,7 +273,7 @@ impl<'a> Asking<'a> {
             return Err(stops_before(stop, consistent));
         }
         let started = self.server.started;
-        let mut holder = open(config, started, deadline).await?;
+        let mut holder = open(self.shared, started, deadline).await?;
         let version = holder.server_version();
         let left = deadline.map_or(0, |deadline| {
             deadline.saturating_duration_since(Instant::now()).as_millis().clamp(1, 0x7FFF_FFFF)
@@ -296,7 +296,7 @@ impl<'a> Asking<'a> {
         let until =
             deadline.unwrap_or_else(|| Instant::now() + COMPARING).max(Instant::now() + super::ADDRESS);
         let mut now = Beside::open(config.backend, &config.conninfo, until).await?;
-        if !is_of(started, &now.ask(STARTED).await?) {
+        if !is_of(started, &now.ask(&asks_when_started()).await?) {
             return Err(elsewhere());
         }
         let locked = |question: &str| alone(version, &plan, question);
@@ -308,7 +308,7 @@ impl<'a> Asking<'a> {
         let items = plan.items((config.snapshot_item_size / block.max(1)).max(1)).len();
         let mut workers = Vec::new();
         for _ in 0..config.snapshot_workers.min(items) {
-            workers.push(join(config, started, &lent, &plan, Some(until)).await?);
+            workers.push(join(self.shared, started, &lent, &plan, Some(until)).await?);
         }
         Ok(Taken {
             holder,
@@ -324,19 +324,33 @@ impl<'a> Asking<'a> {
     }
 }
 
-/// Drops a slot that is of no use, where the connection that made it is gone: the server may not have seen that yet.
-pub async fn discard(shared: &Shared) {
+/// Where the slot begins that was made.
+fn consistent_point(made: &Rows) -> Option<Lsn> {
+    made.get(0, "consistent_point")?.parse().ok()
+}
+
+/// Drops the slot and nothing else: one of its name that stands elsewhere has another's changes.
+fn drop_unused(slot: &str, consistent: Lsn) -> String {
+    format!(
+        "SELECT pg_catalog.pg_drop_replication_slot(slot_name) FROM pg_catalog.pg_replication_slots \
+         WHERE slot_name {EQ} {} AND confirmed_flush_lsn {EQ} '{consistent}'::pg_catalog.pg_lsn",
+        quote_literal(slot)
+    )
+}
+
+/// Drops a slot that is of no use, where the connection that made it is gone: the server may not have seen that yet. It was made
+/// on the server that was started then, and begins at `consistent`.
+pub async fn discard(shared: &Shared, started: u64, consistent: Lsn) {
     let config = &shared.config;
     let deadline = Instant::now() + super::ADDRESS;
-    let command = format!("SELECT pg_catalog.pg_drop_replication_slot({})", quote_literal(&config.slot));
+    let command = drop_unused(&config.slot, consistent);
     let dropping = async {
-        let mut session =
-            AnySession::connect(config.backend, &config.conninfo, &settings(), Some(deadline)).await?;
+        let mut session = open(shared, started, Some(deadline)).await?;
         loop {
             match session.query(&command).await {
                 Err(error) if error.sqlstate() == "55006" => sleep(PAUSE).await,
                 dropped => {
-                    let _ = session.say_goodbye();
+                    session.leave();
                     return dropped.map(drop);
                 }
             }
@@ -365,8 +379,8 @@ impl Answers {
     async fn of_holder(shared: &Shared, holder: &mut AnySession, questions: &Questions) -> Result<Self> {
         let config = &shared.config;
         Ok(Self {
-            tables: timely(config, holder.query(&questions.tables)).await?.rows,
-            columns: timely(config, holder.query(&questions.columns)).await?.rows,
+            tables: timely(config, holder.query(&questions.tables)).await.map_err(explain_lock)?.rows,
+            columns: timely(config, holder.query(&questions.columns)).await.map_err(explain_lock)?.rows,
             publications: timely(config, holder.query(&questions.publications)).await?.rows,
         })
     }

@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
+use super::super::connect::timely;
 use super::super::log::Level;
 use super::filling::{Filling, Stage};
 use super::job::{Job, Work};
-use super::join;
+use super::{Kept, join};
 use crate::error::{Error, Result, Status};
 use crate::session::{AnySession, Fill, Session};
 use crate::snapshot::RowReader;
@@ -32,7 +33,7 @@ const GATHER: Duration = Duration::from_millis(5);
 const TURN: usize = 256 << 10;
 
 /// Copies items until none is left.
-pub(super) async fn work(job: Arc<Job>, session: AnySession, seed: u64) -> Result<()> {
+pub(super) async fn work(job: Arc<Job>, session: Kept, seed: u64) -> Result<()> {
     let mut session = Some(session);
     let mut backoff = Backoff::new(PAUSES.0, PAUSES.1, seed);
     loop {
@@ -58,9 +59,8 @@ pub(super) async fn work(job: Arc<Job>, session: AnySession, seed: u64) -> Resul
         }
         job.done(&work)?;
     }
-    if let Some(mut session) = session {
-        // Whatever becomes of it: the server sees the end of the connection too.
-        let _ = session.say_goodbye();
+    if let Some(session) = session {
+        session.leave();
     }
     Ok(())
 }
@@ -76,11 +76,12 @@ fn within_table(job: &Job, work: &Work, error: Error) -> Error {
     }
 }
 
-async fn attempt(job: &Job, session: &mut Option<AnySession>, work: &mut Work) -> Result<()> {
+async fn attempt(job: &Job, session: &mut Option<Kept>, work: &mut Work) -> Result<()> {
     let session = match session {
         Some(session) => session,
-        None => session
-            .insert(join(&job.shared.config, job.origin.started, &job.origin.lent, &job.plan, None).await?),
+        None => {
+            session.insert(join(&job.shared, job.origin.started, &job.origin.lent, &job.plan, None).await?)
+        }
     };
     copy(job, session, work).await.map_err(|error| match error.sqlstate() {
         "42P01" | "3F000" => renamed().with_detail(error.message()),
@@ -153,7 +154,8 @@ async fn copy(job: &Job, session: &mut AnySession, work: &mut Work) -> Result<()
 
 /// Whether the name that was copied from is that of the table whose rows were wanted: another may have taken its place.
 async fn is_still_there(job: &Job, session: &mut AnySession, work: &Work) -> Result<()> {
-    let answer = session.query(&job.plan.is_there(&work.item)?).await?;
+    let question = job.plan.is_there(&work.item)?;
+    let answer = timely(&job.shared.config, session.query(&question)).await?;
     match answer.rows.first().and_then(|row| row.first()?.as_deref()) {
         Some("t") => Ok(()),
         _ => Err(renamed()),

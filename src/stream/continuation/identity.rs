@@ -19,7 +19,7 @@ pub struct Identity {
     pub end: Lsn,
     /// Whether it was a standby when it was asked. It may have been promoted since.
     pub role: Role,
-    /// When its postmaster started, the bits of the seconds since 1970, 0 if that is not known: with `system` it tells a
+    /// When its postmaster started, in microseconds since 1970, 0 if that is not known: with `system` it tells a
     /// running server from every other.
     pub started: u64,
 }

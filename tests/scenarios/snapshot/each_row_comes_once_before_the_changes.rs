@@ -182,6 +182,8 @@ fn p22_no_setting_of_a_role_ends_a_snapshot(version: u32) {
         // They change how a filter is written.
         ("timezone", "'Asia/Tokyo'"),
         ("datestyle", "'German'"),
+        // It changes how a time is written.
+        ("extra_float_digits", "0"),
     ];
     if version >= 17 {
         settings.push(("transaction_timeout", "200"));
