@@ -130,7 +130,9 @@ pub(super) async fn join(shared: &Shared, deadline: Option<Instant>, purpose: Pu
     let place = match purpose {
         Purpose::Again { known, place, ended, .. } => {
             same_history(&server, &known, place)?;
-            if ended { unfinished(&server, place, size) } else { place }
+            // An archive looks at its records once it is told of the switch, and finds the whole ones that the server lacks.
+            let looks = shared.source.wanted().is_some() && config.failover_policy != FailoverPolicy::Rewind;
+            if ended || looks { unfinished(&server, place, size) } else { place }
         }
         Purpose::First => {
             let asked = Place { timeline: config.timeline, lsn: config.start_lsn };
