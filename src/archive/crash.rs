@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io;
 
 use super::*;
-use crate::archive::{Entry, is_behind_a_parent, look, newest_history, reached};
+use crate::archive::{Entry, look, newest_history, parent_ahead, reached};
 use crate::record::tests::pages::Pages;
 
 /// A disk with names and bytes as they are, and as they last.
@@ -245,7 +245,10 @@ fn restores(disk: &mut Model, durable: &[Place]) {
         let partial = segment.partial(size());
         if disk.names.contains_key(&segment.name(size())) {
             given = Some(segment.name(size()));
-        } else if disk.names.contains_key(&partial) && !is_behind_a_parent(disk, segment, size()).unwrap() {
+        } else if let Some((parent, until)) = parent_ahead(disk, segment, size()).unwrap() {
+            assert_eq!(until, size().offset(Lsn(SWITCH)));
+            given = Some(parent);
+        } else if disk.names.contains_key(&partial) {
             given = Some(partial);
         }
         if given.is_some() {
@@ -280,6 +283,19 @@ fn ph8_what_was_received_before_a_restart_is_never_written_over() {
     let error = archive.write(next, &other[PIECE..]).unwrap_err();
     assert_eq!(error.status(), Status::WAL_E_ARCHIVE_CONFLICT);
     holds(archive.disk(), &[Place { lsn: Lsn(place.lsn.0 + 2 * PIECE as u64), ..place }]);
+}
+
+#[test]
+fn a_history_that_says_the_same_is_kept_as_it_is() {
+    let mut archive = Archive::new(Model::new(u64::MAX, 7), size(), Place::default());
+    archive.keep_history(2, b"1\t0/500100\t\xE9\n").unwrap();
+    // As a server's text has it.
+    archive.keep_history(2, "1\t0/500100\t\u{FFFD}\n".as_bytes()).unwrap();
+    let mut bytes = [0; 20];
+    let n = archive.disk().read("00000002.history", 0, &mut bytes).unwrap();
+    assert_eq!(bytes[..n], b"1\t0/500100\t\xE9\n"[..]);
+    let error = archive.keep_history(2, b"1\t0/500108\t\xE9\n").unwrap_err();
+    assert_eq!(error.status(), Status::WAL_E_ARCHIVE_CONFLICT);
 }
 
 /// A disk that is full at the name of a complete segment takes nothing, and the piece may be given again.

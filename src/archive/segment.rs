@@ -6,10 +6,10 @@ use std::io;
 use super::identity;
 use super::name::{Segment, history};
 use super::operations::{Disk, Operation, begin, complete, save};
-use super::start::whole_until;
+use super::start::{read_history, whole_until};
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
-use crate::physical::{Place, SegmentSize, beyond};
+use crate::physical::{History, Place, SegmentSize, beyond};
 
 /// How much of two files is compared at once.
 const COMPARED: usize = 64 << 10;
@@ -137,9 +137,17 @@ impl<D: Disk> Archive<D> {
         self.save(identity::FILE, it.text().as_bytes())
     }
 
-    /// Keeps the history of a timeline, which no segment of it comes before.
+    /// Keeps the history of a timeline, which no segment of it comes before. One that says the same stays as it is: a server's file
+    /// may have bytes that are no UTF-8.
     pub fn keep_history(&mut self, timeline: u32, file: &[u8]) -> Result<()> {
-        self.save(&history(timeline), file)
+        let name = history(timeline);
+        let told = History::parse(timeline, &String::from_utf8_lossy(file)).ok();
+        if told.is_some() && read_history(&mut self.disk, timeline)? == told {
+            // That which is there may not last yet.
+            self.run(Operation::Sync { name: &name })?;
+            return self.run(Operation::SyncDirectory);
+        }
+        self.save(&name, file)
     }
 
     /// What a file has of another start must be what comes, where it is not the zeros of its room (PH8).
