@@ -222,7 +222,9 @@ fn ends_segment(page: &[u8]) -> bool {
         let info = u16::from_le_bytes(*page.get(2..4)?.first_chunk()?);
         let length = u32::from_le_bytes(*page.get(16..20)?.first_chunk()?);
         let length = usize::try_from(length).ok().filter(|length| *length < RECORD)?;
-        Some(info & 1 != 0 && last < RECORD + length)
+        // A segment's first page has the long header.
+        let header = if info & 2 != 0 { 40 } else { 24 };
+        Some(info & 1 != 0 && last < header + length)
     };
     begins.any(|at| is_one(at) == Some(true)) || rest() == Some(true)
 }
@@ -417,6 +419,19 @@ mod tests {
         files.0.insert(format!("{second}.partial"), segment(4, 1, 5));
         assert_eq!(check(&mut files).unwrap_err().status(), Status::WAL_E_ARCHIVE);
         assert_eq!(check(&mut Files(BTreeMap::new())).unwrap_err().status(), Status::WAL_E_ARCHIVE);
+    }
+
+    #[test]
+    fn the_rest_of_a_switch_ends_a_segment_behind_either_header() {
+        for (info, header) in [(1_u16, 24), (3, 40)] {
+            let mut page = vec![0; PAGE];
+            page[2..4].copy_from_slice(&info.to_le_bytes());
+            page[16..20].copy_from_slice(&8_u32.to_le_bytes());
+            page[header..header + 8].fill(9);
+            assert!(ends_segment(&page), "{header}");
+            page[header + 8] = 9;
+            assert!(!ends_segment(&page), "{header}");
+        }
     }
 
     #[test]

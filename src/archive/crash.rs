@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::io;
 
 use super::*;
-use crate::archive::{Entry, is_behind_a_parent, look, newest_history, reached};
+use crate::archive::{Entry, look, newest_history, parent_ahead, reached};
+use crate::record::tests::pages::Pages;
 
 /// A disk with names and bytes as they are, and as they last.
 #[derive(Clone, Debug, Default)]
@@ -189,7 +190,8 @@ fn run(disk: Model, until: u64, switch: u64, called: &mut Vec<Place>) -> (Model,
             let at = archive.written();
             if at.timeline == 1 && at.lsn.0 >= switch {
                 let to = Place { timeline: 2, lsn: size().start_of(Lsn(switch)) };
-                archive.switch(to, format!("1\t{}\tr\n", Lsn(switch)).as_bytes())?;
+                let file = format!("1\t{}\tr\n", Lsn(switch));
+                archive.switch(Lsn(switch), to, file.as_bytes(), false)?;
                 called.push(Place { timeline: 1, lsn: Lsn(switch) });
                 continue;
             }
@@ -243,7 +245,10 @@ fn restores(disk: &mut Model, durable: &[Place]) {
         let partial = segment.partial(size());
         if disk.names.contains_key(&segment.name(size())) {
             given = Some(segment.name(size()));
-        } else if disk.names.contains_key(&partial) && !is_behind_a_parent(disk, segment, size()).unwrap() {
+        } else if let Some((parent, until)) = parent_ahead(disk, segment, size()).unwrap() {
+            assert_eq!(until, size().offset(Lsn(SWITCH)));
+            given = Some(parent);
+        } else if disk.names.contains_key(&partial) {
             given = Some(partial);
         }
         if given.is_some() {
@@ -278,6 +283,19 @@ fn ph8_what_was_received_before_a_restart_is_never_written_over() {
     let error = archive.write(next, &other[PIECE..]).unwrap_err();
     assert_eq!(error.status(), Status::WAL_E_ARCHIVE_CONFLICT);
     holds(archive.disk(), &[Place { lsn: Lsn(place.lsn.0 + 2 * PIECE as u64), ..place }]);
+}
+
+#[test]
+fn a_history_that_says_the_same_is_kept_as_it_is() {
+    let mut archive = Archive::new(Model::new(u64::MAX, 7), size(), Place::default());
+    archive.keep_history(2, b"1\t0/500100\t\xE9\n").unwrap();
+    // As a server's text has it.
+    archive.keep_history(2, "1\t0/500100\t\u{FFFD}\n".as_bytes()).unwrap();
+    let mut bytes = [0; 20];
+    let n = archive.disk().read("00000002.history", 0, &mut bytes).unwrap();
+    assert_eq!(bytes[..n], b"1\t0/500100\t\xE9\n"[..]);
+    let error = archive.keep_history(2, b"1\t0/500108\t\xE9\n").unwrap_err();
+    assert_eq!(error.status(), Status::WAL_E_ARCHIVE_CONFLICT);
 }
 
 /// A disk that is full at the name of a complete segment takes nothing, and the piece may be given again.
@@ -380,10 +398,84 @@ fn ph8_the_same_name_with_other_bytes_is_never_written_over() {
         // A history file likewise.
         let to = Place { timeline: 2, lsn: Lsn(4 * SIZE) };
         if is_same {
-            archive.switch(to, b"1\t0/1\tr\n").unwrap();
-            archive.switch(to, b"1\t0/1\tr\n").unwrap();
-            let other = archive.switch(to, b"1\t0/2\tr\n").unwrap_err();
+            archive.switch(to.lsn, to, b"1\t0/1\tr\n", false).unwrap();
+            archive.switch(to.lsn, to, b"1\t0/1\tr\n", false).unwrap();
+            let other = archive.switch(to.lsn, to, b"1\t0/2\tr\n", false).unwrap_err();
             assert_eq!(other.status(), Status::WAL_E_ARCHIVE_CONFLICT);
         }
+    }
+}
+
+/// Records up to a switchpoint, and behind it one that goes on behind the end of its page: as far as that, and whole.
+fn beyond_a_switchpoint() -> (Place, Lsn, Vec<u8>, Vec<u8>) {
+    let start = 3 << 20;
+    let mut pages = Pages::new(0xD118, start);
+    for _ in 0..20 {
+        pages.record(10, 0, &[5; 200]);
+    }
+    pages.align();
+    let ended = Lsn(pages.at());
+    pages.record(10, 0, &[6; 6_000]);
+    let half = pages.bytes[..8192].to_vec();
+    (Place { timeline: 1, lsn: Lsn(start) }, ended, half, pages.bytes)
+}
+
+#[test]
+fn ph7_half_a_record_beyond_a_switchpoint_is_no_fork_and_a_whole_one_is() {
+    let size = SegmentSize::of(1 << 20).unwrap();
+    let (place, ended, half, whole) = beyond_a_switchpoint();
+    let to = Place { timeline: 2, lsn: place.lsn };
+    let file = format!("1\t{ended}\tr\n");
+    for (bytes, is_whole) in [(&half, false), (&whole, true)] {
+        let mut archive = Archive::new(Model::new(u64::MAX, 7), size, place);
+        archive.write(place, bytes).unwrap();
+        archive.sync().unwrap();
+        let disk = archive.disk().clone();
+        // The connection is lost, and the next server was promoted.
+        let outcome = archive.switch(ended, to, file.as_bytes(), false).map_err(|error| error.status());
+        assert_eq!(outcome, if is_whole { Err(Status::WAL_E_FORK) } else { Ok(()) });
+        assert_eq!(archive.disk().names.contains_key("00000002.history"), !is_whole);
+        // Or the archiver was restarted.
+        let mut archive = Archive::new(disk.clone(), size, place);
+        let found = reached(archive.disk(), Segment::at(place, size), size).unwrap();
+        assert_eq!(found.lsn > ended, is_whole, "{found}");
+        // The promotion comes while the segment is fetched again, before and at the switchpoint.
+        for n in [100, (ended.0 - place.lsn.0) as usize] {
+            let mut archive = Archive::new(disk.clone(), size, place);
+            archive.write(place, &bytes[..n]).unwrap();
+            let outcome = archive.switch(ended, to, file.as_bytes(), false);
+            assert_eq!(outcome.is_err(), is_whole, "{outcome:?}");
+            archive.switch(ended, to, file.as_bytes(), true).unwrap();
+            // What was gone through is not looked at again.
+            let mut archive = Archive::new(archive.disk().clone(), size, place);
+            archive.write(place, &bytes[..n]).unwrap();
+            archive.switch(ended, to, file.as_bytes(), false).unwrap();
+        }
+        // Half a record may be written anew, and a whole one is never written over.
+        let mut other = bytes[..8192].to_vec();
+        other[8000] ^= 3;
+        let mut archive = Archive::new(disk, size, place);
+        assert_eq!(archive.write(place, &other).is_err(), is_whole);
+    }
+}
+
+#[test]
+fn ph7_the_end_of_a_record_beyond_a_switchpoint_is_looked_for_in_the_next_segment() {
+    let size = SegmentSize::of(1 << 20).unwrap();
+    let place = Place { timeline: 1, lsn: Lsn(3 << 20) };
+    let mut pages = Pages::new(0xD118, place.lsn.0);
+    while pages.at() < (4 << 20) - 8192 {
+        pages.record(10, 0, &[5; 5_000]);
+    }
+    pages.align();
+    let ended = Lsn(pages.at());
+    pages.record(10, 0, &[6; 20_000]);
+    for (n, is_whole) in [(pages.bytes.len() - 8, false), (pages.bytes.len(), true)] {
+        let mut archive = Archive::new(Model::new(u64::MAX, 7), size, place);
+        let first = archive.write(place, &pages.bytes[..n]).unwrap().bytes;
+        archive.write(archive.written(), &pages.bytes[first..n]).unwrap();
+        let to = Place { timeline: 2, ..place };
+        let outcome = archive.switch(ended, to, b"1\t0/1\tr\n", false);
+        assert_eq!(outcome.is_err(), is_whole, "{outcome:?}");
     }
 }

@@ -11,7 +11,7 @@ mod segment;
 mod start;
 
 pub use check::{Fault, FaultKind, Report, believe, check, found_identity};
-pub use fetch::is_behind_a_parent;
+pub use fetch::parent_ahead;
 pub use identity::{FILE as IDENTITY_FILE, Identity};
 pub use name::{Name, PARTIAL, Segment, history};
 pub use operations::{Disk, Entry, Operation};

@@ -6,9 +6,10 @@ use std::io;
 use super::identity;
 use super::name::{Segment, history};
 use super::operations::{Disk, Operation, begin, complete, save};
+use super::start::{read_history, whole_until};
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
-use crate::physical::{Place, SegmentSize};
+use crate::physical::{History, Place, SegmentSize, beyond};
 
 /// How much of two files is compared at once.
 const COMPARED: usize = 64 << 10;
@@ -32,8 +33,9 @@ struct Open {
     segment: Segment,
     /// Its file is made, and its room taken.
     is_made: bool,
-    /// It was there before: what it has is compared, and not written over.
-    is_old: bool,
+    /// It was there before: what it has up to there is compared, and not written over. Behind its last whole record is the beginning
+    /// of one, which a server may have written anew.
+    compared: u64,
 }
 
 /// What became of a piece.
@@ -86,8 +88,10 @@ impl<D: Disk> Archive<D> {
         let segment = Segment::at(at, self.size);
         let partial = segment.partial(self.size);
         self.begin(segment, &partial)?;
-        if self.open.is_some_and(|open| open.is_old) {
-            self.agrees(&partial, offset, bytes)?;
+        let compared = self.open.map_or(0, |open| open.compared).saturating_sub(offset);
+        let known = usize::try_from(compared).unwrap_or(usize::MAX).min(bytes.len());
+        if known > 0 {
+            self.agrees(&partial, offset, bytes.get(..known).unwrap_or_default())?;
         }
         self.run(Operation::Write { name: &partial, at: offset, bytes })?;
         let written = Lsn(at.lsn.0.saturating_add(bytes.len() as u64));
@@ -113,10 +117,14 @@ impl<D: Disk> Archive<D> {
         Ok(())
     }
 
-    /// The timeline ended: its last segment stays as it is, and the next one's history comes first (PH7).
-    pub fn switch(&mut self, to: Place, file: &[u8]) -> Result<()> {
+    /// The timeline ended at a position: its last segment stays as it is, and the next one's history comes first (PH7). Whole records
+    /// behind that position, of an earlier start too, never happened on the next one: that is WAL_E_FORK, but for who gives them up.
+    pub fn switch(&mut self, ended: Lsn, to: Place, file: &[u8], gives_up: bool) -> Result<()> {
         self.sync()?;
         let name = history(to.timeline);
+        if !gives_up && !self.has(&name)? {
+            self.has_not_beyond(ended)?;
+        }
         self.save(&name, file)?;
         self.open = None;
         let to = Place { lsn: self.size.start_of(to.lsn), ..to };
@@ -129,9 +137,17 @@ impl<D: Disk> Archive<D> {
         self.save(identity::FILE, it.text().as_bytes())
     }
 
-    /// Keeps the history of a timeline, which no segment of it comes before.
+    /// Keeps the history of a timeline, which no segment of it comes before. One that says the same stays as it is: a server's file
+    /// may have bytes that are no UTF-8.
     pub fn keep_history(&mut self, timeline: u32, file: &[u8]) -> Result<()> {
-        self.save(&history(timeline), file)
+        let name = history(timeline);
+        let told = History::parse(timeline, &String::from_utf8_lossy(file)).ok();
+        if told.is_some() && read_history(&mut self.disk, timeline)? == told {
+            // That which is there may not last yet.
+            self.run(Operation::Sync { name: &name })?;
+            return self.run(Operation::SyncDirectory);
+        }
+        self.save(&name, file)
     }
 
     /// What a file has of another start must be what comes, where it is not the zeros of its room (PH8).
@@ -143,6 +159,23 @@ impl<D: Disk> Archive<D> {
         }
         self.failed = true;
         Err(conflict(partial))
+    }
+
+    fn has(&mut self, name: &str) -> Result<bool> {
+        match self.disk.read(name, 0, &mut [0]) {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(failure("read", name, &error)),
+        }
+    }
+
+    /// Where the records cannot be read each byte counts.
+    fn has_not_beyond(&mut self, ended: Lsn) -> Result<()> {
+        let place = Place { lsn: ended, ..self.written };
+        let enough = Lsn(ended.0.saturating_add(1));
+        let whole = whole_until(&mut self.disk, Segment::at(place, self.size), self.size, enough)?;
+        let lsn = whole.unwrap_or(self.written.lsn);
+        if lsn > ended { Err(beyond(Place { lsn, ..place }, ended)) } else { Ok(()) }
     }
 
     /// A small file, unless it is there with the same bytes.
@@ -166,15 +199,28 @@ impl<D: Disk> Archive<D> {
         if self.open.is_some_and(|open| open.is_made && open.segment == segment) {
             return Ok(());
         }
-        let is_old = match self.disk.read(partial, 0, &mut [0]) {
-            Ok(_) => true,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => false,
-            Err(error) => return Err(failure("read", partial, &error)),
+        // One whose making failed has been looked at.
+        let known = self.open.filter(|open| open.segment == segment).map(|open| open.compared);
+        let compared = match known {
+            Some(known) => known,
+            None => self.compared(segment, partial)?,
         };
-        self.open = Some(Open { segment, is_made: false, is_old });
+        self.open = Some(Open { segment, is_made: false, compared });
         begin(partial, self.size.bytes()).into_iter().try_for_each(|operation| self.run(operation))?;
-        self.open = Some(Open { segment, is_made: true, is_old });
+        self.open = Some(Open { segment, is_made: true, compared });
         Ok(())
+    }
+
+    /// How far a segment is compared: as far as it has whole records, or all of it where they cannot be read.
+    fn compared(&mut self, segment: Segment, partial: &str) -> Result<u64> {
+        match self.disk.read(partial, 0, &mut [0]) {
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+            Err(error) => return Err(failure("read", partial, &error)),
+        }
+        let (start, end) = (segment.start(self.size).lsn, segment.end(self.size).lsn);
+        let whole = whole_until(&mut self.disk, segment, self.size, end)?;
+        Ok(whole.map_or(u64::MAX, |whole| whole.0.saturating_sub(start.0)))
     }
 
     fn complete(&mut self, segment: Segment, partial: &str) -> Result<()> {

@@ -8,6 +8,7 @@ use super::operations::{Disk, Entry};
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
 use crate::physical::{History, Place, SegmentSize};
+use crate::record::Reader;
 
 /// The longest history file that is read.
 const LONGEST_HISTORY: usize = 1 << 20;
@@ -67,8 +68,8 @@ pub fn read_history<D: Disk>(disk: &mut D, timeline: u32) -> Result<Option<Histo
     }
 }
 
-/// How far a segment that is not complete has WAL, at least: behind its last byte that is not zero. The room of what is not written
-/// is zeros.
+/// How far a segment that is not complete has WAL, at least: behind its last whole record. Servers send half records, and one that is
+/// promoted lacks the half behind its last whole one. Where no page can be read it is behind the last byte that is not zero.
 pub fn reached<D: Disk>(disk: &mut D, segment: Segment, size: SegmentSize) -> Result<Place> {
     let name = segment.partial(size);
     let start = segment.start(size);
@@ -87,7 +88,83 @@ pub fn reached<D: Disk>(disk: &mut D, segment: Segment, size: SegmentSize) -> Re
         }
         at += n as u64;
     }
-    Ok(Place { lsn: Lsn(start.lsn.0.saturating_add(last)), ..start })
+    let last = Lsn(start.lsn.0.saturating_add(last));
+    let whole = whole_until(disk, segment, size, segment.end(size).lsn)?;
+    Ok(Place { lsn: whole.map_or(last, |whole| whole.min(last)), ..start })
+}
+
+/// Where the last whole record ends from the beginning of a segment on, through those that follow, and no further than is `enough`.
+/// Nothing where the first page is not there, or cannot be read.
+pub fn whole_until<D: Disk>(
+    disk: &mut D,
+    first: Segment,
+    size: SegmentSize,
+    enough: Lsn,
+) -> Result<Option<Lsn>> {
+    // No record is given: only where they end counts.
+    let mut reader = Reader::new(u64::MAX, 0)?;
+    let mut segment = first;
+    while pass_segment(disk, &mut reader, segment, size, enough)? {
+        segment.number += 1;
+    }
+    // Before the first record there may be the end of one that began in the segment before.
+    let begun = reader.system_id().map(|_| first.start(size).lsn);
+    Ok(begun.map(|begun| begun.max(Lsn(reader.position()))))
+}
+
+/// Feeds a segment's file. False: there is no more that could be read, or it is enough.
+fn pass_segment<D: Disk>(
+    disk: &mut D,
+    reader: &mut Reader,
+    segment: Segment,
+    size: SegmentSize,
+    enough: Lsn,
+) -> Result<bool> {
+    let start = segment.start(size).lsn.0;
+    let mut buffer = vec![0; READ];
+    let mut at = 0;
+    while at < size.bytes() {
+        let Some(n) = read_segment(disk, segment, size, at, &mut buffer)? else { return Ok(false) };
+        let mut rest = buffer.get(..n).unwrap_or_default();
+        while !rest.is_empty() {
+            let lsn = start.saturating_add(at);
+            // What is refused has no whole record behind it.
+            let Ok(taken) = reader.feed(lsn, rest) else { return Ok(false) };
+            loop {
+                match reader.next_batch() {
+                    Ok(Some(batch)) => batch.release(),
+                    Ok(None) => break,
+                    Err(_) => return Ok(false),
+                }
+            }
+            at += taken as u64;
+            rest = rest.get(taken..).unwrap_or_default();
+        }
+        if n < buffer.len() || reader.position() >= enough.0 {
+            break;
+        }
+    }
+    Ok(at == size.bytes() && reader.position() < enough.0)
+}
+
+/// Reads of a segment, whether it is complete or not; nothing where it is not there.
+fn read_segment<D: Disk>(
+    disk: &mut D,
+    segment: Segment,
+    size: SegmentSize,
+    at: u64,
+    to: &mut [u8],
+) -> Result<Option<usize>> {
+    for name in [segment.name(size), segment.partial(size)] {
+        match disk.read(&name, at, to) {
+            Ok(n) => return Ok(Some(n)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => {
+                return Err(Error::os(Status::WAL_E_ARCHIVE, format!("cannot read {name}"), &error));
+            }
+        }
+    }
+    Ok(None)
 }
 
 /// Whether the newest timeline has a segment: an ancestor's from its switchpoint on happened only there.

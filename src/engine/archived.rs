@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::archiver::{open, unreadable};
-use crate::archive::{Disk, Name, PARTIAL, Report, check, found_identity, is_behind_a_parent};
+use crate::archive::{Disk, Name, PARTIAL, Report, check, found_identity, parent_ahead};
 use crate::error::{Error, Result, Status};
 use crate::sys::Length;
 
@@ -40,13 +40,23 @@ pub fn fetch_archived(directory: &Path, name: &str, target: &Path) -> Result<boo
             }
             (Some(_), _) => return Ok(true),
             (None, Some(wanted)) => {
-                let is_there = disk.read(&partial, 0, &mut [0]).is_ok();
-                // The server asks for the older timeline's then, which has more.
-                if is_there
-                    && let Some(segment) = segment
-                    && is_behind_a_parent(&mut disk, segment, size)?
-                {
-                    return Ok(false);
+                let ahead = match segment {
+                    Some(segment) => parent_ahead(&mut disk, segment, size)?,
+                    None => None,
+                };
+                if let Some((parent, until)) = ahead {
+                    // What was not complete may be, meanwhile.
+                    let is_complete = disk.read(name, 0, &mut [0]).is_ok();
+                    let length = Length::Begun(until, wanted);
+                    if !is_complete
+                        && disk
+                            .copy(&parent, length, target)
+                            .map_err(|error| failed(&parent, &error))?
+                            .is_some()
+                    {
+                        return Ok(true);
+                    }
+                    continue;
                 }
                 if disk
                     .copy(&partial, Length::Filled(wanted), target)
@@ -69,4 +79,40 @@ pub fn check_archive(directory: &Path) -> Result<Report> {
 
 fn failed(name: &str, error: &std::io::Error) -> Error {
     Error::os(Status::WAL_E_ARCHIVE, format!("cannot copy {name} from the archive"), error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::archive::{IDENTITY_FILE, Identity};
+    use crate::physical::SegmentSize;
+
+    #[test]
+    fn ph10_what_never_happened_on_a_timeline_is_not_restored_from_its_parent() {
+        let folder = std::env::temp_dir().join(format!("pgwalstream-archived-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let put = |name: &str, bytes: &[u8]| std::fs::write(folder.join(name), bytes).unwrap();
+        let identity = Identity { system: 7, size: SegmentSize::of(1 << 20).unwrap() };
+        put(IDENTITY_FILE, identity.text().as_bytes());
+        put("00000002.history", b"1\t0/301000\tr\n");
+        let (parent, child) = ("000000010000000000000003", "000000020000000000000003");
+        put(&format!("{parent}{PARTIAL}"), &[5; 0x2000]);
+        let target = folder.join("target");
+        let mut wanted = vec![0; 1 << 20];
+        wanted[..0x1000].fill(5);
+        // The new timeline's is not begun, and then it is behind.
+        for begun in [None, Some([5; 0x800])] {
+            if let Some(bytes) = begun {
+                put(&format!("{child}{PARTIAL}"), &bytes);
+            }
+            assert_eq!(fetch_archived(&folder, child, &target), Ok(true));
+            assert!(std::fs::read(&target).unwrap() == wanted);
+        }
+        let own = [[5; 0x1000], [6; 0x1000]].concat();
+        put(&format!("{child}{PARTIAL}"), &own);
+        assert_eq!(fetch_archived(&folder, child, &target), Ok(true));
+        wanted[0x1000..0x2000].fill(6);
+        assert!(std::fs::read(&target).unwrap() == wanted);
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
 }

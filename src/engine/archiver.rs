@@ -18,7 +18,7 @@ use crate::archive::{
 use crate::batch::{Batch, EventKind, EventView, TimelineNumbers};
 use crate::error::{Error, Result, Status};
 use crate::lsn::Lsn;
-use crate::options::{ArchiveSync, Options};
+use crate::options::{ArchiveSync, FailoverPolicy, Options};
 use crate::physical::{Place, SegmentSize};
 use crate::sys::Directory;
 
@@ -398,8 +398,10 @@ impl Archiver {
         let file = event.extra(TimelineNumbers::HISTORY_AT).unwrap_or_default();
         let start = Lsn(event.plain().lsn);
         let to = Place { timeline: numbers.timeline, lsn: start };
-        self.archive()?.switch(to, file)?;
-        let at = (start, Lsn(numbers.switchpoint));
+        let ended = Lsn(numbers.switchpoint);
+        let gives_up = self.shared().config.failover_policy == FailoverPolicy::Rewind;
+        self.archive()?.switch(ended, to, file, gives_up)?;
+        let at = (start, ended);
         let kind = ArchiveEventKind::WAL_ARCHIVE_TIMELINE;
         self.say(kind, numbers.timeline, at, history(numbers.timeline));
         Ok(())

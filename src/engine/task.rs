@@ -27,7 +27,7 @@ use crate::error::{Error, Result, Status};
 use crate::options::{Mode, Progress};
 use crate::session::{AnySession, Fill, Session, Watch};
 use crate::statistics::Counts;
-use crate::stream::{Feedback, Pace, Positions, Receiver, Report, Silence};
+use crate::stream::{Feedback, Pace, Positions, Report, Silence};
 use crate::sys::Alarm;
 use crate::wire::Reply;
 

@@ -31,4 +31,4 @@ pub use view::{BlockView, RecordView};
 pub use wal_version::WalVersion;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -29,6 +29,8 @@ pub enum Length {
     Exactly(u64),
     /// So long: what is shorter is filled up with zeros.
     Filled(u64),
+    /// Its first bytes, and zeros up to the second length.
+    Begun(u64, u64),
 }
 
 /// How much is copied at once.
@@ -113,16 +115,17 @@ impl Directory {
             opened => opened?,
         };
         let bytes = source.metadata()?.len();
-        let until = match length {
-            Length::Any => bytes,
+        let (until, whole) = match length {
+            Length::Any => (bytes, bytes),
             Length::Exactly(wanted) if wanted != bytes => return Ok(Some(bytes)),
-            Length::Exactly(wanted) | Length::Filled(wanted) => wanted,
+            Length::Exactly(wanted) | Length::Filled(wanted) => (wanted, wanted),
+            Length::Begun(until, wanted) => (until, wanted),
         };
         let mut temporary = target.as_os_str().to_owned();
         // Two fetches to one target never write to one file.
         let number = COPIES.fetch_add(1, Ordering::Relaxed);
         temporary.push(format!(".{}.{number}.pgwalstream", std::process::id()));
-        let copied = copy_whole(&source, until, Path::new(&temporary));
+        let copied = copy_whole(&source, until, whole, Path::new(&temporary));
         copied.and_then(|()| std::fs::rename(&temporary, target)).inspect_err(|_| {
             let _ = std::fs::remove_file(&temporary);
         })?;
@@ -350,7 +353,7 @@ impl Drop for Directory {
     }
 }
 
-fn copy_whole(source: &File, until: u64, target: &Path) -> io::Result<()> {
+fn copy_whole(source: &File, until: u64, whole: u64, target: &Path) -> io::Result<()> {
     let mut options = OpenOptions::new();
     let copy =
         options.write(true).create_new(true).mode(0o600).custom_flags(libc::O_NOFOLLOW).open(target)?;
@@ -366,7 +369,7 @@ fn copy_whole(source: &File, until: u64, target: &Path) -> io::Result<()> {
         copy.write_all_at(buffer.get(..n).unwrap_or_default(), at)?;
         at += n as u64;
     }
-    copy.set_len(until)?;
+    copy.set_len(whole)?;
     copy.sync_all()
 }
 

@@ -130,7 +130,9 @@ pub(super) async fn join(shared: &Shared, deadline: Option<Instant>, purpose: Pu
     let place = match purpose {
         Purpose::Again { known, place, ended, .. } => {
             same_history(&server, &known, place)?;
-            if ended { unfinished(&server, place, size) } else { place }
+            // An archive looks at its records once it is told of the switch, and finds the whole ones that the server lacks.
+            let looks = shared.source.wanted().is_some() && config.failover_policy != FailoverPolicy::Rewind;
+            if ended || looks { unfinished(&server, place, size) } else { place }
         }
         Purpose::First => {
             let asked = Place { timeline: config.timeline, lsn: config.start_lsn };
@@ -222,7 +224,7 @@ fn belongs_to_archive(shared: &Shared, server: &Server, size: SegmentSize) -> Re
     wanted.reached.map_or(Ok(()), |place| find_route(shared, server, place, size).map(drop))
 }
 
-/// The history files up to a timeline. Of those before it a server may have lost some.
+/// The history files up to a timeline. Of those before its own a server may have lost some.
 async fn archived<S: Session>(
     config: &Config,
     session: &mut S,
@@ -234,7 +236,7 @@ async fn archived<S: Session>(
     for timeline in ancestors.chain([of.timeline()]).filter(|timeline| (2..=until).contains(timeline)) {
         match history(config, session, timeline).await {
             Ok(text) => all.push((timeline, text)),
-            Err(error) if timeline < until && error.sqlstate() == "58P01" => {}
+            Err(error) if timeline < of.timeline() && error.sqlstate() == "58P01" => {}
             Err(error) => return Err(error),
         }
     }

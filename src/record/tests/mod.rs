@@ -3,7 +3,7 @@
 
 mod bodies;
 mod images;
-mod pages;
+pub mod pages;
 
 use pages::Pages;
 
