@@ -15,7 +15,7 @@
 
 /**
  * @file
- * @brief Streams the changes of a PostgreSQL database (logical decoding, pgoutput) into a program.
+ * @brief Streams the changes of a PostgreSQL database (logical decoding, pgoutput) into a program, or its WAL.
  *
  * @mainpage libpgwalstream
  *
@@ -59,21 +59,25 @@
  * - @ref streaming : transactions that are not committed yet
  * - @ref slots : commands over a connection
  * - @ref physical : the bytes of the WAL
+ * - @ref archive : a directory that a stream of WAL fills
  * - @ref rendering : events as messages for others, such as lines of JSON
  * - @ref records : WAL records
  * - @ref abi : what is kept from release to release
  *
  * Functions follow along the way of use: version, errors, options, streams, batches, events, relations, values, statistics; then
- * connections, slots, publications; then the decoder, renderers, WAL records, positions, ackers, and names.
+ * connections, slots, publications; then the decoder, renderers, WAL records, positions, ackers, and names. Those of snapshots, of
+ * physical streams and of archives stand among the events; rows of a COPY stand with the connections.
  *
  * @section ownership Ownership
  *
- * Handles are opaque. A `_new` function makes one in memory. An `_open` function also does I/O. A `_free` function ends it and
- * accepts NULL.
+ * Handles are opaque. A `_new` function makes one in memory. Exception: wal_archive_new() also makes its directory, locks it and
+ * reads it. An `_open` function also does I/O. A `_free` function ends it and accepts NULL.
  *
  * - What a getter returns is borrowed from the object that was asked, and lives as long as that object.
- * - What a function gives through an out-parameter is owned by the caller. Exception: the event of wal_stream_next() is borrowed
- *   until the next call that takes a `wal_stream *` without `const`.
+ * - What a function gives through an out-parameter is owned by the caller. Exceptions:
+ *   - the event of wal_stream_next() is borrowed until the next call that takes a `wal_stream *` without `const`;
+ *   - the event of wal_archive_next() is borrowed until the next call of it;
+ *   - the messages of wal_renderer_events() are borrowed until the renderer is used again.
  * - Every out-parameter is written on every path: with the value, or with NULL or 0.
  * - Options are copied.
  * - Batches, cloned events, errors and retained relations outlive their stream, so any order of freeing is right. Exception: a batch
@@ -100,7 +104,8 @@
  * - wal_stream_free() wakes a thread that waits in the stream, and waits until that thread has left. Calls after it are the
  *   caller's mistake, as with any memory.
  * - wal_stream_interrupt() may also be called from a signal handler.
- * - A ::wal_connection obeys the same rules.
+ * - A ::wal_connection obeys the same rules, and so does a ::wal_archive: wal_archive_next() is for one thread at a time.
+ *   wal_archive_interrupt() may also be called from a signal handler.
  *
  * Where a function says nothing of threads: a function that only reads (its parameters are `const`, or numbers) may be called on any
  * thread, several at once. A function that changes a ::wal_options or a ::wal_decoder may be called on any thread, by one at a time
@@ -264,7 +269,28 @@
  * With option `mode` "physical" a stream gives the bytes of the WAL. ::WAL_EVENT_WAL has a piece: wal_event_raw(), from `lsn` to before
  * `ack_lsn`. Any position in it may be acknowledged once all before it is safe. ::WAL_EVENT_TIMELINE says that a timeline ended and
  * another begins. At ::WAL_EVENT_FLUSH_WANTED make safe what came, and acknowledge: a server that stops waits for it. WAL that the
- * server has removed is ::WAL_E_GAP, and WAL that a promoted server lacks ::WAL_E_FORK (docs/physical.md).
+ * server has removed is ::WAL_E_GAP, and WAL that a promoted server lacks ::WAL_E_FORK (docs/physical.md). Since 0.2.0.
+ *
+ * @section archive An archive of WAL
+ *
+ * A ::wal_archive fills a directory with the segments of a server, byte for byte, through a physical stream of its own.
+ * wal_archive_next() does the work of the disk in the calling thread, and tells what happened: wal_archive_event_kind(). Nothing is
+ * acknowledged before it lasts. wal_archive_status() says how far that is. A full disk is ::WAL_ARCHIVE_DISK_FULL and no error.
+ *
+ * wal_archive_fetch() gives a file of an archive, as restore_command asks for it. wal_archive_check() tells what is wrong with one. Both
+ * need no archiver, and work while one writes (docs/archive.md). Since 0.2.0.
+ *
+ * @code{.c}
+ * if (wal_archive_new(options, &archive, &error) == WAL_OK) {
+ *     while ((status = wal_archive_next(archive, -1, &event, &error)) == WAL_OK)
+ *         if (wal_archive_event_kind(event) == WAL_ARCHIVE_SEGMENT)
+ *             printf("%s\n", wal_archive_event_name(event));
+ *     if (error != NULL)
+ *         fprintf(stderr, "%s\n", wal_error_message(error));
+ * }
+ * wal_error_free(error);
+ * wal_archive_free(archive);
+ * @endcode
  *
  * @section rendering Rendering
  *
@@ -293,10 +319,13 @@
  * Within a SONAME nothing is changed or removed. New functions, options, event kinds, value kinds, statuses, flags and other enum
  * values may come: skip what is not known, and look at single bits of flags.
  *
- * The layouts of ::wal_event, ::wal_value, ::wal_bytes, ::wal_message, ::wal_rendered, ::wal_record and ::wal_record_block are fixed, and asserted at the end of this header for 64-bit
- * machines. Spare words are 0 until a release gives them a meaning. ::wal_stats, ::wal_health, ::wal_snapshot_progress and ::wal_option_info grow at their end:
- * their functions take `sizeof` of the struct as the program was compiled with it. They write no more than that, and 0 for what they do
- * not know. An opaque type has no size. `docs/abi.md` says more.
+ * These layouts are fixed, and asserted at the end of this header for 64-bit machines: ::wal_event, ::wal_value, ::wal_bytes,
+ * ::wal_message, ::wal_numeric, ::wal_inet, ::wal_dimension, ::wal_rendered, ::wal_position, ::wal_record, ::wal_record_block and
+ * ::wal_relation_change. Spare words are 0 until a release gives them a meaning.
+ *
+ * These grow at their end: ::wal_stats, ::wal_health, ::wal_option_info, ::wal_archive_standing and ::wal_snapshot_progress. Their
+ * functions take `sizeof` of the struct as the program was compiled with it. They write no more than that, and 0 for what they do not
+ * know. An opaque type has no size. `docs/abi.md` says more.
  */
 
 /**
@@ -481,7 +510,7 @@ enum wal_status_code
      */
     WAL_END = 2,
     /**
-     * `wal_stream_interrupt` was called.
+     * `wal_stream_interrupt` was called, or that of a connection or an archive.
      */
     WAL_INTERRUPTED = 3,
     /**
@@ -493,7 +522,7 @@ enum wal_status_code
      */
     WAL_E_INVALID_ARGUMENT = -1,
     /**
-     * Another thread is inside this stream, or a log callback called back into it.
+     * Another thread is inside this stream, connection or archive, or a log callback called back into it.
      */
     WAL_E_BUSY = -2,
     /**
@@ -715,7 +744,7 @@ enum wal_status_code
      */
     WAL_E_ARCHIVE_CONFLICT = -113,
     /**
-     * The disk is full.
+     * The disk is full. An archiver ends nothing for it: WAL_ARCHIVE_DISK_FULL tells, and it waits.
      */
     WAL_E_DISK_FULL = -114,
     /**
@@ -847,12 +876,14 @@ enum wal_event_kind
     WAL_EVENT_RAW = 20,
     /**
      * A piece of the WAL, with option mode "physical": `wal_event_raw` has its bytes, from `lsn` to before `ack_lsn`. Each piece
-     * follows the one before, but behind TIMELINE. Any position in it may be acknowledged. `wal_event_timeline` says whose it is.
+     * follows the one before, but behind TIMELINE. Any position in it may be acknowledged. `wal_event_timeline` says whose it is. Since
+     * 0.2.0.
      */
     WAL_EVENT_WAL = 32,
     /**
      * The timeline ended at `wal_event_switchpoint`, and what follows is of the next: from `lsn` on, where the segment of the
      * switchpoint begins. `wal_event_timeline_before`, `wal_event_timeline`; `wal_event_raw` has the new timeline's history file.
+     * Since 0.2.0.
      */
     WAL_EVENT_TIMELINE = 33,
     /**
@@ -870,7 +901,7 @@ enum wal_event_kind
     WAL_EVENT_RECONNECTED = 65,
     /**
      * The server waits until everything up to `ack_lsn` is safe, as one does that stops: make it safe now, and acknowledge. Only
-     * with option mode "physical". No more than what came before it is asked for.
+     * with option mode "physical". No more than what came before it is asked for. Since 0.2.0.
      */
     WAL_EVENT_FLUSH_WANTED = 68,
     /**
@@ -1589,17 +1620,17 @@ typedef struct wal_type wal_type;
 typedef struct wal_acker wal_acker;
 
 /**
- * An archive of WAL that is being filled.
+ * An archive of WAL that is being filled. Since 0.2.0.
  */
 typedef struct wal_archive wal_archive;
 
 /**
- * What an archive tells.
+ * What an archive tells. Since 0.2.0.
  */
 typedef struct wal_archive_event wal_archive_event;
 
 /**
- * What an archive has, and what is wrong with it.
+ * What an archive has, and what is wrong with it. Since 0.2.0.
  */
 typedef struct wal_archive_report wal_archive_report;
 
@@ -1850,14 +1881,16 @@ typedef struct wal_event {
     uint32_t flags;
     /**
      * Position of this event's own WAL record, or 0 where the server gives none: RELATION, TYPE, and the BEGIN before
-     * an ORIGIN. Not unique and not ordered across transactions: never use it to recognise an event.
+     * an ORIGIN. Not unique and not ordered across transactions: never use it to recognise an event. For WAL and TIMELINE,
+     * where the bytes begin; for RECONNECTED, where the server begins again.
      */
     uint64_t lsn;
     /**
      * Position of the transaction's commit record, known from its first event on: with the timeline and `sequence`
      * it identifies a change for ever. For a prepared transaction, that of its PREPARE TRANSACTION; for a message
      * outside any transaction, the message's own position; 0 where the commit has not come yet: inside streamed
-     * blocks and for STREAM_ABORT. COMMIT_PREPARED and ROLLBACK_PREPARED have that of their own record, or 0.
+     * blocks and for STREAM_ABORT. COMMIT_PREPARED and ROLLBACK_PREPARED have that of their own record, or 0. With SNAPSHOT
+     * it is the consistent point, which all rows share.
      */
     uint64_t commit_lsn;
     /**
@@ -1886,8 +1919,8 @@ typedef struct wal_event {
      */
     uint64_t sequence;
     /**
-     * The relation of an INSERT, UPDATE or DELETE, and what a RELATION event describes; else NULL. A TRUNCATE has
-     * several: `wal_event_truncate_relation`.
+     * The relation of an INSERT, UPDATE or DELETE, what a RELATION event describes, and the table of a SNAPSHOT event that
+     * is about one; else NULL. A TRUNCATE has several: `wal_event_truncate_relation`.
      */
     const struct wal_relation *relation;
     /**
@@ -1944,7 +1977,7 @@ typedef struct wal_bytes {
 } wal_bytes;
 
 /**
- * How an archive stands. New fields come at the end.
+ * How an archive stands. New fields come at the end. Since 0.2.0.
  */
 typedef struct wal_archive_standing {
     /**
@@ -6744,7 +6777,9 @@ WAL_NOEXCEPT;
  *
  * What could not be resumed after has none either. No event has one with decode=off, and while the server is a standby. A change
  * has none with streaming "on" or "parallel", with two_phase=join, and with messages and on_ambiguous=flag. A prepared
- * transaction that is sent late, and what comes again, has none.
+ * transaction that is sent late, and what comes again, has none. Rows of a snapshot have none, nor have SNAPSHOT events before
+ * WAL_SNAPSHOT_END: wal_event_snapshot_state says how far it is. Each piece of a physical stream has one, also from a
+ * standby.
  *
  * @param event may be NULL
  * @return the position; all 0 where there is none
