@@ -526,14 +526,15 @@ fn ph7_an_archive_that_begins_behind_a_promotion_has_its_history() {
     // A server that lacks what was acknowledged, and one that has other bytes there.
     let partial = folder.join("archive").join(format!("{}.partial", segment(2, partial, SEGMENT)));
     let whole = fs::read(&partial).unwrap();
-    let damage = |at: usize| {
+    let damage = |places: &[usize]| {
         let mut damaged = whole.clone();
-        damaged[at] ^= 0x55;
+        places.iter().for_each(|at| damaged[*at] ^= 0x55);
         fs::write(&partial, &damaged).unwrap();
     };
-    damage(whole.len() - 1);
+    // Where no page can be read each byte counts.
+    damage(&[8, whole.len() - 1]);
     assert_eq!(refused(), Status::WAL_E_FORK);
-    damage(8);
+    damage(&[8]);
     let sign = fs::read(&partial).unwrap();
     let status = refused();
     assert!(status == Status::WAL_E_ARCHIVE_CONFLICT && fs::read(&partial).unwrap() == sign, "{status:?}");
