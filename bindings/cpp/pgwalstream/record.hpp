@@ -179,9 +179,11 @@ class record_batch {
         first_ = reinterpret_cast<const record *>(wal_record_batch_records(handle, &size_));
     }
 
+    /** Takes over what another holds, which is empty then. */
     record_batch(record_batch &&other) noexcept
         : handle_(std::move(other.handle_)), first_(std::exchange(other.first_, nullptr)),
           size_(std::exchange(other.size_, 0)) {}
+    /** Takes over what another holds, which is empty then. */
     record_batch &operator=(record_batch &&other) noexcept {
         handle_ = std::move(other.handle_);
         first_ = std::exchange(other.first_, nullptr);
