@@ -107,11 +107,11 @@ fn p32_each_row_comes_once_whatever_breaks(version: u32) {
     }
     kill(&mut db);
     rows(&mut stream, 1_001, 10_000);
-    let stats = stream.stats();
-    assert!(stats.reconnects >= 1 && stats.transactions == 1, "{stats:?}");
-    eventually("nothing is kept", || {
+    assert!(stream.stats().reconnects >= 1);
+    // The last row may be read before the engine has come to the end behind it.
+    eventually("the transaction is over and nothing is kept", || {
         let stats = stream.stats();
-        (stats.kept_transactions, stats.spilled_bytes) == (0, 0)
+        (stats.transactions, stats.kept_transactions, stats.spilled_bytes) == (1, 0, 0)
     });
 }
 
