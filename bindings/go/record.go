@@ -16,6 +16,8 @@ type RecordReader struct {
 	lock    sync.Mutex
 	core    *recordsCore
 	cleanup runtime.Cleanup
+	// Whether a loop runs, and whether what there is goes when none does.
+	looping, closing bool
 }
 
 type recordsCore struct {
@@ -63,35 +65,59 @@ func NewRecordReader(start LSN, segmentSize uint32) (*RecordReader, error) {
 //
 // ErrRecord says where the WAL is damaged, or ends: behind its end stand zeros, or what is left of an older segment. AtEnd tells
 // the one from the other. A loop that is left early loses the records that it did not see, and nothing can be fed behind them:
-// close the reader then. The body must not call the reader.
+// close the reader then. The body may ask the reader, and close it;
+// another loop over it gives ErrBusy.
 func (r *RecordReader) Feed(lsn LSN, data []byte) iter.Seq2[*Record, error] {
 	return func(yield func(*Record, error) bool) {
-		r.lock.Lock()
-		defer r.lock.Unlock()
-		defer runtime.KeepAlive(r)
-		r.feed(lsn, data, yield)
+		r.loop(yield, func(yield func(*Record, error) bool) { r.feed(lsn, data, yield) })
 	}
+}
+
+// loop runs the body of one loop at a time. The lock is not held while the program's part of it runs, which may ask the reader;
+// what Close has to free stays until the loop is over.
+func (r *RecordReader) loop(yield func(*Record, error) bool, body func(func(*Record, error) bool)) {
+	r.lock.Lock()
+	defer r.lock.Unlock()
+	defer runtime.KeepAlive(r)
+	outside := func(record *Record, err error) bool {
+		r.lock.Unlock()
+		defer r.lock.Lock()
+		return yield(record, err)
+	}
+	if r.looping {
+		outside(nil, ErrBusy)
+		return
+	}
+	r.looping = true
+	defer func() {
+		r.looping = false
+		if r.closing {
+			r.core.free()
+		}
+	}()
+	body(func(record *Record, err error) bool { return outside(record, err) && !r.closing })
 }
 
 // Records reads WAL that stands at lsn to its end, and gives its records as Feed does. Where a read fails its error is given;
 // io.EOF ends the loop.
 func (r *RecordReader) Records(lsn LSN, from io.Reader) iter.Seq2[*Record, error] {
 	return func(yield func(*Record, error) bool) {
-		r.lock.Lock()
-		defer r.lock.Unlock()
-		defer runtime.KeepAlive(r)
-		buffer := make([]byte, 128<<10)
-		for {
-			n, err := from.Read(buffer)
-			if !r.feed(lsn, buffer[:n], yield) || errors.Is(err, io.EOF) {
-				return
-			}
-			if err != nil {
-				yield(nil, err)
-				return
-			}
-			lsn += LSN(n)
+		r.loop(yield, func(yield func(*Record, error) bool) { r.records(lsn, from, yield) })
+	}
+}
+
+func (r *RecordReader) records(lsn LSN, from io.Reader, yield func(*Record, error) bool) {
+	buffer := make([]byte, 128<<10)
+	for {
+		n, err := from.Read(buffer)
+		if !r.feed(lsn, buffer[:n], yield) || errors.Is(err, io.EOF) {
+			return
 		}
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		lsn += LSN(n)
 	}
 }
 
@@ -171,7 +197,10 @@ func (r *RecordReader) Close() error {
 	r.lock.Lock()
 	defer r.lock.Unlock()
 	r.cleanup.Stop()
-	r.core.free()
+	r.closing = true
+	if !r.looping {
+		r.core.free()
+	}
 	return nil
 }
 
